@@ -1,0 +1,1 @@
+"""A small Azure for one's own machine: `python -m sandbox`."""

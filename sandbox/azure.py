@@ -1,0 +1,29 @@
+"""All that the sandbox holds between two resets."""
+
+from dataclasses import dataclass
+
+from sandbox.arm.state import ArmState
+from sandbox.clock import Clock
+from sandbox.directory import Directory
+from sandbox.key_vault.state import Vault
+from sandbox.options import Options
+from sandbox.tokens import TokenIssuer
+
+
+@dataclass(frozen=True)
+class Azure:
+    """One small Azure; its parts change in place, on one event loop, so nothing is locked.
+
+    `/sandbox/state` shows each part as its `snapshot()` says: a vault's is
+    `{"secrets": {...}, "deleted": {...}}`, ARM's is `{"sites": {...}, "staticSites": {...}}`,
+    the directory's is `{"applications": {...}}`.
+    """
+
+    clock: Clock
+    tokens: TokenIssuer
+    tenant_id: str
+    subscription_id: str
+    options: Options
+    directory: Directory
+    vaults: dict[str, Vault]  # by lower-case name
+    arm: ArmState

@@ -1,0 +1,90 @@
+"""The three Azure clouds as the sandbox answers for them, and which host means what."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Plane = Literal["arm", "entra", "graph", "vault"]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The hosts of one cloud; the first of several is the one that answers name."""
+
+    name: str
+    arm: str
+    arm_audiences: frozenset[str]  # without a trailing slash
+    graph: str
+    logins: tuple[str, ...]
+    vault_suffix: str
+
+    @property
+    def login(self) -> str:
+        """The host that issues this cloud's tokens."""
+        return self.logins[0]
+
+    @property
+    def vault_audience(self) -> str:
+        """The resource that tokens for vaults are for."""
+        return f"https://{self.vault_suffix}"
+
+    @property
+    def graph_audience(self) -> str:
+        """The resource that tokens for Graph are for."""
+        return f"https://{self.graph}"
+
+
+CLOUDS: Final = (
+    Cloud(
+        name="public",
+        arm="management.azure.com",
+        arm_audiences=frozenset({"https://management.azure.com", "https://management.core.windows.net"}),
+        graph="graph.microsoft.com",
+        logins=("login.microsoftonline.com", "login.windows.net"),
+        vault_suffix="vault.azure.net",
+    ),
+    Cloud(
+        name="usgov",
+        arm="management.usgovcloudapi.net",
+        arm_audiences=frozenset(
+            {"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net"}
+        ),
+        graph="graph.microsoft.us",
+        logins=("login.microsoftonline.us",),
+        vault_suffix="vault.usgovcloudapi.net",
+    ),
+    Cloud(
+        name="china",
+        arm="management.chinacloudapi.cn",
+        arm_audiences=frozenset(
+            {"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn"}
+        ),
+        graph="microsoftgraph.chinacloudapi.cn",
+        logins=("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
+        vault_suffix="vault.azure.cn",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a host name stands for."""
+
+    cloud: Cloud
+    plane: Plane
+    vault: str | None = None  # lower case
+
+
+def place_of(host: str) -> Place | None:
+    """Say what `host` (without port, any case) stands for, or None where it is none of Azure's."""
+    host = host.lower()
+    for cloud in CLOUDS:
+        if host == cloud.arm:
+            return Place(cloud, "arm")
+        if host == cloud.graph:
+            return Place(cloud, "graph")
+        if host in cloud.logins:
+            return Place(cloud, "entra")
+        name, dot, suffix = host.partition(".")
+        if dot and suffix == cloud.vault_suffix:
+            return Place(cloud, "vault", name)
+    return None

@@ -1,0 +1,40 @@
+"""The names and ids of the seeded CIPP, the same on every start."""
+
+from typing import Final
+
+SUBSCRIPTION_ID: Final = "8b1f6a2e-3c47-4d59-9e0b-5a7c1d2f4e68"
+SUBSCRIPTION_NAME: Final = "CIPP Production"
+TENANT_ID: Final = "c9a3e1f7-52d8-4b6a-8f14-7e0d2b9c6a35"
+TENANT_NAME: Final = "Contoso Managed Services"
+TENANT_DOMAIN: Final = "contosomsp.onmicrosoft.com"
+
+LOCATION: Final = "westeurope"
+RESOURCE_GROUP: Final = "cipp"
+MAIN_SITE: Final = "cippabc12"
+OFFLOAD_SITE: Final = "cippabc12-proc"
+BACKEND_SITE: Final = "cippabc12-backend"
+VAULT: Final = "cippabc12"
+STATIC_SITE: Final = "cipp-swa-abc12"
+STORAGE_ACCOUNT: Final = "cippstgabc12"
+CUSTOM_DOMAIN: Final = "cipp.contosomsp.com"
+
+RESOURCE_GROUP_ID: Final = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{RESOURCE_GROUP}"
+BACKEND_SITE_ID: Final = f"{RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{BACKEND_SITE}"
+
+# The app registration that CIPP calls Graph with, in the partner's tenant.
+SAM_APP_ID: Final = "1d7f4c83-6b2e-4a95-b0c8-3e9a5f7d2146"
+SAM_OBJECT_ID: Final = "e5b82d90-17c4-4f3a-9d6e-48a1c0b7f352"
+SAM_SERVICE_PRINCIPAL_ID: Final = "70c6f9a4-d3e1-45b8-8a2f-b91e6d0c5738"
+SAM_DISPLAY_NAME: Final = "CIPP-SAM"
+
+# System-assigned identities: `principal` is the object id that role assignments name.
+BACKEND_PRINCIPAL_ID: Final = "3f0a9d57-e82b-4c16-97a4-0d5e8b3c7f21"
+BACKEND_CLIENT_ID: Final = "a84e2c61-5f09-4d7b-b3e2-6c1d9f0a8b54"
+MAIN_PRINCIPAL_ID: Final = "94d1b7e0-2a6c-4e83-8f5d-c07e1a9b3d62"
+OFFLOAD_PRINCIPAL_ID: Final = "b62f8e15-c4d9-4073-a1b6-5e8d3f9c0a47"
+
+# The service account whose refresh token CIPP holds.
+ADMIN_ID: Final = "d70e5b3c-9a18-4f62-8c4d-1b6f3e0a9d85"
+ADMIN_NAME: Final = f"cipp.service@{TENANT_DOMAIN}"
+
+GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, everywhere
