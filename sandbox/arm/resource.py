@@ -1,0 +1,87 @@
+"""What every resource in Azure Resource Manager has."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+def shape(name: str) -> dict[str, Any]:
+    """Read the properties that Azure sends for a resource of its kind, as a new object."""
+    text = (Path(__file__).parent / "shapes" / f"{name}.json").read_text(encoding="utf-8")
+    properties: dict[str, Any] = json.loads(text)
+    return properties
+
+
+@dataclass(kw_only=True)
+class Resource:
+    """A resource in a group; `location` is written as its provider writes it."""
+
+    type: ClassVar[str]
+
+    subscription_id: str
+    group: str
+    name: str
+    location: str
+    kind: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id, in the case in which Azure first stored it."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.group}/providers/{self.type}/{self.name}"
+
+    @property
+    def region(self) -> str:
+        """The location as most of Azure writes it: `West Europe` is `westeurope`."""
+        return self.location.replace(" ", "").lower()
+
+
+@dataclass(kw_only=True)
+class Plan(Resource):
+    """An App Service plan."""
+
+    type: ClassVar[str] = "Microsoft.Web/serverfarms"
+
+    sku: dict[str, Any]
+
+    @property
+    def linux(self) -> bool:
+        """Whether its workers run Linux."""
+        return self.kind is not None and "linux" in self.kind
+
+
+@dataclass(kw_only=True)
+class StorageAccount(Resource):
+    """A storage account; the keys are the seed's own."""
+
+    type: ClassVar[str] = "Microsoft.Storage/storageAccounts"
+
+    keys: tuple[str, str]
+    created: str
+
+
+@dataclass(kw_only=True)
+class KeyVault(Resource):
+    """A vault as ARM shows it; its secrets are the data plane's."""
+
+    type: ClassVar[str] = "Microsoft.KeyVault/vaults"
+
+    created: str
+    readers: tuple[str, ...]  # object ids with every permission on secrets, as CIPP's template gives it
+    retention_days: int = 90
+
+
+@dataclass(frozen=True)
+class ResourceGroup:
+    """A resource group."""
+
+    subscription_id: str
+    name: str
+    location: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id, in the case in which Azure first stored it."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"

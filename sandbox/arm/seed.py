@@ -1,0 +1,116 @@
+"""The seeded deployment: one CIPP as its template makes it, this API's own app beside it."""
+
+import base64
+import hashlib
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+from sandbox import names
+from sandbox.arm.access import CONTRIBUTOR, OWNER, Role, RoleAssignment
+from sandbox.arm.resource import KeyVault, Plan, Resource, ResourceGroup, StorageAccount
+from sandbox.arm.seed_sites import sites
+from sandbox.arm.state import ArmState
+from sandbox.arm.static_site import Backend, CustomDomain, StaticSite, User
+from sandbox.clock import Clock
+
+_TAGS: Final = {"product": "CIPP"}
+
+
+def seed_arm(clock: Clock) -> ArmState:
+    """Make what Azure Resource Manager holds on a fresh start."""
+    now = clock.now()
+    created = now - timedelta(days=401, hours=7)
+    state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
+    group = ResourceGroup(names.SUBSCRIPTION_ID, names.RESOURCE_GROUP, names.LOCATION, _TAGS)
+    storage = _storage(created)
+    state.groups[group.name] = group
+    state.storage_accounts[storage.name] = storage
+    state.vaults[names.VAULT] = _vault(created)
+    state.plans = {p.name: p for p in _plans()}
+    state.sites = {s.name: s for s in sites(now, storage.keys[0])}
+    state.static_sites[names.STATIC_SITE] = _static_site(created, state.sites[names.MAIN_SITE])
+    for principal, role, scope in (
+        (names.MAIN_PRINCIPAL_ID, CONTRIBUTOR, group.id),
+        (names.BACKEND_PRINCIPAL_ID, CONTRIBUTOR, group.id),
+        (names.ADMIN_ID, OWNER, f"/subscriptions/{names.SUBSCRIPTION_ID}"),
+    ):
+        state.access.assignments.append(_assignment(principal, role, scope, created))
+    return state
+
+
+def _assignment(principal: str, role: Role, scope: str, created: datetime) -> RoleAssignment:
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}/{principal}/{role.id}"))
+    return RoleAssignment(name, principal, role, scope, _time(created))
+
+
+def _storage(created: datetime) -> StorageAccount:
+    first, second = (
+        base64.b64encode(hashlib.sha512(f"{names.STORAGE_ACCOUNT}/{n}".encode()).digest()).decode()
+        for n in ("key1", "key2")
+    )
+    return StorageAccount(
+        subscription_id=names.SUBSCRIPTION_ID,
+        group=names.RESOURCE_GROUP,
+        name=names.STORAGE_ACCOUNT,
+        location=names.LOCATION,
+        kind="StorageV2",
+        keys=(first, second),
+        created=_time(created),
+    )
+
+
+def _vault(created: datetime) -> KeyVault:
+    return KeyVault(
+        subscription_id=names.SUBSCRIPTION_ID,
+        group=names.RESOURCE_GROUP,
+        name=names.VAULT,
+        location=names.LOCATION,
+        readers=(names.MAIN_PRINCIPAL_ID, names.OFFLOAD_PRINCIPAL_ID, names.BACKEND_PRINCIPAL_ID),
+        created=_time(created),
+    )
+
+
+def _plans() -> list[Plan]:
+    consumption = {"name": "Y1", "tier": "Dynamic", "size": "Y1", "family": "Y", "capacity": 0}
+    flex = {"name": "FC1", "tier": "FlexConsumption", "size": "FC1", "family": "FC", "capacity": 0}
+    return [
+        Plan(
+            subscription_id=names.SUBSCRIPTION_ID,
+            group=names.RESOURCE_GROUP,
+            name=name,
+            location="West Europe",
+            kind=kind,
+            sku=sku,
+        )
+        for name, kind, sku in (
+            ("cipp-srv-abc12", "functionapp", consumption),
+            ("cippabc12-backend-plan", "functionapp,linux", flex),
+        )
+    ]
+
+
+def _static_site(created: datetime, main: Resource) -> StaticSite:
+    return StaticSite(
+        subscription_id=names.SUBSCRIPTION_ID,
+        group=names.RESOURCE_GROUP,
+        name=names.STATIC_SITE,
+        location="West Europe",
+        default_hostname="nice-sand-0abc12345.3.azurestaticapps.net",
+        repository_url="https://github.com/contosomsp/CIPP",
+        branch="main",
+        api_key=hashlib.sha256(names.STATIC_SITE.encode()).hexdigest(),
+        users=[
+            User("5d1c6a0f2be84f3a9c7d8e1b40f6a293", "alex@contosomsp.com", "aad", ["superadmin"]),
+            User("9f40b7c2d1e64a58b3a6c5d7e8f90122", "sam@contosomsp.com", "aad", ["editor"]),
+            User("c37e5f8a90d24b16a8e1f2c3d4b5a697", "kim@contosomsp.com", "aad", ["readonly"]),
+        ],
+        domains={names.CUSTOM_DOMAIN: CustomDomain(names.CUSTOM_DOMAIN, created + timedelta(days=1))},
+        linked=[Backend(main.name, main.id, main.region, created + timedelta(hours=1))],
+        # CIPP's template names this link after the static web app.
+        provided=[Backend(names.STATIC_SITE, main.id, main.location, created + timedelta(hours=1))],
+    )
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

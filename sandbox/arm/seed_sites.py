@@ -1,0 +1,166 @@
+"""The three seeded apps: CIPP's main app, one offload app of it, and this API's own app."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sandbox import names
+from sandbox.arm.resource import shape
+from sandbox.arm.site import Deployment, Function, Instance, Site
+
+_FORK: Final = "https://github.com/contosomsp/CIPP-API"
+_HTTP: Final = (
+    {"type": "httpTrigger", "direction": "in", "name": "Request", "authLevel": "anonymous"},
+    {"type": "http", "direction": "out", "name": "Response"},
+)
+
+
+def sites(now: datetime, storage_key: str) -> list[Site]:
+    """Make the apps; they have been running since a while before `now`."""
+    storage = (
+        f"DefaultEndpointsProtocol=https;AccountName={names.STORAGE_ACCOUNT};"
+        f"AccountKey={storage_key};EndpointSuffix=core.windows.net"
+    )
+    main = _cipp(names.MAIN_SITE, names.MAIN_PRINCIPAL_ID, storage, now)
+    offload = _cipp(names.OFFLOAD_SITE, names.OFFLOAD_PRINCIPAL_ID, storage, now)
+    offload.app_settings["CIPP_PROCESSOR"] = "true"
+    main.source_control = {
+        "repoUrl": _FORK,
+        "branch": "master",
+        "isManualIntegration": False,
+        "isGitHubAction": True,
+        "deploymentRollbackEnabled": False,
+        "isMercurial": False,
+    }
+    main.deployments = _deployments(now)
+    return [main, offload, _backend(storage, now)]
+
+
+def _cipp(name: str, principal_id: str, storage: str, now: datetime) -> Site:
+    return Site(
+        **_common(name, principal_id, now),
+        kind="functionapp",
+        plan="cipp-srv-abc12",
+        site_config={
+            **shape("site_config"),
+            "powerShellVersion": "7.4",
+            "publishingUsername": f"${name}",
+            "scmType": "GitHubAction" if name == names.MAIN_SITE else "None",
+            "use32BitWorkerProcess": False,
+        },
+        app_settings={
+            "AzureWebJobsStorage": storage,
+            "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING": storage,
+            "WEBSITE_CONTENTSHARE": name,
+            "FUNCTIONS_EXTENSION_VERSION": "~4",
+            "FUNCTIONS_WORKER_RUNTIME": "powershell",
+            "FUNCTIONS_WORKER_RUNTIME_VERSION": "7.4",
+            "WEBSITE_RUN_FROM_PACKAGE": "1",
+            **{
+                secret: f"@Microsoft.KeyVault(SecretUri=https://{names.VAULT}.vault.azure.net/secrets/{secret}/)"
+                for secret in ("ApplicationID", "ApplicationSecret", "RefreshToken", "TenantID")
+            },
+        },
+        functions=(
+            Function("CIPPHttpTrigger", _HTTP, "powershell"),
+            Function("CIPPActivityFunction", ({"type": "activityTrigger", "name": "Item"},), "powershell"),
+            Function("CIPPOrchestrator", ({"type": "orchestrationTrigger", "name": "Context"},), "powershell"),
+            Function(
+                "CIPPTimer",
+                ({"type": "timerTrigger", "name": "Timer", "schedule": "0 0/15 * * * *"},),
+                "powershell",
+            ),
+        ),
+    )
+
+
+def _backend(storage: str, now: datetime) -> Site:
+    name = names.BACKEND_SITE
+    return Site(
+        **_common(name, names.BACKEND_PRINCIPAL_ID, now),
+        kind="functionapp,linux",
+        plan="cippabc12-backend-plan",
+        site_config={
+            **shape("site_config"),
+            "netFrameworkVersion": "v4.0",
+            "publishingUsername": f"${name}",
+            "linuxFxVersion": "",
+            "functionAppScaleLimit": 100,
+        },
+        app_settings={
+            "AzureWebJobsStorage": storage,
+            "DEPLOYMENT_STORAGE_CONNECTION_STRING": storage,
+            "CIPP_FUNCTION_APP": names.MAIN_SITE,
+        },
+        changed_properties={"functionAppConfig": _flex()},
+        functions=(
+            Function("PublicPing", _HTTP, "python"),
+            Function(
+                "WeeklyKeyRotation",
+                ({"type": "timerTrigger", "name": "timer", "schedule": "0 0 0 * * 0"},),
+                "python",
+            ),
+        ),
+    )
+
+
+def _common(name: str, principal_id: str, now: datetime) -> dict[str, Any]:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return {
+        "subscription_id": names.SUBSCRIPTION_ID,
+        "group": names.RESOURCE_GROUP,
+        "name": name,
+        "location": "West Europe",
+        "principal_id": principal_id,
+        "tenant_id": names.TENANT_ID,
+        "modified": now - timedelta(days=6, hours=3),
+        "instances": (Instance(now - timedelta(hours=19), digest),),
+        "host_keys": {
+            "masterKey": f"{digest[:40]}AzFu==",
+            "functionKeys": {"default": f"{digest[12:52]}AzFu=="},
+            "systemKeys": {},
+        },
+    }
+
+
+def _deployments(now: datetime) -> list[Deployment]:
+    made: list[Deployment] = []
+    for days, message in ((6, "Merge v10.8.2"), (34, "Merge v10.8.1"), (61, "Merge v10.8.0")):
+        started = now - timedelta(days=days, hours=2)
+        made.append(
+            Deployment(
+                id=hashlib.sha1(message.encode(), usedforsecurity=False).hexdigest(),
+                message=message,
+                author="alex",
+                author_email="alex@contosomsp.com",
+                deployer="GITHUB_ZIP_DEPLOY_FUNCTIONS_V1",
+                started=started,
+                ended=started + timedelta(seconds=74),
+                active=not made,
+            )
+        )
+    return made
+
+
+def _flex() -> dict[str, Any]:
+    return {
+        "deployment": {
+            "storage": {
+                "type": "blobcontainer",
+                "value": f"https://{names.STORAGE_ACCOUNT}.blob.core.windows.net/app-package-cippabc12-backend",
+                "authentication": {
+                    "type": "storageaccountconnectionstring",
+                    "userAssignedIdentityResourceId": None,
+                    "storageAccountConnectionStringName": "DEPLOYMENT_STORAGE_CONNECTION_STRING",
+                },
+            }
+        },
+        "runtime": {"name": "python", "version": "3.12"},
+        "scaleAndConcurrency": {
+            "alwaysReady": [],
+            "maximumInstanceCount": 100,
+            "instanceMemoryMB": 512,
+            "triggers": None,
+        },
+        "siteUpdateStrategy": {"type": "Recreate"},
+    }

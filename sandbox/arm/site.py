@@ -1,0 +1,118 @@
+"""A function app as ARM holds it."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from sandbox.arm.resource import Resource
+
+_START_TAKES: Final = timedelta(seconds=3)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One running copy of an app; a restart makes a new one."""
+
+    started: datetime
+    name: str = field(default_factory=lambda: secrets.token_hex(32))
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment from source control; `status` 4 is success, 3 failure."""
+
+    id: str
+    message: str
+    author: str
+    author_email: str
+    deployer: str
+    started: datetime
+    ended: datetime
+    active: bool = False
+    status: int = 4
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of an app, as its host announced it."""
+
+    name: str
+    bindings: tuple[dict[str, Any], ...]
+    language: str
+
+
+@dataclass(kw_only=True)
+class Site(Resource):
+    """An app; `site_config` is all of `config/web`."""
+
+    type: ClassVar[str] = "Microsoft.Web/sites"
+
+    plan: str
+    principal_id: str
+    tenant_id: str
+    modified: datetime
+    state: str = "Running"
+    https_only: bool = True
+    app_settings: dict[str, str] = field(default_factory=dict)
+    connection_strings: dict[str, Any] = field(default_factory=dict)
+    slot_config_names: dict[str, Any] = field(default_factory=dict)
+    site_config: dict[str, Any] = field(default_factory=dict)
+    auth_settings: dict[str, Any] = field(default_factory=dict)
+    source_control: dict[str, Any] | None = None
+    deployments: list[Deployment] = field(default_factory=list)
+    functions: tuple[Function, ...] = ()
+    host_keys: dict[str, Any] = field(default_factory=dict)
+    changed_properties: dict[str, Any] = field(default_factory=dict)  # what a PATCH or PUT named
+    instances: tuple[Instance, ...] = ()  # the last one may not have started yet
+
+    @property
+    def linux(self) -> bool:
+        """Whether it runs on Linux."""
+        return self.kind is not None and "linux" in self.kind
+
+    def start(self, now: datetime) -> None:
+        """Start the app, if it is stopped."""
+        if self.state != "Running":
+            self.state = "Running"
+            self.modified = now
+            self.instances = (Instance(now),)
+
+    def stop(self, now: datetime) -> None:
+        """Stop the app, if it runs."""
+        if self.state != "Stopped":
+            self.state = "Stopped"
+            self.modified = now
+            self.instances = ()
+
+    def restart(self, now: datetime, *, at_once: bool = False) -> None:
+        """Replace the instance of an app that runs; a stopped app stays as it is."""
+        if self.state == "Running":
+            started = now if at_once else now + _START_TAKES
+            self.instances = (*self.running(now), Instance(started))
+
+    def running(self, now: datetime) -> tuple[Instance, ...]:
+        """Return what runs now: the newest instance that has started."""
+        return tuple(i for i in self.instances if i.started <= now)[-1:]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the app as `/sandbox/state` shows it."""
+        return {
+            "state": self.state,
+            "appSettings": self.app_settings,
+            "siteConfig": self.site_config,
+            "sourceControl": self.source_control,
+            "deployments": [
+                {
+                    "id": d.id,
+                    "status": d.status,
+                    "message": d.message,
+                    "author": d.author,
+                    "deployer": d.deployer,
+                    "active": d.active,
+                    "startTime": d.started.isoformat().replace("+00:00", "Z"),
+                    "endTime": d.ended.isoformat().replace("+00:00", "Z"),
+                }
+                for d in self.deployments
+            ],
+        }

@@ -1,0 +1,115 @@
+"""A static web app as ARM holds it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from sandbox.arm.resource import Resource
+
+_TOKEN_AFTER: Final = timedelta(seconds=5)
+_ADDING_AFTER: Final = timedelta(seconds=10)
+_READY_AFTER: Final = timedelta(seconds=30)
+_GONE_AFTER: Final = timedelta(seconds=20)
+
+
+@dataclass
+class User:
+    """Someone with roles; the platform's own two roles are not among `roles`."""
+
+    user_id: str
+    display_name: str
+    provider: str
+    roles: list[str]
+
+
+@dataclass
+class CustomDomain:
+    """A host name on its way to Ready.
+
+    The sandbox has no DNS. A CNAME is taken for good unless the domain ends in `.invalid`, the
+    one ending that no DNS can ever hold; a TXT record is never there, so its domain stays
+    Validating, as it does on Azure until someone adds the record.
+    """
+
+    name: str
+    created: datetime
+    validation_method: str = "cname-delegation"
+    validation_token: str | None = None
+    deleted: datetime | None = None
+
+    def status(self, now: datetime) -> str:
+        """Tell the status that ARM shows."""
+        age = now - self.created
+        if self.deleted:
+            return "Deleting"
+        if self.validation_method == "dns-txt-token":
+            return "RetrievingValidationToken" if age < _TOKEN_AFTER else "Validating"
+        if age < _ADDING_AFTER:
+            return "Validating"
+        if self.name.endswith(".invalid"):
+            return "Failed"
+        return "Adding" if age < _READY_AFTER else "Ready"
+
+    def token(self, now: datetime) -> str | None:
+        """Return the value for the TXT record, once there is one."""
+        return None if self.status(now) == "RetrievingValidationToken" else self.validation_token
+
+    def error(self, now: datetime) -> str | None:
+        """Say why the domain failed."""
+        if self.status(now) != "Failed":
+            return None
+        return "CNAME Record is invalid. Please ensure the CNAME record has been created."
+
+    def gone(self, now: datetime) -> bool:
+        """Tell whether its deletion has ended."""
+        return self.deleted is not None and now - self.deleted >= _GONE_AFTER
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An app that answers a static web app's `/api`."""
+
+    name: str
+    resource_id: str
+    region: str
+    created: datetime
+
+
+@dataclass(kw_only=True)
+class StaticSite(Resource):
+    """A static web app; `linked` and `provided` are the two ways in which Azure knows its backend."""
+
+    type: ClassVar[str] = "Microsoft.Web/staticSites"
+
+    default_hostname: str
+    repository_url: str
+    branch: str
+    api_key: str
+    app_settings: dict[str, str] = field(default_factory=dict)
+    users: list[User] = field(default_factory=list)
+    domains: dict[str, CustomDomain] = field(default_factory=dict)  # by lower-case name
+    linked: list[Backend] = field(default_factory=list)
+    provided: list[Backend] = field(default_factory=list)
+
+    def domains_at(self, now: datetime) -> list[CustomDomain]:
+        """Return the domains that are still there."""
+        return [d for d in self.domains.values() if not d.gone(now)]
+
+    def snapshot(self, now: datetime) -> dict[str, Any]:
+        """Return the app as `/sandbox/state` shows it."""
+        return {
+            "users": [
+                {"userId": u.user_id, "displayName": u.display_name, "provider": u.provider, "roles": u.roles}
+                for u in self.users
+            ],
+            "customDomains": {
+                d.name: {
+                    "status": d.status(now),
+                    "validationToken": d.token(now),
+                    "errorMessage": d.error(now),
+                    "createdOn": d.created.isoformat().replace("+00:00", "Z"),
+                }
+                for d in self.domains_at(now)
+            },
+            "linkedBackends": [b.resource_id for b in self.linked],
+        }
