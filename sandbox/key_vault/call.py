@@ -1,0 +1,51 @@
+"""One call of a vault, already allowed, as the operations see it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.key_vault import errors
+from sandbox.key_vault.limits import check_name
+from sandbox.key_vault.state import Vault
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who is called and with what."""
+
+    vault: Vault
+    vault_url: str  # without a trailing slash
+    api_version: str
+    path: str  # without a trailing slash
+    path_params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The secret's name, in the caller's case.
+
+        Raises:
+            VaultError: 400, Key Vault takes no such name.
+        """
+        return check_name(self.path_params["name"])
+
+    @property
+    def version(self) -> str:
+        """The secret's version; empty for the latest."""
+        return self.path_params.get("version", "")
+
+    def json(self) -> dict[str, Any]:
+        """Read the body.
+
+        Raises:
+            VaultError: 400, it is no JSON object.
+        """
+        try:
+            body = json.loads(self.body)
+        except ValueError as error:
+            raise errors.invalid_value() from error
+        if not isinstance(body, dict):
+            raise errors.invalid_value()
+        return body

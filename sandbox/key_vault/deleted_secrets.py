@@ -1,0 +1,34 @@
+"""The operations on soft-deleted secrets."""
+
+from typing import Any
+
+from sandbox.key_vault import bundle
+from sandbox.key_vault.call import Call
+from sandbox.key_vault.paging import page
+
+
+def list_deleted(call: Call) -> dict[str, Any]:
+    """List the soft-deleted secrets of the vault, a page at a time."""
+    return page(
+        call,
+        [
+            (f"deletedsecret/{deleted.secret.name.upper()}", bundle.deleted_item(call, deleted))
+            for deleted in call.vault.deleted_secrets
+        ],
+    )
+
+
+def get(call: Call) -> dict[str, Any]:
+    """Show a soft-deleted secret, without its value."""
+    return bundle.deleted(call, call.vault.deleted_secret(call.name))
+
+
+def recover(call: Call) -> dict[str, Any]:
+    """Bring a soft-deleted secret back with all its versions."""
+    secret = call.vault.recover(call.name)
+    return bundle.without_value(call, secret, secret.latest)
+
+
+def purge(call: Call) -> None:
+    """Forget a soft-deleted secret for good."""
+    call.vault.purge(call.name)

@@ -1,0 +1,138 @@
+r"""What Key Vault refuses, in its own words.
+
+All of it is from recorded answers or from answers that people pasted, but for the ones marked as a guess.
+"""
+
+from typing import Any
+
+_HELP_NOT_FOUND = "https://go.microsoft.com/fwlink/?linkid=2125182"
+_HELP_ACCESS = "https://go.microsoft.com/fwlink/?linkid=2125287"
+_ABOUT_CERTIFICATES = (
+    "https://docs.microsoft.com/en-us/azure/key-vault/certificates/about-certificates#composition-of-a-certificate"
+)
+
+
+class VaultError(Exception):
+    """An answer that is not a success."""
+
+    def __init__(self, status: int, code: str, message: str, inner: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: dict[str, Any] = {"error": {"code": code, "message": message}}
+        if inner is not None:
+            self.body["error"]["innererror"] = {"code": inner}
+
+
+def unauthorized(message: str) -> VaultError:
+    """401; the answer carries the challenge."""
+    return VaultError(401, "Unauthorized", message)
+
+
+def bad_parameter(message: str) -> VaultError:
+    """400 for what the caller sent."""
+    return VaultError(400, "BadParameter", message)
+
+
+def invalid_value() -> VaultError:
+    """400 for a property in the body; Key Vault leaves its name out, two spaces show where it was."""
+    return bad_parameter("Property  has invalid value\r\n")
+
+
+def secret_not_found(name: str) -> VaultError:
+    """404 for a live secret, `name` or `name/version`."""
+    return VaultError(
+        404,
+        "SecretNotFound",
+        f"A secret with (name/id) {name} was not found in this key vault. If you recently deleted this "
+        "secret you may be able to recover it using the correct recovery command. For help resolving this "
+        f"issue, please see {_HELP_NOT_FOUND}",
+    )
+
+
+def deleted_secret_not_found(name: str) -> VaultError:
+    """404 for a soft-deleted secret."""
+    return VaultError(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+
+
+def deleted_but_recoverable(name: str) -> VaultError:
+    """409: the name is soft-deleted."""
+    return VaultError(
+        409,
+        "Conflict",
+        f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; "
+        "in this state, the secret can only be recovered or purged.",
+        "ObjectIsDeletedButRecoverable",
+    )
+
+
+def already_exists(name: str) -> VaultError:
+    """409: a restore onto a live secret. The status is documented, the words are a guess."""
+    return VaultError(409, "Conflict", f"Secret {name} already exists in this key vault.")
+
+
+def disabled() -> VaultError:
+    """403: the value of a disabled version."""
+    return VaultError(403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled")
+
+
+def managed(operation: str) -> VaultError:
+    """403: the secret backs a certificate."""
+    return VaultError(
+        403,
+        "Forbidden",
+        f'Operation "{operation}" is not allowed on this secret, since it is associated with a certificate. '
+        "Perform the operation on the corresponding certificate. For more information refer to "
+        f"{_ABOUT_CERTIFICATES}",
+        "SecretManagedByKeyVault",
+    )
+
+
+def purge_protected(vault: str, location: str) -> VaultError:
+    """403: the vault lets nobody purge."""
+    return VaultError(
+        403,
+        "Forbidden",
+        'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault '
+        "service will automatically purge it after the retention period has passed.\r\n"
+        f"Vault: {vault};location={location}",
+        "ForbiddenByPolicy",
+    )
+
+
+def denied_by_policy(caller: str, permission: str, vault: str, location: str) -> VaultError:
+    """403: no access policy of the vault lets the caller do it."""
+    return VaultError(
+        403,
+        "Forbidden",
+        f"The user, group or application '{caller}' does not have secrets {permission} permission on key "
+        f"vault '{vault};location={location}'. For help resolving this issue, please see {_HELP_ACCESS}",
+        "AccessDenied",
+    )
+
+
+def denied_by_rbac(caller: str, action: str, resource: str, vault: str, location: str) -> VaultError:
+    """403: no role assignment lets the caller do it."""
+    return VaultError(
+        403,
+        "Forbidden",
+        "Caller is not authorized to perform action on resource.\r\n"
+        "If role assignments, deny assignments or role definitions were changed recently, please observe "
+        "propagation time.\r\n"
+        f"Caller: {caller}\r\n"
+        f"Action: '{action}'\r\n"
+        f"Resource: '{resource}'\r\n"
+        "Assignment: (not found)\r\n"
+        "DenyAssignmentId: null\r\n"
+        "DecisionReason: 'DeniedWithNoValidRBAC' \r\n"
+        f"Vault: {vault};location={location}\r\n",
+        "ForbiddenByRbac",
+    )
+
+
+def throttled() -> VaultError:
+    """429; Key Vault sends no Retry-After."""
+    return VaultError(
+        429,
+        "Throttled",
+        "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
+    )

@@ -1,0 +1,46 @@
+"""The vault that a CIPP deployment comes with."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+from sandbox import names
+from sandbox.clock import Clock
+from sandbox.key_vault.secret import SecretVersion
+from sandbox.key_vault.state import SECRET_PERMISSIONS, Vault
+from sandbox.seed_secret import SeedSecret
+
+_PRINCIPALS: Final = (
+    names.MAIN_PRINCIPAL_ID,
+    names.OFFLOAD_PRINCIPAL_ID,
+    names.BACKEND_PRINCIPAL_ID,
+    names.ADMIN_ID,
+)
+
+
+def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret]) -> Vault:
+    """Build the vault of the seeded CIPP: access policies, 90 days, the given secrets by name."""
+    vault = Vault(
+        name=names.VAULT,
+        resource_id=f"{names.RESOURCE_GROUP_ID}/providers/Microsoft.KeyVault/vaults/{names.VAULT}",
+        tenant_id=names.TENANT_ID,
+        location=names.LOCATION,
+        clock=clock,
+        permissions=dict.fromkeys(_PRINCIPALS, SECRET_PERMISSIONS),
+    )
+    for name, secret in secrets.items():
+        created = secret.created.replace(microsecond=0)
+        expires = None if secret.expires is None else secret.expires.replace(microsecond=0)
+        vault.add(
+            name,
+            SecretVersion(
+                version=uuid.uuid4().hex,
+                value=secret.value,
+                created=created,
+                updated=created,
+                expires=expires,
+                content_type=secret.content_type,
+                tags=dict(secret.tags) or None,
+            ),
+        )
+    return vault

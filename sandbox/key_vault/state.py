@@ -1,0 +1,169 @@
+"""A vault and what it holds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sandbox.clock import Clock
+from sandbox.key_vault import errors
+from sandbox.key_vault.secret import DeletedSecret, Secret, SecretVersion
+
+DEFAULT_RETENTION_DAYS: Final = 90
+SECRET_PERMISSIONS: Final = frozenset({"get", "list", "set", "delete", "recover", "backup", "restore", "purge"})
+
+
+@dataclass
+class Vault:
+    """One vault. Names of secrets match whatever their case and keep the case first stored.
+
+    `permissions` says what each principal (object id, lower case) may do, be it by access policy or,
+    with `rbac`, by role; it only decides which words the refusal has.
+    """
+
+    name: str
+    resource_id: str
+    tenant_id: str
+    location: str
+    clock: Clock
+    permissions: dict[str, frozenset[str]] = field(default_factory=dict)
+    rbac: bool = False
+    purge_protection: bool = False
+    retention_days: int = DEFAULT_RETENTION_DAYS
+    _secrets: dict[str, Secret] = field(default_factory=dict)
+    _deleted: dict[str, DeletedSecret] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """Tell the vault's time in whole seconds, as its answers do."""
+        return self.clock.now().replace(microsecond=0)
+
+    @property
+    def recovery_level(self) -> str:
+        """What Key Vault calls this mix of retention and purge protection."""
+        customized = "" if self.retention_days == DEFAULT_RETENTION_DAYS else "Customized"
+        return f"{customized}Recoverable" + ("" if self.purge_protection else "+Purgeable")
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """The live secrets in the order in which Key Vault lists them: by upper-case name."""
+        return sorted(self._secrets.values(), key=lambda secret: secret.name.upper())
+
+    @property
+    def deleted_secrets(self) -> list[DeletedSecret]:
+        """The soft-deleted secrets, by upper-case name."""
+        self._forget_overdue()
+        return sorted(self._deleted.values(), key=lambda deleted: deleted.secret.name.upper())
+
+    def secret(self, name: str) -> Secret:
+        """Find a live secret.
+
+        Raises:
+            VaultError: 404, no such secret, or it is deleted.
+        """
+        secret = self._secrets.get(name.lower())
+        if secret is None:
+            raise errors.secret_not_found(name)
+        return secret
+
+    def version(self, name: str, version: str = "") -> tuple[Secret, SecretVersion]:
+        """Find one version of a live secret, the latest where none is named.
+
+        Raises:
+            VaultError: 404, no such secret or version.
+        """
+        secret = self.secret(name)
+        if not version:
+            return secret, secret.latest
+        for candidate in secret.versions:
+            if candidate.version == version.lower():
+                return secret, candidate
+        raise errors.secret_not_found(f"{name}/{version}")
+
+    def deleted_secret(self, name: str) -> DeletedSecret:
+        """Find a soft-deleted secret.
+
+        Raises:
+            VaultError: 404, none of that name.
+        """
+        self._forget_overdue()
+        deleted = self._deleted.get(name.lower())
+        if deleted is None:
+            raise errors.deleted_secret_not_found(name)
+        return deleted
+
+    def add(self, name: str, version: SecretVersion, *, managed: bool = False) -> Secret:
+        """Store a new version, and the secret with it where there is none.
+
+        Raises:
+            VaultError: 409 while the name is soft-deleted.
+        """
+        self._refuse_deleted(name)
+        secret = self._secrets.setdefault(name.lower(), Secret(name, [], managed))
+        secret.versions.append(version)
+        return secret
+
+    def put_back(self, secret: Secret) -> None:
+        """Store a whole secret from a backup.
+
+        Raises:
+            VaultError: 409 while the name is taken, live or soft-deleted.
+        """
+        self._refuse_deleted(secret.name)
+        if secret.name.lower() in self._secrets:
+            raise errors.already_exists(secret.name)
+        self._secrets[secret.name.lower()] = secret
+
+    def delete(self, name: str) -> DeletedSecret:
+        """Soft-delete a secret with all its versions.
+
+        Raises:
+            VaultError: 404, no such secret.
+        """
+        secret = self.secret(name)
+        del self._secrets[name.lower()]
+        deleted = DeletedSecret(secret, self.now(), timedelta(days=self.retention_days))
+        self._deleted[name.lower()] = deleted
+        return deleted
+
+    def recover(self, name: str) -> Secret:
+        """Bring a soft-deleted secret back as it was.
+
+        Raises:
+            VaultError: 404, none of that name is deleted.
+        """
+        secret = self.deleted_secret(name).secret
+        del self._deleted[name.lower()]
+        self._secrets[name.lower()] = secret
+        return secret
+
+    def purge(self, name: str) -> None:
+        """Forget a soft-deleted secret for good.
+
+        Raises:
+            VaultError: 404, none of that name is deleted; 403, the vault is protected.
+        """
+        self.deleted_secret(name)
+        if self.purge_protection:
+            raise errors.purge_protected(self.name, self.location)
+        del self._deleted[name.lower()]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Show the vault as `/sandbox/state` does: versions by name, values included."""
+        return {
+            "secrets": _by_name(self._secrets.values()),
+            "deleted": _by_name(deleted.secret for deleted in self.deleted_secrets),
+        }
+
+    def _refuse_deleted(self, name: str) -> None:
+        self._forget_overdue()
+        deleted = self._deleted.get(name.lower())
+        if deleted is not None:
+            raise errors.deleted_but_recoverable(deleted.secret.name)
+
+    def _forget_overdue(self) -> None:
+        now = self.now()
+        self._deleted = {name: deleted for name, deleted in self._deleted.items() if deleted.purges > now}
+
+
+def _by_name(secrets: Iterable[Secret]) -> dict[str, Any]:
+    return {secret.name: secret.snapshot() for secret in secrets}
