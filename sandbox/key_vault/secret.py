@@ -1,8 +1,10 @@
 """A secret and its versions."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from sandbox.moment import moment
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class SecretVersion:
             "version": self.version,
             "value": self.value,
             "enabled": self.enabled,
-            "created": _iso(self.created),
-            "updated": _iso(self.updated),
-            "expires": _iso(self.expires),
+            "created": moment(self.created),
+            "updated": moment(self.updated),
+            "expires": moment(self.expires),
             "tags": self.tags or {},
             "contentType": self.content_type,
         }
@@ -63,7 +65,3 @@ class DeletedSecret:
     def purges(self) -> datetime:
         """When it is gone for good."""
         return self.deleted + self.retention
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
