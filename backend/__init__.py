@@ -1,0 +1,1 @@
+"""The work: one service per Azure resource. Nothing here knows HTTP."""

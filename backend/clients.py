@@ -1,0 +1,174 @@
+"""The only place that makes Azure clients: on first use, once per process, over one shared transport.
+
+Every import of an SDK stands inside a function: importing them all takes 0.3 s, and an idle app pays
+that at each cold start.
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from backend.clouds import Cloud
+from backend.errors import NotConfiguredError, while_trying_to
+from backend.limits import Limits
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableServiceClient
+    from azure.identity import ManagedIdentityCredential
+    from azure.keyvault.secrets import SecretClient
+    from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.web import WebSiteManagementClient
+
+T = TypeVar("T")
+SOCKETS = 32  # at once per host: as many as the rotation has threads
+
+
+class Clients:
+    """The Azure clients of this process, for one cloud."""
+
+    def __init__(self, environ: Mapping[str, str], cloud: Cloud, limits: Limits) -> None:
+        self._environ = environ
+        self._cloud = cloud
+        self._limits = limits
+        self._lock = threading.RLock()
+        self._made: dict[str, Any] = {}
+
+    def web(self, subscription_id: str) -> "WebSiteManagementClient":
+        """Answer the client of Microsoft.Web: function apps and static web apps."""
+
+        def make() -> "WebSiteManagementClient":
+            from azure.mgmt.web import WebSiteManagementClient  # noqa: PLC0415 - see the module
+
+            return WebSiteManagementClient(self.credential(), subscription_id, **self._arm())
+
+        return self._once(f"web {subscription_id}", make)
+
+    def resources(self, subscription_id: str) -> "ResourceManagementClient":
+        """Answer the client of Microsoft.Resources: groups and what is in them."""
+
+        def make() -> "ResourceManagementClient":
+            from azure.mgmt.resource.resources import ResourceManagementClient  # noqa: PLC0415 - see the module
+
+            return ResourceManagementClient(self.credential(), subscription_id, **self._arm())
+
+        return self._once(f"resources {subscription_id}", make)
+
+    def secrets(self, vault_url: str) -> "SecretClient":
+        """Answer the client of one vault's secrets; its tokens' scope comes from the vault's challenge."""
+
+        def make() -> "SecretClient":
+            from azure.keyvault.secrets import SecretClient  # noqa: PLC0415 - see the module
+
+            return SecretClient(vault_url, self.credential(), **self._pipeline())
+
+        return self._once(f"secrets {vault_url}", make)
+
+    def tables(self) -> "TableServiceClient | None":
+        """Answer the client of CIPP's tables; None where no storage is configured.
+
+        The storage is `CIPP_STORAGE` (a connection string) or `CIPP_STORAGE__tableServiceUri` (with our
+        identity, which needs Storage Table Data Contributor), else AzureWebJobsStorage in the same forms.
+        """
+        for prefix in ("CIPP_STORAGE", "AzureWebJobsStorage"):
+            if text := self._environ.get(prefix, "").strip():
+                return self._once("tables", partial(self._tables_by_connection_string, text))
+            if uri := self._environ.get(f"{prefix}__tableServiceUri", "").strip():
+                return self._once("tables", partial(self._tables_by_identity, uri))
+        return None
+
+    def credential(self) -> "ManagedIdentityCredential":
+        """Answer the app's own identity: one for the process, since its token cache is its own.
+
+        Raises:
+            NotConfiguredError: The app has no managed identity.
+        """
+        if not (self._environ.get("IDENTITY_ENDPOINT") and self._environ.get("IDENTITY_HEADER")):
+            raise NotConfiguredError(
+                "This app has no managed identity, so Azure does not know it. Turn it on with: "
+                "az functionapp identity assign --name <this app> --resource-group <its group>"
+            )
+
+        def make() -> "ManagedIdentityCredential":
+            from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - see the module
+
+            return ManagedIdentityCredential(**self._pipeline())
+
+        return self._once("credential", make)
+
+    def identity_claims(self) -> dict[str, Any]:
+        """Answer the claims of our identity's token for ARM, such as `tid`, `oid`, `xms_mirid`.
+
+        Raises:
+            NotConfiguredError: The app has no managed identity.
+        """
+        credential = self.credential()
+        with while_trying_to("get a token for this app's identity"):
+            token = credential.get_token(self._cloud.arm_scope).token
+        payload = token.split(".")[1]
+        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return claims
+
+    def _arm(self) -> dict[str, Any]:
+        return {
+            "base_url": self._cloud.arm,
+            "credential_scopes": [self._cloud.arm_scope],
+            **self._pipeline(),
+        }
+
+    def _pipeline(self) -> dict[str, Any]:
+        """Answer what every client shares: the transport, and retries that end."""
+        from backend.retries import BoundedRetry  # noqa: PLC0415 - it imports azure-core
+
+        return {
+            "transport": self._once("transport", self._transport),
+            "retry_policy": BoundedRetry(
+                deadline_seconds=self._limits.azure_deadline_seconds,
+                try_seconds=self._limits.azure_read_timeout_seconds,
+            ),
+            "logging_enable": False,
+        }
+
+    def _table_pipeline(self) -> dict[str, Any]:
+        """Answer the same for tables, whose client brings a retry policy of its own."""
+        return {
+            "transport": self._once("transport", self._transport),
+            "retry_total": 2,
+            "retry_backoff_factor": 0.3,
+        }
+
+    def _transport(self) -> Any:  # noqa: ANN401 - azure-core is not imported for a type
+        import requests  # noqa: PLC0415 - see the module
+        from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - see the module
+        from requests.adapters import HTTPAdapter  # noqa: PLC0415 - see the module
+
+        session = requests.Session()
+        session.mount("https://", HTTPAdapter(pool_connections=8, pool_maxsize=SOCKETS))
+        return RequestsTransport(
+            session=session,
+            session_owner=False,  # a client that closes must not close the others' sockets
+            connection_timeout=self._limits.azure_connect_timeout_seconds,
+            read_timeout=self._limits.azure_read_timeout_seconds,
+        )
+
+    def _tables_by_connection_string(self, text: str) -> "TableServiceClient":
+        from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
+
+        try:
+            return TableServiceClient.from_connection_string(text, **self._table_pipeline())
+        except ValueError as error:
+            raise NotConfiguredError("The storage's connection string (CIPP_STORAGE) cannot be read.") from error
+
+    def _tables_by_identity(self, uri: str) -> "TableServiceClient":
+        from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
+
+        return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            made: T = self._made[name]
+            return made

@@ -1,0 +1,65 @@
+"""Azure's three clouds as one table: public, US Government and China.
+
+Sources: azure.mgmt.core.tools (ARM and its scopes), azure.identity (Entra), msgraph_core (Graph),
+learn.microsoft.com/graph/deployments (portals). `#cloudshell` opens the portal in any case.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The addresses of one cloud; each begins with https:// and ends without a slash, but for suffixes."""
+
+    name: str
+    portal: str
+    cloud_shell: str
+    arm: str
+    arm_scope: str
+    entra: str
+    graph: str
+    vault_suffix: str
+    site_suffix: str
+
+
+PUBLIC = Cloud(
+    name="public",
+    portal="https://portal.azure.com",
+    cloud_shell="https://shell.azure.com/powershell",
+    arm="https://management.azure.com",
+    arm_scope="https://management.azure.com/.default",
+    entra="https://login.microsoftonline.com",
+    graph="https://graph.microsoft.com",
+    vault_suffix=".vault.azure.net",
+    site_suffix=".azurewebsites.net",
+)
+US_GOVERNMENT = Cloud(
+    name="usgov",
+    portal="https://portal.azure.us",
+    cloud_shell="https://portal.azure.us/#cloudshell/",
+    arm="https://management.usgovcloudapi.net",
+    arm_scope="https://management.core.usgovcloudapi.net/.default",
+    entra="https://login.microsoftonline.us",
+    graph="https://graph.microsoft.us",
+    vault_suffix=".vault.usgovcloudapi.net",
+    site_suffix=".azurewebsites.us",
+)
+CHINA = Cloud(
+    name="china",
+    portal="https://portal.azure.cn",
+    cloud_shell="https://portal.azure.cn/#cloudshell/",
+    arm="https://management.chinacloudapi.cn",
+    arm_scope="https://management.chinacloudapi.cn/.default",
+    entra="https://login.chinacloudapi.cn",
+    graph="https://microsoftgraph.chinacloudapi.cn",
+    vault_suffix=".vault.azure.cn",
+    site_suffix=".chinacloudsites.cn",
+)
+CLOUDS = MappingProxyType({cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT, CHINA)})
+
+
+def cloud_of_host(host_name: str) -> Cloud | None:
+    """Tell the cloud from an App Service host name, such as cippabc12.azurewebsites.us; None if it tells nothing."""
+    host = host_name.strip().rstrip(".").lower()
+    return next((cloud for cloud in CLOUDS.values() if host.endswith(cloud.site_suffix)), None)

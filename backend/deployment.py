@@ -1,0 +1,139 @@
+"""Where this CIPP lives: which app, group, vault and subscription are its own.
+
+The rules are CIPP's own (its API's readings of WEBSITE_* variables), with `CIPP_FUNCTION_APP` in front:
+this API runs in an app of its own, so that setting names CIPP's main function app.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from backend.clouds import CLOUDS, PUBLIC, Cloud, cloud_of_host
+from backend.errors import NotConfiguredError
+
+OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
+# CIPP's deployment template names the static web app from its base name and a suffix of five.
+_TEMPLATE_NAME = re.compile(r"^(?P<base>.*[^-])(?P<suffix>[A-Za-z0-9]{5})$")
+
+
+def offload_suffix(app_name: str) -> str | None:
+    """Tell the offload suffix of an app's name, in lower case; None for a main app."""
+    _, dash, last = app_name.rpartition("-")
+    return last.lower() if dash and last.lower() in OFFLOAD_SUFFIXES else None
+
+
+def main_app_of(app_name: str) -> str:
+    """Strip the one offload suffix that an app's name may end with."""
+    return app_name.rpartition("-")[0] if offload_suffix(app_name) else app_name
+
+
+def template_static_web_app(main_app: str) -> str | None:
+    """Derive the static web app's name by CIPP's deployment template; None where the name does not fit it."""
+    fits = _TEMPLATE_NAME.match(main_app)
+    return f"{fits['base']}-swa-{fits['suffix']}".lower() if fits else None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the environment and our identity tell of this CIPP; None is unknown."""
+
+    cloud: Cloud
+    subscription_id: str | None
+    resource_group: str | None
+    main_app: str | None
+    answering_app: str | None
+    vault_name: str | None
+    tenant_id: str | None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], claims: Mapping[str, Any] | None = None) -> Self:
+        """Read the deployment from the app's environment and its identity's token.
+
+        `claims` are those of the managed identity's token for ARM: `xms_mirid` gives the group and the
+        subscription where the variables do not, `tid` the tenant.
+        """
+        claims = claims or {}
+        answering_app = _value(environ, "WEBSITE_SITE_NAME")
+        cipp_app = _value(environ, "CIPP_FUNCTION_APP") or answering_app
+        identity = _identity_of(claims, answering_app)
+        vault_of = cipp_app or _value(environ, "WEBSITE_DEPLOYMENT_ID")
+        override = environ.get("CIPP_KV_NAME", "")
+        return cls(
+            cloud=_cloud(environ),
+            subscription_id=(
+                _value(environ, "CIPP_SUBSCRIPTION_ID")
+                or environ.get("WEBSITE_OWNER_NAME", "").partition("+")[0].strip()
+                or (identity and identity["subscription"])
+                or None
+            ),
+            resource_group=(
+                _value(environ, "CIPP_RESOURCE_GROUP")
+                or _value(environ, "WEBSITE_RESOURCE_GROUP")
+                or (identity and identity["group"])
+                or None
+            ),
+            main_app=main_app_of(cipp_app) if cipp_app else None,
+            answering_app=answering_app,
+            vault_name=override if override.strip() else (main_app_of(vault_of).lower() if vault_of else None),
+            tenant_id=str(claims["tid"]) if claims.get("tid") else None,
+        )
+
+    def group(self) -> tuple[str, str]:
+        """Answer subscription and resource group.
+
+        Raises:
+            NotConfiguredError: One of them is unknown.
+        """
+        if not self.subscription_id:
+            raise NotConfiguredError("The subscription of this CIPP is unknown: set CIPP_SUBSCRIPTION_ID.")
+        if not self.resource_group:
+            raise NotConfiguredError("The resource group of this CIPP is unknown: set CIPP_RESOURCE_GROUP.")
+        return self.subscription_id, self.resource_group
+
+    def resource_id(self, provider_type: str, name: str) -> str:
+        """Answer the ARM id of a resource in this deployment's group, such as ("Microsoft.Web/sites", name)."""
+        subscription, group = self.group()
+        return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider_type}/{name}"
+
+    @property
+    def template_static_web_app(self) -> str | None:
+        """The static web app's name by CIPP's deployment template; None where the main app's does not fit it."""
+        return template_static_web_app(self.main_app) if self.main_app else None
+
+    @property
+    def vault_url(self) -> str:
+        """The vault's address.
+
+        Raises:
+            NotConfiguredError: The vault's name is unknown.
+        """
+        if not self.vault_name:
+            raise NotConfiguredError("The key vault of this CIPP is unknown: set CIPP_KV_NAME or CIPP_FUNCTION_APP.")
+        return f"https://{self.vault_name.lower()}{self.cloud.vault_suffix}"
+
+
+def _value(environ: Mapping[str, str], name: str) -> str | None:
+    """Answer a variable; None where it is missing or blank."""
+    return environ.get(name, "").strip() or None
+
+
+def _cloud(environ: Mapping[str, str]) -> Cloud:
+    named = environ.get("CIPP_CLOUD", "").strip().lower()
+    if not named:
+        return cloud_of_host(environ.get("WEBSITE_HOSTNAME", "")) or PUBLIC
+    if named not in CLOUDS:
+        raise NotConfiguredError(f"CIPP_CLOUD is '{named}'; it must be one of: {', '.join(CLOUDS)}.")
+    return CLOUDS[named]
+
+
+def _identity_of(claims: Mapping[str, Any], site: str | None) -> re.Match[str] | None:
+    """Find subscription and group in the identity's resource id, if it is the identity of this very site."""
+    if not site:
+        return None
+    return re.search(
+        r"/subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)"
+        rf"/providers/Microsoft\.Web/sites/{re.escape(site)}(?:/|$)",
+        str(claims.get("xms_mirid", "")),
+        re.IGNORECASE,
+    )

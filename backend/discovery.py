@@ -1,0 +1,200 @@
+"""What Azure shows of this deployment: whether its names are real, and its static web app.
+
+Needs Reader on the resource group. What was found is remembered and found again in the background;
+a look that failed is not remembered.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from backend import at_once
+from backend.clients import Clients
+from backend.deployment import Deployment
+from backend.errors import AzureError, BackendError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.limits import Limits
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The deployment as far as it is known; the ids are Azure's own, None where it showed none.
+
+    `has_no_static_web_app` is Azure's word that there is none, not our ignorance.
+    """
+
+    deployment: Deployment
+    vault_id: str | None = None
+    static_web_app_id: str | None = None
+    has_no_static_web_app: bool = False
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+
+
+class Discovery:
+    """One look at Azure for all callers of this process."""
+
+    def __init__(self, environ: Mapping[str, str], clients: Clients, limits: Limits) -> None:
+        self._environ = environ
+        self._clients = clients
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._claims: dict[str, Any] | None = None
+        self._known: Found | None = None
+        self._known_until = 0.0
+        self._looking: Future[Found] | None = None
+
+    def found(self) -> Found:
+        """Answer what is known, within `discovery_timeout_seconds`; Azure's silence becomes a warning."""
+        if self._known and time.monotonic() < self._known_until:
+            return self._known
+        looking = self._look_once()
+        if self._known:
+            return self._known
+        try:
+            return looking.result(self._limits.discovery_timeout_seconds)
+        except TimeoutError:
+            return Found(
+                Deployment.of(self._environ, self._claims),
+                warnings=(_silence(self._limits.discovery_timeout_seconds),),
+                complete=False,
+            )
+
+    def deployment(self) -> Deployment:
+        """Answer the deployment for a service that goes on to Azure itself: no look around, the identity's claims."""
+        if self._claims is None:
+            try:
+                self._claims = self._clients.identity_claims()
+            except NotConfiguredError:
+                return Deployment.of(self._environ)
+        return Deployment.of(self._environ, self._claims)
+
+    def _look_once(self) -> "Future[Found]":
+        """Join the look that is under way, or begin one."""
+        with self._lock:
+            if self._looking is None or self._looking.done():
+                self._looking = at_once.start(self._look, name="discovery")
+            return self._looking
+
+    def _look(self) -> Found:
+        try:
+            self._claims = self._clients.identity_claims()
+        except BackendError as error:
+            # Without an identity there is nothing to ask, now or later: that is an answer, a silence is not.
+            found = Found(
+                Deployment.of(self._environ, self._claims),
+                warnings=(f"Names are derived and not checked. {error}",),
+                complete=isinstance(error, NotConfiguredError),
+            )
+        else:
+            found = self._around(Deployment.of(self._environ, self._claims))
+        if found.complete:
+            self._known_until = time.monotonic() + self._limits.discovery_lifetime_seconds
+            self._known = found
+        return found
+
+    def _around(self, deployment: Deployment) -> Found:
+        """Look at the main app, the vault and the static web apps, all at once."""
+        if not deployment.subscription_id:
+            return Found(deployment)
+        app = at_once.start(lambda: self._main_app_exists(deployment), name="discover the main app")
+        vault = at_once.start(lambda: self._vault_id(deployment), name="discover the vault")
+        static = at_once.start(lambda: self._static_web_app(deployment), name="discover the static web app")
+        problems: list[str] = []
+        app_exists = _or_problem(app, problems)
+        vault_id = _or_problem(vault, problems)
+        linked = _or_problem(static, problems)
+        warnings = [f"Not checked in Azure. {problem}" for problem in problems]
+        if app_exists is False:
+            warnings.append(
+                f"Azure shows no function app '{deployment.main_app}' in resource group '{deployment.resource_group}': "
+                "set CIPP_FUNCTION_APP to the name of CIPP's main function app (and CIPP_RESOURCE_GROUP, "
+                "CIPP_SUBSCRIPTION_ID if they differ from this app's)."
+            )
+        if vault_id == "":
+            warnings.append(
+                f"Azure shows no key vault '{deployment.vault_name}' in the subscription: set CIPP_KV_NAME to the "
+                "vault's name, or CIPP_FUNCTION_APP to the app that it is named after."
+            )
+        found = Found(deployment, vault_id=vault_id or None, warnings=tuple(warnings), complete=not problems)
+        if linked is None:
+            return found
+        return replace(
+            found,
+            static_web_app_id=linked or None,
+            # A main app that Azure does not show has nothing linked to it, which tells nothing.
+            has_no_static_web_app=linked == "" and app_exists is True,
+        )
+
+    def _main_app_exists(self, deployment: Deployment) -> bool | None:
+        """Tell whether Azure shows the main app; None where there is no name to ask for."""
+        if not (deployment.subscription_id and deployment.resource_group and deployment.main_app):
+            return None
+        try:
+            with while_trying_to(f"look up function app '{deployment.main_app}'"):
+                self._clients.web(deployment.subscription_id).web_apps.get(
+                    deployment.resource_group, deployment.main_app
+                )
+        except NotFoundError:
+            return False
+        return True
+
+    def _vault_id(self, deployment: Deployment) -> str | None:
+        """Answer the vault's id, wherever in the subscription it is; "" where Azure shows none."""
+        if not deployment.vault_name:
+            return None
+        named = deployment.vault_name.replace("'", "''")
+        with while_trying_to(f"look up key vault '{deployment.vault_name}'"):
+            resources = self._clients.resources(deployment.subscription_id or "").resources.list(
+                filter=f"resourceType eq 'Microsoft.KeyVault/vaults' and name eq '{named}'"
+            )
+            return next((str(vault.id) for vault in resources), "")
+
+    def _static_web_app(self, deployment: Deployment) -> str | None:
+        """Answer the id of the static web app that is linked to the main app; "" where Azure shows none."""
+        if not (deployment.resource_group and deployment.main_app):
+            return None
+        main_app = deployment.resource_id("Microsoft.Web/sites", deployment.main_app).lower()
+        template = deployment.template_static_web_app
+        with while_trying_to("look up the static web app"):
+            sites = self._clients.web(deployment.subscription_id or "").static_sites
+            named = ""
+            for site in sites.list():
+                if main_app in _backends(site.as_dict()["properties"]):
+                    return str(site.id)
+                if str(site.name).lower() == template:
+                    named = str(site.id)
+            return named
+
+
+def _silence(seconds: float) -> str:
+    return (
+        f"Azure did not answer within {seconds:g} seconds, so these names are derived and not checked; "
+        "ask again in a moment."
+    )
+
+
+def _backends(properties: Mapping[str, Any]) -> set[str]:
+    """Collect the ids of the apps behind a static web app, linked in either of Azure's two ways."""
+    linked: Iterable[Mapping[str, Any]] = properties.get("linkedBackends") or ()
+    provided: Iterable[Mapping[str, Any]] = properties.get("userProvidedFunctionApps") or ()
+    ids = [backend.get("backendResourceId") for backend in linked]
+    ids += [
+        app.get("functionAppResourceId") or (app.get("properties") or {}).get("functionAppResourceId")
+        for app in provided
+    ]
+    return {str(found).lower() for found in ids if found}
+
+
+def _or_problem(asked: "Future[T]", problems: list[str]) -> T | None:
+    try:
+        return asked.result()
+    except (AzureError, NotFoundError) as error:
+        problems.append(str(error))
+        return None

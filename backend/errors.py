@@ -1,0 +1,124 @@
+"""What can go wrong, by outcome, and the one place where foreign errors are translated.
+
+BackendError
+|-- InvalidInputError          what the caller asked breaks a rule
+|-- NotFoundError              this deployment has no such thing
+|-- ConflictError              the thing is there, but in no state for this
+|-- NotConfiguredError         a setting or an identity is missing
+`-- AzureError                 the far side did not do it
+    |-- AzureRefusedError      Azure answered no; `status` is its answer
+    `-- AzureUnreachableError  no answer came; it may or may not have happened
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
+
+
+class BackendError(Exception):
+    """An outcome that the caller is told; the message says what was tried and what to do."""
+
+
+class InvalidInputError(BackendError):
+    """The input breaks a rule; `field` names the part of it."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFoundError(BackendError):
+    """This deployment has no such thing, or our identity may not see it."""
+
+
+class ConflictError(BackendError):
+    """The thing is there, but what was asked does not fit its state."""
+
+
+class NotConfiguredError(BackendError):
+    """A setting, or the app's own identity, is missing."""
+
+
+class AzureError(BackendError):
+    """The far side did not do what was asked."""
+
+
+class AzureRefusedError(AzureError):
+    """Azure answered no. `status` is its HTTP status, `code` its error code."""
+
+    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class AzureUnreachableError(AzureError):
+    """No answer came. What was asked may or may not have happened."""
+
+
+@contextmanager
+def while_trying_to(action: str) -> Iterator[None]:
+    """Translate what the SDKs raise into our tree; `action` completes "Tried to ...".
+
+    Raises:
+        NotFoundError: Azure answered 404.
+        AzureRefusedError: Azure answered any other error; the message names the missing right, if that is it.
+        AzureUnreachableError: No answer came.
+    """
+    try:
+        yield
+    except BackendError:
+        raise
+    except Exception as error:
+        translated = _translated(action, error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _translated(action: str, error: Exception) -> BackendError | None:
+    """Say what a foreign error means; None where it is a mistake of our own."""
+    if _is_a(error, "azure.core.exceptions", "HttpResponseError") and getattr(error, "status_code", None):
+        return _refused(action, refusal_of_azure_core(error))
+    if _is_a(error, "kiota_abstractions.api_error", "APIError"):
+        return _refused(action, refusal_of_graph(error))
+    if _is_a(error, "azure.core.exceptions", "ClientAuthenticationError"):
+        return NotConfiguredError(
+            f"Tried to {action}, but this app got no token for its managed identity: {_first_line(error)} "
+            "Turn the identity on: az functionapp identity assign --name <this app> --resource-group <group>."
+        )
+    if any(_is_a(error, *silence) for silence in _SILENCES):
+        return AzureUnreachableError(
+            f"Tried to {action}, but Azure did not answer ({type(error).__name__}: {_first_line(error)}). "
+            "It may or may not have happened: look before you try again."
+        )
+    return None
+
+
+# What the SDKs, requests (msal) and httpx (Graph) raise when no answer comes, or none that can be read.
+_SILENCES = (
+    ("azure.core.exceptions", "AzureError"),
+    ("requests.exceptions", "RequestException"),
+    ("httpx", "HTTPError"),
+    ("httpx", "StreamError"),
+    ("httpx", "InvalidURL"),
+)
+
+
+def _is_a(error: Exception, module: str, name: str) -> bool:
+    """Tell whether the error is of that class, without importing a module that never was."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
+
+
+def _refused(action: str, refusal: Refusal) -> BackendError:
+    message = f"Tried to {action}, but Azure answered {refusal.sentence}"
+    if refusal.status == 404:  # noqa: PLR2004 - the one status that says "not there"
+        return NotFoundError(message)
+    return AzureRefusedError(message, status=refusal.status, code=refusal.code)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:300]

@@ -1,0 +1,41 @@
+"""How long we wait, and for what: every time-out of the app, each a setting."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import msgspec
+
+from backend.errors import NotConfiguredError
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting's name is the field's name in capitals."""
+
+    discovery_timeout_seconds: Seconds = 2.5  # links answer within 3 s, Azure or not
+    discovery_lifetime_seconds: Seconds = 300  # then found again, while the old answer is served
+    azure_connect_timeout_seconds: Seconds = 3
+    azure_read_timeout_seconds: Seconds = 6
+    azure_deadline_seconds: Seconds = 18  # one call with all its retries
+    restart_timeout_seconds: Seconds = 20
+    restart_poll_seconds: Seconds = 1
+    key_rotation_proof_count: Count = 3  # Entra's replicas disagree, so one success proves little
+    key_rotation_proof_gap_seconds: Seconds = 5
+    key_rotation_proof_timeout_seconds: Seconds = 120
+    key_rotation_secret_lifetime_days: Count = 180
+    key_rotation_time_limit_seconds: Seconds = 200  # the load balancer cuts HTTP at 230 s
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """Read the limits from the app's settings.
+
+        Raises:
+            NotConfiguredError: A setting is no number, or out of its range.
+        """
+        given = {name: environ[name.upper()] for name in cls.__struct_fields__ if environ.get(name.upper())}
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise NotConfiguredError(f"A setting of this app cannot be used: {str(error).upper()}") from error

@@ -1,0 +1,156 @@
+"""The links that CIPP's Backend page shows: where in the Azure portal each resource is.
+
+Every link opens something real: where a name is unknown, the nearest known parent.
+"""
+
+import sys
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from backend.deployment import Deployment
+from backend.discovery import Discovery, Found
+from backend.values import Value
+
+MANAGEMENT = "https://management.cipp.app"
+VAULTS = "Microsoft.KeyVault/vaults"
+SITES = "Microsoft.Web/sites"
+STATIC_SITES = "Microsoft.Web/staticSites"
+
+
+class PortalLinks(Value, frozen=True):
+    """The names and the links, in the frontend's own words; None is unknown, and `warnings` says why."""
+
+    subscription: str | None
+    resource_group_name: str | None = msgspec.field(name="RGName")
+    function_name: str | None
+    static_web_app_name: str | None = msgspec.field(name="SWAName")
+    hosted: bool
+    os: str = msgspec.field(name="OS")
+    sku: str | None = msgspec.field(name="SKU")
+    timezone: str
+    resource_group: str
+    key_vault: str
+    function_app: str
+    function_config: str
+    function_deployment: str
+    static_web_app_domains: str = msgspec.field(name="SWADomains")
+    static_web_app_roles: str = msgspec.field(name="SWARoles")
+    cloud_shell: str
+    management: str | None
+    warnings: tuple[str, ...]
+
+
+class Links:
+    """The service behind ExecBackendURLs."""
+
+    def __init__(self, environ: Mapping[str, str], discovery: Discovery) -> None:
+        self._environ = environ
+        self._discovery = discovery
+        self._last: tuple[Found, PortalLinks] | None = None
+
+    def links(self) -> PortalLinks:
+        """Answer names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
+        found = self._discovery.found()
+        if self._last is None or self._last[0] is not found:
+            self._last = (found, portal_links(found, self._environ))
+        return self._last[1]
+
+
+def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
+    """Work out the links from what was found."""
+    deployment = found.deployment
+    warnings = [*_unknowns(deployment), *found.warnings]
+    static_web_app_id = found.static_web_app_id
+    static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
+    if not static_web_app and found.has_no_static_web_app:
+        warnings.append(
+            f"No static web app is linked to '{deployment.main_app}': this CIPP has none (it may run in a container), "
+            "so these two links open the resource group."
+        )
+    elif not static_web_app and deployment.main_app:
+        static_web_app = deployment.template_static_web_app
+        warnings.append(
+            f"The static web app's name '{static_web_app}' is derived by CIPP's deployment template, not seen in Azure."
+            if static_web_app
+            else f"The static web app is unknown: '{deployment.main_app}' is no name of CIPP's deployment template, "
+            "and Azure did not show the one that is linked to it. Give our identity Reader on the resource group."
+        )
+    portal = _Portal(deployment)
+    app = portal.link_to(SITES, deployment.main_app)
+    vault = portal.link(found.vault_id) if found.vault_id else portal.link_to(VAULTS, deployment.vault_name)
+    static = portal.link(static_web_app_id) if static_web_app_id else portal.link_to(STATIC_SITES, static_web_app)
+    hosted = environ.get("CIPP_HOSTED", "").lower() == "true"
+    return PortalLinks(
+        subscription=deployment.subscription_id,
+        resource_group_name=deployment.resource_group,
+        function_name=deployment.main_app,
+        static_web_app_name=static_web_app,
+        hosted=hosted,
+        os="Linux" if sys.platform.startswith("linux") else "Windows",
+        sku=environ.get("WEBSITE_SKU") or None,
+        timezone=environ.get("CIPP_TIMEZONE") or "UTC",
+        resource_group=portal.parent,
+        key_vault=_blade(vault, "secrets") or portal.parent,
+        function_app=_blade(app, "appServices") or portal.parent,
+        function_config=_blade(app, "configuration") or portal.parent,
+        function_deployment=_blade(app, "vstscd") or portal.parent,
+        static_web_app_domains=_blade(static, "customDomains") or portal.parent,
+        static_web_app_roles=_blade(static, "roleManagement") or portal.parent,
+        cloud_shell=deployment.cloud.cloud_shell,
+        management=MANAGEMENT if hosted else None,
+        warnings=tuple(warnings),
+    )
+
+
+class _Portal:
+    """The portal of one cloud, pinned to a tenant where it is known."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._root = f"{deployment.cloud.portal}/#@{quote(deployment.tenant_id or '')}/resource"
+        self._group_id = None
+        self.parent = f"{deployment.cloud.portal}/#home"
+        if deployment.subscription_id:
+            subscription = f"/subscriptions/{_segment(deployment.subscription_id)}"
+            self.parent = f"{self._root}{subscription}/overview"
+            if deployment.resource_group:
+                self._group_id = f"{subscription}/resourceGroups/{_segment(deployment.resource_group)}"
+                self.parent = f"{self._root}{self._group_id}/overview"
+
+    def link(self, resource_id: str) -> str:
+        return self._root + quote(resource_id, safe="/()")
+
+    def link_to(self, provider_type: str, name: str | None) -> str | None:
+        """Link to a resource of the group by its name; None where either is unknown."""
+        if not (self._group_id and name):
+            return None
+        return f"{self._root}{self._group_id}/providers/{provider_type}/{_segment(name)}"
+
+
+def _blade(resource: str | None, page: str) -> str | None:
+    return f"{resource}/{page}" if resource else None
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="()")
+
+
+def _unknowns(deployment: Deployment) -> list[str]:
+    """Say which names are unknown, and which setting would tell."""
+    unknowns = []
+    if not deployment.subscription_id:
+        unknowns.append(
+            "The subscription is unknown: neither WEBSITE_OWNER_NAME nor this app's identity tells it. "
+            "Set CIPP_SUBSCRIPTION_ID."
+        )
+    if not deployment.resource_group:
+        unknowns.append(
+            "The resource group is unknown: neither WEBSITE_RESOURCE_GROUP nor this app's identity tells it. "
+            "Set CIPP_RESOURCE_GROUP."
+        )
+    if not deployment.main_app:
+        unknowns.append("The function app is unknown: WEBSITE_SITE_NAME is not set. Set CIPP_FUNCTION_APP.")
+    if not deployment.vault_name:
+        unknowns.append("The key vault is unknown. Set CIPP_KV_NAME, or CIPP_FUNCTION_APP that it is named after.")
+    return unknowns

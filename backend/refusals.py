@@ -1,0 +1,120 @@
+"""What Azure says when it refuses: its envelopes, and the command that grants a missing right.
+
+The shapes were recorded from real answers: ARM and Key Vault send {"error": {...}}, App Service
+{"Code", "Message"}, static web apps {"Message"}, a gateway in trouble HTML.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_MISSING_ACTION = re.compile(
+    r"object id '(?P<who>[^']+)' does not have authorization to perform action '(?P<action>[^']+)' "
+    r"over scope '(?P<scope>[^']+)'"
+)
+_VAULT_POLICY = re.compile(
+    r"oid=(?P<who>[0-9a-f-]+).*?does not have secrets (?P<right>\w+) permission on key vault '(?P<vault>[^';]+)",
+    re.DOTALL,
+)
+_VAULT_RBAC = re.compile(
+    r"oid=(?P<who>[0-9a-f-]+).*?Action: '(?P<action>[^']+)'.*?Resource: '(?P<scope>[^']+?)(/secrets/[^']*)?'",
+    re.DOTALL,
+)
+# The least built-in role that holds an action, by the action's beginning.
+_ROLES = (
+    ("microsoft.web/staticsites/", "Contributor"),
+    ("microsoft.web/", "Website Contributor"),
+    ("microsoft.keyvault/vaults/secrets/", "Key Vault Secrets Officer"),
+    ("", "Reader"),
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Azure's no: the status, the code, and what to do."""
+
+    status: int
+    code: str
+    message: str
+
+    @property
+    def sentence(self) -> str:
+        """Say it: status, code, Azure's words, and the command that would help."""
+        code = f" {self.code}" if self.code else ""
+        advice = granting(self.message) or _ADVICE.get(self.status, "")
+        words = " ".join(self.message.split())[:700].rstrip(". ")
+        return f"{self.status}{code}: {words}. {advice}".rstrip()
+
+
+_ADVICE = {
+    401: "The token was not accepted: check the tenant and the identity of this app.",
+    429: "Too many requests: wait and try again.",
+    500: "Azure itself failed: try again, and see https://azure.status.microsoft if it stays.",
+    502: "Azure itself failed: try again.",
+    503: "Azure is busy or down: try again, and see https://azure.status.microsoft if it stays.",
+    504: "Azure did not finish in time; it may still happen: look before you try again.",
+}
+
+
+def refusal_of_azure_core(error: Any) -> Refusal:  # noqa: ANN401 - azure.core is not imported before it is needed
+    """Read azure.core's HttpResponseError."""
+    body = ""
+    if error.response is not None:
+        try:
+            body = error.response.text()
+        except Exception:  # noqa: BLE001 - a body that was cut or is in no known encoding tells nothing more
+            body = ""
+    code, message = _envelope(body)
+    return Refusal(int(error.status_code), code, message or str(error.reason or "no reason was given"))
+
+
+def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not imported before it is needed
+    """Read kiota's APIError and msgraph's ODataError."""
+    main = getattr(error, "error", None)
+    code = getattr(main, "code", None) or ""
+    message = getattr(main, "message", None) or error.message or "no reason was given"
+    return Refusal(int(error.response_status_code or 0), code, message)
+
+
+def granting(message: str) -> str:
+    """Answer the sentence with the `az` command that grants what Azure's message misses, or ""."""
+    if found := _MISSING_ACTION.search(message):
+        return _role_command(found["who"], found["action"], found["scope"])
+    if found := _VAULT_POLICY.search(message):
+        return (
+            f"Missing: secrets {found['right']}. Grant it with: az keyvault set-policy --name {found['vault']} "
+            f"--object-id {found['who']} --secret-permissions get list set recover"
+        )
+    if found := _VAULT_RBAC.search(message):
+        return _role_command(found["who"], found["action"], found["scope"])
+    return ""
+
+
+def _role_command(who: str, action: str, scope: str) -> str:
+    role = next(role for start, role in _ROLES if action.lower().startswith(start))
+    return (
+        f"Missing: {action}. Grant it with: az role assignment create --assignee-object-id {who} "
+        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {scope}'
+    )
+
+
+def _envelope(body: str) -> tuple[str, str]:
+    """Read code and message from any of Azure's envelopes."""
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return "", " ".join(re.sub(r"<[^>]*>", " ", body).split())
+    if not isinstance(parsed, dict):
+        return "", ""
+    inner = parsed.get("error", parsed)
+    if isinstance(inner, str):  # Entra
+        return inner, str(parsed.get("error_description", ""))
+    if not isinstance(inner, dict):
+        return "", ""
+    by_name = {str(name).lower(): value for name, value in inner.items()}
+    detail = by_name.get("innererror")
+    code = str(by_name.get("code") or "")
+    if isinstance(detail, dict) and isinstance(detail.get("code"), str):
+        code = f"{code}/{detail['code']}"
+    return code, str(by_name.get("message") or "")

@@ -1,0 +1,1 @@
+"""The pages: endpoints and timers, each calling one service of backend."""
