@@ -45,9 +45,7 @@ CLOUDS: Final = (
     Cloud(
         name="usgov",
         arm="management.usgovcloudapi.net",
-        arm_audiences=frozenset(
-            {"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net"}
-        ),
+        arm_audiences=frozenset({"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net"}),
         graph="graph.microsoft.us",
         logins=("login.microsoftonline.us",),
         vault_suffix="vault.usgovcloudapi.net",
@@ -55,9 +53,7 @@ CLOUDS: Final = (
     Cloud(
         name="china",
         arm="management.chinacloudapi.cn",
-        arm_audiences=frozenset(
-            {"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn"}
-        ),
+        arm_audiences=frozenset({"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn"}),
         graph="microsoftgraph.chinacloudapi.cn",
         logins=("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
         vault_suffix="vault.azure.cn",

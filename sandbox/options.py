@@ -1,7 +1,7 @@
 """What a caller of `/sandbox/reset` may choose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True)
@@ -12,3 +12,32 @@ class Options:
     propagation_seconds: float = 2.0  # until a new client secret or certificate signs in
     latency_seconds: Mapping[str, float] = field(default_factory=dict)  # by host, or "vault" for every vault
     vault_writes_per_10s: int = 300
+
+
+class InvalidOptionsError(Exception):
+    """The body of `/sandbox/reset` cannot be understood; the message says why."""
+
+
+def read_options(body: object) -> Options:
+    """Read the options of a reset; what is not named has its default.
+
+    Raises:
+        InvalidOptionsError: A field is unknown or has the wrong type.
+    """
+    if not isinstance(body, dict):
+        raise InvalidOptionsError("The body must be an object.")
+    if unknown := sorted(map(str, body.keys() - {field.name for field in fields(Options)})):
+        raise InvalidOptionsError(f"Unknown fields: {', '.join(unknown)}.")
+    for name, value in body.items():
+        if name != "latency_seconds" and not _is_number(value, whole=name != "propagation_seconds"):
+            raise InvalidOptionsError(f"{name} must be a number, not below 0.")
+    latency = body.get("latency_seconds", {})
+    if not isinstance(latency, dict) or not all(_is_number(value) for value in latency.values()):
+        raise InvalidOptionsError("latency_seconds must be an object: seconds by host, or by 'vault'.")
+    lower = {host.lower(): float(seconds) for host, seconds in latency.items()}
+    return Options(**{**body, "latency_seconds": lower})
+
+
+def _is_number(value: object, *, whole: bool = False) -> bool:
+    kinds = int if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and value >= 0

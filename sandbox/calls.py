@@ -1,0 +1,43 @@
+"""The record of every call since the last reset."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+
+
+@dataclass
+class Call:
+    """One call and its answer; status 0 and no answer while there is none."""
+
+    method: str
+    host: str
+    path: str
+    url: str
+    request_headers: dict[str, str]
+    request_body: str | None
+    status: int = 0
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: str | None = None
+
+    def answered(self, status: int, headers: Headers, body: bytes) -> None:
+        """Note what was answered."""
+        self.status = status
+        self.response_headers = dict(headers.items())
+        self.response_body = text(body) or ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as `/sandbox/calls` shows it, in the form of recorded traffic."""
+        return dict(vars(self))
+
+
+def text(body: bytes) -> str | None:
+    """Return a body as text, or None where it is empty."""
+    return body.decode("utf-8", "replace") if body else None
+
+
+def shown(headers: Headers) -> dict[str, str]:
+    """Return request headers without the caller's token."""
+    seen = MutableHeaders(raw=list(headers.raw))
+    del seen["authorization"]
+    return dict(seen.items())

@@ -1,0 +1,67 @@
+"""uvicorn's HTTP protocol on any transport, with a way to cut the connection."""
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Scope
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+
+@dataclass
+class Connection:
+    """The connection that a request came by; every request's scope carries it."""
+
+    transport: asyncio.Transport | None = None
+
+    def cut(self) -> None:
+        """Drop the connection at once; what was not sent is lost."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Serves the app and knows its own transport."""
+
+    def __init__(self, config: Config, state: ServerState) -> None:
+        self.connection = Connection()
+        super().__init__(config, state, {"connection": self.connection})
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start serving; uvicorn narrows the transport's type as well."""
+        self.connection.transport = transport
+        super().connection_made(transport)
+
+
+class HttpServer:
+    """Makes the protocols that serve one app, and ends them all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._config = Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            timeout_keep_alive=120,  # seconds; Azure keeps idle connections about as long
+        )
+        self._config.load()
+        self._state = ServerState()
+
+    def protocol(self) -> HttpProtocol:
+        """Make the protocol of one new connection."""
+        return HttpProtocol(self._config, self._state)
+
+    def cut_all(self) -> None:
+        """Drop every connection, also those that wait for an answer that never comes."""
+        for protocol in list(self._state.connections):
+            if isinstance(protocol, HttpProtocol):
+                protocol.connection.cut()
+
+
+def connection_of(scope: Scope) -> Connection:
+    """Return the connection that a request came by."""
+    connection: Connection = scope["state"]["connection"]
+    return connection

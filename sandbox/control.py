@@ -1,0 +1,97 @@
+"""The control address: what a test or a person tells the sandbox itself."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandbox.azure import Azure
+from sandbox.faults import InvalidFaultError, read_faults
+from sandbox.moment import moment
+from sandbox.options import InvalidOptionsError, Options, read_options
+from sandbox.server import Server
+
+
+class _InvalidBodyError(Exception):
+    """The body of a control call cannot be understood; the message says why."""
+
+
+def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
+    """Build the control address; `make` seeds a new Azure. The managed identity answers beside it."""
+
+    async def state(request: Request) -> Response:
+        del request
+        return JSONResponse(snapshot(server.azure))
+
+    async def reset(request: Request) -> Response:
+        server.reset(make(read_options(await _body(request))))
+        return JSONResponse(snapshot(server.azure))
+
+    async def faults(request: Request) -> Response:
+        server.faults = read_faults(await _body(request))
+        return JSONResponse({"faults": len(server.faults)})
+
+    async def clock(request: Request) -> Response:
+        server.azure.clock.advance(_advance(await _body(request)))
+        return JSONResponse({"now": moment(server.azure.clock.now())})
+
+    async def calls(request: Request) -> Response:
+        del request
+        return JSONResponse([call.as_json() for call in server.calls])
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        del request
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    app = Starlette(
+        routes=[
+            Route("/sandbox/state", state),
+            Route("/sandbox/reset", reset, methods=["POST"]),
+            Route("/sandbox/faults", faults, methods=["POST"]),
+            Route("/sandbox/clock", clock, methods=["POST"]),
+            Route("/sandbox/calls", calls),
+        ],
+        exception_handlers={
+            _InvalidBodyError: invalid,
+            InvalidFaultError: invalid,
+            InvalidOptionsError: invalid,
+        },
+    )
+
+    async def control_or_identity(scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["path"].startswith("/sandbox/")
+        await (app if ours else server)(scope, receive, send)
+
+    return control_or_identity
+
+
+def snapshot(azure: Azure) -> dict[str, Any]:
+    """Return all that the sandbox holds, as `/sandbox/state` shows it."""
+    return {
+        "now": moment(azure.clock.now()),
+        "vaults": {name: vault.snapshot() for name, vault in azure.vaults.items()},
+        **azure.directory.snapshot(),
+        **azure.arm.snapshot(),
+    }
+
+
+async def _body(request: Request) -> object:
+    raw = await request.body()
+    try:
+        return json.loads(raw or b"{}")
+    except ValueError as error:
+        raise _InvalidBodyError(f"The body is not JSON: {error}.") from error
+
+
+def _advance(body: object) -> float:
+    if not isinstance(body, dict) or body.keys() != {"advance_seconds"}:
+        raise _InvalidBodyError('The body must be {"advance_seconds": n}.')
+    seconds = body["advance_seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+        raise _InvalidBodyError("advance_seconds must be a number, not below 0: time does not go back.")
+    return float(seconds)

@@ -1,0 +1,97 @@
+"""Faults that a test plants: what Azure does on a bad day."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+_MODES: Final = ("refuse", "drop-after", "hang")
+_FIELDS: Final = frozenset({"method", "host", "path", "nth", "times", "mode", "status", "retry_after"})
+
+
+class InvalidFaultError(Exception):
+    """The list posted to `/sandbox/faults` cannot be understood; the message says where."""
+
+
+@dataclass
+class Fault:
+    """One fault; `seen` counts the calls that fit since it was posted."""
+
+    method: str
+    host: str
+    path: str
+    mode: str
+    nth: int = 1
+    times: int = 1  # 0 = for ever
+    status: int = 0  # what mode "refuse" answers
+    retry_after: str | None = None
+    seen: int = 0
+
+    def strikes(self, method: str, host: str, path: str) -> bool:
+        """Count the call where it fits, and say whether it is hit."""
+        if not self._fits(method.upper(), host.lower(), path):
+            return False
+        self.seen += 1
+        return self.seen >= self.nth and (self.times == 0 or self.seen < self.nth + self.times)
+
+    def _fits(self, method: str, host: str, path: str) -> bool:
+        if self.method not in ("*", method) or not fnmatchcase(host, self.host):
+            return False
+        return self.path.lower() == path.lower() or re.search(self.path, path, re.IGNORECASE) is not None
+
+
+def read_faults(body: object) -> list[Fault]:
+    """Read the posted list.
+
+    Raises:
+        InvalidFaultError: It is no list, or an entry is not what the contract says.
+    """
+    if not isinstance(body, list):
+        raise InvalidFaultError("The body must be a list of faults.")
+    return [_read(entry, f"Fault {number}") for number, entry in enumerate(body, 1)]
+
+
+def _read(entry: object, where: str) -> Fault:
+    if not isinstance(entry, dict):
+        raise InvalidFaultError(f"{where} must be an object.")
+    if unknown := sorted(map(str, entry.keys() - _FIELDS)):
+        raise InvalidFaultError(f"{where} has unknown fields: {', '.join(unknown)}.")
+    mode = entry.get("mode")
+    if mode not in _MODES:
+        raise InvalidFaultError(f"{where}: mode must be one of {', '.join(_MODES)}.")
+    status = _whole(entry, "status", 0, where)
+    if mode == "refuse" and not 400 <= status <= 599:
+        raise InvalidFaultError(f"{where}: mode refuse needs a status from 400 to 599.")
+    retry_after = entry.get("retry_after")
+    if isinstance(retry_after, bool) or not isinstance(retry_after, int | float | str | None):
+        raise InvalidFaultError(f"{where}: retry_after must be a number of seconds or a date.")
+    path = _text(entry, "path", ".*", where)
+    try:
+        re.compile(path)
+    except re.error as error:
+        raise InvalidFaultError(f"{where}: path is not a regular expression: {error}.") from error
+    return Fault(
+        method=_text(entry, "method", "*", where).upper(),
+        host=_text(entry, "host", "*", where).lower(),
+        path=path,
+        mode=str(mode),
+        nth=max(1, _whole(entry, "nth", 1, where)),
+        times=_whole(entry, "times", 1, where),
+        status=status,
+        retry_after=None if retry_after is None else str(retry_after),
+    )
+
+
+def _text(entry: dict[str, Any], name: str, default: str, where: str) -> str:
+    value = entry.get(name, default)
+    if not isinstance(value, str) or not value:
+        raise InvalidFaultError(f"{where}: {name} must be text.")
+    return value
+
+
+def _whole(entry: dict[str, Any], name: str, default: int, where: str) -> int:
+    value = entry.get(name, default)
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidFaultError(f"{where}: {name} must be a whole number, not below 0.")
+    return value

@@ -1,0 +1,64 @@
+"""The body with which each of Azure's services refuses a call."""
+
+import uuid
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, Response
+
+from sandbox.clouds import Place
+
+_CODES: Final = {
+    "arm": {401: "AuthenticationFailed", 403: "AuthorizationFailed", 404: "ResourceNotFound"}
+    | {429: "SubscriptionRequestsThrottled", 500: "InternalServerError", 503: "ServiceUnavailable"}
+    | {504: "GatewayTimeout"},
+    "vault": {401: "Unauthorized", 403: "Forbidden", 404: "SecretNotFound", 409: "Conflict"}
+    | {429: "Throttled", 500: "InternalServerError", 503: "ServiceUnavailable"},
+    "graph": {400: "Request_BadRequest", 401: "InvalidAuthenticationToken"}
+    | {403: "Authorization_RequestDenied", 404: "Request_ResourceNotFound", 429: "TooManyRequests"}
+    | {500: "InternalServerError", 503: "serviceNotAvailable", 504: "gatewayTimeout"},
+}
+
+
+def refusal(place: Place | None, status: int, retry_after: str | None, now: datetime) -> Response:
+    """Answer `status` as the service behind `place` would; the managed identity's where it is None."""
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+    phrase = _phrase(status)
+    message = f"The sandbox was told to refuse this call with {status} {phrase}."
+    body: dict[str, Any]
+    if place is None:
+        body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
+    elif place.plane == "entra":
+        body = _entra(status, message, now)
+    else:
+        code = _CODES[place.plane].get(status, phrase.replace(" ", ""))
+        body = {"error": {"code": code, "message": message}}
+        if place.plane == "graph":
+            request_id = str(uuid.uuid4())
+            body["error"]["innerError"] = {
+                "date": now.strftime("%Y-%m-%dT%H:%M:%S"),
+                "request-id": request_id,
+                "client-request-id": request_id,
+            }
+    return JSONResponse(body, status, headers)
+
+
+def _entra(status: int, message: str, now: datetime) -> dict[str, Any]:
+    busy = status == 429 or status >= 500
+    number = 90033 if busy else 70000
+    return {
+        "error": "temporarily_unavailable" if busy else "invalid_grant",
+        "error_description": f"AADSTS{number}: {message}",
+        "error_codes": [number],
+        "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ"),
+        "trace_id": str(uuid.uuid4()),
+        "correlation_id": str(uuid.uuid4()),
+    }
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,149 @@
+"""The one server behind the proxy: it records, disturbs and hands on every call."""
+
+import asyncio
+import logging
+from email.utils import format_datetime
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox import entra, graph, identity
+from sandbox.arm.app import app as arm_app
+from sandbox.azure import Azure
+from sandbox.calls import Call, shown, text
+from sandbox.clouds import Place, place_of
+from sandbox.connection import connection_of
+from sandbox.faults import Fault
+from sandbox.key_vault.app import app as vault_app
+from sandbox.refusals import refusal
+from sandbox.service import not_in_the_sandbox
+
+IDENTITY_PATH: Final = "/msi/token"
+_log = logging.getLogger("sandbox")
+
+
+class Server:
+    """Answers for every host of Azure; holds what a reset clears."""
+
+    def __init__(self, azure: Azure, identity_header: str) -> None:
+        self._identity_header = identity_header
+        self.reset(azure)
+
+    def reset(self, azure: Azure) -> None:
+        """Start over with another Azure, no calls and no faults."""
+        self.azure = azure
+        self.calls: list[Call] = []
+        self.faults: list[Fault] = []
+        self._apps: dict[str, ASGIApp] = {
+            "arm": arm_app(azure),
+            "vault": vault_app(azure),
+            "graph": graph.app(azure),
+            "entra": entra.app(azure),
+        }
+        self._identity = identity.app(azure, self._identity_header)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call, whole: body in, answer out."""
+        request = Request(scope, receive)
+        body = await request.body()
+        call = _call(request, body)
+        self.calls.append(call)
+        azure = self.azure
+        place = place_of(call.host) if scope["scheme"] == "https" else None
+        fault = self._fault(call)
+        if fault is not None and fault.mode == "hang":
+            await _wait_for_the_end(receive)
+            return
+        await asyncio.sleep(_latency(azure, call.host, place))
+        if fault is not None and fault.mode == "refuse":
+            answer = _Answer(refusal(place, fault.status, fault.retry_after, azure.clock.now()))
+        else:
+            answer = await self._answer(scope, body, place)
+        answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
+        call.answered(answer.status, answer.headers, answer.body)
+        if fault is not None and fault.mode == "drop-after":
+            connection_of(scope).cut()
+            await _wait_for_the_end(receive)
+            return
+        await answer.send(send)
+
+    def _fault(self, call: Call) -> Fault | None:
+        # Every fault counts the call, also those behind the one that strikes.
+        struck = [fault for fault in self.faults if fault.strikes(call.method, call.host, call.path)]
+        return struck[0] if struck else None
+
+    async def _answer(self, scope: Scope, body: bytes, place: Place | None) -> "_Answer":
+        answer = _Answer()
+        app = self._app(scope, place)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        try:
+            await app(scope, receive, answer.take)
+        except Exception:  # noqa: BLE001 - a bug in the sandbox is one failed call, not its end
+            _log.exception("the sandbox itself failed on %s %s", scope["method"], scope["path"])
+            return _Answer(Response("The sandbox itself failed; its log says how.", 500))
+        return answer
+
+    def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
+        if place is not None and (place.vault is None or place.vault in self.azure.vaults):
+            return self._apps[place.plane]
+        if place is None and scope["scheme"] == "http" and scope["path"] == IDENTITY_PATH:
+            return self._identity
+        return not_in_the_sandbox(Request(scope))
+
+
+class _Answer:
+    """An answer held back until it is known whether it may go out."""
+
+    def __init__(self, response: Response | None = None) -> None:
+        self.status = response.status_code if response else 0
+        self.headers = MutableHeaders(raw=list(response.raw_headers) if response else [])
+        self.body = bytes(response.body) if response else b""
+
+    async def take(self, message: Message) -> None:
+        """Collect what a service sends."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = MutableHeaders(raw=list(message.get("headers", [])))
+        else:
+            self.body += message.get("body", b"")
+
+    async def send(self, send: Send) -> None:
+        """Send it on."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _call(request: Request, body: bytes) -> Call:
+    headers: Headers = request.headers
+    host = headers.get("host", "").lower()
+    name, _, port = host.partition(":")
+    if port in ("443", "80"):
+        host = name
+    raw_path = request.scope["raw_path"].decode("latin-1")
+    query = request.url.query
+    return Call(
+        method=request.method,
+        host=name,
+        path=request.scope["path"],
+        url=f"{request.scope['scheme']}://{host}{raw_path}" + (f"?{query}" if query else ""),
+        request_headers=shown(headers),
+        request_body=text(body),
+    )
+
+
+def _latency(azure: Azure, host: str, place: Place | None) -> float:
+    seconds = azure.options.latency_seconds
+    if host in seconds:
+        return seconds[host]
+    return seconds.get("vault", 0.0) if place is not None and place.plane == "vault" else 0.0
+
+
+async def _wait_for_the_end(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
