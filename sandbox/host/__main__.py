@@ -1,0 +1,116 @@
+"""`python -m sandbox.host`: index the app in a folder as Azure does, and serve it on localhost."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from azure.functions.decorators.function_app import Function
+
+from sandbox.host import host_file, index, port, principal, timers, worker
+from sandbox.host.admin import Admin
+from sandbox.host.context import INVOCATION_ID
+from sandbox.host.http_functions import HttpFunctions, Route, routes_of
+from sandbox.host.invoker import Invoker, thread_pool
+from sandbox.host.server import Host
+
+logger = logging.getLogger("host")
+
+
+def main() -> int:
+    """Serve until Ctrl-C; the exit code says whether the app was served."""
+    arguments = _arguments()
+    try:
+        sockets = port.listen(arguments.port)
+    except port.PortInUseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    root = arguments.root.resolve()
+    os.chdir(root)
+    os.environ["AZURE_FUNCTIONS_ENVIRONMENT"] = "Development"
+    _log_to_stderr()
+    try:
+        settings = host_file.read(root)
+        functions = worker.functions_of(root)
+    except (host_file.HostFileError, worker.AppRefusedError) as error:
+        logger.critical("%s", error, exc_info=error.__cause__)
+        return 1
+    refusals = index.refusals(functions, os.environ, settings.route_prefix)
+    for sentence in refusals.app:
+        logger.critical("%s The worker refuses the whole app.", sentence)
+    if refusals.app:
+        return 1
+    accepted = [function for function in functions if index.name_of(function) not in refusals.functions]
+    routes = routes_of(accepted, settings.route_prefix)
+    plans = timers.timers_of(accepted, os.environ)
+    served = [*(route.function for route in routes), *(plan.function for plan in plans)]
+    left_out = [function for function in accepted if function not in served]
+    _tell(arguments.port, routes, plans, left_out, refusals)
+    _tell_caller(arguments.role)
+    invoker = Invoker(thread_pool(os.environ), settings.function_timeout)
+    http = HttpFunctions(routes, invoker, principal.principal(arguments.role), os.environ)
+    asyncio.run(Host(http, Admin(served, plans, invoker), plans).serve(sockets))
+    logging.shutdown()
+    # the pool's threads may be busy: as in Azure, what runs is cut off
+    os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.host", description=__doc__)
+    parser.add_argument("--port", type=int, default=port.DEFAULT)
+    parser.add_argument("--as", dest="role", default="superadmin", help="the caller's role, or nobody")
+    parser.add_argument("--root", type=Path, default=Path(), help="the folder of function_app.py")
+    return parser.parse_args()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-8s %(call)s%(name)s: %(message)s")
+    formatter.converter = time.gmtime
+    formatter.default_time_format = formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
+    handler.setFormatter(formatter)
+    handler.addFilter(_name_call)
+    # INFO before the app is imported, as the worker sets it
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _name_call(record: logging.LogRecord) -> bool:
+    invocation_id = INVOCATION_ID.get()
+    record.call = f"[{invocation_id[:8]}] " if invocation_id else ""
+    return True
+
+
+def _tell(
+    on_port: int,
+    routes: Sequence[Route],
+    plans: Sequence[timers.Timer],
+    left_out: Sequence[Function],
+    refusals: index.Refusals,
+) -> None:
+    for route in routes:
+        methods = ",".join(sorted(route.methods)) or "any method"
+        address = f"http://localhost:{on_port}/{route.template.text}"
+        logger.info("%s: [%s] %s", index.name_of(route.function), methods, address)
+    for plan in plans:
+        logger.info("%s", timers.described(plan))
+    for function in left_out:
+        logger.error("%s is left out: this host runs HTTP and timer functions only.", index.name_of(function))
+    for name, reasons in refusals.functions.items():
+        for reason in reasons:
+            logger.error("The host refuses the function %s: %s", name, reason)
+
+
+def _tell_caller(role: str) -> None:
+    if role == principal.NOBODY:
+        logger.info("Requests reach the functions as they come; nobody is signed in for them.")
+    else:
+        logger.info("A request without %s comes from %s@localhost, role %s.", principal.HEADER, role, role)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

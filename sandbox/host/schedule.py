@@ -1,0 +1,113 @@
+"""When a timer runs: NCRONTAB with six fields (or five, without seconds), or a TimeSpan; in UTC."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from croniter import CroniterError, croniter
+
+WITH_SECONDS = 6
+WITHOUT_SECONDS = 5
+# what NCrontab reads; croniter alone would take more (L, #, ?, @daily, 7 for Sunday)
+FIELD_LIMITS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+PART = re.compile(r"(?:\*|(?P<low>\d+|[A-Za-z]{3})(?:-(?P<high>\d+|[A-Za-z]{3}))?)(?:/(?P<step>[1-9]\d*))?")
+TIME_SPAN = re.compile(r"(?:(\d+)\.)?([01]?\d|2[0-3]):([0-5]?\d)(?::([0-5]?\d)(?:\.\d+)?)?")
+SETTING = re.compile(r"%([^%]+)%")
+MONITORED_FROM = timedelta(minutes=1)
+
+
+class ScheduleError(ValueError):
+    """A schedule that the host refuses; the text says why."""
+
+
+class Schedule(Protocol):
+    """Tells the next time."""
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Give the first time after `moment`."""
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A schedule by the clock."""
+
+    expression: str
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Give the first time after `moment`; day and day of week must both fit, as in NCrontab."""
+        fields = self.expression.split()
+        with_seconds = len(fields) == WITH_SECONDS
+        times = croniter(self.expression, moment, second_at_beginning=with_seconds, day_or=False)
+        following: datetime = times.get_next(datetime)
+        return following
+
+
+@dataclass(frozen=True)
+class Every:
+    """A schedule by an interval, counted from the last run."""
+
+    interval: timedelta
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Give the time one interval later."""
+        return moment + self.interval
+
+
+def parse(expression: str, environ: Mapping[str, str]) -> Schedule:
+    """Read a schedule, with %NAME% taken from the app settings.
+
+    Raises:
+        ScheduleError: It is neither NCRONTAB nor a TimeSpan, or a setting is missing.
+    """
+    text = SETTING.sub(lambda name: _setting(name[1], environ), expression).strip()
+    fields = text.split()
+    if len(fields) in (WITH_SECONDS, WITHOUT_SECONDS):
+        limits = FIELD_LIMITS[-len(fields) :]
+        if not all(_fits(field, low, high) for field, (low, high) in zip(fields, limits, strict=True)):
+            raise ScheduleError(f'the schedule "{text}" is not NCRONTAB: a field is out of its range.')
+        try:
+            croniter(text, second_at_beginning=len(fields) == WITH_SECONDS, day_or=False)
+        except (CroniterError, ValueError) as error:
+            raise ScheduleError(f'the schedule "{text}" is not NCRONTAB: {error}.') from error
+        return Cron(text)
+    return Every(time_span(text))
+
+
+def time_span(text: str) -> timedelta:
+    """Read a .NET TimeSpan: [days.]hours:minutes[:seconds].
+
+    Raises:
+        ScheduleError: It is none, or no time at all.
+    """
+    span = TIME_SPAN.fullmatch(text)
+    if span is None:
+        raise ScheduleError(f'"{text}" is neither NCRONTAB (six or five fields) nor a TimeSpan.')
+    days, hours, minutes, seconds = (int(part or 0) for part in span.groups())
+    interval = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not interval:
+        raise ScheduleError(f'the TimeSpan "{text}" is empty.')
+    return interval
+
+
+def is_monitored(schedule: Schedule, moment: datetime) -> bool:
+    """Whether the host records its times: not where it runs more often than once a minute."""
+    first = schedule.next_after(moment)
+    return schedule.next_after(first) - first >= MONITORED_FROM
+
+
+def _setting(name: str, environ: Mapping[str, str]) -> str:
+    if name not in environ:
+        raise ScheduleError(f'its schedule names the app setting "{name}", which is not set.')
+    return environ[name]
+
+
+def _fits(field: str, low: int, high: int) -> bool:
+    for part in field.split(","):
+        found = PART.fullmatch(part)
+        if found is None:
+            return False
+        if any(word.isdigit() and not low <= int(word) <= high for word in (found["low"], found["high"]) if word):
+            return False
+    return True
