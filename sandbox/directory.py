@@ -1,15 +1,103 @@
-"""Entra's directory: tenants, applications and what signs in with them."""
+"""Entra's directory: tenants, applications and what was issued to them."""
 
+import secrets
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sandbox.application import Application
+
+REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class User:
+    """The account that consented, and whom delegated tokens stand for."""
+
+    id: str
+    name: str  # user principal name
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One Entra tenant."""
+
+    id: str
+    name: str
+    domain: str
+
+
+@dataclass(frozen=True)
+class ServicePrincipal:
+    """An application in one tenant: it may sign in there, with the app roles that were granted."""
+
+    app_id: str
+    tenant_id: str
+    display_name: str
+    roles: tuple[str, ...] = ()  # of Microsoft Graph
+    scopes: tuple[str, ...] = ()  # delegated, of Microsoft Graph
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    type: str = "Application"
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """What a refresh token stands for."""
+
+    app_id: str
+    tenant_id: str
+    user: User
+    issued: datetime
+
+
+@dataclass
+class ManagementPolicy:
+    """An app management policy and the applications (by object id) that it applies to."""
+
+    id: str
+    tenant_id: str
+    body: dict[str, Any]
+    applies_to: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Directory:
     """All tenants and what they hold."""
 
-    applications: dict[str, Any] = field(default_factory=dict)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)  # by appId
+    service_principals: list[ServicePrincipal] = field(default_factory=list)
+    policies: dict[str, ManagementPolicy] = field(default_factory=dict)
+    default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
+    _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
+
+    def tenant(self, name: str) -> Tenant | None:
+        """Find a tenant by GUID or domain, whatever the case."""
+        wanted = name.lower()
+        return next((t for t in self.tenants.values() if wanted in (t.id, t.domain.lower())), None)
+
+    def service_principal(self, app_id: str, tenant_id: str) -> ServicePrincipal | None:
+        """Find an application's service principal in a tenant, or None where nobody consented."""
+        wanted = (app_id.lower(), tenant_id)
+        return next((s for s in self.service_principals if (s.app_id, s.tenant_id) == wanted), None)
+
+    def issue_refresh_token(self, token: RefreshToken) -> str:
+        """Issue a refresh token; the ones before it stay good."""
+        text = f"1.A{secrets.token_urlsafe(700)}"
+        self._refresh_tokens[text] = token
+        return text
+
+    def refresh_token(self, text: str) -> RefreshToken | None:
+        """Find what was issued as `text`."""
+        return self._refresh_tokens.get(text)
+
+    def add(self, *, tenants: Iterable[Tenant] = (), principals: Iterable[ServicePrincipal] = ()) -> None:
+        """Add tenants and service principals."""
+        self.tenants.update({tenant.id: tenant for tenant in tenants})
+        self.service_principals.extend(principals)
 
     def snapshot(self) -> dict[str, Any]:
         """Return what `/sandbox/state` shows."""
-        return {"applications": {}}
+        return {"applications": {app_id: app.snapshot() for app_id, app in self.applications.items()}}

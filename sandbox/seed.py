@@ -1,19 +1,47 @@
 """One plausible CIPP, as the sandbox starts with it and a reset brings it back."""
 
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
 from sandbox import names
+from sandbox.application import Application, PasswordCredential, new_secret_text
 from sandbox.arm.seed import seed_arm
 from sandbox.azure import Azure
 from sandbox.clock import Clock
-from sandbox.directory import Directory
+from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
 from sandbox.key_vault.seed import seed_vault
 from sandbox.options import Options
+from sandbox.permissions import SAM_ROLES, SAM_SCOPES
+from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
+
+_STORED: Final = timedelta(days=40)  # when CIPP last stored its keys
+_SECRET_LEFT: Final = timedelta(days=20)  # the client secret is about to expire
+_INSTALLED: Final = timedelta(days=401)
+_CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum", "Woodgrove Bank", "Litware")
 
 
 def seed(options: Options, tokens: TokenIssuer) -> Azure:
     """Build a new Azure; `tokens` outlives it, so that access tokens stay good over a reset."""
     clock = Clock()
+    now = clock.now().replace(microsecond=0)
     directory = Directory()
+    sam = _sam(now)
+    directory.applications[sam.app_id] = sam
+    partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
+    customers = [_customer(number) for number in range(options.direct_tenants)]
+    directory.add(tenants=[partner, *customers], principals=_principals(partner, customers))
+    values = {
+        "ApplicationID": sam.app_id,
+        "ApplicationSecret": sam.passwords[0].secret_text,
+        "TenantID": partner.id,
+        "RefreshToken": _refresh_token(directory, partner, User(names.ADMIN_ID, names.ADMIN_NAME), now),
+    }
+    for customer in customers:
+        user = User(_id(customer.id, "user"), f"cipp.service@{customer.domain}")
+        values[customer.id] = _refresh_token(directory, customer, user, now)
+    secrets = {name: SeedSecret(value, created=now - _STORED) for name, value in values.items()}
     return Azure(
         clock=clock,
         tokens=tokens,
@@ -21,6 +49,67 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         subscription_id=names.SUBSCRIPTION_ID,
         options=options,
         directory=directory,
-        vaults={names.VAULT: seed_vault(clock, {})},
+        vaults={names.VAULT: seed_vault(clock, secrets)},
         arm=seed_arm(clock),
     )
+
+
+def _sam(now: datetime) -> Application:
+    stored = now - _STORED
+    secret = PasswordCredential(
+        new_secret_text(), start=stored, end=now + _SECRET_LEFT, created=stored, display_name="UpdateTokens"
+    )
+    return Application(
+        id=names.SAM_OBJECT_ID,
+        app_id=names.SAM_APP_ID,
+        tenant_id=names.TENANT_ID,
+        display_name=names.SAM_DISPLAY_NAME,
+        created=now - _INSTALLED,
+        passwords=[secret],
+        properties={"signInAudience": "AzureADMultipleOrgs"},
+    )
+
+
+def _customer(number: int) -> Tenant:
+    name = _CUSTOMERS[number % len(_CUSTOMERS)]
+    word = name.split()[0].lower()
+    turn = number // len(_CUSTOMERS)
+    suffix = f"{turn + 1}" if turn else ""
+    return Tenant(_id("customer", str(number)), f"{name} {suffix}".strip(), f"{word}{suffix}.onmicrosoft.com")
+
+
+def _principals(partner: Tenant, customers: list[Tenant]) -> list[ServicePrincipal]:
+    principals = [
+        ServicePrincipal(
+            app_id=names.SAM_APP_ID,
+            tenant_id=tenant.id,
+            display_name=names.SAM_DISPLAY_NAME,
+            roles=SAM_ROLES,
+            scopes=SAM_SCOPES,
+            id=names.SAM_SERVICE_PRINCIPAL_ID if tenant is partner else _id(tenant.id, "sam"),
+        )
+        for tenant in [partner, *customers]
+    ]
+    principals += [
+        ServicePrincipal(names.GRAPH_APP_ID, tenant.id, "Microsoft Graph", id=_id(tenant.id, "graph"))
+        for tenant in [partner, *customers]
+    ]
+    principals.append(
+        ServicePrincipal(
+            app_id=names.BACKEND_CLIENT_ID,
+            tenant_id=partner.id,
+            display_name=names.BACKEND_SITE,
+            id=names.BACKEND_PRINCIPAL_ID,
+            type="ManagedIdentity",
+        )
+    )
+    return principals
+
+
+def _refresh_token(directory: Directory, tenant: Tenant, user: User, now: datetime) -> str:
+    return directory.issue_refresh_token(RefreshToken(names.SAM_APP_ID, tenant.id, user, now - _STORED))
+
+
+def _id(*words: str) -> str:
+    """Make an id that is the same on every start."""
+    return str(uuid.uuid5(uuid.UUID(names.TENANT_ID), "/".join(words)))

@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox import entra, graph, identity
+from sandbox import identity
 from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
 from sandbox.calls import Call, shown, text
 from sandbox.clouds import Place, place_of
 from sandbox.connection import connection_of
+from sandbox.entra.app import app as entra_app
 from sandbox.faults import Fault
+from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
 from sandbox.refusals import refusal
 from sandbox.service import not_in_the_sandbox
@@ -40,8 +42,8 @@ class Server:
         self._apps: dict[str, ASGIApp] = {
             "arm": arm_app(azure),
             "vault": vault_app(azure),
-            "graph": graph.app(azure),
-            "entra": entra.app(azure),
+            "graph": graph_app(azure),
+            "entra": entra_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
 

@@ -1,0 +1,110 @@
+"""An app registration and the credentials that it signs in with."""
+
+import base64
+import secrets
+import string
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from sandbox.moment import moment
+
+_SECRET_LETTERS: Final = string.ascii_letters + string.digits + "._~-"
+
+
+@dataclass(frozen=True)
+class PasswordCredential:
+    """A client secret; `created` is when Entra learned of it, and sign-in follows some seconds later."""
+
+    secret_text: str = field(repr=False)
+    start: datetime
+    end: datetime
+    created: datetime
+    display_name: str | None = None
+    key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def as_graph(self, *, with_secret: bool = False) -> dict[str, Any]:
+        """Return it as Graph writes it; the secret's text is null in all but its first answer."""
+        return {
+            "customKeyIdentifier": None,
+            "displayName": self.display_name,
+            "endDateTime": moment(self.end),
+            "hint": self.secret_text[:3],
+            "keyId": self.key_id,
+            "secretText": self.secret_text if with_secret else None,
+            "startDateTime": moment(self.start),
+        }
+
+
+@dataclass(frozen=True)
+class KeyCredential:
+    """A certificate, of which Entra knows the public part."""
+
+    certificate: bytes  # DER
+    start: datetime
+    end: datetime
+    created: datetime
+    display_name: str | None = None
+    key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    type: str = "AsymmetricX509Cert"
+    usage: str = "Verify"
+    custom_key_identifier: str | None = None  # hexadecimal; Entra fills in the SHA-1 thumbprint
+
+    def loaded(self) -> x509.Certificate:
+        """Return the certificate itself."""
+        return x509.load_der_x509_certificate(self.certificate)
+
+    def thumbprint(self, algorithm: hashes.HashAlgorithm) -> str:
+        """Return the thumbprint as a JWT's header carries it."""
+        return base64.urlsafe_b64encode(self.loaded().fingerprint(algorithm)).rstrip(b"=").decode()
+
+    def as_graph(self, *, with_key: bool = False) -> dict[str, Any]:
+        """Return it as Graph writes it; `key` only where it was selected."""
+        return {
+            "customKeyIdentifier": self.custom_key_identifier,
+            "displayName": self.display_name,
+            "endDateTime": moment(self.end),
+            "key": base64.b64encode(self.certificate).decode() if with_key else None,
+            "keyId": self.key_id,
+            "startDateTime": moment(self.start),
+            "type": self.type,
+            "usage": self.usage,
+        }
+
+
+@dataclass
+class Application:
+    """An app registration in its home tenant; `properties` are Graph's others, by Graph's names."""
+
+    id: str
+    app_id: str
+    tenant_id: str
+    display_name: str
+    created: datetime
+    passwords: list[PasswordCredential] = field(default_factory=list)
+    keys: list[KeyCredential] = field(default_factory=list)
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what `/sandbox/state` shows, secrets included."""
+        return {
+            "id": self.id,
+            "displayName": self.display_name,
+            "passwordCredentials": [p.as_graph(with_secret=True) for p in self.passwords],
+            "keyCredentials": [k.as_graph(with_key=True) for k in self.keys],
+        }
+
+
+def new_secret_text() -> str:
+    """Make a client secret that looks like Entra's: forty characters with `8Q~` in them."""
+    letters = [secrets.choice(_SECRET_LETTERS) for _ in range(37)]
+    return "".join([*letters[:3], "8Q~", *letters[3:]])
+
+
+def is_live(credential: PasswordCredential | KeyCredential, now: datetime, propagation: timedelta) -> bool:
+    """Say whether a credential signs in now."""
+    return credential.created + propagation <= now and credential.start <= now < credential.end

@@ -1,0 +1,1 @@
+"""login.microsoftonline.com and its twins: sign-in and discovery."""

@@ -1,0 +1,84 @@
+"""The service behind login.microsoftonline.com and its twins."""
+
+import time
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sandbox.azure import Azure
+from sandbox.clouds import CLOUDS, Cloud, place_of
+from sandbox.entra.discovery import instance_discovery, openid_configuration
+from sandbox.entra.errors import HEADERS, EntraError, error_response, unknown_tenant
+from sandbox.entra.grants import token
+from sandbox.service import service
+
+_SHARED: Final = frozenset({"common", "organizations", "consumers"})
+
+
+def app(azure: Azure) -> ASGIApp:
+    """Build Entra's sign-in service."""
+
+    async def tokens(request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        host, cloud = _at(request)
+        try:
+            answer = token(azure, request.path_params["tenant"], form, cloud, host)
+        except EntraError as error:
+            return _refused(error, request, azure)
+        if "/v2.0/" not in request.url.path:
+            answer = _version_1(answer, form.get("resource", cloud.graph_audience))
+        return JSONResponse(answer, headers=HEADERS)
+
+    async def configuration(request: Request) -> Response:
+        name = request.path_params["tenant"]
+        host, cloud = _at(request)
+        found = azure.directory.tenant(name)
+        if found is None and name.lower() not in _SHARED:
+            return _refused(unknown_tenant(name, discovery=True), request, azure)
+        tenant = found.id if found else name.lower()
+        v2 = "/v2.0/" in request.url.path
+        return JSONResponse(openid_configuration(host, tenant, cloud, v2=v2))
+
+    async def instance(request: Request) -> Response:
+        host, _ = _at(request)
+        default = f"https://{host}/common/oauth2/v2.0/authorize"
+        return JSONResponse(instance_discovery(request.query_params.get("authorization_endpoint", default)))
+
+    async def keys(request: Request) -> Response:
+        del request
+        return JSONResponse(azure.tokens.jwks())
+
+    return service(
+        [
+            Route("/{tenant}/oauth2/v2.0/token", tokens, methods=["POST"]),
+            Route("/{tenant}/oauth2/token", tokens, methods=["POST"]),
+            Route("/{tenant}/v2.0/.well-known/openid-configuration", configuration),
+            Route("/{tenant}/.well-known/openid-configuration", configuration),
+            Route("/common/discovery/instance", instance),
+            Route("/{tenant}/discovery/v2.0/keys", keys),
+            Route("/{tenant}/discovery/keys", keys),
+        ]
+    )
+
+
+def _version_1(answer: dict[str, Any], resource: str) -> dict[str, Any]:
+    """Write numbers as text, and what version 2 leaves out."""
+    now = int(time.time())
+    numbers = {"expires_on": now + answer["expires_in"], "not_before": now}
+    numbers |= {name: answer[name] for name in ("expires_in", "ext_expires_in")}
+    return {**answer, **{name: str(number) for name, number in numbers.items()}, "resource": resource}
+
+
+def _refused(error: EntraError, request: Request, azure: Azure) -> Response:
+    host, _ = _at(request)
+    return error_response(error, host, request.headers.get("client-request-id"), azure.clock.now())
+
+
+def _at(request: Request) -> tuple[str, Cloud]:
+    host = request.url.hostname or CLOUDS[0].login
+    place = place_of(host)
+    return host, place.cloud if place else CLOUDS[0]

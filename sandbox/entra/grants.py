@@ -1,0 +1,139 @@
+"""The token endpoint's grants: client credentials and refresh token."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from sandbox.application import Application
+from sandbox.azure import Azure
+from sandbox.clouds import Cloud
+from sandbox.directory import REFRESH_TOKEN_LIFETIME, RefreshToken, ServicePrincipal, Tenant
+from sandbox.entra.access import LIFETIME_SECONDS, app_token, client_info, id_token, scopes, user_token
+from sandbox.entra.client import authenticate
+from sandbox.entra.errors import EntraError, missing_parameter, unknown_application, unknown_tenant
+from sandbox.entra.resources import audience_of, checked_resource
+
+_ANY_TENANT: Final = frozenset({"common", "organizations"})
+
+
+def token(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Cloud, host: str) -> dict[str, Any]:
+    """Answer a call of the token endpoint; version 1 asks by `resource`, version 2 by `scope`.
+
+    Raises:
+        EntraError: Entra refuses.
+    """
+    grant = form.get("grant_type")
+    if not grant:
+        raise missing_parameter("grant_type")
+    if grant == "client_credentials":
+        return _client_credentials(azure, _tenant(azure, tenant_name), form, cloud, host)
+    if grant == "refresh_token":
+        return _refresh(azure, tenant_name, form, cloud, host)
+    raise EntraError(400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
+
+
+def _client_credentials(
+    azure: Azure, tenant: Tenant, form: Mapping[str, str], cloud: Cloud, host: str
+) -> dict[str, Any]:
+    app = authenticate(azure, form, tenant, host)
+    audience = _audience(form, cloud, tenant, default_only=True)
+    principal = _principal(azure, app, tenant)
+    by_certificate = "client_assertion" in form
+    return {
+        "token_type": "Bearer",
+        "expires_in": LIFETIME_SECONDS - 1,
+        "ext_expires_in": LIFETIME_SECONDS - 1,
+        "access_token": app_token(azure, principal, audience, cloud, by_certificate=by_certificate),
+    }
+
+
+def _refresh(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Cloud, host: str) -> dict[str, Any]:
+    if not form.get("refresh_token"):
+        raise missing_parameter("refresh_token")
+    found = azure.directory.refresh_token(form["refresh_token"])
+    if tenant_name.lower() in _ANY_TENANT and found is not None:
+        tenant_name = found.tenant_id
+    tenant = _tenant(azure, tenant_name)
+    app = authenticate(azure, form, tenant, host)
+    old = _good(azure, found, app, tenant)
+    audience = _audience(form, cloud, tenant, default_only=False)
+    principal = _principal(azure, app, tenant)
+    by_certificate = "client_assertion" in form
+    new = RefreshToken(app.app_id, tenant.id, old.user, azure.clock.now())
+    answer = {
+        "token_type": "Bearer",
+        "scope": _scope_text(form, principal, audience, cloud),
+        "expires_in": LIFETIME_SECONDS - 1,
+        "ext_expires_in": LIFETIME_SECONDS - 1,
+        "access_token": user_token(azure, principal, old.user, audience, cloud, by_certificate=by_certificate),
+        "refresh_token": azure.directory.issue_refresh_token(new),
+    }
+    if "openid" in form.get("scope", "").split():
+        answer["id_token"] = id_token(azure, app.app_id, tenant, old.user, cloud)
+    if form.get("client_info") == "1":
+        answer["client_info"] = client_info(tenant, old.user)
+    return answer
+
+
+def _good(azure: Azure, token: RefreshToken | None, app: Application, tenant: Tenant) -> RefreshToken:
+    """Return `token` where it may be redeemed by this application in this tenant."""
+    if token is None:
+        raise EntraError(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
+    if token.app_id != app.app_id:
+        raise EntraError(
+            400,
+            "invalid_grant",
+            70000,
+            "Provided grant is invalid or malformed: the refresh token was issued to another client.",
+        )
+    if azure.clock.now() - token.issued >= REFRESH_TOKEN_LIFETIME:
+        issued = token.issued.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        days = REFRESH_TOKEN_LIFETIME // timedelta(days=1)
+        raise EntraError(
+            400,
+            "invalid_grant",
+            700082,
+            f"The refresh token has expired due to inactivity. The token was issued on {issued} and was "
+            f"inactive for {days}.00:00:00.",
+        )
+    if token.tenant_id != tenant.id:
+        raise EntraError(
+            400,
+            "invalid_grant",
+            50020,
+            f"User account '{token.user.name}' from identity provider 'https://sts.windows.net/"
+            f"{token.tenant_id}/' does not exist in tenant '{tenant.name}' and cannot access the application "
+            f"'{app.app_id}'({app.display_name}) in that tenant. The account needs to be added as an external "
+            "user in the tenant first. Sign out and sign in again with a different Azure Active Directory "
+            "user account.",
+        )
+    return token
+
+
+def _audience(form: Mapping[str, str], cloud: Cloud, tenant: Tenant, *, default_only: bool) -> str:
+    if "resource" in form:
+        return checked_resource(form["resource"], cloud, tenant.name)
+    if default_only and not form.get("scope"):
+        raise missing_parameter("scope")
+    return audience_of(form.get("scope", ""), cloud, tenant.name, default_only=default_only)
+
+
+def _scope_text(form: Mapping[str, str], principal: ServicePrincipal, audience: str, cloud: Cloud) -> str:
+    prefix = f"{audience.rstrip('/')}/"
+    granted = [f"{prefix}{scope}" for scope in scopes(principal, audience, cloud).split()]
+    asked = form.get("scope", "").split()
+    return " ".join([*(s for s in ("email", "openid", "profile") if s in asked), *granted, f"{prefix}.default"])
+
+
+def _tenant(azure: Azure, name: str) -> Tenant:
+    tenant = azure.directory.tenant(name)
+    if tenant is None:
+        raise unknown_tenant(name)
+    return tenant
+
+
+def _principal(azure: Azure, app: Application, tenant: Tenant) -> ServicePrincipal:
+    principal = azure.directory.service_principal(app.app_id, tenant.id)
+    if principal is None:
+        raise unknown_application(app.app_id, tenant.name)
+    return principal

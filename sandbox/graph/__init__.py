@@ -1,0 +1,1 @@
+"""graph.microsoft.com and its twins, as far as CIPP's own app registration needs them."""

@@ -1,0 +1,97 @@
+"""The running sandbox as a test sees it: its variables and its control address."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+Json = Any  # what JSON may hold
+_OPENER = build_opener(ProxyHandler({}))
+
+
+class Sandbox:
+    """`python -m sandbox` in a directory of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = (folder / "output.txt").open("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--quiet"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self.env = self._read_env()
+        self.url = self.env["SANDBOX_URL"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self._log.close()
+
+    def output(self) -> str:
+        """Return what the process printed."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def state(self) -> dict[str, Json]:
+        """Return all that the sandbox holds."""
+        state: dict[str, Json] = self.control("GET", "state")
+        return state
+
+    def reset(self, **options: object) -> dict[str, Json]:
+        """Start over; returns the new state."""
+        state: dict[str, Json] = self.control("POST", "reset", options)
+        return state
+
+    def faults(self, faults: list[dict[str, object]]) -> None:
+        """Replace the planted faults."""
+        self.control("POST", "faults", faults)
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock ahead."""
+        self.control("POST", "clock", {"advance_seconds": seconds})
+
+    def calls(self, host: str | None = None) -> list[dict[str, Any]]:
+        """Return every call since the reset, oldest first, or those to one host."""
+        calls: list[dict[str, Any]] = self.control("GET", "calls")
+        return [call for call in calls if host in (None, call["host"])]
+
+    def control(self, method: str, name: str, body: object = None) -> Json:
+        """Call the control address; raises `urllib.error.HTTPError` on a refusal."""
+        return self.fetch(method, f"/sandbox/{name}", None if body is None else json.dumps(body).encode())
+
+    def refused(self, name: str, body: bytes) -> tuple[int, str]:
+        """Return status and body of a control call that must be refused."""
+        try:
+            self.fetch("POST", f"/sandbox/{name}", body)
+        except HTTPError as error:
+            return error.code, error.read().decode()
+        raise AssertionError(f"/sandbox/{name} took {body!r}")
+
+    def fetch(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Json:
+        """Call the plain http address past any proxy."""
+        request = Request(self.url + path, body, headers, method=method)  # noqa: S310 - our own loopback
+        with _OPENER.open(request, timeout=30) as response:
+            return json.load(response)
+
+    def _read_env(self) -> dict[str, str]:
+        path = self.folder / ".sandbox" / "env"
+        end = time.monotonic() + START_SECONDS
+        while not path.exists():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"The sandbox did not start:\n{self.output()}")
+            time.sleep(0.02)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {name: value for name, _, value in (line.partition("=") for line in lines)}
