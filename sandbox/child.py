@@ -3,9 +3,10 @@
 import contextlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from sandbox import guard
@@ -17,31 +18,77 @@ class ChildEndedError(Exception):
     """A child ended by itself; the text says which, and what it said."""
 
 
+@dataclass(frozen=True)
+class Child:
+    """A running child and where its words go."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_starts_at: int
+
+    def check(self) -> None:
+        """Do nothing while it runs.
+
+        Raises:
+            ChildEndedError: It ended.
+        """
+        code = self.process.poll()
+        if code is None:
+            return
+        with self.log.open("rb") as log:
+            log.seek(self.log_starts_at)
+            lines = log.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+        said = "\n".join(["", *(f"  {line}" for line in lines)])
+        raise ChildEndedError(f"{self.name} ended (exit code {code}). The end of {self.log}:{said}")
+
+
 class Children:
-    """The running children; they end with this object, and with this process however that ends."""
+    """The children; they end with this object, and with this process however that ends."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start the guard that outlives us."""
-        self._guard = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", guard.__name__], stdin=subprocess.PIPE, start_new_session=True
-        )
+        """Start the guard, which outlives us."""
+        command = [sys.executable, "-m", guard.__name__]
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - ours
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the children, the last started first."""
-        for child in reversed(self._children):
-            child.end()
-        # the guard finds nothing left
-        with contextlib.suppress(BrokenPipeError):
-            self._pipe.close()
-        self._guard.wait()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End them all."""
+        ends = [child.process for child in self._children if child.process.poll() is None]
+        for process in ends:
+            process.terminate()
+        for process in ends:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(guard.PATIENCE_SECONDS)
+        guard.end({child.process.pid for child in self._children}, patience_seconds=0)
+        if self._guard is not None:
+            self._guard.communicate()
 
-    @property
-    def _pipe(self):
-        pass
+    def start(self, name: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
+        """Start `python -m <arguments>` in a session of its own: Ctrl-C reaches us alone.
 
-    def start(self, name: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> "Child":
-        """Start `python -m ...` in a session of its own, so that Ctrl-C reaches us alone."""
+        Args:
+            name: What to call it in messages.
+            arguments: The module and its arguments.
+            environ: Its whole environment.
+            log: The file that its output is appended to.
+        """
+        with log.open("ab") as output:
+            starts_at = output.tell()
+            process = subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, "-m", *arguments],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._children.append(Child(name, process, log, starts_at))
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.write(b"%d\n" % process.pid)
+            self._guard.stdin.flush()
+        return self._children[-1]

