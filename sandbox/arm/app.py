@@ -1,16 +1,56 @@
 """The service behind management.azure.com and its twins."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from starlette.types import ASGIApp
+
+from sandbox.arm import (
+    authorization,
+    custom_domains,
+    linked_backends,
+    plans,
+    resource_groups,
+    resources,
+    site_config,
+    site_deployments,
+    site_functions,
+    site_instances,
+    site_settings,
+    sites,
+    static_site_users,
+    static_sites,
+    storage_accounts,
+    subscriptions,
+    vaults,
+)
+from sandbox.arm.gateway import Gateway
 from sandbox.service import service
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from sandbox.azure import Azure
 
+_NOUNS: Final = (
+    subscriptions,
+    resource_groups,
+    resources,
+    sites,
+    site_settings,
+    site_config,
+    site_deployments,
+    site_functions,
+    site_instances,
+    static_sites,
+    static_site_users,
+    custom_domains,
+    linked_backends,
+    plans,
+    storage_accounts,
+    vaults,
+    authorization,
+)
 
-def app(azure: "Azure") -> "ASGIApp":
+
+def app(azure: "Azure") -> ASGIApp:
     """Build Azure Resource Manager on what `azure` holds."""
-    _ = azure
-    return service([])
+    gateway = Gateway(azure)
+    return service([gateway.route(operation) for noun in _NOUNS for operation in noun.OPERATIONS])

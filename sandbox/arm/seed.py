@@ -99,6 +99,7 @@ def _static_site(created: datetime, main: Resource) -> StaticSite:
         default_hostname="nice-sand-0abc12345.3.azurestaticapps.net",
         repository_url="https://github.com/contosomsp/CIPP",
         branch="main",
+        created=created,
         api_key=hashlib.sha256(names.STATIC_SITE.encode()).hexdigest(),
         users=[
             User("5d1c6a0f2be84f3a9c7d8e1b40f6a293", "alex@contosomsp.com", "aad", ["superadmin"]),

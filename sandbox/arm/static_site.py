@@ -8,8 +8,8 @@ from sandbox.arm.resource import Resource
 
 _TOKEN_AFTER: Final = timedelta(seconds=5)
 _ADDING_AFTER: Final = timedelta(seconds=10)
-_READY_AFTER: Final = timedelta(seconds=30)
-_GONE_AFTER: Final = timedelta(seconds=20)
+READY_AFTER: Final = timedelta(seconds=30)
+GONE_AFTER: Final = timedelta(seconds=20)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class CustomDomain:
             return "Validating"
         if self.name.endswith(".invalid"):
             return "Failed"
-        return "Adding" if age < _READY_AFTER else "Ready"
+        return "Adding" if age < READY_AFTER else "Ready"
 
     def token(self, now: datetime) -> str | None:
         """Return the value for the TXT record, once there is one."""
@@ -62,7 +62,7 @@ class CustomDomain:
 
     def gone(self, now: datetime) -> bool:
         """Tell whether its deletion has ended."""
-        return self.deleted is not None and now - self.deleted >= _GONE_AFTER
+        return self.deleted is not None and now - self.deleted >= GONE_AFTER
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class StaticSite(Resource):
     repository_url: str
     branch: str
     api_key: str
+    created: datetime
     app_settings: dict[str, str] = field(default_factory=dict)
     users: list[User] = field(default_factory=list)
     domains: dict[str, CustomDomain] = field(default_factory=dict)  # by lower-case name

@@ -1,0 +1,126 @@
+"""One call that has passed the gateway, and the resources that it names."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from starlette.datastructures import QueryParams
+
+from sandbox.arm.authentication import Caller
+from sandbox.arm.errors import group_not_found, refused, resource_not_found
+from sandbox.arm.resource import KeyVault, Plan, Resource, ResourceGroup, StorageAccount
+from sandbox.arm.site import Site
+from sandbox.arm.state import ArmState
+from sandbox.arm.static_site import StaticSite
+from sandbox.arm.target import Target
+from sandbox.clouds import Cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sandbox.azure import Azure
+
+R = TypeVar("R", bound=Resource)
+
+SUBSCRIPTION: Final = "/subscriptions/{subscription}"
+GROUP: Final = f"{SUBSCRIPTION}/resourceGroups/{{group}}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as its handler sees it."""
+
+    azure: "Azure"
+    cloud: Cloud
+    caller: Caller
+    target: Target
+    now: datetime
+    params: dict[str, str]
+    query: QueryParams
+    raw_body: bytes
+
+    @property
+    def arm(self) -> ArmState:
+        """All that Resource Manager holds."""
+        return self.azure.arm
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object in the body.
+
+        Raises:
+            ArmError: 400; it is none.
+        """
+        try:
+            body = json.loads(self.raw_body or b"{}")
+        except ValueError as error:
+            raise _invalid_content(str(error)) from error
+        if not isinstance(body, dict):
+            raise _invalid_content("a JSON object was expected")
+        return body
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The body's `properties`, an empty object where it has none."""
+        properties = self.body.get("properties") or {}
+        if not isinstance(properties, dict):
+            raise _invalid_content("'properties' must be a JSON object")
+        return properties
+
+    def flag(self, name: str) -> bool:
+        """Tell whether the query says true."""
+        return self.query.get(name, "").lower() == "true"
+
+    def group(self) -> ResourceGroup:
+        """Return the group that the path names."""
+        name = self.params["group"]
+        group = self.arm.groups.get(name.lower())
+        if group is None:
+            raise group_not_found(name)
+        return group
+
+    def site(self) -> Site:
+        """Return the app that the path names."""
+        return self._find(self.arm.sites, Site, self.params["site"])
+
+    def static_site(self) -> StaticSite:
+        """Return the static web app that the path names."""
+        return self._find(self.arm.static_sites, StaticSite, self.params["static_site"])
+
+    def plan(self) -> Plan:
+        """Return the plan that the path names."""
+        return self._find(self.arm.plans, Plan, self.params["plan"])
+
+    def vault(self) -> KeyVault:
+        """Return the vault that the path names."""
+        return self._find(self.arm.vaults, KeyVault, self.params["vault"])
+
+    def storage_account(self) -> StorageAccount:
+        """Return the storage account that the path names."""
+        return self._find(self.arm.storage_accounts, StorageAccount, self.params["account"])
+
+    def visible(self, resources: "Iterable[R]", action: str | None = None) -> list[R]:
+        """Keep those in the path's group, if it names one, that the caller may read."""
+        group = self.group().name if "group" in self.params else None
+        return [
+            r
+            for r in resources
+            if (group is None or r.group == group)
+            and self.arm.access.allows(self.caller.object_id, action or f"{r.type}/read", r.id)
+        ]
+
+    def _find(self, held: dict[str, R], kind: type[R], name: str) -> R:
+        group = self.group()
+        resource = held.get(name.lower())
+        if resource is None or resource.group != group.name:
+            raise resource_not_found(kind.type, name, self.params["group"])
+        return resource
+
+
+def _invalid_content(why: str) -> Exception:
+    return refused(
+        400,
+        "InvalidRequestContent",
+        f"The request content was invalid and could not be deserialized: '{why}'.",
+    )

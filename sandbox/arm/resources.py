@@ -1,0 +1,58 @@
+"""Every resource, whatever its kind, as the lists of a group and of the subscription show it."""
+
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, Response
+
+from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.errors import refused
+from sandbox.arm.filters import matches
+from sandbox.arm.gateway import Operation
+from sandbox.arm.resource import Plan, Resource, StorageAccount
+from sandbox.arm.site import Site
+
+_EXPANDABLE: Final = ("createdTime", "changedTime", "provisioningState")
+
+
+def _shown(resource: Resource, expanded: set[str], created: str) -> dict[str, Any]:
+    item: dict[str, Any] = {"id": resource.id, "name": resource.name, "type": resource.type}
+    if isinstance(resource, Plan):
+        item["sku"] = resource.sku
+    if isinstance(resource, StorageAccount):
+        item["sku"] = {"name": "Standard_LRS", "tier": "Standard"}
+    if resource.kind:
+        item["kind"] = resource.kind
+    item["location"] = resource.region
+    if isinstance(resource, Site):
+        item["identity"] = {
+            "principalId": resource.principal_id,
+            "tenantId": resource.tenant_id,
+            "type": "SystemAssigned",
+        }
+    item["tags"] = resource.tags
+    times = {"createdTime": created, "changedTime": created, "provisioningState": "Succeeded"}
+    return item | {name: value for name, value in times.items() if name.lower() in expanded}
+
+
+def _list(call: Call) -> Response:
+    wanted = call.query.get("$filter", "").strip()
+    expanded = {e.strip().lower() for e in call.query.get("$expand", "").split(",") if e.strip()}
+    unknown = expanded - {e.lower() for e in _EXPANDABLE} - {"tags"}
+    if unknown:
+        raise refused(
+            400,
+            "InvalidExpandInQueryString",
+            f"Invalid $expand '{call.query['$expand']}' specified in the query string.",
+        )
+    found = [r for r in call.visible(call.arm.resources()) if not wanted or matches(wanted, r)]
+    top = call.query.get("$top")
+    if top:
+        found = found[: int(top)]
+    created = next(iter(call.arm.vaults.values())).created
+    return JSONResponse({"value": [_shown(r, expanded, created) for r in found]})
+
+
+OPERATIONS: Final = (
+    Operation("GET", f"{SUBSCRIPTION}/resources", _list, listing=True),
+    Operation("GET", f"{GROUP}/resources", _list, listing=True),
+)

@@ -1,0 +1,117 @@
+"""An app as `GET sites/{name}` shows it."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Final
+
+from sandbox.arm.resource import shape
+from sandbox.arm.site import Site
+from sandbox.clouds import Cloud
+
+SITE_SUFFIXES: Final = {
+    "public": "azurewebsites.net",
+    "usgov": "azurewebsites.us",
+    "china": "chinacloudsites.cn",
+}
+_FROM_CONFIG: Final = (
+    "acrUseManagedIdentityCreds",
+    "alwaysOn",
+    "functionAppScaleLimit",
+    "http20Enabled",
+    "linuxFxVersion",
+    "minimumElasticInstanceCount",
+    "numberOfWorkers",
+)
+
+
+def host_name(site: Site, cloud: Cloud) -> str:
+    """Return the app's own host name in its cloud."""
+    return f"{site.name}.{SITE_SUFFIXES[cloud.name]}"
+
+
+def scm_host_name(site: Site, cloud: Cloud) -> str:
+    """Return the host name of the app's deployment site."""
+    return f"{site.name}.scm.{SITE_SUFFIXES[cloud.name]}"
+
+
+def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
+    """Return the whole resource; `sku` is its plan's tier."""
+    whole: dict[str, Any] = {
+        "id": site.id,
+        "name": site.name,
+        "type": site.type,
+        "kind": site.kind,
+        "location": site.location,
+        "properties": {**shape("site"), **_properties(site, cloud, sku), **site.changed_properties},
+        "identity": {
+            "type": "SystemAssigned",
+            "tenantId": site.tenant_id,
+            "principalId": site.principal_id,
+        },
+    }
+    if site.tags:
+        whole["tags"] = site.tags
+    return whole
+
+
+def without_zone(time: datetime) -> str:
+    """Write a time as App Service does: no zone, and no zeros at the end of the fraction."""
+    text = time.replace(tzinfo=None).isoformat()
+    return text.rstrip("0") if "." in text else text
+
+
+def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
+    host, scm = host_name(site, cloud), scm_host_name(site, cloud)
+    linux = "-Linux" if site.linux else ""
+    web_space = f"{site.group}-{site.location.replace(' ', '')}webspace{linux}"
+    stamp = shape("site")["homeStamp"]
+    version = site.site_config.get("linuxFxVersion")
+    return {
+        "name": site.name,
+        "state": site.state,
+        "hostNames": [host],
+        "webSpace": web_space,
+        "selfLink": f"https://{stamp}.api.azurewebsites.windows.net:454/subscriptions/"
+        f"{site.subscription_id}/webspaces/{web_space}/sites/{site.name}",
+        "repositorySiteName": site.name,
+        "enabledHostNames": [host, scm],
+        "siteProperties": {
+            "metadata": None,
+            "properties": [
+                {"name": "LinuxFxVersion", "value": version},
+                {"name": "WindowsFxVersion", "value": None},
+            ],
+            "appSettings": None,
+        },
+        "hostNameSslStates": [_ssl_state(host, "Standard"), _ssl_state(scm, "Repository")],
+        "serverFarmId": f"/subscriptions/{site.subscription_id}/resourceGroups/{site.group}"
+        f"/providers/Microsoft.Web/serverfarms/{site.plan}",
+        "reserved": site.linux,
+        "lastModifiedTimeUtc": without_zone(site.modified),
+        "siteConfig": {**shape("site_config_summary"), **{k: site.site_config[k] for k in _FROM_CONFIG}},
+        "deploymentId": site.name,
+        "sku": sku,
+        "customDomainVerificationId": hashlib.sha256(site.subscription_id.encode()).hexdigest().upper(),
+        "kind": site.kind,
+        "ftpUsername": f"{site.name}\\${site.name}",
+        "tags": site.tags or None,
+        "resourceGroup": site.group,
+        "defaultHostName": host,
+        "httpsOnly": site.https_only,
+    }
+
+
+def _ssl_state(host: str, host_type: str) -> dict[str, Any]:
+    return {
+        "name": host,
+        "sslState": "Disabled",
+        "ipBasedSslResult": None,
+        "virtualIP": None,
+        "virtualIPv6": None,
+        "thumbprint": None,
+        "certificateResourceId": None,
+        "toUpdate": None,
+        "toUpdateIpBasedSsl": None,
+        "ipBasedSslState": "NotConfigured",
+        "hostType": host_type,
+    }

@@ -1,0 +1,132 @@
+"""Apps: list, show, change, start, stop and restart them."""
+
+import uuid
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, Response
+
+from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.errors import app_service_refused, bad_request
+from sandbox.arm.gateway import Operation
+from sandbox.arm.headers import etag
+from sandbox.arm.resource import shape
+from sandbox.arm.site import Instance, Site
+from sandbox.arm.site_document import document
+
+SITE: Final = f"{GROUP}/providers/Microsoft.Web/sites/{{site}}"
+# What a caller may write of a site's properties and the sandbox keeps as it is given.
+_KEPT: Final = (
+    "clientAffinityEnabled",
+    "clientCertEnabled",
+    "clientCertMode",
+    "functionAppConfig",
+    "keyVaultReferenceIdentity",
+    "publicNetworkAccess",
+    "virtualNetworkSubnetId",
+)
+
+
+def page(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a whole list as Microsoft.Web answers it."""
+    return {"value": items, "nextLink": None, "id": None}
+
+
+def shown(call: Call, site: Site) -> dict[str, Any]:
+    """Return the app as the caller's cloud shows it."""
+    plan = call.arm.plans.get(site.plan.lower())
+    return document(site, call.cloud, plan.sku["tier"] if plan else "Dynamic")
+
+
+def _list(call: Call) -> Response:
+    return JSONResponse(page([shown(call, site) for site in call.visible(call.arm.sites.values())]))
+
+
+def _get(call: Call) -> Response:
+    site = call.site()
+    return JSONResponse(shown(call, site), headers=etag(site.modified))
+
+
+def _patch(call: Call) -> Response:
+    site = call.site()
+    _change(call, site)
+    return JSONResponse(shown(call, site), headers=etag(site.modified))
+
+
+def _put(call: Call) -> Response:
+    name = call.params["site"]
+    group = call.group()
+    site = call.arm.sites.get(name.lower())
+    if site is not None and site.group != group.name:
+        raise app_service_refused(409, "Conflict", "54001", f"Website with given name {name} already exists.")
+    if site is None:
+        site = _new(call, name, group.name)
+        call.arm.sites[name.lower()] = site
+    _change(call, site)
+    return JSONResponse(shown(call, site), headers=etag(site.modified))
+
+
+def _new(call: Call, name: str, group: str) -> Site:
+    location = call.body.get("location")
+    if not isinstance(location, str):
+        raise bad_request("The parameter location has an invalid value.")
+    plan = str(call.properties.get("serverFarmId", "")).rpartition("/")[2]
+    if plan.lower() not in call.arm.plans:
+        raise bad_request(f"Cannot find serverFarm with name {plan}.")
+    return Site(
+        subscription_id=call.arm.subscription_id,
+        group=group,
+        name=name,
+        location=location,
+        plan=plan,
+        principal_id=str(uuid.uuid4()),
+        tenant_id=call.arm.tenant_id,
+        modified=call.now,
+        site_config=shape("site_config"),
+        instances=(Instance(call.now),),
+    )
+
+
+def _change(call: Call, site: Site) -> None:
+    body, properties = call.body, call.properties
+    site.kind = body.get("kind", site.kind)
+    site.tags = body.get("tags", site.tags) or {}
+    site.https_only = properties.get("httpsOnly", site.https_only)
+    site.changed_properties |= {k: properties[k] for k in _KEPT if k in properties}
+    config = dict(properties.get("siteConfig") or {})
+    settings = config.pop("appSettings", None)
+    if settings is not None:
+        site.app_settings = {s["name"]: s["value"] for s in settings}
+    site.site_config |= {k: v for k, v in config.items() if v is not None}
+    site.modified = call.now
+
+
+def _start(call: Call) -> Response:
+    site = call.site()
+    site.start(call.now)
+    return Response(headers=etag(site.modified))
+
+
+def _stop(call: Call) -> Response:
+    site = call.site()
+    site.stop(call.now)
+    return Response(headers=etag(site.modified))
+
+
+def _restart(call: Call) -> Response:
+    """Restart, unless the restart is soft: that one only applies what is not yet applied."""
+    site = call.site()
+    if not call.flag("softRestart"):
+        site.restart(call.now, at_once=call.flag("synchronous"))
+    return Response(headers=etag(site.modified))
+
+
+OPERATIONS: Final = (
+    Operation("GET", f"{SUBSCRIPTION}/providers/Microsoft.Web/sites", _list, listing=True),
+    Operation("GET", f"{GROUP}/providers/Microsoft.Web/sites", _list, listing=True),
+    Operation("GET", SITE, _get),
+    Operation("PATCH", SITE, _patch, metered=True),
+    Operation("PUT", SITE, _put, metered=True),
+    Operation("POST", f"{SITE}/start", _start),
+    Operation("POST", f"{SITE}/stop", _stop),
+    Operation("POST", f"{SITE}/restart", _restart),
+)
