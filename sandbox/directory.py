@@ -1,5 +1,6 @@
 """Entra's directory: tenants, applications and what was issued to them."""
 
+import copy
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -10,6 +11,18 @@ from typing import Any, Final
 from sandbox.application import Application
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
+# The app management policy that every tenant starts with: it restricts nothing.
+_DEFAULT_POLICY: Final[dict[str, Any]] = {
+    "id": "00000000-0000-0000-0000-000000000000",
+    "deletedDateTime": None,
+    "displayName": "Default app management tenant policy",
+    "description": "Default tenant policy that enforces app management restrictions on applications and "
+    "service principals. To apply policy to targeted resources, create a new policy under "
+    "appManagementPolicies collection.",
+    "isEnabled": False,
+    "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+    "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,9 @@ class Directory:
 
     def add(self, *, tenants: Iterable[Tenant] = (), principals: Iterable[ServicePrincipal] = ()) -> None:
         """Add tenants and service principals."""
-        self.tenants.update({tenant.id: tenant for tenant in tenants})
+        for tenant in tenants:
+            self.tenants[tenant.id] = tenant
+            self.default_policies[tenant.id] = copy.deepcopy(_DEFAULT_POLICY)
         self.service_principals.extend(principals)
 
     def snapshot(self) -> dict[str, Any]:

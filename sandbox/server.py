@@ -5,12 +5,12 @@ import logging
 from email.utils import format_datetime
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import identity
+from sandbox.answer import Answer, answer_of
 from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
 from sandbox.calls import Call, shown, text
@@ -61,7 +61,7 @@ class Server:
             return
         await asyncio.sleep(_latency(azure, call.host, place))
         if fault is not None and fault.mode == "refuse":
-            answer = _Answer(refusal(place, fault.status, fault.retry_after, azure.clock.now()))
+            answer = Answer(refusal(place, fault.status, fault.retry_after, azure.clock.now()))
         else:
             answer = await self._answer(scope, body, place)
         answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
@@ -77,19 +77,12 @@ class Server:
         struck = [fault for fault in self.faults if fault.strikes(call.method, call.host, call.path)]
         return struck[0] if struck else None
 
-    async def _answer(self, scope: Scope, body: bytes, place: Place | None) -> "_Answer":
-        answer = _Answer()
-        app = self._app(scope, place)
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
+    async def _answer(self, scope: Scope, body: bytes, place: Place | None) -> Answer:
         try:
-            await app(scope, receive, answer.take)
+            return await answer_of(self._app(scope, place), scope, body)
         except Exception:  # noqa: BLE001 - a bug in the sandbox is one failed call, not its end
             _log.exception("the sandbox itself failed on %s %s", scope["method"], scope["path"])
-            return _Answer(Response("The sandbox itself failed; its log says how.", 500))
-        return answer
+            return Answer(Response("The sandbox itself failed; its log says how.", 500))
 
     def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
         if place is not None and (place.vault is None or place.vault in self.azure.vaults):
@@ -99,31 +92,8 @@ class Server:
         return not_in_the_sandbox(Request(scope))
 
 
-class _Answer:
-    """An answer held back until it is known whether it may go out."""
-
-    def __init__(self, response: Response | None = None) -> None:
-        self.status = response.status_code if response else 0
-        self.headers = MutableHeaders(raw=list(response.raw_headers) if response else [])
-        self.body = bytes(response.body) if response else b""
-
-    async def take(self, message: Message) -> None:
-        """Collect what a service sends."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = MutableHeaders(raw=list(message.get("headers", [])))
-        else:
-            self.body += message.get("body", b"")
-
-    async def send(self, send: Send) -> None:
-        """Send it on."""
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
-        await send({"type": "http.response.body", "body": self.body})
-
-
 def _call(request: Request, body: bytes) -> Call:
-    headers: Headers = request.headers
-    host = headers.get("host", "").lower()
+    host = request.headers.get("host", "").lower()
     name, _, port = host.partition(":")
     if port in ("443", "80"):
         host = name
@@ -134,7 +104,7 @@ def _call(request: Request, body: bytes) -> Call:
         host=name,
         path=request.scope["path"],
         url=f"{request.scope['scheme']}://{host}{raw_path}" + (f"?{query}" if query else ""),
-        request_headers=shown(headers),
+        request_headers=shown(request.headers),
         request_body=text(body),
     )
 

@@ -1,12 +1,61 @@
-"""Not there yet."""
+"""The service behind graph.microsoft.com and its twins: v1.0 and beta alike."""
 
+from collections.abc import Callable
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from sandbox.application import Application
 from sandbox.azure import Azure
+from sandbox.graph import applications, certificates, passwords, policies, tenant_objects
+from sandbox.graph.batch import batch
+from sandbox.graph.call import Call, Handler, operation
 from sandbox.service import service
+
+_Rows = tuple[tuple[str, str, tuple[str, ...], Handler], ...]
 
 
 def app(azure: Azure) -> ASGIApp:
-    """Build the service."""
-    del azure
-    return service([])
+    """Build Graph."""
+    routes = [Route(path, operation(azure, needs, handle), methods=[method]) for method, path, needs, handle in _rows()]
+    mounts: list[BaseRoute] = [Mount(f"/{version}", routes=routes) for version in ("v1.0", "beta")]
+    return service(mounts)
+
+
+def _rows() -> _Rows:
+    rows: _Rows = (
+        ("POST", "/$batch", (), batch),
+        ("GET", "/applications", applications.READ, applications.list_all),
+        ("GET", "/organization", tenant_objects.READ_ORGANIZATION, tenant_objects.organization),
+        ("GET", "/servicePrincipals", applications.READ, tenant_objects.list_principals),
+        ("GET", "/policies/defaultAppManagementPolicy", policies.READ, policies.get_default),
+        ("PATCH", "/policies/defaultAppManagementPolicy", policies.WRITE, policies.patch_default),
+        ("GET", "/policies/appManagementPolicies", policies.READ, policies.list_all),
+        ("POST", "/policies/appManagementPolicies", policies.WRITE, policies.create),
+        ("GET", "/policies/appManagementPolicies/{id}", policies.READ, policies.get),
+        ("PATCH", "/policies/appManagementPolicies/{id}", policies.WRITE, policies.patch),
+        ("GET", "/policies/appManagementPolicies/{id}/appliesTo", policies.READ, policies.applies_to),
+    )
+    for one in ("/applications/{id}", "/applications(appId='{app_id}')"):
+        rows += (
+            ("GET", one, applications.READ, applications.get),
+            ("PATCH", one, applications.WRITE, applications.patch),
+            ("POST", f"{one}/addPassword", applications.WRITE, _of(passwords.add_password)),
+            ("POST", f"{one}/removePassword", applications.WRITE, _of(passwords.remove_password)),
+            ("POST", f"{one}/addKey", applications.WRITE, _of(certificates.add_key)),
+            ("POST", f"{one}/removeKey", applications.WRITE, _of(certificates.remove_key)),
+            ("GET", f"{one}/appManagementPolicies", policies.READ, _of(policies.assigned)),
+            ("POST", f"{one}/appManagementPolicies/$ref", policies.WRITE, _of(policies.assign)),
+        )
+    for one in ("/servicePrincipals/{id}", "/servicePrincipals(appId='{app_id}')"):
+        rows += (
+            ("GET", one, applications.READ, tenant_objects.get_principal),
+            ("GET", f"{one}/appRoleAssignments", applications.READ, tenant_objects.app_role_assignments),
+        )
+    return rows
+
+
+def _of(handle: Callable[[Call, Application], Response]) -> Handler:
+    """Find the application that the path names first."""
+    return lambda call: handle(call, applications.find(call))

@@ -1,0 +1,90 @@
+"""Applications: list, read, change."""
+
+import re
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from sandbox.application import Application
+from sandbox.graph.application_shape import PATCHABLE, READ_ONLY, as_graph
+from sandbox.graph.call import Call, NotInTheSandboxError
+from sandbox.graph.certificates import replaced_keys
+from sandbox.graph.errors import bad_request, not_found
+
+READ: Final = ("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+WRITE: Final = ("Application.ReadWrite.All", "Directory.ReadWrite.All")
+_EQUALS: Final = re.compile(r"^\s*(appId|id|displayName)\s+eq\s+'([^']*)'\s*$", re.IGNORECASE)
+
+
+def find(call: Call) -> Application:
+    """Return the application that the path names, by object id or by `appId`.
+
+    Raises:
+        GraphError: The caller's tenant has none such.
+    """
+    app_id, object_id = call.request.path_params.get("app_id"), call.request.path_params.get("id", "")
+    wanted = (app_id or object_id).lower()
+    for app in _visible(call):
+        if wanted == (app.app_id if app_id else app.id):
+            return app
+    raise not_found(app_id or object_id)
+
+
+def list_all(call: Call) -> Response:
+    """GET /applications."""
+    apps = _filtered(_visible(call), call.request.query_params.get("$filter"))
+    return call.collection("applications", [_shape(call, app) for app in apps])
+
+
+def get(call: Call) -> Response:
+    """GET /applications/{id}."""
+    return call.entity("applications", _shape(call, find(call), with_keys="keyCredentials" in call.select))
+
+
+def patch(call: Call) -> Response:
+    """PATCH /applications/{id}."""
+    app = find(call)
+    changes = {name: value for name, value in call.body.items() if not name.startswith("@odata.")}
+    for name in changes:
+        if name in READ_ONLY:
+            raise bad_request(f"Property '{name}' is read-only and cannot be set.")
+        if name not in PATCHABLE:
+            raise bad_request(f"Property '{name}' does not exist as a declared property or extension property.")
+    if "passwordCredentials" in changes:
+        raise NotInTheSandboxError
+    if "keyCredentials" in changes:
+        app.keys = replaced_keys(app, changes.pop("keyCredentials"), call.azure.clock.now())
+    app.display_name = changes.pop("displayName", app.display_name)
+    for name, value in changes.items():
+        app.properties[name] = _merged(app.properties.get(name), value)
+    return call.done()
+
+
+def _merged(old: object, new: object) -> object:
+    """Return a complex property with the members that a PATCH names replaced."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **_plain(new)}
+    return _plain(new) if isinstance(new, dict) else new
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: member for name, member in value.items() if not name.startswith("@odata.")}
+
+
+def _visible(call: Call) -> list[Application]:
+    return [app for app in call.azure.directory.applications.values() if app.tenant_id == call.tenant_id]
+
+
+def _filtered(apps: list[Application], text: str | None) -> list[Application]:
+    if text is None:
+        return apps
+    found = _EQUALS.match(text)
+    if found is None:
+        raise NotInTheSandboxError
+    name, wanted = found[1].lower(), found[2].lower()
+    values = {"appid": lambda a: a.app_id, "id": lambda a: a.id, "displayname": lambda a: a.display_name.lower()}
+    return [app for app in apps if values[name](app) == wanted]
+
+
+def _shape(call: Call, app: Application, *, with_keys: bool = False) -> dict[str, Any]:
+    return as_graph(app, call.azure.directory.tenants[app.tenant_id].domain, with_keys=with_keys)

@@ -1,0 +1,145 @@
+"""One call of Graph: who asks, what for, and how the answer is written."""
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.azure import Azure
+from sandbox.clouds import CLOUDS, place_of
+from sandbox.graph.errors import CHALLENGE, GraphError, bad_request, error_response, request_headers
+from sandbox.names import GRAPH_APP_ID
+from sandbox.service import not_in_the_sandbox
+from sandbox.tokens import InvalidTokenError
+
+_JSON: Final = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+
+class NotInTheSandboxError(Exception):
+    """Graph can do this and the sandbox cannot."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call whose caller is known and may make it."""
+
+    azure: Azure
+    request: Request
+    claims: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant that the caller's token is for."""
+        return str(self.claims["tid"])
+
+    @property
+    def host(self) -> str:
+        """The host that was called."""
+        return self.request.url.hostname or CLOUDS[0].graph
+
+    @property
+    def version(self) -> str:
+        """v1.0 or beta."""
+        return self.request.url.path.split("/")[1]
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """The properties that the caller wants, or nothing for all."""
+        return tuple(name.strip() for name in self.request.query_params.get("$select", "").split(",") if name)
+
+    def context(self, fragment: str) -> str:
+        """Return the address that `@odata.context` carries."""
+        return f"https://{self.host}/{self.version}/$metadata#{fragment}"
+
+    def entity(self, fragment: str, entity: Mapping[str, Any], status: int = 200) -> Response:
+        """Answer with one object."""
+        chosen = f"({','.join(self.select)})" if self.select else ""
+        context = self.context(f"{fragment}{chosen}/$entity")
+        return self.answer({"@odata.context": context, **self.selected(entity)}, status)
+
+    def collection(self, fragment: str, entities: Collection[Mapping[str, Any]]) -> Response:
+        """Answer with a list of objects."""
+        chosen = f"({','.join(self.select)})" if self.select else ""
+        value = [self.selected(entity) for entity in entities]
+        return self.answer({"@odata.context": self.context(f"{fragment}{chosen}"), "value": value})
+
+    def selected(self, entity: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the caller wants of `entity`."""
+        if unknown := [name for name in self.select if name not in entity]:
+            raise bad_request(f"Could not find a property named '{unknown[0]}' on the type.")
+        return {name: entity[name] for name in self.select} or dict(entity)
+
+    def answer(self, body: Mapping[str, Any], status: int = 200) -> Response:
+        """Answer with a body."""
+        headers = {**request_headers(self.request), "odata-version": "4.0", "content-type": _JSON}
+        return JSONResponse(body, status, headers)
+
+    def done(self) -> Response:
+        """Answer 204 without a body."""
+        return Response(status_code=204, headers=request_headers(self.request))
+
+
+Handler = Callable[[Call], Response | Awaitable[Response]]
+
+
+def operation(azure: Azure, needs: Collection[str], handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint that answers whoever holds one of the permissions `needs`."""
+
+    async def endpoint(request: Request) -> Response:
+        raw = await request.body()
+        try:
+            claims = _claims(azure, request)
+            _check_permission(claims, needs)
+            answer = handle(Call(azure, request, claims, _body(raw)))
+            return await answer if inspect.isawaitable(answer) else answer
+        except GraphError as error:
+            return error_response(error, request, azure.clock.now())
+        except NotInTheSandboxError:
+            return not_in_the_sandbox(request)
+
+    return endpoint
+
+
+def _claims(azure: Azure, request: Request) -> dict[str, Any]:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise GraphError(401, "InvalidAuthenticationToken", "Access token is empty.", {"www-authenticate": CHALLENGE})
+    place = place_of(request.url.hostname or "")
+    cloud = place.cloud if place else CLOUDS[0]
+    try:
+        return azure.tokens.check(token, frozenset({cloud.graph_audience, GRAPH_APP_ID}))
+    except InvalidTokenError as error:
+        message = (
+            "Lifetime validation failed, the token is expired."
+            if error.expired
+            else f"Access token validation failure. {error.reason}"
+        )
+        raise GraphError(401, "InvalidAuthenticationToken", message, {"www-authenticate": CHALLENGE}) from error
+
+
+def _check_permission(claims: Mapping[str, Any], needs: Collection[str]) -> None:
+    held = {*claims.get("roles", []), *str(claims.get("scp", "")).split()}
+    if needs and not held.intersection(needs):
+        raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+
+
+def _body(raw: bytes) -> dict[str, Any]:
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise GraphError(
+            400,
+            "BadRequest",
+            "Unable to read JSON request payload. Please ensure Content-Type header is set "
+            "and payload is of valid JSON format.",
+        ) from error
+    if not isinstance(body, dict):
+        raise bad_request("The request body must be a JSON object.")
+    return body

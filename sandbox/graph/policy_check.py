@@ -1,0 +1,62 @@
+"""What app management policies forbid."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from sandbox.application import Application
+from sandbox.directory import Directory
+from sandbox.graph.errors import GraphError
+
+_DURATION: Final = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$")
+_DAYS: Final = (365, 30)  # of a year and a month
+
+
+def check_password(directory: Directory, app: Application, lifetime: timedelta) -> None:
+    """Let a new client secret pass where the policy that applies to `app` does.
+
+    Raises:
+        GraphError: It forbids client secrets, or ones that live so long.
+    """
+    policy = _policy(directory, app)
+    for restriction in _restrictions(policy):
+        if restriction.get("restrictionType") == "passwordAddition":
+            raise GraphError(
+                400,
+                "CredentialTypeNotAllowedAsPerAppPolicy",
+                f"Credential type not allowed as per assigned policy '{policy['id']}'.",
+            )
+        longest = _duration(restriction.get("maxLifetime"))
+        if restriction.get("restrictionType") == "passwordLifetime" and longest and lifetime > longest:
+            raise GraphError(
+                400,
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                f"Credential lifetime exceeds the max value allowed as per assigned policy '{policy['id']}'.",
+            )
+
+
+def _policy(directory: Directory, app: Application) -> Mapping[str, Any]:
+    """Return the policy for `app`: its own where it has one, else the tenant's."""
+    for policy in directory.policies.values():
+        if app.id in policy.applies_to:
+            return {**policy.body, "id": policy.id, "passwords": policy.body.get("restrictions")}
+    default = directory.default_policies[app.tenant_id]
+    return {**default, "passwords": default["applicationRestrictions"]}
+
+
+def _restrictions(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if not policy.get("isEnabled"):
+        return
+    for restriction in (policy["passwords"] or {}).get("passwordCredentials") or []:
+        if restriction.get("state", "enabled") == "enabled":
+            yield restriction
+
+
+def _duration(text: object) -> timedelta | None:
+    found = _DURATION.match(str(text))
+    if found is None:
+        return None
+    years, months, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    whole = timedelta(days=years * _DAYS[0] + months * _DAYS[1] + days)
+    return whole + timedelta(hours=hours, minutes=minutes, seconds=seconds)
