@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from backend.clouds import Cloud
+from backend.clouds import cloud_of, problem_with_cloud
 from backend.errors import NotConfiguredError, while_trying_to
 from backend.limits import Limits
 
@@ -27,12 +27,20 @@ SOCKETS = 32  # at once per host: as many as the rotation has threads
 
 
 class Clients:
-    """The Azure clients of this process, for one cloud."""
+    """The Azure clients of this process, for one cloud, and the limits they keep to.
 
-    def __init__(self, environ: Mapping[str, str], cloud: Cloud, limits: Limits) -> None:
+    A setting that cannot be used is told at the first call to Azure, so that the links still answer.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._cloud = cloud
-        self._limits = limits
+        self.cloud = cloud_of(environ)
+        self._misconfigured = problem_with_cloud(environ)
+        try:
+            self.limits = Limits.of(environ)
+        except NotConfiguredError as error:
+            self.limits = Limits()
+            self._misconfigured = str(error)
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
 
@@ -83,8 +91,10 @@ class Clients:
         """Answer the app's own identity: one for the process, since its token cache is its own.
 
         Raises:
-            NotConfiguredError: The app has no managed identity.
+            NotConfiguredError: The app has no managed identity, or a setting cannot be used.
         """
+        if self._misconfigured:
+            raise NotConfiguredError(self._misconfigured)
         if not (self._environ.get("IDENTITY_ENDPOINT") and self._environ.get("IDENTITY_HEADER")):
             raise NotConfiguredError(
                 "This app has no managed identity, so Azure does not know it. Turn it on with: "
@@ -106,15 +116,15 @@ class Clients:
         """
         credential = self.credential()
         with while_trying_to("get a token for this app's identity"):
-            token = credential.get_token(self._cloud.arm_scope).token
+            token = credential.get_token(self.cloud.arm_scope).token
         payload = token.split(".")[1]
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return claims
 
     def _arm(self) -> dict[str, Any]:
         return {
-            "base_url": self._cloud.arm,
-            "credential_scopes": [self._cloud.arm_scope],
+            "base_url": self.cloud.arm,
+            "credential_scopes": [self.cloud.arm_scope],
             **self._pipeline(),
         }
 
@@ -125,8 +135,8 @@ class Clients:
         return {
             "transport": self._once("transport", self._transport),
             "retry_policy": BoundedRetry(
-                deadline_seconds=self._limits.azure_deadline_seconds,
-                try_seconds=self._limits.azure_read_timeout_seconds,
+                deadline_seconds=self.limits.azure_deadline_seconds,
+                try_seconds=self.limits.azure_read_timeout_seconds,
             ),
             "logging_enable": False,
         }
@@ -149,8 +159,8 @@ class Clients:
         return RequestsTransport(
             session=session,
             session_owner=False,  # a client that closes must not close the others' sockets
-            connection_timeout=self._limits.azure_connect_timeout_seconds,
-            read_timeout=self._limits.azure_read_timeout_seconds,
+            connection_timeout=self.limits.azure_connect_timeout_seconds,
+            read_timeout=self.limits.azure_read_timeout_seconds,
         )
 
     def _tables_by_connection_string(self, text: str) -> "TableServiceClient":

@@ -4,6 +4,7 @@ Sources: azure.mgmt.core.tools (ARM and its scopes), azure.identity (Entra), msg
 learn.microsoft.com/graph/deployments (portals). `#cloudshell` opens the portal in any case.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,7 +60,20 @@ CHINA = Cloud(
 CLOUDS = MappingProxyType({cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT, CHINA)})
 
 
-def cloud_of_host(host_name: str) -> Cloud | None:
-    """Tell the cloud from an App Service host name, such as cippabc12.azurewebsites.us; None if it tells nothing."""
-    host = host_name.strip().rstrip(".").lower()
-    return next((cloud for cloud in CLOUDS.values() if host.endswith(cloud.site_suffix)), None)
+def cloud_of(environ: Mapping[str, str]) -> Cloud:
+    """Tell the cloud by `CIPP_CLOUD`, else by the site's own host name, such as cippabc12.azurewebsites.us.
+
+    A name that is no cloud counts as unset here; `Clients` refuses to work with it.
+    """
+    named = environ.get("CIPP_CLOUD", "").strip().lower()
+    host = environ.get("WEBSITE_HOSTNAME", "").strip().rstrip(".").lower()
+    by_host = (cloud for cloud in CLOUDS.values() if host.endswith(cloud.site_suffix))
+    return CLOUDS.get(named) or next(by_host, PUBLIC)
+
+
+def problem_with_cloud(environ: Mapping[str, str]) -> str | None:
+    """Say what is wrong with `CIPP_CLOUD`; None if nothing is."""
+    named = environ.get("CIPP_CLOUD", "").strip()
+    if not named or named.lower() in CLOUDS:
+        return None
+    return f"CIPP_CLOUD is '{named}'; it must be one of: {', '.join(CLOUDS)}."

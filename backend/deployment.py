@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from backend.clouds import CLOUDS, PUBLIC, Cloud, cloud_of_host
+from backend.clouds import Cloud, cloud_of
 from backend.errors import NotConfiguredError
 
 OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
@@ -60,7 +60,7 @@ class Deployment:
         vault_of = cipp_app or _value(environ, "WEBSITE_DEPLOYMENT_ID")
         override = environ.get("CIPP_KV_NAME", "")
         return cls(
-            cloud=_cloud(environ),
+            cloud=cloud_of(environ),
             subscription_id=(
                 _value(environ, "CIPP_SUBSCRIPTION_ID")
                 or environ.get("WEBSITE_OWNER_NAME", "").partition("+")[0].strip()
@@ -116,15 +116,6 @@ class Deployment:
 def _value(environ: Mapping[str, str], name: str) -> str | None:
     """Answer a variable; None where it is missing or blank."""
     return environ.get(name, "").strip() or None
-
-
-def _cloud(environ: Mapping[str, str]) -> Cloud:
-    named = environ.get("CIPP_CLOUD", "").strip().lower()
-    if not named:
-        return cloud_of_host(environ.get("WEBSITE_HOSTNAME", "")) or PUBLIC
-    if named not in CLOUDS:
-        raise NotConfiguredError(f"CIPP_CLOUD is '{named}'; it must be one of: {', '.join(CLOUDS)}.")
-    return CLOUDS[named]
 
 
 def _identity_of(claims: Mapping[str, Any], site: str | None) -> re.Match[str] | None:

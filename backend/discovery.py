@@ -14,7 +14,6 @@ from backend import at_once
 from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.errors import AzureError, BackendError, NotConfiguredError, NotFoundError, while_trying_to
-from backend.limits import Limits
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -40,10 +39,9 @@ class Found:
 class Discovery:
     """One look at Azure for all callers of this process."""
 
-    def __init__(self, environ: Mapping[str, str], clients: Clients, limits: Limits) -> None:
+    def __init__(self, environ: Mapping[str, str], clients: Clients) -> None:
         self._environ = environ
         self._clients = clients
-        self._limits = limits
         self._lock = threading.Lock()
         self._claims: dict[str, Any] | None = None
         self._known: Found | None = None
@@ -58,11 +56,11 @@ class Discovery:
         if self._known:
             return self._known
         try:
-            return looking.result(self._limits.discovery_timeout_seconds)
+            return looking.result(self._clients.limits.discovery_timeout_seconds)
         except TimeoutError:
             return Found(
                 Deployment.of(self._environ, self._claims),
-                warnings=(_silence(self._limits.discovery_timeout_seconds),),
+                warnings=(_silence(self._clients.limits.discovery_timeout_seconds),),
                 complete=False,
             )
 
@@ -95,7 +93,7 @@ class Discovery:
         else:
             found = self._around(Deployment.of(self._environ, self._claims))
         if found.complete:
-            self._known_until = time.monotonic() + self._limits.discovery_lifetime_seconds
+            self._known_until = time.monotonic() + self._clients.limits.discovery_lifetime_seconds
             self._known = found
         return found
 

@@ -18,7 +18,12 @@ from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
 
 
 class BackendError(Exception):
-    """An outcome that the caller is told; the message says what was tried and what to do."""
+    """An outcome that the caller is told; the message says what was tried and what to do.
+
+    `advice` repeats what to do, where it is known apart from the message.
+    """
+
+    advice: str | None = None
 
 
 class InvalidInputError(BackendError):
@@ -89,7 +94,7 @@ def _translated(action: str, error: Exception) -> BackendError | None:
             f"Tried to {action}, but this app got no token for its managed identity: {_first_line(error)} "
             "Turn the identity on: az functionapp identity assign --name <this app> --resource-group <group>."
         )
-    if any(_is_a(error, *silence) for silence in _SILENCES):
+    if isinstance(error, TimeoutError) or any(_is_a(error, *silence) for silence in _SILENCES):
         return AzureUnreachableError(
             f"Tried to {action}, but Azure did not answer ({type(error).__name__}: {_first_line(error)}). "
             "It may or may not have happened: look before you try again."

@@ -25,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_proof_gap_seconds: Seconds = 5
     key_rotation_proof_timeout_seconds: Seconds = 120
     key_rotation_secret_lifetime_days: Count = 180
-    key_rotation_time_limit_seconds: Seconds = 200  # the load balancer cuts HTTP at 230 s
+    key_rotation_time_limit_seconds: Seconds = 540  # host.json lets a function run for 600 s
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:

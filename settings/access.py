@@ -55,7 +55,8 @@ class Role(msgspec.Struct, frozen=True):
         )
 
 
-_ADMINS_ONLY = ("CIPP.SuperAdmin.*", "CIPP.Admin.*", "CIPP.AppSettings.*")
+_UNREADABLE: Final = "The principal that the platform sent cannot be read"
+_ADMINS_ONLY: Final = ("CIPP.SuperAdmin.*", "CIPP.Admin.*", "CIPP.AppSettings.*")
 # The strongest first: of several roles the first one found counts.
 BASE_ROLES: Final = (
     Role("superadmin", ("*",)),
@@ -130,7 +131,7 @@ def caller_of(
     if not header.strip():
         raise NotSignedInError("You are not signed in: sign in, or send a token of this app.")
     principal = _decoded(header)
-    if isinstance(principal.get("claims"), list):
+    if isinstance(principal.get("claims"), list) and not principal.get("userDetails"):
         return _of_app_service(principal, partner_tenants)
     return _of_static_web_app(principal)
 
@@ -153,16 +154,16 @@ def _decoded(header: str) -> dict[str, Any]:
             "The principal that the platform sent cannot be read: it is no base64 of JSON."
         ) from error
     if not isinstance(principal, dict):
-        raise NotSignedInError("The principal that the platform sent cannot be read: it is no JSON object.")
+        raise NotSignedInError(f"{_UNREADABLE}: it is no JSON object.")
     return principal
 
 
 def _of_static_web_app(principal: Mapping[str, Any]) -> Caller:
     roles = principal.get("userRoles")
-    texts = [principal.get(name) or "" for name in ("userDetails", "userId", "identityProvider")]
-    if not (isinstance(roles, list) and all(isinstance(text, str) for text in [*roles, *texts])):
-        raise NotSignedInError("The principal that the platform sent cannot be read: it names no roles.")
-    return Caller(*texts, user_roles=tuple(roles))
+    details, user_id, provider = (principal.get(name) or "" for name in ("userDetails", "userId", "identityProvider"))
+    if not (isinstance(roles, list) and all(isinstance(text, str) for text in (*roles, details, user_id, provider))):
+        raise NotSignedInError(f"{_UNREADABLE}: it names no roles.")
+    return Caller(details, user_id, provider, tuple(roles))
 
 
 def _of_app_service(principal: Mapping[str, Any], partner_tenants: Callable[[], frozenset[str]]) -> Caller:
@@ -170,7 +171,7 @@ def _of_app_service(principal: Mapping[str, Any], partner_tenants: Callable[[], 
     claims: dict[str, list[str]] = {}
     for claim in principal["claims"]:
         if not (isinstance(claim, dict) and isinstance(claim.get("typ"), str) and isinstance(claim.get("val"), str)):
-            raise NotSignedInError("The principal that the platform sent cannot be read: a claim has no type or value.")
+            raise NotSignedInError(f"{_UNREADABLE}: a claim has no type or no value.")
         claims.setdefault(_CLAIM_NAMES.get(claim["typ"].lower(), claim["typ"].lower()), []).append(claim["val"])
 
     def one(name: str) -> str:
@@ -178,8 +179,8 @@ def _of_app_service(principal: Mapping[str, Any], partner_tenants: Callable[[], 
 
     if one("tid").lower() not in partner_tenants():
         raise NotAllowedError(
-            f"Access is not allowed: you signed in with tenant '{one('tid')}', and this app serves the partner's tenant "
-            "alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
+            f"Access is not allowed: you signed in with tenant '{one('tid')}', and this app serves the partner's "
+            "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
         )
     if one("idtyp") == "app" or (not one("scp") and one("oid") and one("oid") == one("sub")):
         raise NotAllowedError(

@@ -1,0 +1,180 @@
+"""The vault: what it holds, and how a secret is read and stored. Values stay in `SecretText`."""
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from backend.clients import Clients
+from backend.discovery import Discovery
+from backend.errors import NotFoundError, while_trying_to
+from backend.values import SecretText, Value
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient, SecretProperties
+
+ROTATED_BY = "rotated-by"
+READERS = 8  # calls at once; the vault allows 4,000 in 10 s
+
+
+class Secret(Value, frozen=True):
+    """A secret as the vault lists it; never its value."""
+
+    name: str
+    version: str
+    enabled: bool
+    created: datetime | None
+    updated: datetime | None
+    expires: datetime | None
+    content_type: str | None
+    rotated_by: str | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version of a secret with its value."""
+
+    name: str
+    value: SecretText
+    version: str
+    created: datetime
+    expires: datetime | None
+    tags: Mapping[str, str]
+    content_type: str | None
+
+
+class KeyVault:
+    """The service of CIPP's vault. Needs secret permissions get list set recover, or Key Vault Secrets Officer."""
+
+    def __init__(self, clients: Clients, discovery: Discovery) -> None:
+        self._clients = clients
+        self._discovery = discovery
+        self._lock = threading.Lock()
+        self._clock: tuple[datetime, float] | None = None
+        self._partner_tenant = ""
+
+    @property
+    def name(self) -> str:
+        """The vault's name, or "" where it is unknown."""
+        return self._discovery.deployment().vault_name or ""
+
+    def now(self) -> datetime:
+        """The vault's own time, from the `Date` of its last answer; this machine's before the first."""
+        with self._lock:
+            if self._clock is None:
+                return datetime.now(UTC)
+            date, at = self._clock
+        return date + timedelta(seconds=time.monotonic() - at)
+
+    def secrets(self) -> list[Secret]:
+        """List the secrets with their current versions, by name. Needs list."""
+        names = self.names()
+        with ThreadPoolExecutor(READERS) as readers:
+            current = list(readers.map(self.current, names))
+        return [_listed(found) for found in current if found]
+
+    def names(self) -> list[str]:
+        """Answer the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
+        with while_trying_to(f"list the secrets of key vault '{self.name}'"):
+            listed = self._client().list_properties_of_secrets(raw_response_hook=self._note_time)
+            return sorted((str(secret.name) for secret in listed), key=str.lower)
+
+    def current(self, name: str) -> "SecretProperties | None":
+        """Answer the properties of the version that the vault serves; None where the secret is gone. Needs list."""
+        with while_trying_to(f"list the versions of secret '{name}'"):
+            versions = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
+        if not versions:
+            return None
+        newest = max(version.created_on for version in versions if version.created_on)
+        latest = [version for version in versions if version.created_on == newest]
+        if len(latest) == 1:
+            return latest[0]
+        # The list has no order and times have whole seconds: of versions made in one second the vault itself tells.
+        served = self.read(name).version
+        return next(version for version in latest if version.version == served)
+
+    def read(self, name: str, version: str | None = None) -> Stored:
+        """Read a secret's value; the current one if no version is named. Needs get.
+
+        Raises:
+            NotFoundError: There is no such secret.
+            AzureRefusedError: It is disabled (403 SecretDisabled), or we may not.
+        """
+        with while_trying_to(f"read secret '{name}' of key vault '{self.name}'"):
+            secret = self._client().get_secret(name, version, raw_response_hook=self._note_time)
+        return _stored(secret)
+
+    def store(
+        self, name: str, value: SecretText, *, tags: Mapping[str, str], content_type: str, expires: datetime | None
+    ) -> Stored:
+        """Store a new version. Needs set.
+
+        Raises:
+            AzureUnreachableError: It was cut off; it may be stored, so read it back.
+        """
+        with while_trying_to(f"store secret '{name}' in key vault '{self.name}'"):
+            secret = self._client().set_secret(
+                name,
+                value.reveal(),
+                tags=dict(tags),
+                content_type=content_type,
+                expires_on=expires,
+                retry_read=0,  # a store that was cut may have worked: a repeat would make a second version
+                raw_response_hook=self._note_time,
+            )
+        return _stored(secret)
+
+    def partner_tenant(self) -> str:
+        """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""
+        if not self._partner_tenant:
+            tenant = self.read("TenantID").value.reveal().strip().lower()
+            if not is_guid(tenant):
+                raise NotFoundError(f"The secret TenantID of key vault '{self.name}' holds no tenant GUID.")
+            self._partner_tenant = tenant
+        return self._partner_tenant
+
+    def _client(self) -> "SecretClient":
+        return self._clients.secrets(self._discovery.deployment().vault_url)
+
+    def _note_time(self, response: Any) -> None:  # noqa: ANN401 - azure-core is not imported for a type
+        date = response.http_response.headers.get("Date")
+        if date:
+            with self._lock:
+                self._clock = (parsedate_to_datetime(date), time.monotonic())
+
+
+def is_guid(text: str) -> bool:
+    """Tell whether a text is a GUID in its usual form, such as a tenant's id."""
+    parts = [len(part) for part in text.split("-")]
+    return parts == [8, 4, 4, 4, 12] and all(digit in "0123456789abcdefABCDEF-" for digit in text)
+
+
+def _listed(secret: "SecretProperties") -> Secret:
+    return Secret(
+        name=str(secret.name),
+        version=str(secret.version),
+        enabled=bool(secret.enabled),
+        created=secret.created_on,
+        updated=secret.updated_on,
+        expires=secret.expires_on,
+        content_type=secret.content_type,
+        rotated_by=(secret.tags or {}).get(ROTATED_BY),
+    )
+
+
+def _stored(secret: Any) -> Stored:  # noqa: ANN401 - the SDK is not imported for a type
+    properties = secret.properties
+    return Stored(
+        name=str(secret.name),
+        value=SecretText(secret.value or ""),
+        version=str(properties.version),
+        created=properties.created_on,
+        expires=properties.expires_on,
+        tags=MappingProxyType(dict(properties.tags or {})),
+        content_type=properties.content_type,
+    )

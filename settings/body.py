@@ -1,0 +1,103 @@
+"""From a request's bytes to a typed value: names match whatever their case, and nothing is guessed."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgspec
+
+from backend.errors import InvalidInputError
+
+S = TypeVar("S", bound=msgspec.Struct)
+MOST_BYTES: Final = 1_000_000
+# CIPP's frontend adds these to what it posts; they name a customer tenant, which means nothing here.
+IGNORED_FIELDS: Final = frozenset({"tenantfilter", "tenantid"})
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
+    """What a POST may carry: the fields of a subclass, PascalCase on the wire."""
+
+
+def read_body(raw: bytes, content_type: str, kind: type[S]) -> S:
+    """Decode a POST's body; an empty one is `{}`.
+
+    Raises:
+        InvalidInputError: Not JSON, too large, or against the kind's fields; `field` names the one.
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidInputError("A POST needs the header Content-Type: application/json.", field="Content-Type")
+    if len(raw) > MOST_BYTES:
+        raise InvalidInputError(f"The body has {len(raw):,} bytes; at most {MOST_BYTES:,} are accepted.", field="body")
+    return to_struct(_parsed(raw), kind)
+
+
+def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may hold
+    """Convert a JSON value to the kind.
+
+    Raises:
+        InvalidInputError: It breaks the kind's rules; `field` names the first.
+    """
+    if not isinstance(parsed, dict):
+        raise InvalidInputError("The body must be a JSON object.", field="body")
+    wire_names = {field.encode_name.lower(): field.encode_name for field in msgspec.structs.fields(kind)}
+    given: dict[str, Any] = {}
+    for name, value in parsed.items():
+        wire_name = wire_names.get(name.lower())
+        if wire_name is None and name.lower() in IGNORED_FIELDS:
+            continue
+        if wire_name is None:
+            known = ", ".join(wire_names.values()) or "none"
+            raise InvalidInputError(f"The field '{name}' is unknown here; known fields: {known}.", field=name)
+        if wire_name in given:
+            raise InvalidInputError(f"The field '{wire_name}' is given twice.", field=wire_name)
+        given[wire_name] = _selected(value)
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        _refuse(error)
+
+
+def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - what JSON may hold
+    if not raw.strip():
+        return {}
+    try:
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"The body is not valid JSON: {error}.", field="body") from error
+
+
+def _no_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    together: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in together:
+            raise InvalidInputError(f"The field '{name}' is given twice.", field=name)
+        together[name] = value
+    return together
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _selected(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
+    """Take the value out of what the frontend's selects send: {"label", "value", ...}, or a list of them."""
+    if isinstance(value, list):
+        return [_selected(item) for item in value]
+    if isinstance(value, dict):
+        by_name = {name.lower(): inner for name, inner in value.items()}
+        return by_name.get("value", value)
+    return value
+
+
+def _refuse(error: msgspec.ValidationError) -> NoReturn:
+    """Say which field broke its rule, in the words of JSON."""
+    rule, _, path = str(error).partition(" - at `")
+    place = path.rstrip("`").removeprefix("$").lstrip(".")
+    if missing := re.search(r"missing required field `(\w+)`", rule):
+        place = missing[1]
+        rule = "it is required"
+    field = place.partition("[")[0].partition(".")[0] or "body"
+    raise InvalidInputError(
+        f"The field '{place or 'body'}' cannot be used: {rule.replace('`', '')}.", field=field
+    ) from error

@@ -1,0 +1,245 @@
+"""The front door: the route table, the call that a page gets, and the way from a request to an answer.
+
+Only this file knows azure.functions' requests and responses.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, Final, get_type_hints
+from urllib.parse import urlsplit
+
+import azure.functions as func
+import msgspec
+
+from backend.backend import Backend
+from backend.errors import BackendError, NotFoundError
+from settings.access import Caller, NotAllowedError, Permission, caller_of
+from settings.body import Body, read_body
+from settings.problems import WrongMethodError, problem_of
+
+logger = logging.getLogger("cipp.backend")
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+ALL_METHODS: Final = [method.value for method in func.HttpMethod]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a page gets of a request: the services, who calls (None: anyone), and the query by lower-case name."""
+
+    backend: Backend
+    caller: Caller | None
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`."""
+
+    name: str
+    method: str
+    needs: Permission | None
+    public: bool
+    enveloped: bool
+    body: type[Body] | None
+    answers: Any
+    work: Callable[..., Any]
+
+    @property
+    def doc(self) -> str:
+        """The endpoint's docstring."""
+        return self.work.__doc__ or ""
+
+
+@dataclass(frozen=True)
+class Timer:
+    """One function that the clock starts. The schedule is NCRONTAB in UTC, seconds first."""
+
+    name: str
+    schedule: str
+    work: Callable[[Backend], None]
+
+
+class Routes:
+    """The endpoints and timers of one page."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self.timers: list[Timer] = []
+
+    def get(
+        self, name: str, *, needs: Permission | None = None, public: bool = False, enveloped: bool = True
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare an endpoint that reads."""
+        return self._declare(name, "GET", needs, public=public, enveloped=enveloped)
+
+    def post(self, name: str, *, needs: Permission) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare an endpoint that acts; its work takes a `body`."""
+        return self._declare(name, "POST", needs, public=False, enveloped=True)
+
+    def timer(self, name: str, schedule: str) -> Callable[[Callable[[Backend], None]], Callable[[Backend], None]]:
+        """Declare a function that the clock starts."""
+
+        def declare(work: Callable[[Backend], None]) -> Callable[[Backend], None]:
+            self.timers.append(Timer(name, schedule, work))
+            return work
+
+        return declare
+
+    def _declare(
+        self, name: str, method: str, needs: Permission | None, *, public: bool, enveloped: bool
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def declare(work: Callable[..., Any]) -> Callable[..., Any]:
+            hints = get_type_hints(work)
+            self.routes.append(Route(name, method, needs, public, enveloped, hints.get("body"), hints["return"], work))
+            return work
+
+        return declare
+
+
+@cache
+def backend() -> Backend:
+    """Answer the services of this process; the environment is read at the first call, not at import."""
+    return Backend(os.environ)
+
+
+def functions_app(*pages: ModuleType) -> func.FunctionApp:
+    """Make of the pages what the Functions host indexes.
+
+    Every HTTP function is anonymous to the host: access is decided here, by role. The last function catches
+    every other request, since the host itself would tell strangers which endpoints there are.
+    """
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    routes = [route for page in pages for route in page.routes.routes]
+    for route in routes:
+        _add(app, route.name, route.name, [route.method], _handler(route))
+    by_name = {route.name.lower(): route for route in routes}
+    _add(app, "zzUnknownEndpoint", "{*endpoint}", ALL_METHODS, _refuser(by_name))
+    for timer in (timer for page in pages for timer in page.routes.timers):
+        _add_timer(app, timer)
+    return app
+
+
+def _add(
+    app: func.FunctionApp,
+    name: str,
+    route: str,
+    methods: list[str],
+    handler: Callable[[func.HttpRequest], func.HttpResponse],
+) -> None:
+    def http(req: func.HttpRequest) -> func.HttpResponse:
+        return handler(req)
+
+    http.__name__ = http.__qualname__ = name
+    app.function_name(name)(app.route(route=route, methods=methods)(http))
+
+
+def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
+    def run(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host names the argument by its binding
+        declared.work(backend())
+
+    declared = timer
+    run.__name__ = run.__qualname__ = timer.name
+    app.function_name(timer.name)(app.timer_trigger(arg_name="timer", schedule=timer.schedule)(run))
+
+
+def _handler(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
+    def handle(req: func.HttpRequest) -> func.HttpResponse:
+        caller = None if route.public else _admitted(req, route)
+        call = Call(backend(), caller, {name.lower(): value for name, value in req.params.items()})
+        if route.body is None:
+            result = route.work(call)
+        else:
+            result = route.work(call, read_body(req.get_body(), req.headers.get("content-type", ""), route.body))
+        return _respond(200, {"Results": result} if route.enveloped else result)
+
+    return lambda req: _answered(handle, req)
+
+
+def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
+    def refuse(req: func.HttpRequest) -> func.HttpResponse:
+        name = req.route_params.get("endpoint", "").strip("/")
+        route = routes.get(name.lower())
+        if route is None:
+            caller = _signed_in(req)
+            if caller.role is None:
+                raise NotAllowedError("Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one.")
+            raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
+        if not route.public:
+            _admitted(req, route)
+        raise WrongMethodError(f"{route.name} is called by {route.method}, not by {req.method}.", allow=route.method)
+
+    return lambda req: _answered(refuse, req)
+
+
+def _answered(handle: Callable[[func.HttpRequest], func.HttpResponse], req: func.HttpRequest) -> func.HttpResponse:
+    """Answer in any case: an error of ours becomes a problem, a mistake of ours a 500 and a line in the log."""
+    try:
+        return handle(req)
+    except BackendError as error:
+        problem = problem_of(error)
+        headers = {"Allow": error.allow} if isinstance(error, WrongMethodError) else None
+        logger.info("%s %s: %s %s", req.method, urlsplit(req.url).path, problem["status"], error)
+        return _respond(problem["status"], problem, PROBLEM, headers)
+    except Exception as error:
+        logger.exception("%s %s failed by a mistake of this app", req.method, urlsplit(req.url).path)
+        mistake = BackendError(
+            f"This app made a mistake ({type(error).__name__}); the log tells where. What was asked may have happened."
+        )
+        return _respond(500, problem_of(mistake), PROBLEM)
+
+
+def _respond(
+    status: int,
+    value: Any,  # noqa: ANN401 - any result type
+    mimetype: str = JSON,
+    headers: Mapping[str, str] | None = None,
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        msgspec.json.encode(value), status_code=status, mimetype=mimetype, headers=headers, charset="utf-8"
+    )
+
+
+def _signed_in(req: func.HttpRequest) -> Caller:
+    return caller_of(req.headers, os.environ, backend().partner_tenants)
+
+
+def _admitted(req: func.HttpRequest, route: Route) -> Caller:
+    """Let in who may: signed in, from our own origin, with the permission."""
+    caller = _signed_in(req)
+    if req.method == "POST":
+        _refuse_other_origins(req)
+    if route.needs:
+        caller.must_have(route.needs)
+    return caller
+
+
+def _refuse_other_origins(req: func.HttpRequest) -> None:
+    """Refuse what a browser sends on behalf of another site.
+
+    Raises:
+        NotAllowedError: `Sec-Fetch-Site` says so; or, without it, an `Origin` that is not ours.
+    """
+    site = req.headers.get("sec-fetch-site")
+    if site is not None:
+        if site.strip().lower() in ("same-origin", "none"):
+            return
+        raise NotAllowedError(f"This POST comes from another site (Sec-Fetch-Site: {site}), which is not allowed.")
+    origin = req.headers.get("origin")
+    if origin is None:
+        return
+    original = urlsplit(req.headers.get("x-ms-original-url", ""))
+    ours = {f"{original.scheme}://{original.netloc}".lower()} if original.netloc else set()
+    if host := req.headers.get("host"):
+        ours |= {f"{scheme}://{host}".lower() for scheme in ("http", "https")}
+    if origin.strip().lower() not in ours:
+        raise NotAllowedError(f"This POST comes from another site (Origin: {origin}), which is not allowed.")
+
+
+def all_routes(pages: Iterable[ModuleType]) -> list[Route]:
+    """Answer the routes of the pages, in their order."""
+    return [route for page in pages for route in page.routes.routes]

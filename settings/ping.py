@@ -1,0 +1,21 @@
+"""Whether this API answers at all."""
+
+from datetime import UTC, datetime
+
+from backend.values import Value
+from settings.http import Call, Routes
+
+routes = Routes()
+
+
+class Pong(Value, frozen=True):
+    """The answer to a ping; the time is this machine's."""
+
+    message: str
+    timestamp: datetime
+
+
+@routes.get("PublicPing", public=True)
+def ping(_call: Call) -> Pong:
+    """Answer Pong to anyone, and tell nothing else."""
+    return Pong(message="Pong", timestamp=datetime.now(UTC))
