@@ -7,7 +7,6 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-_CODE: Final = re.compile(r"AADSTS(\d+)")
 ADVICE: Final = MappingProxyType(
     {
         7000215: "The client secret is wrong, or so new that Entra does not know it everywhere yet.",
@@ -38,7 +37,7 @@ ADVICE: Final = MappingProxyType(
 
 def code_of(description: str) -> int | None:
     """Find the AADSTS code in Entra's description."""
-    found = _CODE.search(description)
+    found = re.search(r"AADSTS(\d+)", description)
     return int(found[1]) if found else None
 
 

@@ -14,7 +14,7 @@ from backend.errors import NotConfiguredError
 
 OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
 # CIPP's deployment template names the static web app from its base name and a suffix of five.
-_TEMPLATE_NAME = re.compile(r"^(?P<base>.*[^-])(?P<suffix>[A-Za-z0-9]{5})$")
+_TEMPLATE_NAME = r"(?P<base>.*[^-])(?P<suffix>[A-Za-z0-9]{5})"
 
 
 def offload_suffix(app_name: str) -> str | None:
@@ -30,7 +30,7 @@ def main_app_of(app_name: str) -> str:
 
 def template_static_web_app(main_app: str) -> str | None:
     """Derive the static web app's name by CIPP's deployment template; None where the name does not fit it."""
-    fits = _TEMPLATE_NAME.match(main_app)
+    fits = re.fullmatch(_TEMPLATE_NAME, main_app)
     return f"{fits['base']}-swa-{fits['suffix']}".lower() if fits else None
 
 

@@ -7,10 +7,10 @@ from backend.clients import Clients
 from backend.deployment import Deployment, offload_suffix
 from backend.discovery import Discovery
 from backend.errors import AzureError, BackendError, ConflictError, NotFoundError, while_trying_to
+from backend.portal import Portal
 from backend.values import Value
 
 Action = Literal["start", "stop", "restart"]
-SITES = "Microsoft.Web/sites"
 
 
 class FunctionApp(Value, frozen=True):
@@ -171,7 +171,6 @@ def _app(site: Any, deployment: Deployment) -> FunctionApp:  # noqa: ANN401 - th
     main = (deployment.main_app or "").lower()
     suffix = offload_suffix(name)
     properties = site.as_dict()["properties"]
-    tenant = deployment.tenant_id or ""
     return FunctionApp(
         name=name,
         state=str(properties["state"]),
@@ -179,7 +178,7 @@ def _app(site: Any, deployment: Deployment) -> FunctionApp:  # noqa: ANN401 - th
         offload_suffix=suffix if name.lower() == f"{main}-{suffix}" else None,
         answers_this=name.lower() == (deployment.answering_app or "").lower(),
         default_host_name=properties.get("defaultHostName"),
-        portal_link=f"{deployment.cloud.portal}/#@{tenant}/resource{site.id}/appServices",
+        portal_link=Portal(deployment).link(str(site.id), "appServices"),
     )
 
 

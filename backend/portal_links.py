@@ -5,12 +5,12 @@ Every link opens something real: where a name is unknown, the nearest known pare
 
 import sys
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 
 from backend.deployment import Deployment
 from backend.discovery import Discovery, Found
+from backend.portal import Portal
 from backend.values import Value
 
 MANAGEMENT = "https://management.cipp.app"
@@ -77,10 +77,10 @@ def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
             else f"The static web app is unknown: '{deployment.main_app}' is no name of CIPP's deployment template, "
             "and Azure did not show the one that is linked to it. Give our identity Reader on the resource group."
         )
-    portal = _Portal(deployment)
-    app = portal.link_to(SITES, deployment.main_app)
-    vault = portal.link(found.vault_id) if found.vault_id else portal.link_to(VAULTS, deployment.vault_name)
-    static = portal.link(static_web_app_id) if static_web_app_id else portal.link_to(STATIC_SITES, static_web_app)
+    portal = Portal(deployment)
+    app = portal.id_of(SITES, deployment.main_app)
+    vault = found.vault_id or portal.id_of(VAULTS, deployment.vault_name)
+    static = static_web_app_id or portal.id_of(STATIC_SITES, static_web_app)
     hosted = environ.get("CIPP_HOSTED", "").lower() == "true"
     return PortalLinks(
         subscription=deployment.subscription_id,
@@ -91,49 +91,17 @@ def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
         os="Linux" if sys.platform.startswith("linux") else "Windows",
         sku=environ.get("WEBSITE_SKU") or None,
         timezone=environ.get("CIPP_TIMEZONE") or "UTC",
-        resource_group=portal.parent,
-        key_vault=_blade(vault, "secrets") or portal.parent,
-        function_app=_blade(app, "appServices") or portal.parent,
-        function_config=_blade(app, "configuration") or portal.parent,
-        function_deployment=_blade(app, "vstscd") or portal.parent,
-        static_web_app_domains=_blade(static, "customDomains") or portal.parent,
-        static_web_app_roles=_blade(static, "roleManagement") or portal.parent,
+        resource_group=portal.link(None),
+        key_vault=portal.link(vault, "secrets"),
+        function_app=portal.link(app, "appServices"),
+        function_config=portal.link(app, "configuration"),
+        function_deployment=portal.link(app, "vstscd"),
+        static_web_app_domains=portal.link(static, "customDomains"),
+        static_web_app_roles=portal.link(static, "roleManagement"),
         cloud_shell=deployment.cloud.cloud_shell,
         management=MANAGEMENT if hosted else None,
         warnings=tuple(warnings),
     )
-
-
-class _Portal:
-    """The portal of one cloud, pinned to a tenant where it is known."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._root = f"{deployment.cloud.portal}/#@{quote(deployment.tenant_id or '')}/resource"
-        self._group_id = None
-        self.parent = f"{deployment.cloud.portal}/#home"
-        if deployment.subscription_id:
-            subscription = f"/subscriptions/{_segment(deployment.subscription_id)}"
-            self.parent = f"{self._root}{subscription}/overview"
-            if deployment.resource_group:
-                self._group_id = f"{subscription}/resourceGroups/{_segment(deployment.resource_group)}"
-                self.parent = f"{self._root}{self._group_id}/overview"
-
-    def link(self, resource_id: str) -> str:
-        return self._root + quote(resource_id, safe="/()")
-
-    def link_to(self, provider_type: str, name: str | None) -> str | None:
-        """Link to a resource of the group by its name; None where either is unknown."""
-        if not (self._group_id and name):
-            return None
-        return f"{self._root}{self._group_id}/providers/{provider_type}/{_segment(name)}"
-
-
-def _blade(resource: str | None, page: str) -> str | None:
-    return f"{resource}/{page}" if resource else None
-
-
-def _segment(name: str) -> str:
-    return quote(name, safe="()")
 
 
 def _unknowns(deployment: Deployment) -> list[str]:

@@ -9,17 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_MISSING_ACTION = re.compile(
+# Patterns are compiled when they are first needed: an idle app pays for each import again.
+_MISSING_ACTION = (
     r"object id '(?P<who>[^']+)' does not have authorization to perform action '(?P<action>[^']+)' "
     r"over scope '(?P<scope>[^']+)'"
 )
-_VAULT_POLICY = re.compile(
-    r"oid=(?P<who>[0-9a-f-]+).*?does not have secrets (?P<right>\w+) permission on key vault '(?P<vault>[^';]+)",
-    re.DOTALL,
+_VAULT_POLICY = (
+    r"(?s)oid=(?P<who>[0-9a-f-]+).*?does not have secrets (?P<right>\w+) permission on key vault '(?P<vault>[^';]+)"
 )
-_VAULT_RBAC = re.compile(
-    r"oid=(?P<who>[0-9a-f-]+).*?Action: '(?P<action>[^']+)'.*?Resource: '(?P<scope>[^']+?)(/secrets/[^']*)?'",
-    re.DOTALL,
+_VAULT_RBAC = (
+    r"(?s)oid=(?P<who>[0-9a-f-]+).*?Action: '(?P<action>[^']+)'.*?Resource: '(?P<scope>[^']+?)(/secrets/[^']*)?'"
 )
 # The least built-in role that holds an action, by the action's beginning.
 _ROLES = (
@@ -79,20 +78,21 @@ def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not impo
 
 def granting(message: str) -> str:
     """Answer the sentence with the `az` command that grants what Azure's message misses, or ""."""
-    if found := _MISSING_ACTION.search(message):
+    if found := re.search(_MISSING_ACTION, message):
         return _role_command(found["who"], found["action"], found["scope"])
-    if found := _VAULT_POLICY.search(message):
+    if found := re.search(_VAULT_POLICY, message):
         return (
             f"Missing: secrets {found['right']}. Grant it with: az keyvault set-policy --name {found['vault']} "
             f"--object-id {found['who']} --secret-permissions get list set recover"
         )
-    if found := _VAULT_RBAC.search(message):
+    if found := re.search(_VAULT_RBAC, message):
         return _role_command(found["who"], found["action"], found["scope"])
     return ""
 
 
 def _role_command(who: str, action: str, scope: str) -> str:
-    role = next(role for start, role in _ROLES if action.lower().startswith(start))
+    by_start = next(role for start, role in _ROLES if action.lower().startswith(start))
+    role = "Reader" if action.lower().endswith("/read") else by_start
     return (
         f"Missing: {action}. Grant it with: az role assignment create --assignee-object-id {who} "
         f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {scope}'

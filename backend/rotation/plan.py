@@ -3,7 +3,6 @@
 A week begins on Sunday, 00:00 UTC. A key is due when the version that the vault serves was made before it.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ PARTNER_TOKEN: Final = "RefreshToken"  # noqa: S105 - a secret's name
 CLIENT_SECRET: Final = "ApplicationSecret"  # noqa: S105 - a secret's name
 IDENTITY_NAMES: Final = ("ApplicationID", "TenantID")
 # What CIPP's deployment template writes before the setup wizard ran.
-_PLACEHOLDER: Final = re.compile(r"LongApplicationId|AppSecret|RefreshToken|tenantId", re.IGNORECASE)
+_PLACEHOLDERS: Final = ("longapplicationid", "appsecret", "refreshtoken", "tenantid")
 ONE_DAY: Final = timedelta(days=1)
 
 
@@ -80,7 +79,7 @@ def _check_wanted(name: str, by_name: dict[str, str]) -> None:
 
 def is_placeholder(value: str) -> bool:
     """Tell whether a value is what CIPP's template writes before the setup wizard ran."""
-    return _PLACEHOLDER.fullmatch(value.strip()) is not None
+    return value.strip().lower() in _PLACEHOLDERS
 
 
 def week_start(now: datetime) -> datetime:

@@ -1,0 +1,33 @@
+"""Addresses in the Azure portal: of one cloud, pinned to a tenant where it is known."""
+
+from urllib.parse import quote
+
+from backend.deployment import Deployment
+
+
+class Portal:
+    """The portal of a deployment. A resource that is unknown is linked by its nearest known parent."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._root = f"{deployment.cloud.portal}/#@{quote(deployment.tenant_id or '')}/resource"
+
+    def id_of(self, provider_type: str, name: str | None) -> str | None:
+        """Answer the ARM id of a resource of the group by its name; None where either is unknown."""
+        group = self._group_id()
+        return f"{group}/providers/{provider_type}/{name}" if group and name else None
+
+    def link(self, resource_id: str | None, page: str = "overview") -> str:
+        """Link to a page of a resource; where the resource is unknown, to the group, the subscription or the portal."""
+        if resource_id:
+            return f"{self._root}{quote(resource_id, safe='/()')}/{page}"
+        parent = self._group_id() or self._subscription_id()
+        return self.link(parent) if parent else f"{self._deployment.cloud.portal}/#home"
+
+    def _subscription_id(self) -> str | None:
+        subscription = self._deployment.subscription_id
+        return f"/subscriptions/{subscription}" if subscription else None
+
+    def _group_id(self) -> str | None:
+        subscription, group = self._subscription_id(), self._deployment.resource_group
+        return f"{subscription}/resourceGroups/{group}" if subscription and group else None
