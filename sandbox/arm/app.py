@@ -1,8 +1,9 @@
 """The service behind management.azure.com and its twins."""
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.arm import (
     authorization,
@@ -14,9 +15,11 @@ from sandbox.arm import (
     site_config,
     site_deployments,
     site_functions,
+    site_hosts,
     site_instances,
     site_settings,
     sites,
+    stacks,
     static_site_users,
     static_sites,
     storage_accounts,
@@ -38,12 +41,14 @@ _NOUNS: Final = (
     site_config,
     site_deployments,
     site_functions,
+    site_hosts,
     site_instances,
     static_sites,
     static_site_users,
     custom_domains,
     linked_backends,
     plans,
+    stacks,
     storage_accounts,
     vaults,
     authorization,
@@ -53,4 +58,11 @@ _NOUNS: Final = (
 def app(azure: "Azure") -> ASGIApp:
     """Build Azure Resource Manager on what `azure` holds."""
     gateway = Gateway(azure)
-    return service([gateway.route(operation) for noun in _NOUNS for operation in noun.OPERATIONS])
+    routes = service([gateway.route(operation) for noun in _NOUNS for operation in noun.OPERATIONS])
+
+    async def with_a_plain_path(scope: Scope, receive: Receive, send: Send) -> None:
+        # Resource Manager takes a doubled slash, which the Azure CLI sends, and one at the end.
+        path = re.sub("/+", "/", scope["path"])
+        await routes({**scope, "path": path.rstrip("/") or "/"}, receive, send)
+
+    return with_a_plain_path

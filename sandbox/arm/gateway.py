@@ -89,7 +89,7 @@ class Gateway:
         access = azure.arm.access
         may = (
             operation.anyone
-            or (operation.listing and access.sees(caller.object_id, target.scope))
+            or (operation.listing and access.sees(caller.object_id, target.scope.partition("/providers")[0]))
             or access.allows(caller.object_id, target.action, target.scope)
         )
         if not may:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
-from sandbox.arm.errors import ArmError, bad_request, not_found
+from sandbox.arm.errors import bad_request, not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.sites import page
 from sandbox.arm.static_site import StaticSite, User
@@ -92,10 +92,11 @@ def _invite(call: Call) -> Response:
 
 
 def _hours(value: object) -> int:
-    refusal: ArmError = bad_request(f"The parameter numHoursToExpiration must be from 1 to {_LONGEST_HOURS}.")
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_HOURS:
-        raise refusal
-    return value
+    """Read the hours; a number in quotes, which the Azure CLI sends, is a number too."""
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= _LONGEST_HOURS:
+        raise bad_request(f"The parameter numHoursToExpiration must be from 1 to {_LONGEST_HOURS}.")
+    return int(text)
 
 
 OPERATIONS: Final = (

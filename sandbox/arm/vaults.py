@@ -11,6 +11,7 @@ from sandbox.arm.resource import KeyVault
 
 _VAULTS: Final = "providers/Microsoft.KeyVault/vaults"
 _DELETED: Final = "providers/Microsoft.KeyVault/deletedVaults"
+_HSMS: Final = "providers/Microsoft.KeyVault/managedHSMs"  # the Azure CLI lists them beside the vaults
 
 
 def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _get(call: Call) -> Response:
     return JSONResponse(_shown(call, call.vault()))
 
 
-def _list_deleted(_call: Call) -> Response:
+def _none(_call: Call) -> Response:
     return JSONResponse({"value": [], "nextLink": None})
 
 
@@ -66,5 +67,8 @@ OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/{_VAULTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_VAULTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_VAULTS}/{{vault}}", _get),
-    Operation("GET", f"{SUBSCRIPTION}/{_DELETED}", _list_deleted, listing=True),
+    Operation("GET", f"{SUBSCRIPTION}/{_DELETED}", _none, listing=True),
+    Operation("GET", f"{SUBSCRIPTION}/{_HSMS}", _none, listing=True),
+    Operation("GET", f"{GROUP}/{_HSMS}", _none, listing=True),
+    Operation("GET", f"{SUBSCRIPTION}/providers/Microsoft.KeyVault/deletedManagedHSMs", _none, listing=True),
 )
