@@ -23,7 +23,7 @@ help: ## print this table
 setup: ## make .venv and install everything (every target below begins with it); PYTHON=python3.12 chooses
 	@$(PY) -c '' 2>/dev/null || rm -f $(VENV)/.made
 	@command -v node >/dev/null || rm -f $(VENV)/.node
-	@$(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j2) \
+	@$(MAKE) --silent --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j2) \
 		$(VENV)/.packages $(AZURITE)/node_modules/.installed
 
 run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
