@@ -3,4 +3,6 @@
 from settings import function_apps, key_rotation, key_vault, links, me, ping
 from settings.http import functions_app
 
-app = functions_app(ping, me, links, function_apps, key_vault, key_rotation)
+PAGES = (ping, me, links, function_apps, key_vault, key_rotation)
+
+app = functions_app(*PAGES)

@@ -1,9 +1,11 @@
 """Fixtures of all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.api import AMBIENT, QUICK, Api
 from tests.sandbox_client import Sandbox
 
 
@@ -12,3 +14,29 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One running sandbox for all tests; a test that changes it or looks at its calls resets it first."""
     with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without a trace of Azure or of this machine: a development host that nothing was told."""
+    for name in list(os.environ):
+        if name.startswith(AMBIENT):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+    return monkeypatch
+
+
+@pytest.fixture
+def azure(sandbox: Sandbox, nowhere: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as seeded, and this process aimed at it, as this API's own app."""
+    sandbox.reset(propagation_seconds=0)
+    for name, value in {**sandbox.env, **QUICK}.items():
+        nowhere.setenv(name, value)
+    return sandbox
+
+
+@pytest.fixture
+def api(azure: Sandbox) -> Api:
+    """The API, on the sandbox."""
+    del azure
+    return Api()

@@ -1,0 +1,96 @@
+"""The API as a caller meets it: the functions that the host indexes, called with requests, in this process."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import azure.functions as func
+from azure.functions.decorators.function_app import Function
+
+import function_app
+from settings.http import backend, functions_app
+
+# What a machine may have set that would change what this app thinks it is.
+AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_NAME", "LEGION_", "KUBERNETES_")
+# Waits that a test need not sit through.
+QUICK = {"KEY_ROTATION_PROOF_GAP_SECONDS": "0.05", "RESTART_POLL_SECONDS": "0.05"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; `body` is the parsed JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - what JSON may hold
+        return json.loads(self.text)
+
+    @property
+    def results(self) -> Any:  # noqa: ANN401 - what JSON may hold
+        return self.body["Results"]
+
+
+@cache
+def functions() -> dict[str, Function]:
+    """The functions by lower-case name; indexed once, since a FunctionApp may be asked once only."""
+    indexed = functions_app(*function_app.PAGES).get_functions()
+    return {function.get_function_name().lower(): function for function in indexed}
+
+
+class Api:
+    """One app process: `environ` is its environment, and its services are new."""
+
+    def __init__(self) -> None:
+        backend.cache_clear()
+
+    def get(self, name: str, *, role: str | None = "superadmin", **headers: str) -> Answer:
+        return self.call("GET", name, role=role, headers=headers)
+
+    def post(self, name: str, body: object = None, *, role: str | None = "superadmin", **headers: str) -> Answer:
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self.call("POST", name, raw, role=role, headers={"content-type": "application/json", **headers})
+
+    def call(
+        self,
+        method: str,
+        name: str,
+        raw: bytes = b"",
+        *,
+        role: str | None = "superadmin",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Call as the host does: the function of that name and method, else the last one that catches all."""
+        sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        if role is not None:
+            sent.setdefault("x-ms-client-principal", principal(role))
+        found = functions().get(name.lower())
+        methods = [] if found is None else [str(m) for m in found.get_trigger().get_dict_repr()["methods"]]
+        if found is None or method not in [m.rpartition(".")[2] for m in methods]:
+            found = functions()["zzunknownendpoint"]
+        request = func.HttpRequest(
+            method=method,
+            url=f"http://localhost:7071/api/{name}",
+            headers=sent,
+            route_params={"endpoint": name},
+            body=raw,
+        )
+        response = found.get_user_function()(request)
+        return Answer(response.status_code, dict(response.headers), response.get_body().decode())
+
+
+def principal(*roles: str, **fields: object) -> str:
+    """The header that the platform sets for a static web app's user."""
+    shape = {
+        "identityProvider": "aad",
+        "userId": "5a1d0b0c",
+        "userDetails": "admin@contoso.com",
+        "userRoles": [*roles, "authenticated", "anonymous"],
+        **fields,
+    }
+    return base64.b64encode(json.dumps(shape).encode()).decode()

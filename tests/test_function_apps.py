@@ -1,0 +1,98 @@
+"""The function apps: listed, started, stopped, restarted, and no others."""
+
+import pytest
+
+from tests.api import Api
+from tests.sandbox_client import Sandbox
+
+
+def test_the_list_names_the_main_app_its_offload_apps_and_the_one_that_answers(api: Api) -> None:
+    apps = {app["Name"]: app for app in api.get("ListFunctionApps").results}
+    assert list(apps) == ["cippabc12", "cippabc12-proc", "cippabc12-backend"]
+    assert [app["IsMain"] for app in apps.values()] == [True, False, False]
+    assert [app["OffloadSuffix"] for app in apps.values()] == [None, "proc", None]
+    assert [app["AnswersThis"] for app in apps.values()] == [False, False, True]
+    assert apps["cippabc12"]["DefaultHostName"] == "cippabc12.azurewebsites.net"
+    assert apps["cippabc12"]["PortalLink"].endswith("/Microsoft.Web/sites/cippabc12/appServices")
+
+
+def test_stop_and_start_change_the_main_app_where_none_is_named(api: Api, azure: Sandbox) -> None:
+    assert api.post("ExecFunctionAppStop").results["Apps"][0]["State"] == "Stopped"
+    assert azure.state()["sites"]["cippabc12"]["state"] == "Stopped"
+    assert api.post("ExecFunctionAppStart", {}).results["Apps"][0]["State"] == "Running"
+    assert azure.state()["sites"]["cippabc12"]["state"] == "Running"
+
+
+@pytest.mark.parametrize("name", ["cippabc12-proc", "CIPPabc12-PROC"])
+def test_an_app_is_found_whatever_the_case_of_its_name(api: Api, azure: Sandbox, name: str) -> None:
+    assert api.post("ExecFunctionAppStop", {"name": name}).status == 200
+    assert azure.state()["sites"]["cippabc12-proc"]["state"] == "Stopped"
+    assert azure.state()["sites"]["cippabc12"]["state"] == "Running"
+
+
+def test_all_means_the_main_and_the_offload_apps_but_not_the_one_that_answers(api: Api, azure: Sandbox) -> None:
+    assert api.post("ExecFunctionAppStop", {"All": True}).status == 200
+    states = {name: site["state"] for name, site in azure.state()["sites"].items()}
+    assert states == {"cippabc12": "Stopped", "cippabc12-proc": "Stopped", "cippabc12-backend": "Running"}
+
+
+@pytest.mark.parametrize("endpoint", ["ExecFunctionAppStart", "ExecFunctionAppStop", "ExecFunctionAppRestart"])
+def test_an_app_of_another_deployment_is_not_found_and_not_touched(api: Api, azure: Sandbox, endpoint: str) -> None:
+    answer = api.post(endpoint, {"Name": "somebodyelses"})
+    assert answer.status == 404
+    assert "cippabc12-proc" in answer.results
+    assert not [call for call in azure.calls("management.azure.com") if call["method"] == "POST"]
+
+
+@pytest.mark.parametrize("action", ["Stop", "Restart"])
+def test_the_app_that_answers_is_cut_off_only_with_force(api: Api, azure: Sandbox, action: str) -> None:
+    refused = api.post(f"ExecFunctionApp{action}", {"Name": "cippabc12-backend"})
+    assert refused.status == 409
+    assert "Force" in refused.results
+    assert not [call for call in azure.calls("management.azure.com") if call["method"] == "POST"]
+    assert api.post(f"ExecFunctionApp{action}", {"Name": "cippabc12-backend", "Force": True}).status == 200
+
+
+@pytest.mark.parametrize("action", ["Start", "Stop", "Restart"])
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(api: Api, azure: Sandbox, action: str) -> None:
+    results = api.post(f"ExecFunctionApp{action}", {"All": True, "DryRun": True}).results
+    assert results["DryRun"] is True
+    assert len(results["WouldDo"]) == 2
+    assert not [call for call in azure.calls("management.azure.com") if call["method"] == "POST"]
+
+
+def test_a_restart_tells_what_arm_shows_and_what_it_cannot(api: Api, azure: Sandbox) -> None:
+    app = api.post("ExecFunctionAppRestart").results["Apps"][0]
+    assert app["State"] == "Running"
+    assert "instances ready" in app["Seen"]
+    assert "cannot show" in app["NotSeen"]
+    restarts = [call for call in azure.calls("management.azure.com") if call["path"].endswith("/restart")]
+    assert len(restarts) == 1
+    assert "synchronous=true" in restarts[0]["url"]
+
+
+def test_a_restart_is_never_repeated_by_a_retry(api: Api, azure: Sandbox) -> None:
+    azure.faults([{"path": "/restart$", "mode": "refuse", "status": 503, "times": 0}])
+    answer = api.post("ExecFunctionAppRestart")
+    assert answer.status == 500
+    assert answer.body["azureStatus"] == 503
+    assert len([call for call in azure.calls("management.azure.com") if call["path"].endswith("/restart")]) == 1
+
+
+def test_the_first_failure_ends_a_turn_and_says_what_was_done(api: Api, azure: Sandbox) -> None:
+    azure.faults([{"path": "/cippabc12-proc/stop$", "mode": "refuse", "status": 400, "times": 0}])
+    answer = api.post("ExecFunctionAppStop", {"All": True})
+    assert answer.status == 500
+    assert "Done before: cippabc12." in answer.results
+
+
+def test_a_missing_right_is_named_with_the_command_that_grants_it(api: Api, azure: Sandbox) -> None:
+    # A vault token is no ARM token: the sandbox has other principals, but this process has one identity.
+    body = azure.web().get(
+        "https://management.azure.com/subscriptions?api-version=2022-12-01", headers={"Authorization": "Bearer x"}
+    )
+    assert body.status_code == 401
+    azure.faults([{"path": "/stop$", "mode": "refuse", "status": 403, "times": 0}])
+    answer = api.post("ExecFunctionAppStop")
+    assert answer.status == 500
+    assert answer.body["azureStatus"] == 403
