@@ -18,6 +18,7 @@ class Caller:
 
     object_id: str
     client_id: str
+    tenant_id: str
 
 
 def authenticate(request: Request, tokens: TokenIssuer, cloud: Cloud, tenant_id: str) -> Caller:
@@ -51,19 +52,26 @@ def authenticate(request: Request, tokens: TokenIssuer, cloud: Cloud, tenant_id:
         message = "The access token is invalid."
         raise _unauthorized("InvalidAuthenticationToken", message, message, tenant_id) from error
     _check_audience(audience, cloud, tenant_id)
-    issuer = f"https://sts.windows.net/{claims.get('tid')}/"
-    if claims.get("tid") != tenant_id:
-        home = f"https://sts.windows.net/{tenant_id}/"
-        message = (
-            f"The access token is from the wrong issuer '{issuer}'. It must match the tenant '{home}' "
-            "associated with this subscription. Please use the authority (URL) "
-            f"'https://login.windows.net/{tenant_id}' to get the token. Note, if the subscription is "
-            "transferred to another tenant there is no impact to the services, but information about new "
-            "tenant could take time to propagate (up to an hour). If you just transferred your subscription "
-            "and see this error message, please try back later."
-        )
-        raise _unauthorized("InvalidAuthenticationTokenTenant", message, message, tenant_id)
-    return Caller(str(claims.get("oid")), str(claims.get("appid", claims.get("oid"))))
+    return Caller(str(claims.get("oid")), str(claims.get("appid", claims.get("oid"))), str(claims.get("tid")))
+
+
+def check_tenant(caller: Caller, tenant_id: str) -> None:
+    """Take callers of the subscription's own tenant only.
+
+    Raises:
+        ArmError: 401; the caller signed in elsewhere.
+    """
+    if caller.tenant_id == tenant_id:
+        return
+    message = (
+        f"The access token is from the wrong issuer 'https://sts.windows.net/{caller.tenant_id}/'. It must match "
+        f"the tenant 'https://sts.windows.net/{tenant_id}/' associated with this subscription. Please use the "
+        f"authority (URL) 'https://login.windows.net/{tenant_id}' to get the token. Note, if the subscription is "
+        "transferred to another tenant there is no impact to the services, but information about new "
+        "tenant could take time to propagate (up to an hour). If you just transferred your subscription "
+        "and see this error message, please try back later."
+    )
+    raise _unauthorized("InvalidAuthenticationTokenTenant", message, message, tenant_id)
 
 
 def _check_audience(audience: str, cloud: Cloud, tenant_id: str) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.arm.authentication import authenticate
+from sandbox.arm.authentication import authenticate, check_tenant
 from sandbox.arm.call import Call
 from sandbox.arm.errors import ArmError, not_authorized, refused
 from sandbox.arm.headers import Allowance, count, finish, kind_of
@@ -70,6 +70,8 @@ class Gateway:
             response = error.response()
             provider = None if error.gateway else provider
         finish(response, request, now, provider)
+        if operation.listing and target.provider and "group" not in call.params:
+            response.headers["x-ms-original-request-ids"] = str(uuid.uuid4())  # it asked each provider's region
         if response.status_code != 404:
             kind = kind_of(request.method)
             left = self._allowance.take(call.caller.object_id, kind, now)
@@ -86,6 +88,7 @@ class Gateway:
         params = dict(request.path_params)
         if "subscription" in params:
             _check_subscription(params["subscription"], azure.subscription_id)
+            check_tenant(caller, azure.tenant_id)
         access = azure.arm.access
         may = (
             operation.anyone

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from sandbox.arm.resource import Resource
+from sandbox.moment import moment
 
 _START_TAKES: Final = timedelta(seconds=3)
 
@@ -110,8 +111,8 @@ class Site(Resource):
                     "author": d.author,
                     "deployer": d.deployer,
                     "active": d.active,
-                    "startTime": d.started.isoformat().replace("+00:00", "Z"),
-                    "endTime": d.ended.isoformat().replace("+00:00", "Z"),
+                    "startTime": moment(d.started),
+                    "endTime": moment(d.ended),
                 }
                 for d in self.deployments
             ],

@@ -38,7 +38,10 @@ def shown(call: Call, site: Site) -> dict[str, Any]:
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(page([shown(call, site) for site in call.visible(call.arm.sites.values())]))
+    """List the apps, without the two properties that Azure leaves out of lists."""
+    left_out = {"privateEndpointConnections": None, "inFlightFeatures": None}
+    items = [shown(call, site) for site in call.visible(call.arm.sites.values())]
+    return JSONResponse(page([{**i, "properties": {**i["properties"], **left_out}} for i in items]))
 
 
 def _get(call: Call) -> Response:

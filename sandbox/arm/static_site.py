@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from sandbox.arm.resource import Resource
+from sandbox.moment import moment
 
 _TOKEN_AFTER: Final = timedelta(seconds=5)
 _ADDING_AFTER: Final = timedelta(seconds=10)
@@ -108,7 +109,7 @@ class StaticSite(Resource):
                     "status": d.status(now),
                     "validationToken": d.token(now),
                     "errorMessage": d.error(now),
-                    "createdOn": d.created.isoformat().replace("+00:00", "Z"),
+                    "createdOn": moment(d.created),
                 }
                 for d in self.domains_at(now)
             },

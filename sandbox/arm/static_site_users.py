@@ -55,6 +55,7 @@ def _patch(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
+    """Answer 204 as Azure does, though its specification, and so azure-mgmt-web, expects 200."""
     site = call.static_site()
     site.users.remove(_find(call, site))
     return Response(status_code=204)
