@@ -4,6 +4,7 @@ Source: Azure/azure-functions-python-worker and azure-functions-runtime, seen ru
 """
 
 import inspect
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -85,7 +86,8 @@ def _parameter(binding: Binding, annotation: object) -> Iterator[str]:
             yield f'its parameter "{binding.name}" needs one type in func.Out[...], not {annotation!r}.'
             return
         annotation = held[0]
-    if typing.get_origin(annotation) is not None and isinstance(typing.get_origin(annotation), type):
+    origin = typing.get_origin(annotation)
+    if isinstance(origin, type) and origin is not types.UnionType:
         return
     if not isinstance(annotation, type):
         yield f'its parameter "{binding.name}" has an annotation that is no type: {annotation!r}.'

@@ -1,0 +1,90 @@
+"""`python -m sandbox.run` starts all of it and ends all of it, however it is ended."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sandbox.host import port
+from tests.host.conftest import APPS, PATIENCE_SECONDS, PROJECT, free_port, wait_for
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the processes left over are read from /proc")
+
+
+class Run:
+    """One run in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder / "output.txt"
+        self.process = self.start(self.port)
+
+    def start(self, on_port: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "sandbox.run", "--port", str(on_port)]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT), "WEEKLY": "0 0 0 * * 0"}
+        with self.output.open("ab") as output:
+            return subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=output)  # noqa: S603 - ours
+
+    def said(self, text: str) -> bool:
+        return text in self.output.read_text()
+
+    def left(self) -> dict[int, str]:
+        """Give the processes that still live in the folder, and their command lines."""
+        here = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if process.joinpath("cwd").readlink() == self.folder:
+                    here[int(process.name)] = process.joinpath("cmdline").read_text().replace("\0", " ")
+        return here
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    shutil.copytree(APPS / "good", tmp_path, dirs_exist_ok=True)
+    started = Run(tmp_path)
+    wait_for(lambda: started.said("Ctrl-C ends all of it") or started.process.poll() is not None)
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def test_it_says_what_answers_and_ends_cleanly(run: Run) -> None:
+    assert run.said(f"CIPP Backend answers on http://localhost:{run.port}, requests as superadmin.")
+    assert run.said("Links (GET /api/ExecBackendURLs)\n  answered 404")
+
+    in_use = run.start(run.port)
+    assert in_use.wait(PATIENCE_SECONDS) == 1
+    assert run.said(f"port {run.port} is in use; HOST_PORT={run.port + 1} make run")
+
+    second = run.start(free_port())
+    assert second.wait(PATIENCE_SECONDS) == 1
+    assert run.said("Another sandbox")
+
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(PATIENCE_SECONDS) == 0
+    assert not run.left()
+    assert not (run.folder / ".sandbox/env").exists()
+    assert not run.said("Traceback")
+    for opened in port.listen(run.port):
+        opened.close()
+
+
+def test_nothing_is_left_when_it_is_killed(run: Run) -> None:
+    assert len(run.left()) > 1
+    run.process.kill()
+    wait_for(lambda: not run.left())
+
+
+def test_a_child_that_ends_ends_it_with_its_last_words(run: Run) -> None:
+    (host,) = (number for number, command in run.left().items() if "-m sandbox.host" in command)
+    os.kill(host, signal.SIGKILL)
+    assert run.process.wait(PATIENCE_SECONDS) == 1
+    assert run.said("The API's host ended (exit code -9). The end of .sandbox/host.log:")
+    assert not run.left()
