@@ -5,23 +5,15 @@ import asyncio
 import logging
 import signal
 import sys
-import uuid
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sandbox import names
 from sandbox.azurite import AzuriteError, start_azurite
-from sandbox.ca import CertificateAuthority
-from sandbox.connection import HttpServer
-from sandbox.control import control
 from sandbox.env_file import EnvFile, OccupiedError
-from sandbox.options import Options
-from sandbox.proxy import ProxyProtocol
-from sandbox.seed import seed
-from sandbox.server import IDENTITY_PATH, Server
-from sandbox.tokens import TokenIssuer
 
-_LOOPBACK: Final = "127.0.0.1"
+if TYPE_CHECKING:
+    from sandbox.connection import HttpServer
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,7 +33,10 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
     azurite = await start_azurite(folder / "azurite.log")
     servers: list[HttpServer] = []
     try:
-        variables = await _listen(folder, servers)
+        # Imported now, not above: reading all that code takes as long as Azurite takes to start.
+        from sandbox.listen import listen  # noqa: PLC0415
+
+        variables = await listen(folder, servers)
         await azurite.wait_until_it_answers()
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string})
         if not quiet:
@@ -58,41 +53,6 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
         for server in servers:
             server.cut_all()
         await azurite.stop()
-
-
-async def _listen(folder: Path, servers: list[HttpServer]) -> dict[str, str]:
-    """Open the proxy and the control address; return the variables that aim at them."""
-    loop = asyncio.get_running_loop()
-    authority = CertificateAuthority()
-    bundle = folder / "ca.pem"
-    authority.write_bundle(bundle)
-    tokens = TokenIssuer()
-    identity_header = str(uuid.uuid4()).upper()
-    azure = Server(seed(Options(), tokens), identity_header)
-    https = HttpServer(azure)
-    plain = HttpServer(control(azure, lambda options: seed(options, tokens)))
-    servers += [https, plain]
-    proxy = await loop.create_server(lambda: ProxyProtocol(authority, https), _LOOPBACK, 0)
-    local = await loop.create_server(plain.protocol, _LOOPBACK, 0)
-    proxy_url, url = (f"http://{_LOOPBACK}:{s.sockets[0].getsockname()[1]}" for s in (proxy, local))
-    return {
-        "HTTPS_PROXY": proxy_url,
-        "https_proxy": proxy_url,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-        "ALL_PROXY": "",
-        "all_proxy": "",
-        "REQUESTS_CA_BUNDLE": str(bundle),
-        "SSL_CERT_FILE": str(bundle),
-        "IDENTITY_ENDPOINT": f"{url}{IDENTITY_PATH}",
-        "IDENTITY_HEADER": identity_header,
-        "SANDBOX_URL": url,
-        "SANDBOX_VAULT_URL": f"https://{names.VAULT}.vault.azure.net",
-        "WEBSITE_SITE_NAME": names.BACKEND_SITE,
-        "WEBSITE_OWNER_NAME": f"{names.SUBSCRIPTION_ID}+{names.RESOURCE_GROUP}-WestEuropewebspace-Linux",
-        "WEBSITE_RESOURCE_GROUP": names.RESOURCE_GROUP,
-        "CIPP_FUNCTION_APP": names.MAIN_SITE,
-    }
 
 
 def _welcome(url: str, folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +15,8 @@ from sandbox.faults import InvalidFaultError, read_faults
 from sandbox.moment import moment
 from sandbox.options import InvalidOptionsError, Options, read_options
 from sandbox.server import Server
+
+_CENTURY: Final = 3_155_760_000  # seconds
 
 
 class _InvalidBodyError(Exception):
@@ -92,6 +94,6 @@ def _advance(body: object) -> float:
     if not isinstance(body, dict) or body.keys() != {"advance_seconds"}:
         raise _InvalidBodyError('The body must be {"advance_seconds": n}.')
     seconds = body["advance_seconds"]
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-        raise _InvalidBodyError("advance_seconds must be a number, not below 0: time does not go back.")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _CENTURY:
+        raise _InvalidBodyError("advance_seconds must be a number from 0 to a century: time does not go back.")
     return float(seconds)

@@ -78,7 +78,7 @@ def _read(entry: object, where: str) -> Fault:
         nth=max(1, _whole(entry, "nth", 1, where)),
         times=_whole(entry, "times", 1, where),
         status=status,
-        retry_after=None if retry_after is None else str(retry_after),
+        retry_after=None if retry_after is None else str(retry_after).removesuffix(".0"),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
+import requests
+
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
 Json = Any  # what JSON may hold
@@ -19,8 +21,10 @@ _OPENER = build_opener(ProxyHandler({}))
 class Sandbox:
     """`python -m sandbox` in a directory of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stale: str = "") -> None:
+        """Start it and wait for its env file; `stale` is what a killed one left there."""
         self.folder = folder
+        self._stale = stale
         self._log = (folder / "output.txt").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--quiet"],
@@ -44,6 +48,27 @@ class Sandbox:
         """Return what the process printed."""
         self._log.seek(0)
         return self._log.read()
+
+    def web(self) -> requests.Session:
+        """Return a client that goes through the sandbox's proxy, whatever this machine's variables say."""
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = {"https": self.env["HTTPS_PROXY"], "http": self.env["HTTPS_PROXY"]}
+        session.verify = self.env["SSL_CERT_FILE"]
+        return session
+
+    def run(self, script: str) -> str:
+        """Run Python code as a tool that `.sandbox/env` aims; returns what it prints."""
+        done = subprocess.run(  # noqa: S603 - the test's own script
+            [sys.executable, "-c", script],
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def state(self) -> dict[str, Json]:
         """Return all that the sandbox holds."""
@@ -89,9 +114,15 @@ class Sandbox:
     def _read_env(self) -> dict[str, str]:
         path = self.folder / ".sandbox" / "env"
         end = time.monotonic() + START_SECONDS
-        while not path.exists():
+        while (text := _text(path)) in ("", self._stale):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"The sandbox did not start:\n{self.output()}")
             time.sleep(0.02)
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {name: value for name, _, value in (line.partition("=") for line in lines)}
+        return {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,107 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from tests.sandbox_client import ROOT, Sandbox
+
+NAMES = {
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "AzureWebJobsStorage",
+    "SANDBOX_URL",
+    "SANDBOX_VAULT_URL",
+    "WEBSITE_SITE_NAME",
+    "WEBSITE_OWNER_NAME",
+    "WEBSITE_RESOURCE_GROUP",
+    "CIPP_FUNCTION_APP",
+}
+
+
+def azurite_answers(env: dict[str, str]) -> bool:
+    table = dict(part.partition("=")[::2] for part in env["AzureWebJobsStorage"].split(";"))["TableEndpoint"]
+    try:
+        requests.get(table, timeout=5)
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+def gone_within(seconds: float, env: dict[str, str]) -> bool:
+    end = time.monotonic() + seconds
+    while azurite_answers(env):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_the_env_file_holds_what_any_tool_needs(sandbox: Sandbox) -> None:
+    assert set(sandbox.env) == NAMES
+    assert sandbox.env["NO_PROXY"] == "127.0.0.1,localhost"
+    assert sandbox.env["ALL_PROXY"] == ""
+    assert Path(sandbox.env["SSL_CERT_FILE"]).is_absolute()
+    assert sandbox.env["WEBSITE_OWNER_NAME"].endswith("+cipp-WestEuropewebspace-Linux")
+    assert azurite_answers(sandbox.env)
+
+
+def test_a_second_sandbox_in_the_same_directory_says_so_and_leaves_the_first_alone(sandbox: Sandbox) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "sandbox"],
+        cwd=sandbox.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"process {sandbox.process.pid}" in second.stderr
+    assert (sandbox.folder / ".sandbox" / "env").exists()
+
+
+def test_a_signal_ends_all_of_it_even_while_a_call_hangs(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as sandbox:
+        sandbox.faults([{"mode": "hang", "times": 0}])
+        script = "import requests; requests.get('https://graph.microsoft.com/v1.0/x')"
+        caller = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-c", script], env={**os.environ, **sandbox.env}, stderr=subprocess.DEVNULL
+        )
+        while not sandbox.calls():
+            time.sleep(0.05)
+        sandbox.process.send_signal(signal.SIGINT)
+        assert sandbox.process.wait(timeout=5) == 0
+        assert caller.wait(timeout=5) != 0
+        assert not (tmp_path / ".sandbox" / "env").exists()
+        assert gone_within(2, sandbox.env)
+
+
+def test_azurite_does_not_outlive_a_killed_sandbox(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as killed:
+        killed.process.kill()
+        killed.process.wait()
+        assert gone_within(5, killed.env)
+    stale = (tmp_path / ".sandbox" / "env").read_text("utf-8")
+    with Sandbox(tmp_path, stale=stale) as second:
+        assert second.env != killed.env
+
+
+def test_the_sandbox_ends_with_azurite(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as sandbox:
+        children = Path(f"/proc/{sandbox.process.pid}/task/{sandbox.process.pid}/children").read_text("utf-8")
+        os.kill(int(children.split()[0]), signal.SIGKILL)
+        assert sandbox.process.wait(timeout=5) == 1
+        assert "Azurite ended" in sandbox.output()
+        assert not (tmp_path / ".sandbox" / "env").exists()
