@@ -40,7 +40,7 @@ class Answer:
 def functions() -> dict[str, Function]:
     """The functions by lower-case name; indexed once, since a FunctionApp may be asked once only."""
     indexed = functions_app(*function_app.PAGES).get_functions()
-    return {function.get_function_name().lower(): function for function in indexed}
+    return {str(function.get_function_name()).lower(): function for function in indexed}
 
 
 class Api:
@@ -70,8 +70,9 @@ class Api:
         if role is not None:
             sent.setdefault("x-ms-client-principal", principal(role))
         found = functions().get(name.lower())
-        methods = [] if found is None else [str(m) for m in found.get_trigger().get_dict_repr()["methods"]]
-        if found is None or method not in [m.rpartition(".")[2] for m in methods]:
+        trigger = found.get_trigger() if found else None
+        methods = [str(served).rpartition(".")[2] for served in trigger.get_dict_repr()["methods"]] if trigger else []
+        if found is None or method not in methods:
             found = functions()["zzunknownendpoint"]
         request = func.HttpRequest(
             method=method,
