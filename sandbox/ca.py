@@ -1,5 +1,6 @@
 """The sandbox's certificate authority: a leaf for every host, and a bundle that clients can trust."""
 
+import ipaddress
 import os
 import ssl
 import tempfile
@@ -38,9 +39,10 @@ class CertificateAuthority:
 
     def write_bundle(self, path: Path) -> None:
         """Write what this machine trusts already, and this CA, as one PEM file."""
-        trusted = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
+        named = [os.environ.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")]
+        trusted = next(file for file in map(Path, [*named, certifi.where()]) if file.is_file())
         ours = self._certificate.public_bytes(Encoding.PEM)
-        path.write_bytes(Path(trusted).read_bytes() + b"\n" + ours)
+        path.write_bytes(trusted.read_bytes() + b"\n" + ours)
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return a server's TLS context with a certificate for `host`, made on first use."""
@@ -60,6 +62,7 @@ class CertificateAuthority:
         return context
 
     def _leaf(self, host: str) -> x509.Certificate:
+        """Sign a certificate for `host`, a name or an address."""
         public = self._leaf_key.public_key()
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         # A common name ends at 64 characters; clients read the alternative name.
@@ -67,7 +70,7 @@ class CertificateAuthority:
         return (
             _builder(name, public)
             .issuer_name(self._certificate.subject)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -87,6 +90,13 @@ def _builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.Cert
         .not_valid_before(now - _SLACK)
         .not_valid_after(now + _LIFETIME)
     )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _key_usage(*, certificates: bool) -> x509.KeyUsage:
