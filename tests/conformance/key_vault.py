@@ -1,0 +1,87 @@
+"""Microsoft's own Key Vault secrets tests against the sandbox: `python -m tests.conformance.key_vault`.
+
+Fetches the source distribution of azure-keyvault-secrets from PyPI, which holds the tests, makes a virtual
+environment for them, starts a sandbox of its own and runs them live. All of it lies under
+`.sandbox/conformance`; the second run fetches nothing. Arguments are passed on to pytest.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import urllib.request
+import venv
+from pathlib import Path
+from typing import Final
+
+from tests.conformance.running_sandbox import running_sandbox
+
+_VERSION: Final = "4.12.0"
+_HERE: Final = Path(__file__).resolve().parent
+_ROOT: Final = _HERE.parent.parent
+_CACHE: Final = _ROOT / ".sandbox" / "conformance"
+_REQUIREMENTS: Final = _HERE / "requirements.txt"
+
+
+def main(arguments: list[str]) -> int:
+    """Fetch what is missing, run the tests, return pytest's exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else the sandbox would outlive us
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    python = _environment()
+    tests = _tests(python)
+    with running_sandbox(_ROOT, _CACHE) as variables:
+        sys.stdout.write(f"Microsoft's tests of azure-keyvault-secrets {_VERSION} against {variables['SANDBOX_URL']}\n")
+        sys.stdout.flush()
+        environment = {
+            **variables,
+            "AZURE_KEYVAULT_URL": variables["SANDBOX_VAULT_URL"],
+            "PYTHONPATH": str(_HERE / "stand_in"),
+        }
+        settings = ["-c", str(_HERE / "stand_in" / "pytest.ini"), "--rootdir", str(tests)]
+        options = ["-q", "-rfEs", "-p", "every_version_live", *settings, *arguments]
+        command = [str(python), "-m", "pytest", *options]
+        code = subprocess.run(command, cwd=tests, env=environment, check=False).returncode  # noqa: S603 - our own words
+        sys.stdout.write(f"{_calls(variables['SANDBOX_URL'])} calls reached the sandbox's vault.\n")
+    return code
+
+
+def _calls(sandbox_url: str) -> int:
+    with urllib.request.urlopen(f"{sandbox_url}/sandbox/calls") as answer:  # noqa: S310 - on this machine
+        return sum(call["host"].endswith(".vault.azure.net") for call in json.load(answer))
+
+
+def _environment() -> Path:
+    """Make the virtual environment, anew where the requirements have changed; return its python."""
+    folder = _CACHE / "venv"
+    python = folder / "bin" / "python"
+    constraints = _ROOT / "constraints.txt"
+    wanted = _REQUIREMENTS.read_text(encoding="utf-8") + constraints.read_text(encoding="utf-8")
+    made_of = folder / "made-of.txt"
+    if made_of.is_file() and made_of.read_text(encoding="utf-8") == wanted:
+        return python
+    venv.create(folder, with_pip=True, clear=True)
+    _pip(python, "install", "-r", str(_REQUIREMENTS), "-c", str(constraints))
+    made_of.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _tests(python: Path) -> Path:
+    """Fetch and unpack the source distribution; return the folder of its tests."""
+    name = f"azure_keyvault_secrets-{_VERSION}"
+    tests = _CACHE / name / "tests"
+    if not tests.is_dir():
+        package = f"azure-keyvault-secrets=={_VERSION}"
+        _pip(python, "download", "--no-deps", "--no-binary", "azure-keyvault-secrets", "-d", str(_CACHE), package)
+        with tarfile.open(_CACHE / f"{name}.tar.gz") as archive:
+            archive.extractall(_CACHE, filter="data")
+    return tests
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
+    subprocess.run(command, check=True)  # noqa: S603 - our own words
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
