@@ -5,17 +5,16 @@ environment for them, starts a sandbox of its own and runs them live. All of it 
 `.sandbox/conformance`; the second run fetches nothing. Arguments are passed on to pytest.
 """
 
-import json
+import os
 import signal
 import subprocess
 import sys
 import tarfile
-import urllib.request
 import venv
 from pathlib import Path
 from typing import Final
 
-from tests.conformance.running_sandbox import running_sandbox
+from tests.sandbox_client import Sandbox
 
 _VERSION: Final = "4.12.0"
 _HERE: Final = Path(__file__).resolve().parent
@@ -30,25 +29,22 @@ def main(arguments: list[str]) -> int:
     _CACHE.mkdir(parents=True, exist_ok=True)
     python = _environment()
     tests = _tests(python)
-    with running_sandbox(_ROOT, _CACHE) as variables:
-        sys.stdout.write(f"Microsoft's tests of azure-keyvault-secrets {_VERSION} against {variables['SANDBOX_URL']}\n")
+    with Sandbox(_CACHE) as sandbox:
+        sys.stdout.write(f"Microsoft's tests of azure-keyvault-secrets {_VERSION} against {sandbox.url}\n")
         sys.stdout.flush()
         environment = {
-            **variables,
-            "AZURE_KEYVAULT_URL": variables["SANDBOX_VAULT_URL"],
+            **os.environ,
+            **sandbox.env,
+            "AZURE_KEYVAULT_URL": sandbox.env["SANDBOX_VAULT_URL"],
             "PYTHONPATH": str(_HERE / "stand_in"),
         }
         settings = ["-c", str(_HERE / "stand_in" / "pytest.ini"), "--rootdir", str(tests)]
         options = ["-q", "-rfEs", "-p", "every_version_live", *settings, *arguments]
         command = [str(python), "-m", "pytest", *options]
         code = subprocess.run(command, cwd=tests, env=environment, check=False).returncode  # noqa: S603 - our own words
-        sys.stdout.write(f"{_calls(variables['SANDBOX_URL'])} calls reached the sandbox's vault.\n")
+        calls = sum(call["host"].endswith(".vault.azure.net") for call in sandbox.calls())
+        sys.stdout.write(f"{calls} calls reached the sandbox's vault.\n")
     return code
-
-
-def _calls(sandbox_url: str) -> int:
-    with urllib.request.urlopen(f"{sandbox_url}/sandbox/calls") as answer:  # noqa: S310 - on this machine
-        return sum(call["host"].endswith(".vault.azure.net") for call in json.load(answer))
 
 
 def _environment() -> Path:
