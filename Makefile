@@ -49,7 +49,7 @@ conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against 
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
 	@rm -rf $(VENV) $(AZURITE)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
-	@find backend sandbox settings tests . -maxdepth 4 -name __pycache__ -prune -exec rm -rf {} +
+	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.
 

@@ -17,6 +17,8 @@ from sandbox.welcome import answers, welcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_EVERY_SECONDS = 0.1
+# development containers and CI machines may have them; what else marks Azure is on no such machine
+SHARED_WITH_AZURE = ("CONTAINER_NAME", "KUBERNETES_SERVICE_HOST")
 PARENT = os.getppid()
 
 
@@ -58,7 +60,7 @@ def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
     log = folder / "host.log"
     log.unlink(missing_ok=True)
     _say("Starting the API ...")
-    environ = {**os.environ, **_variables(env_file)}
+    environ = {**_ours(), **_variables(env_file)}
     host = children.start("The API's host", ["sandbox.host", "--port", str(on_port), "--as", role], environ, log)
     _wait(lambda: answers(on_port), sandbox, host)
     _say(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
@@ -87,6 +89,16 @@ def _pause(children: Iterable[Child]) -> None:
     if os.getppid() != PARENT:
         raise _Told
     time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _ours() -> dict[str, str]:
+    """Give this machine's variables without those by which the API would take it for Azure."""
+    strange = [name for name in SHARED_WITH_AZURE if os.environ.get(name)]
+    for name in strange:
+        _say(
+            f"{name} is set here and in Azure's own containers; the API starts without it, or it would refuse everyone."
+        )
+    return {name: value for name, value in os.environ.items() if name not in strange}
 
 
 def _variables(env_file: Path) -> Mapping[str, str]:

@@ -2,24 +2,28 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 
 ANSWER_SECONDS = 60
+WARM_SECONDS = 2
 
 
 def welcome(port: int, role: str, logs: str) -> str:
     """Ask the API for the links and the keys, and put them into words."""
     url = f"http://localhost:{port}"
     caller = "as they come (nobody is signed in)" if role == "nobody" else f"as {role}"
+    # first, for it loads most of what the links need, which have little time to answer
+    keys = _get(port, "/api/ListKeyVaultSecrets")
     lines = [
         "",
         f"CIPP Backend answers on {url}, requests {caller}.",
         "",
         "Links (GET /api/ExecBackendURLs)",
-        *_links(_get(port, "/api/ExecBackendURLs")),
+        *_links(_links_once_warm(port)),
         "",
         "Keys (GET /api/ListKeyVaultSecrets)",
-        *_keys(_get(port, "/api/ListKeyVaultSecrets")),
+        *_keys(keys),
         "",
         "Try next",
         f"  curl {url}/api/ListFunctionApps",
@@ -42,6 +46,15 @@ def answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _links_once_warm(port: int) -> object:
+    """Ask twice where the first answer warns: the first call loads the SDKs and may answer without Azure."""
+    links = _get(port, "/api/ExecBackendURLs")
+    if isinstance(links, dict) and links.get("Warnings"):
+        time.sleep(WARM_SECONDS)
+        links = _get(port, "/api/ExecBackendURLs")
+    return links
 
 
 def _get(port: int, path: str) -> object:
