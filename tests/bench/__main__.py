@@ -1,0 +1,37 @@
+"""`make bench`: the performance table; the exit code is 1 when a target is missed.
+
+A new measure is a function from the environment (aimed at a sandbox) to lines, in a file named after its noun.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.api import AMBIENT, QUICK
+from tests.bench.imports import imports
+from tests.bench.line import Line, table
+from tests.bench.links import first_links, warm_links
+from tests.sandbox_client import Sandbox
+
+MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (imports, warm_links, first_links)
+
+
+def main() -> int:
+    """Measure everything and print one table."""
+    for name in [name for name in os.environ if name.startswith(AMBIENT)]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
+        os.environ.update({**sandbox.env, **QUICK, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
+        lines = [line for measure in MEASURES for line in measure(os.environ)]
+    sys.stdout.write(f"{table(lines)}\n")
+    missed = [line.what for line in lines if line.missed]
+    if missed:
+        sys.stderr.write(f"Missed: {'; '.join(missed)}\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

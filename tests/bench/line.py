@@ -1,0 +1,35 @@
+"""One line of the table: what was measured, the figure, and the target it must keep."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measured figure. `at_most` is the target in the same unit; None is a figure without one."""
+
+    what: str
+    figure: float
+    unit: str
+    at_most: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether there is a target and the figure is above it."""
+        return self.at_most is not None and self.figure > self.at_most
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """Answer the line's four cells: what, figure, target, verdict."""
+        if self.at_most is None:
+            return self.what, self._shown(self.figure), "", ""
+        return self.what, self._shown(self.figure), f"<= {self.at_most:g} {self.unit}", "no" if self.missed else "yes"
+
+    def _shown(self, number: float) -> str:
+        digits = 3 if 0 < number < 1 else 2
+        return f"{number:.{0 if number == int(number) else digits}f} {self.unit}".rstrip()
+
+
+def table(lines: list[Line]) -> str:
+    """Lay the lines out in columns."""
+    rows = [("what", "figure", "target", "met"), *(line.cells() for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
