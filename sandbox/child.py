@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Self
 from sandbox import guard
 
 TAIL_LINES = 25
+PATIENCE_SECONDS = 2.0
 
 
 class ChildEndedError(Exception):
@@ -58,13 +60,17 @@ class Children:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End them all."""
-        ends = [child.process for child in self._children if child.process.poll() is None]
-        for process in ends:
+        processes = [child.process for child in self._children]
+        for process in processes:
             process.terminate()
-        for process in ends:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(guard.PATIENCE_SECONDS)
-        guard.end({child.process.pid for child in self._children}, patience_seconds=0)
+                process.wait(max(0.0, deadline - time.monotonic()))
+        guard.end({process.pid for process in processes if process.returncode is None}, patience_seconds=0)
+        # all are reaped before the guard looks, which would wait for a zombie
+        for process in processes:
+            process.wait()
         if self._guard is not None:
             self._guard.communicate()
 

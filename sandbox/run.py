@@ -1,11 +1,12 @@
 """`make run`: the sandbox Azure, then the Functions host aimed at it, until Ctrl-C."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -38,18 +39,27 @@ def main() -> int:
         folder.mkdir(exist_ok=True)
         # raises when another sandbox has this directory, and removes what a killed one left
         EnvFile(folder).remove()
-        with Children() as children:
-            try:
+        try:
+            with Children() as children, _uncut_end():
                 _run(children, folder, arguments.port, arguments.role)
-            finally:
-                # what follows takes a moment, and is not to be cut
-                for number in SIGNALS:
-                    signal.signal(number, signal.SIG_IGN)
+        finally:
+            # a sandbox that had to be killed leaves it
+            (folder / "env").unlink(missing_ok=True)
     except (port.PortInUseError, OccupiedError, ChildEndedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except _Told:
         return 0
+
+
+@contextlib.contextmanager
+def _uncut_end() -> Iterator[None]:
+    """Heed no signal once the end has begun: it takes a moment, and must not be cut."""
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
