@@ -1,7 +1,7 @@
 """The data plane of every vault: from a request to an answer."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # it holds the vaults, so it imports this package
     from sandbox.azure import Azure
 
 Content = dict[str, Any] | None
+Endpoint = Callable[[Request], Awaitable[Response]]
 
+_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _SERVICE_VERSION = "1.9.3097.1"
 
 
@@ -43,8 +45,10 @@ def app(azure: "Azure") -> "ASGIApp":
         if not throttles.setdefault((vault.name, operation.creates), Throttle(limit)).take():
             raise errors.throttled()
 
-    def run(operation: Operation, request: Request, place: Place, vault: Vault, body: bytes) -> Content:
+    def run(operation: Operation | None, request: Request, place: Place, vault: Vault, body: bytes) -> Content:
         claims = access.authenticate(request.headers.get("authorization"), azure.tokens, place.cloud, vault)
+        if operation is None:
+            raise errors.method_not_allowed(request.method)
         version = check_api_version(request.query_params.get("api-version"))
         throttle(vault, operation)
         access.authorize(claims, operation, vault, request.path_params.get("name"))
@@ -60,7 +64,7 @@ def app(azure: "Azure") -> "ASGIApp":
             )
         )
 
-    def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(operation: Operation | None) -> Endpoint:
         async def answer(request: Request) -> Response:
             place = place_of(request.url.hostname or "")
             vault = azure.vaults.get(place.vault) if place is not None and place.vault else None
@@ -78,13 +82,13 @@ def app(azure: "Azure") -> "ASGIApp":
 
         return answer
 
-    return service(
-        [
-            Route(path, endpoint(operation), methods=[operation.method])
-            for operation in OPERATIONS
-            for path in (operation.path, f"{operation.path}/")
-        ]
-    )
+    known = [_routes(operation.path, [operation.method], endpoint(operation)) for operation in OPERATIONS]
+    others = [_routes(path, _METHODS, endpoint(None)) for path in {operation.path for operation in OPERATIONS}]
+    return service([route for routes in (*known, *others) for route in routes])
+
+
+def _routes(path: str, methods: Collection[str], endpoint: Endpoint) -> list[Route]:
+    return [Route(with_slash_or_not, endpoint, methods=methods) for with_slash_or_not in (path, f"{path}/")]
 
 
 def _headers(request: Request, vault: Vault) -> dict[str, str]:

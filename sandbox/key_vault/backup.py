@@ -42,7 +42,7 @@ def unseal(vault: Vault, blob: object) -> Secret:
     try:
         content = json.loads(_sealer(vault).decrypt(padded.encode()))
     except InvalidToken as error:
-        raise errors.invalid_value() from error
+        raise errors.malformed_backup() from error
     versions = [_unpacked(version) for version in content.pop("versions")]
     return Secret(**content, versions=versions)
 

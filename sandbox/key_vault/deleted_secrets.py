@@ -4,18 +4,18 @@ from typing import Any
 
 from sandbox.key_vault import bundle
 from sandbox.key_vault.call import Call
-from sandbox.key_vault.paging import page
+from sandbox.key_vault.paging import Row, page
 
 
 def list_deleted(call: Call) -> dict[str, Any]:
-    """List the soft-deleted secrets of the vault, a page at a time."""
-    return page(
-        call,
-        [
-            (f"deletedsecret/{deleted.secret.name.upper()}", bundle.deleted_item(call, deleted))
-            for deleted in call.vault.deleted_secrets
-        ],
-    )
+    """List the soft-deleted secrets of the vault, a page at a time; their versions take up room in it."""
+    rows: list[Row] = []
+    for deleted in call.vault.deleted_secrets:
+        key = f"secret/{deleted.secret.name.upper()}"
+        versions = sorted(version.version.upper() for version in deleted.secret.versions)
+        rows.append((key, bundle.deleted_item(call, deleted)))
+        rows += [(f"{key}/{version}", None) for version in versions]
+    return page(call, sorted(rows, key=lambda row: row[0]))
 
 
 def get(call: Call) -> dict[str, Any]:

@@ -65,9 +65,28 @@ def deleted_but_recoverable(name: str) -> VaultError:
     )
 
 
-def already_exists(name: str) -> VaultError:
-    """409: a restore onto a live secret. The status is documented, the words are a guess."""
-    return VaultError(409, "Conflict", f"Secret {name} already exists in this key vault.")
+def restore_conflict(secret_id: str) -> VaultError:
+    """409: a restore onto a name that is taken."""
+    return VaultError(
+        409,
+        "Conflict",
+        f"There was a conflict restoring the secret '{secret_id}'. This can happen if either: a second secret "
+        "with the same name was created after the first secret was deleted; thus trying to restore a secret "
+        "whose name is already in use. To fix this, rename the second secret to something else so that the "
+        "restore works. The second probable cause of this exception is when multiple operations are performed "
+        "in parallel against the secret. To avoid this error, perform operations against a secret in a "
+        "sequential manner.",
+    )
+
+
+def malformed_backup() -> VaultError:
+    """400: a restore of what is no backup."""
+    return VaultError(400, "Malformed backup blob", "Backup blob contains invalid or corrupt version.")
+
+
+def method_not_allowed(method: str) -> VaultError:
+    """405: a known address, called in another way."""
+    return VaultError(405, "MethodNotAllowed", f"HTTP {method} not allowed")
 
 
 def disabled() -> VaultError:

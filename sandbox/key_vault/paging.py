@@ -16,12 +16,14 @@ _END_OF_TIME: Final = "9999-12-31T23:59:59.9999999Z"
 _TOKEN_BASE64: Final = str.maketrans("+/=", "*_-")
 _FROM_TOKEN_BASE64: Final = str.maketrans("*_-", "+/=")
 
-Row = tuple[str, dict[str, Any]]
-"""An item under the key that sorts it."""
+Row = tuple[str, dict[str, Any] | None]
+"""An item under the key that sorts it, or a row that only takes up room."""
 
 
 def page(call: Call, rows: Sequence[Row]) -> dict[str, Any]:
     """Answer one page of `rows`, which are in order of their keys.
+
+    A page is so many rows, as in Key Vault, so it may hold fewer items, or none, and still have a next one.
 
     Raises:
         VaultError: 400, maxresults or $skiptoken is not one that Key Vault takes.
@@ -36,7 +38,7 @@ def page(call: Call, rows: Sequence[Row]) -> dict[str, Any]:
             f"{call.vault_url}:443{call.path}?api-version={call.api_version}"
             f"&$skiptoken={_token_at(left[size][0])}&maxresults={size}"
         )
-    return {"value": [item for _, item in left[:size]], "nextLink": link}
+    return {"value": [item for _, item in left[:size] if item is not None], "nextLink": link}
 
 
 def _token_at(key: str) -> str:

@@ -86,7 +86,8 @@ def back_up(call: Call) -> dict[str, Any]:
 def restore(call: Call) -> dict[str, Any]:
     """Store a backed-up secret with all its versions under its old name, which must be free."""
     secret = backup.unseal(call.vault, call.json().get("value"))
-    call.vault.put_back(secret)
+    if not call.vault.put_back(secret):
+        raise errors.restore_conflict(bundle.without_value(call, secret, secret.latest)["id"])
     return bundle.without_value(call, secret, secret.latest)
 
 

@@ -91,6 +91,12 @@ class Vault:
             raise errors.deleted_secret_not_found(name)
         return deleted
 
+    def _to_act_on(self, name: str) -> DeletedSecret:
+        try:
+            return self.deleted_secret(name)
+        except errors.VaultError as error:
+            raise errors.secret_not_found(name) from error  # the words differ from those of a look
+
     def add(self, name: str, version: SecretVersion, *, managed: bool = False) -> Secret:
         """Store a new version, and the secret with it where there is none.
 
@@ -102,16 +108,14 @@ class Vault:
         secret.versions.append(version)
         return secret
 
-    def put_back(self, secret: Secret) -> None:
-        """Store a whole secret from a backup.
+    def put_back(self, secret: Secret) -> bool:
+        """Store a whole secret from a backup; False while a live secret has the name.
 
         Raises:
-            VaultError: 409 while the name is taken, live or soft-deleted.
+            VaultError: 409 while the name is soft-deleted.
         """
         self._refuse_deleted(secret.name)
-        if secret.name.lower() in self._secrets:
-            raise errors.already_exists(secret.name)
-        self._secrets[secret.name.lower()] = secret
+        return self._secrets.setdefault(secret.name.lower(), secret) is secret
 
     def delete(self, name: str) -> DeletedSecret:
         """Soft-delete a secret with all its versions.
@@ -131,7 +135,7 @@ class Vault:
         Raises:
             VaultError: 404, none of that name is deleted.
         """
-        secret = self.deleted_secret(name).secret
+        secret = self._to_act_on(name).secret
         del self._deleted[name.lower()]
         self._secrets[name.lower()] = secret
         return secret
@@ -142,7 +146,7 @@ class Vault:
         Raises:
             VaultError: 404, none of that name is deleted; 403, the vault is protected.
         """
-        self.deleted_secret(name)
+        self._to_act_on(name)
         if self.purge_protection:
             raise errors.purge_protected(self.name, self.location)
         del self._deleted[name.lower()]

@@ -1,0 +1,246 @@
+"""The Azure CLI, unmodified, against the sandbox: `python -m tests.conformance.azure_cli`.
+
+Fetches the CLI from PyPI into a virtual environment under `.sandbox/conformance` (some 700 MB, once), starts a
+sandbox of its own, signs in as the managed identity and works on what is seeded. Nothing leaves this machine
+but that one download: the CLI's other calls go to the sandbox too, which answers 501. Words of the command
+line choose among the checks by name.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox import names
+from tests.sandbox_client import Sandbox
+
+_VERSION: Final = "2.91.0"
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_CACHE: Final = _ROOT / ".sandbox" / "conformance" / "azure-cli"
+_COMMAND_SECONDS: Final = 120
+_IN_GROUP: Final = ("--resource-group", names.RESOURCE_GROUP)
+Json = Any  # what a command prints
+
+
+class CliError(Exception):
+    """A command that failed, with what it printed."""
+
+
+@dataclass
+class Cli:
+    """The CLI, signed in and aimed at one sandbox."""
+
+    python: Path
+    environment: dict[str, str]
+    sandbox: Sandbox
+    commands: int = 0
+
+    def __call__(self, line: str, *more: str) -> Json:
+        """Run one command, its words split at spaces, and return the JSON that it prints."""
+        self.commands += 1
+        words = [*line.split(), *more, "--output", "json"]
+        done = subprocess.run(  # noqa: S603 - our own words
+            [str(self.python), "-m", "azure.cli", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise CliError(f"az {' '.join(words)}\n{done.stderr.strip()}")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def fails(self, line: str, *more: str) -> str:
+        """Run a command that must fail; return what it says."""
+        try:
+            answer = self(line, *more)
+        except CliError as error:
+            return str(error)
+        raise AssertionError(f"az {line} answered {answer}")
+
+
+def check_account(az: Cli) -> None:
+    (signed_in,) = az("login --identity")
+    assert signed_in["user"]["assignedIdentityInfo"] == "MSI"
+    account = az("account show")
+    assert (account["id"], account["tenantId"]) == (names.SUBSCRIPTION_ID, names.TENANT_ID)
+    assert [a["name"] for a in az("account list")] == [names.SUBSCRIPTION_NAME]
+    assert az("account get-access-token")["tenant"] == names.TENANT_ID
+    assert [place["name"] for place in az("account list-locations")] == [names.LOCATION]
+
+
+def check_groups_and_resources(az: Cli) -> None:
+    assert [g["name"] for g in az("group list")] == [names.RESOURCE_GROUP]
+    assert az("group show --name CIPP")["properties"]["provisioningState"] == "Succeeded"
+    assert az("group exists --name cipp") is True
+    assert "AuthorizationFailed" in az.fails("group show --name another")
+    assert len(az("resource list")) == 8
+    sites = az("resource list --resource-type Microsoft.Web/sites", *_IN_GROUP)
+    assert {s["name"] for s in sites} == {names.MAIN_SITE, names.OFFLOAD_SITE, names.BACKEND_SITE}
+    shown = az("resource show --resource-type Microsoft.Web/sites", *_IN_GROUP, "--name", names.MAIN_SITE)
+    assert shown["properties"]["state"] == "Running"
+    assert az("deployment group list", *_IN_GROUP) == []
+    assert az("provider show --namespace Microsoft.Web")["registrationState"] == "Registered"
+
+
+def check_function_apps(az: Cli) -> None:
+    everything = {names.MAIN_SITE, names.OFFLOAD_SITE, names.BACKEND_SITE}
+    assert {a["name"] for a in az("functionapp list")} == everything
+    assert {a["state"] for a in az("functionapp list", *_IN_GROUP)} == {"Running"}
+    _apps(az, "functionapp", names.MAIN_SITE)
+    # The backend is on Flex Consumption, which the CLI treats in ways of its own.
+    _apps(az, "functionapp", names.BACKEND_SITE)
+    functions = az("functionapp function list", *_IN_GROUP, "--name", names.MAIN_SITE)
+    assert f"{names.MAIN_SITE}/CIPPTimer" in [f["name"] for f in functions]
+    assert az("functionapp keys list", *_IN_GROUP, "--name", names.MAIN_SITE)["masterKey"]
+    assert len(az("functionapp plan list")) == 2
+
+
+def check_web_apps(az: Cli) -> None:
+    assert az("webapp list") == []  # the CLI leaves function apps out of this list, and of no other command
+    _apps(az, "webapp", names.MAIN_SITE)
+    here = (*_IN_GROUP, "--name", names.MAIN_SITE)
+    assert az("webapp config show", *here)["http20Enabled"] is True
+    assert az("webapp deployment source show", *here)["branch"] == "master"
+    (instance,) = az("webapp list-instances", *here)
+    assert instance["properties"]["state"] == "READY"
+
+
+def _apps(az: Cli, kind: str, name: str) -> None:
+    """Walk through one app with the commands of one kind."""
+    here = (*_IN_GROUP, "--name", name)
+    shown = az(f"{kind} show", *here)
+    # Of an app on Flex Consumption the CLI shows what ARM answers, and not what its client makes of it.
+    assert shown.get("properties", shown)["defaultHostName"] == f"{name}.azurewebsites.net"
+    for verb, state in (("stop", "Stopped"), ("start", "Running"), ("restart", "Running")):
+        az(f"{kind} {verb}", *here)
+        assert az.sandbox.state()["sites"][name]["state"] == state
+    settings = f"{kind} config appsettings"
+    before = az.sandbox.state()["sites"][name]["appSettings"]
+    assert {s["name"]: s["value"] for s in az(f"{settings} list", *here)} == before
+    az(f"{settings} set --settings FIRST=1 SECOND=two", *here)
+    assert az.sandbox.state()["sites"][name]["appSettings"] == {**before, "FIRST": "1", "SECOND": "two"}
+    az(f"{settings} delete --setting-names FIRST SECOND", *here)
+    assert az.sandbox.state()["sites"][name]["appSettings"] == before
+
+
+def check_static_web_apps(az: Cli) -> None:
+    here = (*_IN_GROUP, "--name", names.STATIC_SITE)
+    assert [s["name"] for s in az("staticwebapp list")] == [names.STATIC_SITE]
+    host = az("staticwebapp show", *here)["defaultHostname"]
+    users = {u["displayName"]: u["roles"] for u in az("staticwebapp users list", *here)}
+    assert users["sam@contosomsp.com"] == "editor,anonymous,authenticated"
+    az("staticwebapp users update --user-details sam@contosomsp.com --role readonly", *here)
+    held = {u["displayName"]: u["roles"] for u in az.sandbox.state()["staticSites"][names.STATIC_SITE]["users"]}
+    assert held["sam@contosomsp.com"] == ["readonly"]
+    who = "--authentication-provider AAD --user-details new@contosomsp.com --role editor"
+    until = "--invitation-expiration-in-hours 24"
+    link = az(f"staticwebapp users invite {who} {until} --domain {host}", *here)["invitationUrl"]
+    assert link.startswith(f"https://{host}/.auth/invitations/accept")
+    assert [d["domainName"] for d in az("staticwebapp hostname list", *here)] == [names.CUSTOM_DOMAIN]
+    assert az(f"staticwebapp hostname show --hostname {names.CUSTOM_DOMAIN}", *here)["status"] == "Ready"
+    az("staticwebapp appsettings set --setting-names A=1", *here)
+    assert az("staticwebapp appsettings list", *here)["properties"] == {"A": "1"}
+    (backend,) = az("staticwebapp backends show", *here)
+    assert backend["backendResourceId"].endswith(f"/sites/{names.MAIN_SITE}")
+
+
+def check_key_vault(az: Cli) -> None:
+    assert [v["name"] for v in az("keyvault list")] == [names.VAULT]
+    properties = az(f"keyvault show --name {names.VAULT}")["properties"]
+    assert properties["vaultUri"] == f"https://{names.VAULT}.vault.azure.net/"
+    here = ("--vault-name", names.VAULT)
+    assert {"ApplicationSecret", "RefreshToken"} <= {s["name"] for s in az("keyvault secret list", *here)}
+    stored = az.sandbox.state()["vaults"][names.VAULT]["secrets"]["RefreshToken"][-1]["value"]
+    assert az("keyvault secret show --name RefreshToken", *here)["value"] == stored
+    az("keyvault secret set --name Conformance --value first --tags a=b", *here)
+    az("keyvault secret set --name Conformance --value second", *here)
+    assert az("keyvault secret show --name conformance", *here)["value"] == "second"
+    az("keyvault secret delete --name Conformance", *here)
+    assert "SecretNotFound" in az.fails("keyvault secret show --name Conformance", *here)
+    assert "Conformance" in [s["name"] for s in az("keyvault secret list-deleted", *here)]
+    az("keyvault secret recover --name Conformance", *here)
+    assert len(az.sandbox.state()["vaults"][names.VAULT]["secrets"]["Conformance"]) == 2
+
+
+def check_storage_and_roles(az: Cli) -> None:
+    account = ("--name", names.STORAGE_ACCOUNT)
+    assert [a["name"] for a in az("storage account list")] == [names.STORAGE_ACCOUNT]
+    assert az("storage account show", *account)["kind"] == "StorageV2"
+    (first, _) = az("storage account keys list", "--account-name", names.STORAGE_ACCOUNT, *_IN_GROUP)
+    connection = az("storage account show-connection-string", *account, *_IN_GROUP)["connectionString"]
+    assert first["value"] in connection
+    held = az("role assignment list", *_IN_GROUP)
+    ours = [a["roleDefinitionName"] for a in held if a["principalId"] == names.BACKEND_PRINCIPAL_ID]
+    assert ours == ["Contributor"]
+    assert [r["roleName"] for r in az("role definition list --name Contributor")] == ["Contributor"]
+
+
+CHECKS: Final[tuple[Callable[[Cli], None], ...]] = (
+    check_groups_and_resources,
+    check_function_apps,
+    check_web_apps,
+    check_static_web_apps,
+    check_key_vault,
+    check_storage_and_roles,
+)
+
+
+def main(words: list[str]) -> int:
+    """Run the checks, print a summary, return 1 where one failed."""
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    python = _environment()
+    with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
+        environment = {
+            **os.environ,
+            **sandbox.env,
+            "AZURE_CONFIG_DIR": str(Path(folder) / "azure"),
+            "AZURE_CORE_COLLECT_TELEMETRY": "0",
+            "AZURE_CORE_NO_COLOR": "1",
+        }
+        az = Cli(python, environment, sandbox)
+        chosen = [c for c in CHECKS if not words or any(w in c.__name__ for w in words)]
+        failed = [check for check in (check_account, *chosen) if not _passes(check, az)]
+        outcome = f"{len(failed)} failed" if failed else "all passed"
+        sys.stdout.write(f"Azure CLI {_VERSION}: {az.commands} commands, {outcome}\n")
+    return 1 if failed else 0
+
+
+def _passes(check: Callable[[Cli], None], az: Cli) -> bool:
+    name, began, first = check.__name__.removeprefix("check_").replace("_", " "), time.monotonic(), az.commands
+    try:
+        check(az)
+    except (AssertionError, CliError, KeyError, ValueError, subprocess.TimeoutExpired):
+        sys.stdout.write(f"FAILED {name}\n{traceback.format_exc()}\n")
+        return False
+    sys.stdout.write(f"ok     {name}: {az.commands - first} commands, {time.monotonic() - began:.0f} s\n")
+    sys.stdout.flush()
+    return True
+
+
+def _environment() -> Path:
+    """Make the virtual environment, unless it is there with this version; return its python."""
+    python = _CACHE / "bin" / "python"
+    made_of = _CACHE / "made-of.txt"
+    if made_of.is_file() and made_of.read_text(encoding="utf-8") == _VERSION:
+        return python
+    sys.stdout.write(f"Fetching azure-cli {_VERSION} from PyPI; this takes a while, once.\n")
+    sys.stdout.flush()
+    venv.create(_CACHE, with_pip=True, clear=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", f"azure-cli=={_VERSION}"]
+    subprocess.run(pip, check=True)  # noqa: S603 - our own words
+    made_of.write_text(_VERSION, encoding="utf-8")
+    return python
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
