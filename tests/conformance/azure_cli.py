@@ -112,7 +112,7 @@ def check_web_apps(az: Cli) -> None:
     assert az("webapp config show", *here)["http20Enabled"] is True
     assert az("webapp deployment source show", *here)["branch"] == "master"
     (instance,) = az("webapp list-instances", *here)
-    assert instance["properties"]["state"] == "READY"
+    assert instance["state"] == "READY"
 
 
 def _apps(az: Cli, kind: str, name: str) -> None:
