@@ -15,6 +15,17 @@ from backend.errors import NotConfiguredError
 OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
 # CIPP's deployment template names the static web app from its base name and a suffix of five.
 _TEMPLATE_NAME = r"(?P<base>.*[^-])(?P<suffix>[A-Za-z0-9]{5})"
+# What some kind of resource may be called; anything else would end up in an address as something else.
+_AZURE_NAME = r"[\w.()-]{0,89}[\w()-]"
+NAMING_SETTINGS = (
+    "CIPP_FUNCTION_APP",
+    "CIPP_KV_NAME",
+    "CIPP_RESOURCE_GROUP",
+    "CIPP_SUBSCRIPTION_ID",
+    "WEBSITE_SITE_NAME",
+    "WEBSITE_DEPLOYMENT_ID",
+    "WEBSITE_RESOURCE_GROUP",
+)
 
 
 def offload_suffix(app_name: str) -> str | None:
@@ -32,6 +43,11 @@ def template_static_web_app(main_app: str) -> str | None:
     """Derive the static web app's name by CIPP's deployment template; None where the name does not fit it."""
     fits = re.fullmatch(_TEMPLATE_NAME, main_app)
     return f"{fits['base']}-swa-{fits['suffix']}".lower() if fits else None
+
+
+def misfits(environ: Mapping[str, str]) -> list[str]:
+    """Answer the settings that hold what can be no name in Azure; what they should name counts as unknown."""
+    return [name for name in NAMING_SETTINGS if environ.get(name, "").strip() and not _usable(environ[name])]
 
 
 @dataclass(frozen=True)
@@ -57,25 +73,24 @@ class Deployment:
         answering_app = _value(environ, "WEBSITE_SITE_NAME")
         cipp_app = _value(environ, "CIPP_FUNCTION_APP") or answering_app
         identity = _identity_of(claims, answering_app)
-        vault_of = cipp_app or _value(environ, "WEBSITE_DEPLOYMENT_ID")
+        vault_of = _usable(cipp_app or _value(environ, "WEBSITE_DEPLOYMENT_ID"))
         override = environ.get("CIPP_KV_NAME", "")
+        main_app = _usable(cipp_app)
         return cls(
             cloud=cloud_of(environ),
-            subscription_id=(
+            subscription_id=_usable(
                 _value(environ, "CIPP_SUBSCRIPTION_ID")
                 or environ.get("WEBSITE_OWNER_NAME", "").partition("+")[0].strip()
                 or (identity and identity["subscription"])
-                or None
             ),
-            resource_group=(
+            resource_group=_usable(
                 _value(environ, "CIPP_RESOURCE_GROUP")
                 or _value(environ, "WEBSITE_RESOURCE_GROUP")
                 or (identity and identity["group"])
-                or None
             ),
-            main_app=main_app_of(cipp_app) if cipp_app else None,
-            answering_app=answering_app,
-            vault_name=override if override.strip() else (main_app_of(vault_of).lower() if vault_of else None),
+            main_app=main_app_of(main_app) if main_app else None,
+            answering_app=_usable(answering_app),
+            vault_name=_usable(override) if override.strip() else (main_app_of(vault_of).lower() if vault_of else None),
             tenant_id=str(claims["tid"]) if claims.get("tid") else None,
         )
 
@@ -116,6 +131,11 @@ class Deployment:
 def _value(environ: Mapping[str, str], name: str) -> str | None:
     """Answer a variable; None where it is missing or blank."""
     return environ.get(name, "").strip() or None
+
+
+def _usable(name: str | None) -> str | None:
+    """Answer the name; None where Azure can have none such."""
+    return name if name and re.fullmatch(_AZURE_NAME, name) else None
 
 
 def _identity_of(claims: Mapping[str, Any], site: str | None) -> re.Match[str] | None:

@@ -38,4 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise NotConfiguredError(f"A setting of this app cannot be used: {str(error).upper()}") from error
+            rule, _, place = str(error).partition(" - at `$.")
+            raise NotConfiguredError(
+                f"The setting {place.rstrip('`').upper()} cannot be used: {rule.replace('`', '')}."
+            ) from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from backend.deployment import Deployment
+from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
 from backend.values import Value
@@ -61,7 +61,7 @@ class Links:
 def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
     """Work out the links from what was found."""
     deployment = found.deployment
-    warnings = [*_unknowns(deployment), *found.warnings]
+    warnings = [*_unknowns(deployment, environ), *found.warnings]
     static_web_app_id = found.static_web_app_id
     static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
     if not static_web_app and found.has_no_static_web_app:
@@ -104,9 +104,9 @@ def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
     )
 
 
-def _unknowns(deployment: Deployment) -> list[str]:
+def _unknowns(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
     """Say which names are unknown, and which setting would tell."""
-    unknowns = []
+    unknowns = [f"{name} holds what can be no name in Azure: correct it." for name in misfits(environ)]
     if not deployment.subscription_id:
         unknowns.append(
             "The subscription is unknown: neither WEBSITE_OWNER_NAME nor this app's identity tells it. "
