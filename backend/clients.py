@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backend.clouds import cloud_of, problem_with_cloud
-from backend.errors import NotConfiguredError, while_trying_to
+from backend.errors import BackendError, NotConfiguredError, while_trying_to
 from backend.limits import Limits
 
 if TYPE_CHECKING:
@@ -104,22 +104,27 @@ class Clients:
         def make() -> "ManagedIdentityCredential":
             from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - see the module
 
-            return ManagedIdentityCredential(**self._pipeline())
+            # azure-identity takes no policy, but a class of one; its own waits as long as a Retry-After says.
+            pipeline = self._pipeline()
+            retry_policy = pipeline.pop("retry_policy")
+            return ManagedIdentityCredential(retry_policy_class=lambda **_: retry_policy, **pipeline)
 
         return self._once("credential", make)
 
     def identity_claims(self) -> dict[str, Any]:
-        """Answer the claims of our identity's token for ARM, such as `tid`, `oid`, `xms_mirid`.
+        """Answer the claims of our identity's token for ARM, such as `tid`, `oid`, `xms_mirid`; none if unreadable.
 
         Raises:
             NotConfiguredError: The app has no managed identity.
         """
         credential = self.credential()
-        with while_trying_to("get a token for this app's identity"):
-            token = credential.get_token(self.cloud.arm_scope).token
-        payload = token.split(".")[1]
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return claims
+        try:
+            with while_trying_to("get a token for this app's identity"):
+                token = credential.get_token(self.cloud.arm_scope).token
+        except BackendError:
+            self._forget("credential")  # msal would repeat a refusal for as long as its Retry-After says
+            raise
+        return _claims(token)
 
     def _arm(self) -> dict[str, Any]:
         return {
@@ -176,9 +181,23 @@ class Clients:
 
         return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
 
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._made.pop(name, None)
+
     def _once(self, name: str, make: Callable[[], T]) -> T:
         with self._lock:
             if name not in self._made:
                 self._made[name] = make()
             made: T = self._made[name]
             return made
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Read a token's claims. Azure promises a token, not that we can read it."""
+    payload = token.partition(".")[2].partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}

@@ -4,6 +4,7 @@ Needs Reader on the resource group. What was found is remembered and found again
 a look that failed is not remembered.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backend import at_once
 from backend.clients import Clients
 from backend.deployment import Deployment
-from backend.errors import AzureError, BackendError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.errors import BackendError, NotConfiguredError, NotFoundError, while_trying_to
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+logger = logging.getLogger("cipp.backend")
 T = TypeVar("T")
 
 
@@ -83,19 +85,26 @@ class Discovery:
     def _look(self) -> Found:
         try:
             self._claims = self._clients.identity_claims()
-        except BackendError as error:
-            # Without an identity there is nothing to ask, now or later: that is an answer, a silence is not.
-            found = Found(
-                Deployment.of(self._environ, self._claims),
-                warnings=(f"Names are derived and not checked. {error}",),
-                complete=isinstance(error, NotConfiguredError),
-            )
-        else:
             found = self._around(Deployment.of(self._environ, self._claims))
+        except Exception as error:  # noqa: BLE001 - the links answer in any case, so a look always ends well
+            found = self._unchecked(error)
         if found.complete:
             self._known_until = time.monotonic() + self._clients.limits.discovery_lifetime_seconds
             self._known = found
         return found
+
+    def _unchecked(self, error: Exception) -> Found:
+        """Answer what is known without Azure."""
+        reason = str(error)
+        if not isinstance(error, BackendError):
+            logger.error("a look at Azure failed by a mistake of this app", exc_info=error)
+            reason = f"This app made a mistake as it looked ({type(error).__name__}); the log tells where."
+        return Found(
+            Deployment.of(self._environ, self._claims),
+            warnings=(f"Names are derived and not checked. {reason}",),
+            # Without an identity there is nothing to ask, now or later: that is an answer, a silence is not.
+            complete=isinstance(error, NotConfiguredError),
+        )
 
     def _around(self, deployment: Deployment) -> Found:
         """Look at the main app, the vault and the static web apps, all at once."""
@@ -193,6 +202,6 @@ def _backends(properties: Mapping[str, Any]) -> set[str]:
 def _or_problem(asked: "Future[T]", problems: list[str]) -> T | None:
     try:
         return asked.result()
-    except (AzureError, NotFoundError) as error:
+    except BackendError as error:
         problems.append(str(error))
         return None

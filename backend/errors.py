@@ -10,6 +10,7 @@ BackendError
     `-- AzureUnreachableError  no answer came; it may or may not have happened
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,11 +91,8 @@ def _translated(action: str, error: Exception) -> BackendError | None:
     if _is_a(error, "kiota_abstractions.api_error", "APIError"):
         return _refused(action, refusal_of_graph(error))
     if _is_a(error, "azure.core.exceptions", "ClientAuthenticationError"):
-        return NotConfiguredError(
-            f"Tried to {action}, but this app got no token for its managed identity: {_first_line(error)} "
-            "Turn the identity on: az functionapp identity assign --name <this app> --resource-group <group>."
-        )
-    if isinstance(error, TimeoutError) or any(_is_a(error, *silence) for silence in _SILENCES):
+        return _without_token(action, _first_line(error))
+    if isinstance(error, OSError) or any(_is_a(error, *silence) for silence in _SILENCES):
         return AzureUnreachableError(
             f"Tried to {action}, but Azure did not answer ({type(error).__name__}: {_first_line(error)}). "
             "It may or may not have happened: look before you try again."
@@ -105,10 +103,17 @@ def _translated(action: str, error: Exception) -> BackendError | None:
 # What the SDKs, requests (msal) and httpx (Graph) raise when no answer comes, or none that can be read.
 _SILENCES = (
     ("azure.core.exceptions", "AzureError"),
+    ("azure.core.exceptions", "DeserializationError"),
+    ("azure.core.exceptions", "SerializationError"),
     ("requests.exceptions", "RequestException"),
+    ("urllib3.exceptions", "HTTPError"),
     ("httpx", "HTTPError"),
     ("httpx", "StreamError"),
     ("httpx", "InvalidURL"),
+    ("httpx", "CookieConflict"),
+    ("kiota_http._exceptions", "KiotaHTTPXError"),
+    ("msal.exceptions", "MsalError"),
+    ("json", "JSONDecodeError"),
 )
 
 
@@ -123,6 +128,17 @@ def _refused(action: str, refusal: Refusal) -> BackendError:
     if refusal.status == 404:  # noqa: PLR2004 - the one status that says "not there"
         return NotFoundError(message)
     return AzureRefusedError(message, status=refusal.status, code=refusal.code)
+
+
+def _without_token(action: str, words: str) -> AzureRefusedError:
+    """Say that the identity's endpoint gave no token; azure-identity tells the status in its words alone."""
+    reason = words.partition("Token request error: ")[2] or words
+    status = re.search(r"\b([45]\d\d),", reason)
+    return AzureRefusedError(
+        f"Tried to {action}, but this app got no token for its managed identity: {reason.rstrip('. ')}. "
+        "Try again, and look whether it is on: az functionapp identity show --name <this app> --resource-group <group>",
+        status=int(status[1]) if status else 401,
+    )
 
 
 def _first_line(error: Exception) -> str:
