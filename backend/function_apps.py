@@ -68,16 +68,17 @@ class FunctionApps:
             ConflictError: It is the app that answers, and `force` is not set.
         """
         targets = self._targets(name, every=every)
-        for app in targets:
-            if app.answers_this and action != "start" and not force:
-                raise ConflictError(
-                    f"'{app.name}' is the app that answers this call: a {action} cuts this API off"
-                    f"{' until someone starts it elsewhere' if action == 'stop' else ' for a while'}. "
-                    "Repeat with Force: true if that is meant."
-                )
-        would_do = [f"{action.capitalize()} '{app.name}', which is {app.state} now." for app in targets]
+        refused = next((app for app in targets if app.answers_this and action != "start" and not force), None)
+        reason = refused and (
+            f"'{refused.name}' is the app that answers this call: a {action} cuts this API off"
+            f"{' until someone starts it elsewhere' if action == 'stop' else ' for a while'}. "
+            "Repeat with Force: true if that is meant."
+        )
         if dry_run:
-            return Control(dry_run=True, would_do=would_do, apps=[])
+            would_do = [f"{action.capitalize()} '{app.name}', which is {app.state} now." for app in targets]
+            return Control(dry_run=True, would_do=[f"Refuse: {reason}"] if reason else would_do, apps=[])
+        if reason:
+            raise ConflictError(reason)
         done: list[Controlled] = []
         for app in targets:
             try:
@@ -126,15 +127,16 @@ class FunctionApps:
                 retry_total=0,  # a repeated restart cuts off what the first one started
                 read_timeout=limits.restart_timeout_seconds,
             )
+        ends = began + limits.restart_timeout_seconds
         while True:
-            state, ready, instances = self._shown(sites, group, app)
-            waited = time.monotonic() - began
-            over = waited + limits.restart_poll_seconds > limits.restart_timeout_seconds
+            left = ends - time.monotonic()
+            state, ready, instances = self._shown(sites, group, app, min(left, limits.azure_read_timeout_seconds))
+            over = time.monotonic() + limits.restart_poll_seconds > ends
             if (state == "Running" and ready == instances) or state == "Stopped" or over:
                 break
             time.sleep(limits.restart_poll_seconds)
         seen = (
-            f"After {waited:.0f} s ARM shows '{app.name}' {state or 'in no state'}, "
+            f"After {time.monotonic() - began:.0f} s ARM shows '{app.name}' {state or 'in no state'}, "
             f"{ready} of {instances} instances ready."
         )
         if state == "Stopped":
@@ -146,12 +148,14 @@ class FunctionApps:
             not_seen="ARM cannot show whether the code in it has loaded and read its keys: call the app to know.",
         )
 
-    def _shown(self, sites: Any, group: str, app: FunctionApp) -> tuple[str | None, int, int]:  # noqa: ANN401 - as above
+    def _shown(self, sites: Any, group: str, app: FunctionApp, seconds: float) -> tuple[str | None, int, int]:  # noqa: ANN401 - as above
         """Answer what ARM shows: the app's state, its ready instances and all; nothing where it does not answer."""
+        once = {"read_timeout": max(seconds, 0.1) / 2, "retry_total": 0}
         try:
             with while_trying_to(f"look at '{app.name}' after its restart"):
-                state = str(sites.get(group, app.name).as_dict()["properties"]["state"])
-                instances = [site.as_dict()["properties"] for site in sites.list_instance_identifiers(group, app.name)]
+                state = str(sites.get(group, app.name, **once).as_dict()["properties"]["state"])
+                shown = sites.list_instance_identifiers(group, app.name, **once)
+                instances = [instance.as_dict()["properties"] for instance in shown]
         except (AzureError, NotFoundError):
             return None, 0, 0
         ready = [instance for instance in instances if str(instance.get("state", "READY")).upper() == "READY"]
