@@ -114,10 +114,8 @@ class Caller(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-def caller_of(
-    headers: Mapping[str, str], environ: Mapping[str, str], partner_tenants: Callable[[], frozenset[str]]
-) -> Caller:
-    """Answer who is calling. `partner_tenants` is asked only for a principal of App Service's shape.
+def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], serves: Callable[[str], bool]) -> Caller:
+    """Answer who is calling. `serves` tells of a tenant; it is asked only for a principal of App Service's shape.
 
     Raises:
         NotSignedInError: Nobody, or a principal that cannot be believed or read.
@@ -132,7 +130,7 @@ def caller_of(
         raise NotSignedInError("You are not signed in: sign in, or send a token of this app.")
     principal = _decoded(header)
     if isinstance(principal.get("claims"), list) and not principal.get("userDetails"):
-        return _of_app_service(principal, partner_tenants)
+        return _of_app_service(principal, serves)
     return _of_static_web_app(principal)
 
 
@@ -141,7 +139,7 @@ def platform_sets_principal(environ: Mapping[str, str]) -> bool:
     if environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true":
         return True
     development = environ.get("AZURE_FUNCTIONS_ENVIRONMENT", "") == "Development"
-    return development and not any(environ.get(mark) for mark in MARKS_OF_AZURE)
+    return development and not any(mark in environ for mark in MARKS_OF_AZURE)
 
 
 def _decoded(header: str) -> dict[str, Any]:
@@ -166,7 +164,7 @@ def _of_static_web_app(principal: Mapping[str, Any]) -> Caller:
     return Caller(details, user_id, provider, tuple(roles))
 
 
-def _of_app_service(principal: Mapping[str, Any], partner_tenants: Callable[[], frozenset[str]]) -> Caller:
+def _of_app_service(principal: Mapping[str, Any], serves: Callable[[str], bool]) -> Caller:
     """Read App Service's shape; the app roles in the token count as CIPP's roles, for the partner's tenant alone."""
     claims: dict[str, list[str]] = {}
     for claim in principal["claims"]:
@@ -177,7 +175,7 @@ def _of_app_service(principal: Mapping[str, Any], partner_tenants: Callable[[], 
     def one(name: str) -> str:
         return claims.get(name, [""])[0]
 
-    if one("tid").lower() not in partner_tenants():
+    if not serves(one("tid")):
         raise NotAllowedError(
             f"Access is not allowed: you signed in with tenant '{one('tid')}', and this app serves the partner's "
             "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."

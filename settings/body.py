@@ -62,7 +62,9 @@ def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - what JSON may hold
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+        parsed = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+        msgspec.json.encode(parsed)  # half a surrogate pair parses, and could never be answered or sent on
+        return parsed  # noqa: TRY300 - both lines above refuse
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"The body is not valid JSON: {error}.", field="body") from error
 
@@ -83,11 +85,13 @@ def _no_constant(name: str) -> NoReturn:
 def _selected(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
     """Take the value out of what the frontend's selects send: {"label", "value", ...}, or a list of them."""
     if isinstance(value, list):
-        return [_selected(item) for item in value]
-    if isinstance(value, dict):
-        by_name = {name.lower(): inner for name, inner in value.items()}
-        return by_name.get("value", value)
-    return value
+        return [_chosen(item) for item in value]
+    return _chosen(value)
+
+
+def _chosen(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
+    values = [inner for name, inner in value.items() if name.lower() == "value"] if isinstance(value, dict) else []
+    return values[0] if len(values) == 1 else value
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:

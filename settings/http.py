@@ -3,6 +3,7 @@
 Only this file knows azure.functions' requests and responses.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -164,7 +165,7 @@ def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.H
     def refuse(req: func.HttpRequest) -> func.HttpResponse:
         name = req.route_params.get("endpoint", "").strip("/")
         route = routes.get(name.lower())
-        if route is None:
+        if route is None or route.method == req.method:  # the host found no such path: a slash too many
             caller = _signed_in(req)
             if caller.role is None:
                 raise NotAllowedError("Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one.")
@@ -183,10 +184,10 @@ def _answered(handle: Callable[[func.HttpRequest], func.HttpResponse], req: func
     except BackendError as error:
         problem = problem_of(error)
         headers = {"Allow": error.allow} if isinstance(error, WrongMethodError) else None
-        logger.info("%s %s: %s %s", req.method, urlsplit(req.url).path, problem["status"], error)
+        logger.info("%s %s: %s %s", req.method, _path(req), problem["status"], error)
         return _respond(problem["status"], problem, PROBLEM, headers)
     except Exception as error:
-        logger.exception("%s %s failed by a mistake of this app", req.method, urlsplit(req.url).path)
+        logger.exception("%s %s failed by a mistake of this app", req.method, _path(req))
         mistake = BackendError(
             f"This app made a mistake ({type(error).__name__}); the log tells where. What was asked may have happened."
         )
@@ -199,13 +200,20 @@ def _respond(
     mimetype: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> func.HttpResponse:
-    return func.HttpResponse(
-        msgspec.json.encode(value), status_code=status, mimetype=mimetype, headers=headers, charset="utf-8"
-    )
+    try:
+        body = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair, out of an address or a setting: only escapes can carry it
+        body = json.dumps(msgspec.to_builtins(value)).encode()
+    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=headers, charset="utf-8")
+
+
+def _path(req: func.HttpRequest) -> str:
+    """Answer the address without its query, which may hold anything."""
+    return str(req.url).partition("?")[0]
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:
-    return caller_of(req.headers, os.environ, backend().partner_tenants)
+    return caller_of(req.headers, os.environ, backend().serves)
 
 
 def _admitted(req: func.HttpRequest, route: Route) -> Caller:
@@ -232,12 +240,20 @@ def _refuse_other_origins(req: func.HttpRequest) -> None:
     origin = req.headers.get("origin")
     if origin is None:
         return
-    original = urlsplit(req.headers.get("x-ms-original-url", ""))
-    ours = {f"{original.scheme}://{original.netloc}".lower()} if original.netloc else set()
-    if host := req.headers.get("host"):
-        ours |= {f"{scheme}://{host}".lower() for scheme in ("http", "https")}
-    if origin.strip().lower() not in ours:
+    host = req.headers.get("host", "")
+    ours = {_origin(req.headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
+    if _origin(origin) not in ours - {None}:
         raise NotAllowedError(f"This POST comes from another site (Origin: {origin}), which is not allowed.")
+
+
+def _origin(address: str) -> tuple[str, str, int] | None:
+    """Answer scheme, host and port of an address; None where it has none."""
+    try:
+        parts = urlsplit(address.strip())
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
 
 
 def all_routes(pages: Iterable[ModuleType]) -> list[Route]:
