@@ -72,6 +72,17 @@ class Call:
         """Tell whether the query says true."""
         return self.query.get(name, "").lower() == "true"
 
+    def top(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Keep as many as `$top` asks for, all where it does not.
+
+        Raises:
+            ArmError: 400; it is no number.
+        """
+        top = self.query.get("$top", "")
+        if top and not top.isdecimal():
+            raise refused(400, "InvalidTopInQueryString", f"Invalid value '{top}' for the query parameter '$top'.")
+        return items[: int(top)] if top else items
+
     def group(self) -> ResourceGroup:
         """Return the group that the path names."""
         name = self.params["group"]

@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 
 def shape(name: str) -> dict[str, Any]:
     """Read the properties that Azure sends for a resource of its kind, as a new object."""
-    text = (Path(__file__).parent / "shapes" / f"{name}.json").read_text(encoding="utf-8")
-    properties: dict[str, Any] = json.loads(text)
+    properties: dict[str, Any] = json.loads(_text(name))
     return properties
+
+
+@cache
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "shapes" / f"{name}.json").read_text(encoding="utf-8")
 
 
 @dataclass(kw_only=True)

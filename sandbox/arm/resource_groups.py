@@ -30,8 +30,7 @@ def _list(call: Call) -> Response:
         for g in call.arm.groups.values()
         if access.allows(caller, right, g.id) and matches_tag(wanted, g.tags)
     ]
-    top = int(call.query.get("$top") or len(found))
-    return JSONResponse({"value": found[:top]})
+    return JSONResponse({"value": call.top(found)})
 
 
 def _get(call: Call) -> Response:

@@ -45,11 +45,8 @@ def _list(call: Call) -> Response:
             f"Invalid $expand '{call.query['$expand']}' specified in the query string.",
         )
     found = [r for r in call.visible(call.arm.resources()) if not wanted or matches(wanted, r)]
-    top = call.query.get("$top")
-    if top:
-        found = found[: int(top)]
     created = next(iter(call.arm.vaults.values())).created
-    return JSONResponse({"value": [_shown(r, expanded, created) for r in found]})
+    return JSONResponse({"value": call.top([_shown(r, expanded, created) for r in found])})
 
 
 OPERATIONS: Final = (

@@ -146,10 +146,10 @@ def _flex() -> dict[str, Any]:
     return {
         "deployment": {
             "storage": {
-                "type": "blobcontainer",
+                "type": "blobContainer",
                 "value": f"https://{names.STORAGE_ACCOUNT}.blob.core.windows.net/app-package-cippabc12-backend",
                 "authentication": {
-                    "type": "storageaccountconnectionstring",
+                    "type": "StorageAccountConnectionString",
                     "userAssignedIdentityResourceId": None,
                     "storageAccountConnectionStringName": "DEPLOYMENT_STORAGE_CONNECTION_STRING",
                 },

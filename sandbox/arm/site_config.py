@@ -11,7 +11,7 @@ from sandbox.arm.headers import etag
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Site
 from sandbox.arm.site_settings import config
-from sandbox.arm.sites import SITE, page
+from sandbox.arm.sites import SITE, page, settings_of
 
 
 def _get(call: Call) -> Response:
@@ -35,7 +35,7 @@ def _write(call: Call, base: dict[str, Any]) -> Response:
     given = call.properties
     settings = given.pop("appSettings", None)
     if settings is not None:
-        site.app_settings = {s["name"]: s["value"] for s in settings}
+        site.app_settings = settings_of(settings)
     site.site_config = base | {k: v for k, v in given.items() if v is not None}
     site.modified = call.now
     site.restart(call.now)

@@ -37,6 +37,18 @@ def shown(call: Call, site: Site) -> dict[str, Any]:
     return document(site, call.cloud, plan.sku["tier"] if plan else "Dynamic")
 
 
+def settings_of(pairs: object) -> dict[str, str]:
+    """Read application settings from a list of names and values, as a site configuration carries them.
+
+    Raises:
+        ArmError: 400; it is no such list.
+    """
+    try:
+        return {str(pair["name"]): str(pair["value"]) for pair in pairs}  # type: ignore[attr-defined]
+    except (KeyError, TypeError) as error:
+        raise bad_request("The parameter appSettings has an invalid value.") from error
+
+
 def _list(call: Call) -> Response:
     """List the apps, without the two properties that Azure leaves out of lists."""
     left_out = {"privateEndpointConnections": None, "inFlightFeatures": None}
@@ -98,7 +110,7 @@ def _change(call: Call, site: Site) -> None:
     config = dict(properties.get("siteConfig") or {})
     settings = config.pop("appSettings", None)
     if settings is not None:
-        site.app_settings = {s["name"]: s["value"] for s in settings}
+        site.app_settings = settings_of(settings)
     site.site_config |= {k: v for k, v in config.items() if v is not None}
     site.modified = call.now
 
