@@ -37,8 +37,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         given = {name: environ[name.upper()] for name in cls.__struct_fields__ if environ.get(name.upper())}
         try:
             return msgspec.convert(given, cls, strict=False)
-        except msgspec.ValidationError as error:
+        except ValueError as error:  # a ValidationError, or a text that is no Unicode
             rule, _, place = str(error).partition(" - at `$.")
-            raise NotConfiguredError(
-                f"The setting {place.rstrip('`').upper()} cannot be used: {rule.replace('`', '')}."
-            ) from error
+            setting = place.rstrip("`").upper() or f"among {', '.join(name.upper() for name in given)}"
+            raise NotConfiguredError(f"The setting {setting} cannot be used: {rule.replace('`', '')}.") from error
