@@ -21,7 +21,8 @@ class Line:
         """Answer the line's four cells: what, figure, target, verdict."""
         if self.at_most is None:
             return self.what, self._shown(self.figure), "", ""
-        return self.what, self._shown(self.figure), f"<= {self.at_most:g} {self.unit}", "no" if self.missed else "yes"
+        target = f"<= {self.at_most:g} {self.unit}" if self.at_most else "0"
+        return self.what, self._shown(self.figure), target, "no" if self.missed else "yes"
 
     def _shown(self, number: float) -> str:
         digits = 3 if 0 < number < 1 else 2
@@ -32,4 +33,5 @@ def table(lines: list[Line]) -> str:
     """Lay the lines out in columns."""
     rows = [("what", "figure", "target", "met"), *(line.cells() for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    laid_out = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in laid_out)
