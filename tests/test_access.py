@@ -1,0 +1,147 @@
+"""Who may do what: the base roles, the door to the principal, and posts from elsewhere."""
+
+import pytest
+
+from settings.access import BASE_ROLES, MARKS_OF_AZURE, Permission
+from tests.api import Api, principal
+
+OTHERS = ("Tenant.Standards.ReadWrite", "Tenant.Standards.Read", "CIPP.Admin.Read", "Exchange.Mailbox.ReadWrite")
+HELD = {
+    "readonly": {Permission.CORE_READ, Permission.IDENTITY_USER_READ, "Tenant.Standards.Read"},
+    "editor": {
+        Permission.CORE_READ,
+        Permission.EXTENSION_WRITE,
+        Permission.IDENTITY_USER_READ,
+        "Tenant.Standards.Read",
+        "Exchange.Mailbox.ReadWrite",
+    },
+    "admin": {*Permission, *OTHERS} - {Permission.SUPER_ADMIN_READ, Permission.SUPER_ADMIN_WRITE},
+    "superadmin": {*Permission, *OTHERS},
+}
+
+
+@pytest.mark.parametrize("permission", [*Permission, *OTHERS])
+@pytest.mark.parametrize("role", BASE_ROLES, ids=lambda role: role.name)
+def test_a_base_role_holds_what_cipp_says_whatever_the_case(role: object, permission: str) -> None:
+    for asked in (permission, permission.lower(), permission.upper()):
+        assert role.allows(asked) is (permission in HELD[role.name])  # type: ignore[attr-defined] # one of BASE_ROLES
+
+
+@pytest.mark.parametrize("role", HELD)
+def test_me_tells_who_the_platform_says_and_each_permission_by_name(nowhere: pytest.MonkeyPatch, role: str) -> None:
+    del nowhere
+    body = Api().get("me", role=role).body
+    assert body["clientPrincipal"] == {
+        "userDetails": "admin@contoso.com",
+        "userId": "5a1d0b0c",
+        "identityProvider": "aad",
+        "userRoles": [role, "authenticated", "anonymous"],
+    }
+    assert body["permissions"] == sorted(HELD[role] & set(Permission))
+
+
+def test_of_several_roles_the_strongest_counts_whatever_its_case(nowhere: pytest.MonkeyPatch) -> None:
+    del nowhere
+    assert Api().get("me", x_ms_client_principal=principal("readonly", "SuperAdmin", "editor")).body[
+        "permissions"
+    ] == sorted(Permission)
+
+
+def test_nobody_has_a_role_by_default(nowhere: pytest.MonkeyPatch) -> None:
+    del nowhere
+    assert Api().get("me", x_ms_client_principal=principal()).body["permissions"] == []
+    refused = Api().get("ExecBackendURLs", x_ms_client_principal=principal())
+    assert (refused.status, refused.body["permission"]) == (403, Permission.APP_SETTINGS_READ)
+
+
+# The door: the header is the platform's word, or it is nothing.
+
+
+@pytest.mark.parametrize("mark", MARKS_OF_AZURE)
+@pytest.mark.parametrize("value", ["1", "x", ""])
+def test_each_mark_of_azure_alone_closes_the_development_door(
+    nowhere: pytest.MonkeyPatch, mark: str, value: str
+) -> None:
+    assert Api().get("me").status == 200
+    nowhere.setenv(mark, value)
+    answer = Api().get("me")
+    assert answer.status == 401
+    assert "authentication is off" in answer.results
+
+
+@pytest.mark.parametrize("environment", ["", "Production", "Staging", "development", "Development "])
+def test_another_environment_than_development_closes_the_door(nowhere: pytest.MonkeyPatch, environment: str) -> None:
+    nowhere.setenv("AZURE_FUNCTIONS_ENVIRONMENT", environment)
+    assert Api().get("me").status == 401
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", " true "])
+def test_app_service_authentication_opens_it_in_azure_whatever_the_case(
+    nowhere: pytest.MonkeyPatch, value: str
+) -> None:
+    nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
+    for mark in MARKS_OF_AZURE:
+        nowhere.setenv(mark, "x")
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", value)
+    assert Api().get("me").status == 200
+
+
+@pytest.mark.parametrize("value", ["", "false", "False", "1", "yes", "truee"])
+def test_authentication_that_is_not_on_opens_nothing(nowhere: pytest.MonkeyPatch, value: str) -> None:
+    nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", value)
+    assert Api().get("me").status == 401
+
+
+def test_a_ping_needs_no_one(nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("WEBSITE_SKU", "Dynamic")
+    assert Api().get("PublicPing", role=None).results["Message"] == "Pong"
+
+
+# Posts that a browser sends for another site. A body with an unknown field is refused later, with 400.
+
+HOST = {"host": "cippabc12-backend.azurewebsites.net"}
+OURS = "https://cippabc12-backend.azurewebsites.net"
+
+
+@pytest.mark.parametrize(
+    ("headers", "let_in"),
+    [
+        ({}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "none"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": ""}, False),
+        ({"sec-fetch-site": "cross-site", "origin": OURS, **HOST}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "https://evil.example"}, True),
+        ({"origin": OURS, **HOST}, True),
+        ({"origin": f"{OURS}:443", **HOST}, True),
+        ({"origin": OURS.upper(), **HOST}, True),
+        ({"origin": OURS, "host": f"{HOST['host']}:443"}, True),
+        ({"origin": f"{OURS}:8443", **HOST}, False),
+        ({"origin": "http://localhost:7071", "host": "localhost:7071"}, True),
+        ({"origin": "http://localhost:3000", "host": "localhost:7071"}, False),
+        ({"origin": "https://evil.example", **HOST}, False),
+        ({"origin": f"{OURS}.evil.example", **HOST}, False),
+        ({"origin": "null", **HOST}, False),
+        ({"origin": "", **HOST}, False),
+        ({"origin": "https://["}, False),
+        ({"origin": OURS}, False),
+        ({"origin": OURS, "host": "["}, False),
+        ({"origin": "https://cipp.contoso.com", "x-ms-original-url": "https://cipp.contoso.com/api/x?y", **HOST}, True),
+        ({"origin": "https://cipp.contoso.com", "x-ms-original-url": "https://CIPP.contoso.com:443/x", **HOST}, True),
+        ({"origin": "http://cipp.contoso.com", "x-ms-original-url": "https://cipp.contoso.com/api/x", **HOST}, False),
+        ({"origin": "https://evil.example", "x-ms-original-url": "https://[", **HOST}, False),
+        ({"origin": "null", "x-ms-original-url": "", "host": ""}, False),
+        ({"origin": OURS, "x-ms-original-url": "https://cipp.contoso.com/api/x", **HOST}, True),
+    ],
+)
+def test_a_post_is_taken_from_our_own_origin_alone(
+    nowhere: pytest.MonkeyPatch, headers: dict[str, str], let_in: bool
+) -> None:
+    del nowhere
+    answer = Api().post("ExecFunctionAppStop", {"Nope": 1}, **headers)
+    assert answer.status == (400 if let_in else 403)
+    if not let_in:
+        assert "another site" in answer.results

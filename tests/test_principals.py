@@ -1,0 +1,172 @@
+"""Who the platform says is calling: both shapes of principal, and those that cannot be read."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox import names
+from settings.access import Permission
+from tests.api import Answer, Api
+
+
+def encoded(value: object) -> str:
+    return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+def claims(*roles: str, **values: str) -> str:
+    """The header that App Service authentication sets: a list of claims, several of one type for several roles."""
+    pairs = [*values.items(), *(("roles", role) for role in roles)]
+    shape = {"auth_typ": "aad", "claims": [{"typ": name, "val": value} for name, value in pairs]}
+    return encoded({**shape, "name_typ": "upn", "role_typ": "roles"})
+
+
+def ask(header: str, name: str = "me") -> Answer:
+    return Api().get(name, role=None, x_ms_client_principal=header)
+
+
+# Principals that cannot be read.
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "  ",
+        "%%%",
+        "é",
+        "e30",  # {}
+        encoded([]),
+        encoded(None),
+        encoded("superadmin"),
+        encoded({"userRoles": "superadmin"}),
+        encoded({"userRoles": [1]}),
+        encoded({"userRoles": None}),
+        encoded({"userRoles": ["superadmin"], "userDetails": ["x"]}),
+        encoded({"claims": [{"typ": "roles"}]}),
+        encoded({"claims": ["roles"]}),
+        encoded({"claims": [{"typ": 1, "val": "x"}]}),
+        base64.b64encode(b"\xff\xfe").decode(),
+        base64.b64encode(b'{"userRoles":["\\ud800"]}').decode(),
+        base64.b64encode(b"[" * 50_000).decode(),
+        base64.b64encode(b'{"userRoles":["superadmin"]} x').decode(),
+    ],
+)
+def test_a_principal_that_cannot_be_read_is_nobody(nowhere: pytest.MonkeyPatch, header: str) -> None:
+    del nowhere
+    answer = ask(header)
+    assert answer.status == 401
+    assert answer.headers == {}
+    assert answer.body["title"] == "Unauthorized"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+ROLES = st.lists(st.sampled_from(["superadmin", "Admin", "x", "\ud800", ""]) | JSON, max_size=3) | JSON
+CLAIM = (
+    st.fixed_dictionaries({"typ": st.sampled_from(["roles", "oid", "sub", "scp", "idtyp"]) | JSON, "val": JSON}) | JSON
+)
+PRINCIPAL = (
+    JSON
+    | st.fixed_dictionaries({"userRoles": ROLES}, optional={"userDetails": JSON, "userId": JSON, "claims": JSON})
+    | st.fixed_dictionaries({"claims": st.lists(CLAIM, max_size=3)}, optional={"userDetails": JSON})
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=PRINCIPAL)
+def test_any_principal_ends_in_an_answer_and_never_in_a_mistake(nowhere: pytest.MonkeyPatch, value: object) -> None:
+    del nowhere
+    assert ask(encoded(value)).status in (200, 401, 403)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=st.text(max_size=40) | st.binary(max_size=30).map(lambda raw: base64.b64encode(raw).decode()))
+def test_any_header_that_is_no_principal_is_nobody(nowhere: pytest.MonkeyPatch, header: str) -> None:
+    del nowhere
+    assert ask(header).status == 401
+
+
+# App Service's shape of principal.
+
+USER = {"oid": "5a1d0b0c", "sub": "pairwise", "scp": "user_impersonation", "upn": "admin@contosomsp.com"}
+LONG = "http://schemas.microsoft.com/"
+
+
+@pytest.fixture
+def in_azure(azure: object, nowhere: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """This process as an app whose App Service authentication is on, with the sandbox's vault."""
+    del azure
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", "true")
+    return nowhere
+
+
+@pytest.mark.parametrize(
+    ("tenant", "object_id", "role"),
+    [
+        ("tid", "oid", "roles"),
+        (
+            f"{LONG}identity/claims/tenantid",
+            f"{LONG}identity/claims/objectidentifier",
+            f"{LONG}ws/2008/06/identity/claims/role",
+        ),
+    ],
+    ids=["short names", "long names"],
+)
+def test_a_user_of_the_partners_tenant_has_the_roles_of_the_token(
+    in_azure: pytest.MonkeyPatch, tenant: str, object_id: str, role: str
+) -> None:
+    del in_azure
+    header = claims(**{tenant: names.TENANT_ID.upper(), object_id: "5a1d0b0c", role: "admin", "scp": "x", "upn": "a@b"})
+    body = ask(header).body
+    assert body["clientPrincipal"]["userDetails"] == "a@b"
+    assert body["clientPrincipal"]["userId"] == "5a1d0b0c"
+    assert "admin" in body["clientPrincipal"]["userRoles"]
+    assert Permission.APP_SETTINGS_READ in body["permissions"]
+
+
+def test_a_user_of_another_tenant_is_refused_and_told_which(in_azure: pytest.MonkeyPatch) -> None:
+    del in_azure
+    answer = ask(claims("superadmin", tid="99999999-8888-7777-6666-555555555555", **USER))
+    assert answer.status == 403
+    assert "99999999-8888-7777-6666-555555555555" in answer.results
+    assert "ALLOWED_TENANTS" in answer.results
+
+
+def test_a_principal_without_a_tenant_is_refused(in_azure: pytest.MonkeyPatch) -> None:
+    del in_azure
+    assert ask(claims("superadmin", **USER)).status == 403
+
+
+def test_allowed_tenants_are_served_without_asking_the_vault(in_azure: pytest.MonkeyPatch) -> None:
+    in_azure.setenv("CIPP_KV_NAME", "no-such-vault")
+    in_azure.setenv("ALLOWED_TENANTS", f"x, {names.TENANT_ID.upper()} ,")
+    assert ask(claims("superadmin", tid=names.TENANT_ID, **USER)).status == 200
+
+
+def test_a_vault_that_does_not_tell_the_tenant_is_a_failure_and_no_refusal(in_azure: pytest.MonkeyPatch) -> None:
+    in_azure.setenv("CIPP_KV_NAME", "")
+    in_azure.setenv("CIPP_FUNCTION_APP", "a b")
+    answer = ask(claims("superadmin", tid=names.TENANT_ID, **USER))
+    assert answer.status == 500
+    assert "CIPP_KV_NAME" in answer.results
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"oid": "1", "sub": "1"},
+        {"oid": "1", "sub": "1", "idtyp": "app"},
+        {"oid": "1", "sub": "2", "scp": "x", "idtyp": "app"},
+    ],
+)
+def test_an_applications_own_token_is_refused(in_azure: pytest.MonkeyPatch, token: dict[str, str]) -> None:
+    del in_azure
+    answer = ask(claims("superadmin", tid=names.TENANT_ID, **token))
+    assert answer.status == 403
+    assert "application's own" in answer.results
