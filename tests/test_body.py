@@ -1,0 +1,171 @@
+"""What a POST may carry: read exactly, or refused with the field named."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.errors import InvalidInputError
+from settings.body import MOST_BYTES, Body, read_body
+from tests.api import Answer, Api
+
+JSON = "application/json"
+
+
+class Sample(Body, frozen=True):
+    """Some field of each kind that the API has."""
+
+    name: str | None = None
+    names: list[str] | None = None
+    dry_run: bool = False
+    days: int = 1
+
+
+def read(raw: bytes | dict[str, object], content_type: str = JSON) -> Sample:
+    return read_body(raw if isinstance(raw, bytes) else json.dumps(raw).encode(), content_type, Sample)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", Sample()),
+        (b"  \r\n", Sample()),
+        (b"{}", Sample()),
+        (b'\xef\xbb\xbf{"Name": "x"}', Sample(name="x")),
+        (b'{"NAME": "x", "dryrun": true}', Sample(name="x", dry_run=True)),
+        (b'{"name": null}', Sample()),
+        ({"Name": {"label": "The x", "value": "x", "addedFields": {"a": 1}}}, Sample(name="x")),
+        ({"Name": {"Label": "The x", "Value": "x"}}, Sample(name="x")),
+        ({"DryRun": {"label": "Yes", "value": True}}, Sample(dry_run=True)),
+        ({"Names": ["a", {"label": "B", "value": "b"}]}, Sample(names=["a", "b"])),
+        ({"Name": "x", "tenantFilter": "contoso.com"}, Sample(name="x")),
+        ({"tenantid": 7, "TENANTFILTER": {"value": ["a"]}}, Sample()),
+        ({"Name": "\U0001f511"}, Sample(name="\U0001f511")),
+        (b'{"Name": "\\ud83d\\udd11"}', Sample(name="\U0001f511")),
+        (b'{"tenantFilter": ' + b"[" * 100 + b"]" * 100 + b"}", Sample()),
+        (b'{"Name": "x"' + b" " * (MOST_BYTES - 13) + b"}", Sample(name="x")),
+    ],
+)
+def test_what_is_meant_is_read(raw: bytes | dict[str, object], expected: Sample) -> None:
+    assert read(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"Nope": 1}, "Nope"),
+        ({"Name": "x", "nope": 1}, "nope"),
+        ({"": 1}, ""),
+        (b'{"Name": "x", "Name": "y"}', "Name"),
+        (b'{"Name": "x", "name": "y"}', "Name"),
+        (b'{"Name": null, "NAME": null}', "Name"),
+        (b'{"Name": {"value": "x", "value": "y"}}', "value"),
+        ({"Name": 1}, "Name"),
+        ({"Name": ["x"]}, "Name"),
+        ({"Name": {"label": "x"}}, "Name"),
+        ({"Name": {"value": "x", "Value": "y"}}, "Name"),
+        ({"Name": {"value": {"value": "x"}}}, "Name"),
+        ({"Names": "x"}, "Names"),
+        ({"Names": ["x", 1]}, "Names"),
+        ({"Names": [["x"]]}, "Names"),
+        ({"Names": [None]}, "Names"),
+        ({"DryRun": "true"}, "DryRun"),
+        ({"DryRun": 1}, "DryRun"),
+        ({"DryRun": None}, "DryRun"),
+        ({"Days": 1.5}, "Days"),
+        ({"Days": "1"}, "Days"),
+        ({"Days": True}, "Days"),
+        (b'{"Days": 1e999}', "Days"),
+        (b'{"Days": NaN}', "body"),
+        (b'{"Days": -Infinity}', "body"),
+        (b'{"Days": ' + b"1" * 5000 + b"}", "body"),
+        (b"[]", "body"),
+        (b"null", "body"),
+        (b'"x"', "body"),
+        (b"1", "body"),
+        (b"{", "body"),
+        (b"{'Name': 'x'}", "body"),
+        (b'{"Name": "x",}', "body"),
+        (b'{"Name": "x"} {}', "body"),
+        (b'{"Name": "\xff"}', "body"),
+        ('{"Name": "x"}'.encode("utf-16"), "body"),
+        (b'{"Name": "\\ud800"}', "body"),
+        (b'{"\\ud800": 1}', "body"),
+        (b'{"tenantFilter": "\\udfff"}', "body"),
+        (b'{"Name": "a\nb"}', "body"),
+        (b"\x00", "body"),
+        (b"[" * 200_000, "body"),
+        (b'{"Name":' * 20_000, "body"),
+        (b'{"Names": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", "body"),
+        (b'{"Name": "x"}' + b" " * MOST_BYTES, "body"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_its_field(raw: bytes | dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        read(raw)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("depth", [90, 300, 900, 3_000])
+def test_a_deep_value_ends_in_a_refusal_at_any_depth(depth: int) -> None:
+    for opened, closed in ((b"[", b"]"), (b'{"value":', b"}")):
+        with pytest.raises(InvalidInputError):
+            read(b'{"Names": ' + opened * depth + b"1" + closed * depth + b"}")
+
+
+@pytest.mark.parametrize(
+    "content_type", [JSON, "Application/JSON", "application/json; charset=utf-8", " application/json ;x=y"]
+)
+def test_json_is_taken_under_its_own_type(content_type: str) -> None:
+    assert read(b'{"Name": "x"}', content_type) == Sample(name="x")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data"]
+)
+@pytest.mark.parametrize("raw", [b"", b"{}"])
+def test_another_content_type_is_refused_even_without_a_body(content_type: str, raw: bytes) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        read(raw, content_type)
+    assert refused.value.field == "Content-Type"
+
+
+def post(raw: bytes) -> Answer:
+    return Api().call("POST", "ExecFunctionAppStop", raw, headers={"content-type": JSON})
+
+
+def test_a_refusal_says_which_field_and_what_is_known(nowhere: pytest.MonkeyPatch) -> None:
+    del nowhere
+    answer = post(b'{"Naem": "x"}')
+    assert (answer.status, answer.body["field"]) == (400, "Naem")
+    assert "Name, All, DryRun, Force" in answer.results
+
+
+@pytest.mark.parametrize(
+    ("body", "field"), [({"Name": "x", "All": True}, "All"), ({"Name": " "}, "Name"), ({"Name": ""}, "Name")]
+)
+def test_what_contradicts_itself_is_refused_before_azure_is_asked(
+    nowhere: pytest.MonkeyPatch, body: dict[str, object], field: str
+) -> None:
+    del nowhere
+    answer = post(json.dumps(body).encode())
+    assert (answer.status, answer.body["field"]) == (400, field)
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6) | st.just("value"), inner),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(["Name", "NAME", "All", "DryRun", "force", "tenantFilter", "x"]) | st.text(max_size=6)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.dictionaries(NAMES, VALUES, max_size=4).map(lambda body: json.dumps(body).encode()) | st.binary())
+def test_any_body_is_read_or_refused_and_never_a_mistake(nowhere: pytest.MonkeyPatch, raw: bytes) -> None:
+    del nowhere
+    answer = post(raw)
+    # Read, it goes on to Azure, which is not there: 500, by a setting that is missing.
+    assert answer.status == 400 or "CIPP_SUBSCRIPTION_ID" in answer.results
