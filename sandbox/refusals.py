@@ -8,6 +8,8 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.clouds import Place
+from sandbox.denials import denial
+from sandbox.faults import Fault
 
 _CODES: Final = {
     "arm": {401: "AuthenticationFailed", 403: "AuthorizationFailed", 404: "ResourceNotFound"}
@@ -21,13 +23,16 @@ _CODES: Final = {
 }
 
 
-def refusal(place: Place | None, status: int, retry_after: str | None, now: datetime) -> Response:
-    """Answer `status` as the service behind `place` would; the managed identity's where it is None."""
+def refusal(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
+    """Answer the fault's status as the service behind `place` would; the managed identity's where it is None."""
+    status, retry_after = fault.status, fault.retry_after
     headers = {} if retry_after is None else {"retry-after": retry_after}
     phrase = _phrase(status)
     message = f"The sandbox was told to refuse this call with {status} {phrase}."
     body: dict[str, Any]
-    if place is None:
+    if place is not None and status == 403 and (denied := denial(place, method, path)):
+        body = denied
+    elif place is None:
         body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
     elif place.plane == "entra":
         body = _entra(status, message, now)

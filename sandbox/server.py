@@ -64,7 +64,7 @@ class Server:
             return
         await asyncio.sleep(_latency(azure, call.host, place))
         if fault is not None and fault.mode == "refuse":
-            answer = Answer(refusal(place, fault.status, fault.retry_after, azure.clock.now()))
+            answer = Answer(refusal(place, fault, call.method, call.path, azure.clock.now()))
         else:
             answer = await self._answer(scope, body, place)
         answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
