@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import NotFoundError, while_trying_to
+from backend.errors import AzureRefusedError, NotFoundError, while_trying_to
 from backend.values import SecretText, Value
 
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ class KeyVault:
     def secrets(self) -> list[Secret]:
         """List the secrets with their current versions, by name. Needs list."""
         names = self.names()
-        with ThreadPoolExecutor(READERS) as readers:
+        readers = ThreadPoolExecutor(READERS)
+        try:
             current = list(readers.map(self.current, names))
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)  # after a failure the others are not waited for
         return [_listed(found) for found in current if found]
 
     def names(self) -> list[str]:
@@ -95,8 +98,13 @@ class KeyVault:
         if len(latest) == 1:
             return latest[0]
         # The list has no order and times have whole seconds: of versions made in one second the vault itself tells.
-        served = self.read(name).version
-        return next(version for version in latest if version.version == served)
+        try:
+            served = self.read(name).version
+        except AzureRefusedError as error:
+            if not error.code.endswith("SecretDisabled"):
+                raise
+            return next((version for version in latest if not version.enabled), latest[0])
+        return next((version for version in latest if version.version == served), latest[0])
 
     def read(self, name: str, version: str | None = None) -> Stored:
         """Read a secret's value; the current one if no version is named. Needs get.
