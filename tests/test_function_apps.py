@@ -1,5 +1,7 @@
 """The function apps: listed, started, stopped, restarted, and no others."""
 
+import time
+
 import pytest
 
 from tests.api import Api
@@ -87,12 +89,35 @@ def test_the_first_failure_ends_a_turn_and_says_what_was_done(api: Api, azure: S
 
 
 def test_a_missing_right_is_named_with_the_command_that_grants_it(api: Api, azure: Sandbox) -> None:
-    # A vault token is no ARM token: the sandbox has other principals, but this process has one identity.
-    body = azure.web().get(
-        "https://management.azure.com/subscriptions?api-version=2022-12-01", headers={"Authorization": "Bearer x"}
-    )
-    assert body.status_code == 401
     azure.faults([{"path": "/stop$", "mode": "refuse", "status": 403, "times": 0}])
     answer = api.post("ExecFunctionAppStop")
-    assert answer.status == 500
-    assert answer.body["azureStatus"] == 403
+    assert (answer.status, answer.body["azureStatus"]) == (500, 403)
+    assert "Missing: Microsoft.Web/sites/stop/action" in answer.results
+    assert '--role "Website Contributor" --scope /subscriptions/' in answer.results
+
+
+def test_a_dry_run_on_the_app_that_answers_says_that_it_would_be_refused(api: Api) -> None:
+    answer = api.post("ExecFunctionAppStop", {"Name": "cippabc12-backend", "DryRun": True})
+    assert answer.status == 200
+    assert answer.results["DryRun"] is True
+    assert "Force" in answer.results["WouldDo"][0]
+
+
+def test_a_restart_whose_outcome_arm_does_not_show_ends_in_its_time(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "1")
+    azure.faults([{"method": "GET", "path": "/sites/cippabc12$", "mode": "hang", "times": 0}])
+    started = time.monotonic()
+    answer = Api().post("ExecFunctionAppRestart")
+    assert time.monotonic() - started < 2
+    assert answer.status == 200
+    assert answer.results["Apps"][0]["State"] is None
+    assert "in no state" in answer.results["Apps"][0]["Seen"]
+
+
+def test_a_restart_of_a_stopped_app_says_that_it_stays_stopped(api: Api) -> None:
+    assert api.post("ExecFunctionAppStop").status == 200
+    app = api.post("ExecFunctionAppRestart").results["Apps"][0]
+    assert app["State"] == "Stopped"
+    assert "ExecFunctionAppStart" in app["Seen"]
