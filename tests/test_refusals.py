@@ -1,0 +1,85 @@
+"""What the caller is told when Azure refuses, fails, or falls silent."""
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from backend.limits import Limits
+from tests.api import Answer, Api
+from tests.sandbox_client import Sandbox
+
+
+@dataclass(frozen=True)
+class Called:
+    """An endpoint, and the host of Azure's that it depends on."""
+
+    name: str
+    host: str = "management.azure.com"
+
+    def by(self, api: Api) -> Answer:
+        return api.get(self.name) if self.name.startswith("List") else api.post(self.name)
+
+
+CALLS = [
+    Called("ListFunctionApps"),
+    Called("ListKeyVaultSecrets", "*.vault.azure.net"),
+    Called("ExecFunctionAppStart"),
+    Called("ExecFunctionAppStop"),
+    Called("ExecFunctionAppRestart"),
+]
+
+
+@pytest.mark.parametrize("called", CALLS, ids=lambda called: called.name)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
+def test_a_refusal_of_azure_is_a_problem_with_its_status_for_no_one_to_hammer_on(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, called: Called, status: int
+) -> None:
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.2")
+    azure.faults([{"host": called.host, "mode": "refuse", "status": status, "retry_after": 2700, "times": 0}])
+    answer = called.by(Api())
+    if status == 404:
+        assert answer.status == 404
+    else:
+        assert (answer.status, answer.body["azureStatus"]) == (500, status)
+    assert answer.body["Results"] == answer.body["detail"]
+    assert answer.results.startswith("Tried to ")
+
+
+@pytest.mark.parametrize("called", CALLS, ids=lambda called: called.name)
+@pytest.mark.parametrize("mode", ["hang", "drop-after"])
+def test_silence_of_azure_ends_in_a_problem_that_says_so(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, called: Called, mode: str
+) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.3")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.5")
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
+    azure.faults([{"host": called.host, "mode": mode, "times": 0}])
+    started = time.monotonic()
+    answer = called.by(Api())
+    assert time.monotonic() - started < 2
+    assert answer.status == 500
+    assert "did not answer" in answer.results
+    assert "azureStatus" not in answer.body
+
+
+@pytest.mark.parametrize("called", CALLS, ids=lambda called: called.name)
+def test_a_passing_trouble_of_azure_is_not_the_callers(api: Api, azure: Sandbox, called: Called) -> None:
+    azure.faults([{"host": called.host, "method": "GET", "mode": "refuse", "status": 503, "times": 2}])
+    assert called.by(api).status == 200
+
+
+def test_a_wait_that_azure_asks_for_beyond_our_time_is_not_sat_through(api: Api, azure: Sandbox) -> None:
+    azure.faults([{"host": "management.azure.com", "mode": "refuse", "status": 429, "retry_after": 2700, "times": 0}])
+    started = time.monotonic()
+    answer = api.get("ListFunctionApps")
+    assert time.monotonic() - started < 2
+    assert answer.body["azureStatus"] == 429
+
+
+def test_the_waits_of_one_call_end_within_20_seconds_by_default() -> None:
+    limits = Limits()
+    assert limits.azure_deadline_seconds <= 20
+    assert limits.azure_connect_timeout_seconds + limits.azure_read_timeout_seconds <= limits.azure_deadline_seconds
+    assert limits.restart_timeout_seconds <= 20
+    assert limits.discovery_timeout_seconds < 3
