@@ -14,7 +14,7 @@ from tests.sandbox_client import Sandbox
 from tests.test_links import KEYS, LINKS
 
 ARM = "management.azure.com"
-SHORT = {"AZURE_READ_TIMEOUT_SECONDS": "0.3", "AZURE_DEADLINE_SECONDS": "0.5", "DISCOVERY_TIMEOUT_SECONDS": "0.2"}
+SHORT = {"AZURE_READ_TIMEOUT_SECONDS": "0.2", "AZURE_DEADLINE_SECONDS": "0.2", "DISCOVERY_TIMEOUT_SECONDS": "0.1"}
 
 
 def when_every_look_has_ended() -> None:

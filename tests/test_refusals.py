@@ -31,7 +31,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize("called", CALLS, ids=lambda called: called.name)
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 429, 503])
 def test_a_refusal_of_azure_is_a_problem_with_its_status_for_no_one_to_hammer_on(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, called: Called, status: int
 ) -> None:
@@ -51,9 +51,9 @@ def test_a_refusal_of_azure_is_a_problem_with_its_status_for_no_one_to_hammer_on
 def test_silence_of_azure_ends_in_a_problem_that_says_so(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, called: Called, mode: str
 ) -> None:
-    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.3")
-    nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.5")
-    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.2")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.2")
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.2")
     azure.faults([{"host": called.host, "mode": mode, "times": 0}])
     started = time.monotonic()
     answer = called.by(Api())
