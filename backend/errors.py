@@ -86,9 +86,11 @@ def while_trying_to(action: str) -> Iterator[None]:
 
 def _translated(action: str, error: Exception) -> BackendError | None:
     """Say what a foreign error means; None where it is a mistake of our own."""
-    if _is_a(error, "azure.core.exceptions", "HttpResponseError") and getattr(error, "status_code", None):
+    if _is_a(error, "azure.core.exceptions", "HttpResponseError") and _is_no(getattr(error, "status_code", None)):
         return _refused(action, refusal_of_azure_core(error))
-    if _is_a(error, "kiota_abstractions.api_error", "APIError"):
+    if _is_a(error, "kiota_abstractions.api_error", "APIError") and _is_no(
+        getattr(error, "response_status_code", None)
+    ):
         return _refused(action, refusal_of_graph(error))
     if _is_a(error, "azure.core.exceptions", "ClientAuthenticationError"):
         return _without_token(action, _first_line(error))
@@ -111,6 +113,7 @@ _SILENCES = (
     ("httpx", "StreamError"),
     ("httpx", "InvalidURL"),
     ("httpx", "CookieConflict"),
+    ("kiota_abstractions.api_error", "APIError"),
     ("kiota_http._exceptions", "KiotaHTTPXError"),
     ("msal.exceptions", "MsalError"),
     ("json", "JSONDecodeError"),
@@ -121,6 +124,11 @@ def _is_a(error: Exception, module: str, name: str) -> bool:
     """Tell whether the error is of that class, without importing a module that never was."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(error, getattr(loaded, name))
+
+
+def _is_no(status: int | None) -> bool:
+    """Tell whether a status refuses: an answer that could not be read may have a good one."""
+    return status is not None and status >= 400  # noqa: PLR2004 - where HTTP's errors begin
 
 
 def _refused(action: str, refusal: Refusal) -> BackendError:

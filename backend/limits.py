@@ -8,6 +8,7 @@ import msgspec
 from backend.errors import NotConfiguredError
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Timeout = Annotated[float, msgspec.Meta(gt=0, le=86_400)]  # in seconds; a socket takes no 0
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
@@ -16,10 +17,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     discovery_timeout_seconds: Seconds = 2.5  # links answer within 3 s, Azure or not
     discovery_lifetime_seconds: Seconds = 300  # then found again, while the old answer is served
-    azure_connect_timeout_seconds: Seconds = 3
-    azure_read_timeout_seconds: Seconds = 6
+    azure_connect_timeout_seconds: Timeout = 3
+    azure_read_timeout_seconds: Timeout = 6
     azure_deadline_seconds: Seconds = 18  # one call with all its retries
-    restart_timeout_seconds: Seconds = 20
+    restart_timeout_seconds: Timeout = 20
     restart_poll_seconds: Seconds = 1
     key_rotation_proof_count: Count = 3  # Entra's replicas disagree, so one success proves little
     key_rotation_proof_gap_seconds: Seconds = 5

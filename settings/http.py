@@ -184,7 +184,7 @@ def _answered(handle: Callable[[func.HttpRequest], func.HttpResponse], req: func
     except BackendError as error:
         problem = problem_of(error)
         headers = {"Allow": error.allow} if isinstance(error, WrongMethodError) else None
-        logger.info("%s %s: %s %s", req.method, _path(req), problem["status"], error)
+        logger.info("%s %s: %s %s", req.method, _path(req), problem["status"], _in_one_line(str(error)))
         return _respond(problem["status"], problem, PROBLEM, headers)
     except Exception as error:
         logger.exception("%s %s failed by a mistake of this app", req.method, _path(req))
@@ -207,9 +207,14 @@ def _respond(
     return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=headers, charset="utf-8")
 
 
+def _in_one_line(text: str) -> str:
+    """Answer a text so that a caller cannot write a line of the log with it."""
+    return " ".join(text.split())[:1000]
+
+
 def _path(req: func.HttpRequest) -> str:
     """Answer the address without its query, which may hold anything."""
-    return str(req.url).partition("?")[0]
+    return _in_one_line(str(req.url).partition("?")[0])
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

@@ -192,6 +192,12 @@ def test_azures_404_is_a_thing_that_is_not_there() -> None:
     assert "Resource group 'X' could not be found." in str(error)
 
 
+@pytest.mark.parametrize("status", [200, 204, 302])
+def test_an_answer_that_cannot_be_read_is_no_refusal_whatever_its_status(status: int) -> None:
+    error = raised(HttpResponseError(message="no JSON", response=Answer(status, "<html>")))  # type: ignore[arg-type] # as above
+    assert isinstance(error, AzureUnreachableError)
+
+
 def test_graphs_error_is_read() -> None:
     main = msgraph.generated.models.o_data_errors.main_error.MainError(
         code="Authorization_RequestDenied", message="Insufficient privileges to complete the operation."

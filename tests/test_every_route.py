@@ -161,3 +161,11 @@ def test_the_weekly_rotation_is_every_sunday_at_midnight() -> None:
     trigger = trigger_of("weeklykeyrotation")
     assert trigger["schedule"] == "0 0 0 * * 0"
     assert not trigger.get("runOnStartup")
+
+
+def test_a_caller_cannot_write_a_line_of_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    api.call("GET", "Nope\nERROR forged: line")
+    api.post("ExecFunctionAppStop", {"Nope\r\nERROR forged: line": "x" * 5_000})
+    assert len(caplog.records) == 2
+    assert all("\n" not in record.getMessage() and len(record.getMessage()) < 2_000 for record in caplog.records)

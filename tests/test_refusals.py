@@ -83,3 +83,13 @@ def test_the_waits_of_one_call_end_within_20_seconds_by_default() -> None:
     assert limits.azure_connect_timeout_seconds + limits.azure_read_timeout_seconds <= limits.azure_deadline_seconds
     assert limits.restart_timeout_seconds <= 20
     assert limits.discovery_timeout_seconds < 3
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "nan", "1e9", "1,5"])
+@pytest.mark.parametrize("setting", ["AZURE_READ_TIMEOUT_SECONDS", "RESTART_TIMEOUT_SECONDS"])
+def test_a_wait_that_is_none_is_told_with_its_setting(nowhere: pytest.MonkeyPatch, setting: str, value: str) -> None:
+    nowhere.setenv("WEBSITE_SITE_NAME", "cippabc12")
+    nowhere.setenv(setting, value)
+    answer = Api().get("ListKeyVaultSecrets")
+    assert answer.status == 500
+    assert setting in answer.results
