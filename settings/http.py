@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any, Final, get_type_hints
-from urllib.parse import urlsplit
 
 import azure.functions as func
 import msgspec
@@ -20,6 +19,7 @@ from backend.backend import Backend
 from backend.errors import BackendError, NotFoundError
 from settings.access import Caller, NotAllowedError, Permission, caller_of
 from settings.body import Body, read_body
+from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
 
 logger = logging.getLogger("cipp.backend")
@@ -225,40 +225,10 @@ def _admitted(req: func.HttpRequest, route: Route) -> Caller:
     """Let in who may: signed in, from our own origin, with the permission."""
     caller = _signed_in(req)
     if req.method == "POST":
-        _refuse_other_origins(req)
+        refuse_other_origins(req.headers)
     if route.needs:
         caller.must_have(route.needs)
     return caller
-
-
-def _refuse_other_origins(req: func.HttpRequest) -> None:
-    """Refuse what a browser sends on behalf of another site.
-
-    Raises:
-        NotAllowedError: `Sec-Fetch-Site` says so; or, without it, an `Origin` that is not ours.
-    """
-    site = req.headers.get("sec-fetch-site")
-    if site is not None:
-        if site.strip().lower() in ("same-origin", "none"):
-            return
-        raise NotAllowedError(f"This POST comes from another site (Sec-Fetch-Site: {site}), which is not allowed.")
-    origin = req.headers.get("origin")
-    if origin is None:
-        return
-    host = req.headers.get("host", "")
-    ours = {_origin(req.headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
-    if _origin(origin) not in ours - {None}:
-        raise NotAllowedError(f"This POST comes from another site (Origin: {origin}), which is not allowed.")
-
-
-def _origin(address: str) -> tuple[str, str, int] | None:
-    """Answer scheme, host and port of an address; None where it has none."""
-    try:
-        parts = urlsplit(address.strip())
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return None
-    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
 
 
 def all_routes(pages: Iterable[ModuleType]) -> list[Route]:

@@ -88,6 +88,14 @@ def test_a_name_that_azure_does_not_know_is_warned_about_by_its_setting(
     assert any(setting in warning and value in warning for warning in results["Warnings"])
 
 
+def test_an_app_that_was_not_told_which_app_is_cipp_warns_of_it(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    del azure
+    nowhere.delenv("CIPP_FUNCTION_APP")
+    results = Api().get("ExecBackendURLs").results
+    assert results["FunctionName"] == "cippabc12-backend"
+    assert warned(results, "CIPP_FUNCTION_APP")
+
+
 def test_without_the_right_to_look_the_links_are_derived_and_say_so(azure: Sandbox) -> None:
     azure.faults([{"host": ARM, "mode": "refuse", "status": 403, "times": 0}])
     results = Api().get("ExecBackendURLs").results
