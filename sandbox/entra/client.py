@@ -96,7 +96,8 @@ def _signing_key(azure: Azure, app: Application, header: Mapping[str, Any]) -> K
     now = azure.clock.now()
     for name, algorithm in _THUMBPRINTS:
         if name in header:
-            found = [k for k in app.keys if k.thumbprint(algorithm) == header[name]]
+            shown = str(header[name]).rstrip("=")  # msal pads it, others do not
+            found = [k for k in app.keys if k.thumbprint(algorithm) == shown]
             live = [k for k in found if is_live(k, now, _propagation(azure))]
             if live:
                 return live[0]
