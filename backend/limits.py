@@ -26,6 +26,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_proof_gap_seconds: Seconds = 5
     key_rotation_proof_timeout_seconds: Seconds = 120
     key_rotation_secret_lifetime_days: Count = 180
+    key_rotation_secret_max_age_days: Count = 7  # counted in weeks' starts: 28 is every fourth Sunday
+    key_rotation_overlap_days: Count = 30  # an old key stays at least so long, since CIPP may hold it
+    key_rotation_manage_policy: bool = False
+    key_rotation_restart_cipp: bool = False
+    key_rotation_pulse_hours: Annotated[int, msgspec.Meta(ge=0, le=8_760)] = 24
+    key_rotation_warn_days: Count = 14
     key_rotation_time_limit_seconds: Seconds = 540  # host.json lets a function run for 600 s
 
     @classmethod
