@@ -1,38 +1,102 @@
-"""What Entra's error codes mean for CIPP, and what to do.
+"""What Entra's error codes mean for CIPP: the cause, who can mend it and how, and what it says of the key.
 
-Source: learn.microsoft.com/entra/identity-platform/reference-error-codes, and public threads for the advice.
+Sources: learn.microsoft.com/entra/identity-platform/reference-error-codes for the causes; public issue threads
+of CIPP and its documentation for the ways out.
 """
 
 import re
+from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-ADVICE: Final = MappingProxyType(
+
+class Verdict(Enum):
+    """What a refusal says of the key that was shown."""
+
+    DEAD = "dead"  # for everyone, for good
+    REFUSED_HERE = "refused here"  # by place, device or risk: perhaps not where CIPP asks from
+    UNPROVEN = "unproven"  # something else is wrong; the key may be good
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The cause in a sentence, and who does what about it."""
+
+    cause: str
+    advice: str
+    verdict: Verdict = Verdict.UNPROVEN
+
+
+_SETUP = (
+    "An admin of the tenant signs in again: CIPP, Application Settings, SAM Wizard (a customer: Tenant Onboarding)."
+)
+_HERE = (
+    "Refused here, perhaps not to CIPP: a Conditional Access admin of the tenant compares this app's outbound "
+    "addresses with those of CIPP's function app, and allows both for the CIPP account."
+)
+_MFA = "The CIPP account signs in again with MFA: CIPP, Application Settings, SAM Wizard."
+
+MEANINGS: Final = MappingProxyType(
     {
-        7000215: "The client secret is wrong, or so new that Entra does not know it everywhere yet.",
-        7000222: "The client secret has ended: make a new one for the SAM app (Certificates & secrets).",
-        7000112: "The SAM app is disabled in this tenant: enable the enterprise application.",
-        700016: "The SAM app is not in this tenant: give consent there again (CIPP: add the tenant anew).",
-        700027: "The certificate is not on the SAM app, or so new that Entra does not know it everywhere yet.",
-        700082: "The refresh token was not used for 90 days: sign in anew with CIPP's setup wizard.",
-        700084: "The refresh token has reached its fixed end: sign in anew with CIPP's setup wizard.",
-        70000: "The refresh token is not valid: sign in anew with CIPP's setup wizard.",
-        70008: "The refresh token has ended or was revoked: sign in anew with CIPP's setup wizard.",
-        70043: "Conditional Access ended the refresh token: exclude the CIPP account, then sign in anew.",
-        50173: "The account's password was changed or its sessions revoked: sign in anew with CIPP's setup wizard.",
-        50034: "The account is not in this tenant any more: sign in anew with another one.",
-        50055: "The account's password has ended: change it, then sign in anew.",
-        50057: "The account is disabled: enable it, or sign in anew with another one.",
-        50076: "The account must prove MFA anew: sign in with CIPP's setup wizard, with MFA.",
-        50078: "The account must prove MFA anew: sign in with CIPP's setup wizard, with MFA.",
-        50079: "The account must register for MFA: do so, then sign in anew.",
-        65001: "Consent is missing for the SAM app in this tenant: give it again (CIPP: add the tenant anew).",
-        90002: "There is no such tenant: check TenantID, or remove the customer's secret if the tenant is gone.",
-        500011: "The tenant does not know the resource that was asked for: check its licences and the cloud.",
-        53000: "Conditional Access asks for a compliant device: exclude the CIPP account from that policy.",
-        53003: "Conditional Access blocked the sign-in: exclude the CIPP account, or allow this app's addresses.",
+        7000215: Meaning(
+            "The client secret is wrong, or so new that Entra does not know it everywhere yet.",
+            "Wait two minutes and prove it again; then an app admin makes a new secret for the SAM app.",
+            Verdict.DEAD,
+        ),
+        7000222: Meaning(
+            "The client secret has ended.", "An app admin makes a new secret for the SAM app.", Verdict.DEAD
+        ),
+        7000112: Meaning(
+            "The SAM app is disabled in this tenant.",
+            "A cloud app admin of the tenant enables sign-in for the enterprise application.",
+        ),
+        700016: Meaning(
+            "The SAM app is not in this tenant.",
+            "A global admin of the tenant consents to it again (CIPP: add the tenant anew), or checks ApplicationID.",
+        ),
+        700027: Meaning(
+            "The certificate is not on the SAM app, or so new that Entra does not know it everywhere yet.",
+            "Wait two minutes and prove it again; the next rotation makes a new one.",
+            Verdict.DEAD,
+        ),
+        700082: Meaning("The refresh token was not used for 90 days.", _SETUP, Verdict.DEAD),
+        700084: Meaning("The refresh token has reached its fixed end.", _SETUP, Verdict.DEAD),
+        70000: Meaning("The refresh token is not valid.", _SETUP, Verdict.DEAD),
+        9002313: Meaning("What is stored is no refresh token.", _SETUP, Verdict.DEAD),
+        70008: Meaning("The refresh token has ended or was revoked.", _SETUP, Verdict.DEAD),
+        70043: Meaning("Conditional Access (sign-in frequency) ended the refresh token.", _SETUP, Verdict.DEAD),
+        50173: Meaning("The account's password was changed, or its sessions were revoked.", _SETUP, Verdict.DEAD),
+        50020: Meaning("The account is no member of this tenant.", _SETUP),
+        50034: Meaning("The account does not exist in this tenant any more.", _SETUP),
+        50055: Meaning("The account's password has ended.", f"The account's owner changes it. {_SETUP}"),
+        50057: Meaning("The account is disabled.", "A user admin of the tenant enables it."),
+        50074: Meaning("The account must prove MFA.", _MFA),
+        50076: Meaning("The account must prove MFA, since its place or a policy changed.", _MFA),
+        50078: Meaning("The account's proof of MFA has ended by a policy.", _MFA),
+        50079: Meaning("The account must register for MFA.", f"Its owner registers. {_MFA}"),
+        50158: Meaning("A further check (Conditional Access) was not passed.", _HERE, Verdict.REFUSED_HERE),
+        53000: Meaning("Conditional Access asks for a compliant device.", _HERE, Verdict.REFUSED_HERE),
+        53001: Meaning("Conditional Access asks for a domain-joined device.", _HERE, Verdict.REFUSED_HERE),
+        53002: Meaning("Conditional Access asks for an approved app.", _HERE, Verdict.REFUSED_HERE),
+        53003: Meaning("Conditional Access blocked the sign-in.", _HERE, Verdict.REFUSED_HERE),
+        53004: Meaning("The account looks at risk, and must register for MFA.", _HERE, Verdict.REFUSED_HERE),
+        530032: Meaning("A security policy blocked the sign-in.", _HERE, Verdict.REFUSED_HERE),
+        65001: Meaning(
+            "Consent is missing for the SAM app in this tenant.",
+            "A global admin of the tenant consents to it again (CIPP: refresh CPV, or add the tenant anew).",
+        ),
+        90002: Meaning(
+            "There is no such tenant.",
+            "Check TenantID; where a customer has left, remove its secret from the vault (CIPP: remove the tenant).",
+        ),
+        500011: Meaning(
+            "The tenant does not know the resource that was asked for.",
+            "A global admin of the tenant checks its licences; check CIPP_CLOUD.",
+        ),
     }
 )
+_UNKNOWN: Final = "Look the code up at https://login.microsoftonline.com/error, and keep the trace id for support."
 
 
 def code_of(description: str) -> int | None:
@@ -41,7 +105,11 @@ def code_of(description: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def advice_for(description: str) -> str:
-    """Say what to do; an unknown code keeps Entra's first line, which names its trace."""
-    code = code_of(description)
-    return ADVICE.get(code or 0, "Look the code up at https://login.microsoftonline.com/error.")
+def meaning_of(description: str) -> Meaning:
+    """Say what a refusal means; of an unknown code the trace id is kept."""
+    known = MEANINGS.get(code_of(description) or 0)
+    if known:
+        return known
+    trace = re.search(r"Trace ID: *([0-9a-fA-F-]+)", description)
+    first = description.strip().splitlines()[0] if description.strip() else "Entra gave no reason."
+    return Meaning(f"{first}{f' (trace id {trace[1]})' if trace else ''}", _UNKNOWN)

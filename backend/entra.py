@@ -1,13 +1,34 @@
-"""Signing in at Entra as the SAM app: with its client secret, or with a refresh token."""
+"""Signing in at Entra as the SAM app: with a client secret or a certificate, or with a refresh token."""
 
+import base64
+import binascii
+import json
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from backend.aadsts import advice_for, code_of
+from backend.aadsts import Verdict, code_of, meaning_of
+from backend.certificate import Certificate
 from backend.clouds import Cloud
 from backend.errors import AzureRefusedError, AzureUnreachableError, BackendError, while_trying_to
 from backend.limits import Limits
+from backend.token_endpoint import TokenEndpoint
 from backend.values import SecretText
+
+if TYPE_CHECKING:
+    import requests
+
+Credential = SecretText | Certificate
+SOCKETS: Final = 32
+
+
+class SignInRefusedError(AzureRefusedError):
+    """Entra refused a sign-in; `verdict` is what that says of the key that was shown."""
+
+    def __init__(self, message: str, *, status: int, code: str, verdict: Verdict) -> None:
+        super().__init__(message, status=status, code=code)
+        self.verdict = verdict
 
 
 @dataclass(frozen=True)
@@ -16,7 +37,15 @@ class SamApp:
 
     app_id: str
     tenant: str
-    secret: SecretText
+    credential: Credential
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A token for Graph, and the tenant that gave it, a GUID."""
+
+    token: SecretText
+    tenant_id: str | None
 
 
 @dataclass(frozen=True)
@@ -27,24 +56,35 @@ class Redeemed:
     tenant_id: str | None
     app_id: str | None
     account_id: str | None
+    scopes: frozenset[str]
+    has_mfa: bool | None
 
 
 class Entra:
-    """The sign-in service of one cloud. Each sign-in is a new client on a new connection: nothing is cached."""
+    """The sign-in service of one cloud. No token is cached: each answer is Entra's word of this moment."""
 
     def __init__(self, cloud: Cloud, limits: Limits) -> None:
         self._cloud: Final = cloud
         self._limits: Final = limits
+        self._lock = threading.Lock()
+        self._shared: requests.Session | None = None
 
-    def sign_in(self, app: SamApp) -> SecretText:
-        """Sign in with the client secret; answer a token for Graph.
+    def sign_in(self, app: SamApp) -> SignedIn:
+        """Sign in as the app, on a new connection, since Entra's replicas disagree.
 
         Raises:
             AzureRefusedError: Entra refused; the message says what to do.
         """
-        action = f"sign in to tenant {app.tenant} with the client secret"
-        result = self._ask(app, app.tenant, action, lambda client: client.acquire_token_for_client(self._scopes))
-        return SecretText(result["access_token"])
+        kind = "certificate" if isinstance(app.credential, Certificate) else "client secret"
+        with _new_session() as session:
+            result = self._ask(
+                app,
+                app.tenant,
+                session,
+                f"sign in to tenant {app.tenant} with the {kind}",
+                lambda client: client.acquire_token_for_client(self._scopes),
+            )
+        return SignedIn(SecretText(result["access_token"]), _claims(result["access_token"]).get("tid"))
 
     def redeem(self, app: SamApp, tenant: str, refresh_token: SecretText) -> Redeemed:
         """Redeem a refresh token of the tenant for a new one; the old one stays valid.
@@ -56,68 +96,102 @@ class Entra:
         result = self._ask(
             app,
             tenant,
+            self._session(),
             action,
             lambda client: client.acquire_token_by_refresh_token(refresh_token.reveal(), self._scopes),
         )
         if not result.get("refresh_token"):
             raise AzureRefusedError(f"Tried to {action}, but Entra gave no new refresh token.", status=200)
-        claims = result.get("id_token_claims") or {}
+        claims = {**_claims(result["access_token"]), **(result.get("id_token_claims") or {})}
         return Redeemed(
             refresh_token=SecretText(result["refresh_token"]),
             tenant_id=claims.get("tid"),
-            app_id=claims.get("aud"),
+            app_id=claims.get("appid") or claims.get("aud"),
             account_id=claims.get("oid"),
+            scopes=frozenset(str(result.get("scope", "")).lower().split()),
+            has_mfa="mfa" in claims["amr"] if isinstance(claims.get("amr"), list) else None,
         )
 
     @property
     def _scopes(self) -> list[str]:
         return [f"{self._cloud.graph}/.default"]
 
-    def _ask(self, app: SamApp, tenant: str, action: str, ask: Any) -> dict[str, Any]:  # noqa: ANN401 - msal has no types
+    def _session(self) -> "requests.Session":
+        """Answer the connections that all redemptions share."""
+        with self._lock:
+            if self._shared is None:
+                self._shared = _new_session()
+            return self._shared
+
+    def _ask(
+        self,
+        app: SamApp,
+        tenant: str,
+        session: "requests.Session",
+        action: str,
+        ask: Callable[[Any], dict[str, Any]],
+    ) -> dict[str, Any]:
         """Make a client for the tenant, ask it, and turn msal's answer into a value or an error of ours."""
         import msal  # noqa: PLC0415 - it takes 0.15 s, and only a rotation needs it
-        import requests  # noqa: PLC0415 - msal brings it
 
         timeouts = (self._limits.azure_connect_timeout_seconds, self._limits.azure_read_timeout_seconds)
-        with requests.Session() as session, while_trying_to(action):
-            session.request = _with_timeout(session.request, timeouts)  # type: ignore[method-assign] # msal gives none
+        with while_trying_to(action):
+            client = msal.ConfidentialClientApplication(
+                app.app_id,
+                client_credential=_as_msal_wants(app.credential),
+                authority=f"{self._cloud.entra}/{tenant}",
+                instance_discovery=False,  # the host is one of our table, and is not asked about at Microsoft's
+                http_client=TokenEndpoint(session, timeouts, self._limits.azure_deadline_seconds),
+            )
             try:
-                client = msal.ConfidentialClientApplication(
-                    app.app_id,
-                    client_credential=app.secret.reveal(),
-                    authority=f"{self._cloud.entra}/{tenant}",
-                    instance_discovery=False,  # the host is one of our table, and is not asked about at Microsoft's
-                    http_client=session,
-                )
-            except ValueError as error:  # msal's word for a tenant that Entra does not know
-                raise AzureRefusedError(
-                    f"Tried to {action}, but Entra knows no tenant '{tenant}': check TenantID.", status=400
+                result = ask(client)
+            except ValueError as error:
+                raise AzureUnreachableError(
+                    f"Tried to {action}, but what came back is no answer of Entra's."
                 ) from error
-            result: dict[str, Any] = ask(client)
         if "error" in result:
             raise _refused(action, result)
         return result
 
 
-def _with_timeout(request: Any, timeouts: tuple[float, float]) -> Any:  # noqa: ANN401 - requests' own signature
-    def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the same
-        kwargs.setdefault("timeout", timeouts)
-        return request(*args, **kwargs)
+def _new_session() -> "requests.Session":
+    import requests  # noqa: PLC0415 - only a rotation needs it
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - the same
 
-    return timed
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_maxsize=SOCKETS))
+    return session
+
+
+def _as_msal_wants(credential: Credential) -> str | dict[str, str]:
+    if isinstance(credential, Certificate):
+        return {"private_key": credential.private_pem.reveal(), "public_certificate": credential.public_pem}
+    return credential.reveal()
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Read a token's claims, unverified; {} where it is in no form that we know, which Entra may choose."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _refused(action: str, result: dict[str, Any]) -> BackendError:
     """Say why Entra refused; its description holds ids and codes, never a secret."""
     description = str(result.get("error_description", ""))
-    reason = description.strip().splitlines()[0] if description.strip() else str(result["error"])
-    if result["error"] == "temporarily_unavailable":
-        return AzureUnreachableError(f"Tried to {action}, but Entra is busy: {reason} Try again later.")
-    advice = advice_for(description)
-    error = AzureRefusedError(
-        f"Tried to {action}, but Entra refused: {reason} {advice}",
+    code = code_of(description)
+    if code is None and result["error"] in ("temporarily_unavailable", "server_error"):
+        return AzureUnreachableError(f"Tried to {action}, but Entra is busy. Try again later.")
+    meaning = meaning_of(description or str(result["error"]))
+    name = f"AADSTS{code}" if code else str(result["error"])
+    error = SignInRefusedError(
+        f"Tried to {action}, but Entra refused ({name}): {meaning.cause} {meaning.advice}",
         status=401 if result["error"] == "invalid_client" else 400,
-        code=f"AADSTS{code_of(description)}" if code_of(description) else str(result["error"]),
+        code=name,
+        verdict=meaning.verdict,
     )
-    error.advice = advice
+    error.advice = meaning.advice
     return error

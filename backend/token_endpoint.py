@@ -1,0 +1,73 @@
+"""How msal reaches Entra: one POST per token, retried while it helps, within a deadline.
+
+msal asks for each tenant's openid-configuration before its first token. Entra's endpoints are the same for
+every tenant of a cloud, so they are told here, which halves the calls of a run over a thousand tenants.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import requests
+
+_DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"
+_BUSY: Final = (429, 500, 502, 503, 504)
+_FIRST_WAIT_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Told:
+    """A response in the form that msal reads."""
+
+    text: str
+    status_code: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def raise_for_status(self) -> None:
+        """Nothing to raise."""
+
+
+class TokenEndpoint:
+    """msal's http_client. A refusal is answered as it is; only a busy Entra is asked again."""
+
+    def __init__(self, session: "requests.Session", timeouts: tuple[float, float], deadline_seconds: float) -> None:
+        self._session = session
+        self._timeouts = timeouts
+        self._ends_at = time.monotonic() + deadline_seconds
+
+    def get(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
+        """Answer the discovery document from the tenant's address; everything else from Entra."""
+        if not url.endswith(_DISCOVERY):
+            return self._session.get(url, timeout=self._timeouts, **options)
+        tenant = url.removesuffix(_DISCOVERY)
+        return Told(
+            json.dumps(
+                {
+                    "issuer": f"{tenant}/v2.0",
+                    "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
+                    "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+                }
+            )
+        )
+
+    def post(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
+        """Ask for a token. It may be asked twice: an earlier token stays valid."""
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            answer = self._session.post(url, timeout=self._timeouts, **options)
+            if answer.status_code not in _BUSY:
+                return answer
+            wait = _seconds(answer.headers.get("Retry-After")) or wait
+            if time.monotonic() + wait > self._ends_at:
+                return answer
+            time.sleep(wait)
+            wait *= 2
+
+    def close(self) -> None:
+        """Leave the session to whoever made it."""
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdigit() else 0.0
