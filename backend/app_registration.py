@@ -1,29 +1,24 @@
-"""The SAM app's registration in Graph: its client secrets. The only importer of msgraph-sdk.
+"""The SAM app's registration in Graph: its client secrets and certificates."""
 
-msgraph-sdk is async and its clients die with their loop, so each call runs in a loop and a client of its own.
-Its typed Application would load 1,220 modules, so what is read is read as JSON.
-"""
-
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from backend.clouds import Cloud
-from backend.errors import AzureRefusedError, while_trying_to
-from backend.limits import Limits
+from backend.errors import AzureRefusedError
+from backend.graph import Graph, Json
 from backend.values import SecretText
 
 if TYPE_CHECKING:
-    import httpx
+    from msgraph.generated.models.key_credential import KeyCredential
     from msgraph.generated.models.password_credential import PasswordCredential
-    from msgraph.graph_request_adapter import GraphRequestAdapter
     from msgraph.graph_service_client import GraphServiceClient
 
-T = TypeVar("T")
+_FIELDS: Final = (
+    "id,appId,displayName,createdDateTime,passwordCredentials,keyCredentials,servicePrincipalLockConfiguration"
+)
 
 
 @dataclass(frozen=True)
@@ -31,18 +26,33 @@ class ClientSecret:
     """A client secret as Graph shows it; `hint` is its first three characters. Never its text."""
 
     key_id: str
-    display_name: str | None
+    display_name: str
     hint: str | None
-    starts: datetime | None
-    ends: datetime | None
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
+class AppCertificate:
+    """A certificate as Graph shows it; `thumbprint` in upper-case hex. `raw` is what a PATCH must send back."""
+
+    key_id: str
+    display_name: str
+    thumbprint: str
+    starts: datetime
+    ends: datetime
+    raw: Json
 
 
 @dataclass(frozen=True)
 class Registration:
-    """The app registration: its object id, and its client secrets."""
+    """The app registration as Graph shows it now."""
 
     object_id: str
+    created: datetime | None
     client_secrets: tuple[ClientSecret, ...]
+    certificates: tuple[AppCertificate, ...]
+    is_locked: bool
 
 
 @dataclass(frozen=True)
@@ -57,24 +67,23 @@ class NewClientSecret:
 class AppRegistration:
     """The service of one app's registration. Needs the Graph permission Application.ReadWrite.All (SAM app)."""
 
-    def __init__(self, cloud: Cloud, limits: Limits, app_id: str, token: Callable[[], SecretText]) -> None:
-        self._cloud: Final = cloud
-        self._limits: Final = limits
-        self._app_id: Final = app_id
-        self._token: Final = token
+    def __init__(self, graph: Graph, app_id: str) -> None:
+        self.graph: Final = graph
+        self.app_id: Final = app_id
 
     def read(self) -> Registration:
         """Read the registration."""
-
-        async def ask(client: "GraphServiceClient") -> bytes | None:
-            request = client.applications.to_get_request_information()
-            request.url = (
-                f"{self._cloud.graph}/v1.0/applications(appId='{self._app_id}')?$select=id,appId,passwordCredentials"
-            )
-            return await client.request_adapter.send_primitive_async(request, "bytes", _errors())
-
-        found = json.loads(self._call(f"read the app registration {self._app_id}", ask, retries=3) or b"{}")
-        return Registration(found["id"], tuple(_client_secret(entry) for entry in found["passwordCredentials"]))
+        found = self.graph.read(
+            f"read the app registration {self.app_id}", f"applications(appId='{self.app_id}')?$select={_FIELDS}"
+        )
+        lock = found.get("servicePrincipalLockConfiguration") or {}
+        return Registration(
+            object_id=found["id"],
+            created=_time(found["createdDateTime"]) if found.get("createdDateTime") else None,
+            client_secrets=tuple(_client_secret(entry) for entry in found["passwordCredentials"]),
+            certificates=tuple(_certificate(entry) for entry in found["keyCredentials"]),
+            is_locked=lock.get("isEnabled") is True,
+        )
 
     def add_password(self, object_id: str, *, display_name: str, ends: datetime) -> NewClientSecret:
         """Make a client secret. It is sent once: a repeat would make a second one.
@@ -84,7 +93,7 @@ class AppRegistration:
         """
 
         async def ask(client: "GraphServiceClient") -> "PasswordCredential | None":
-            from msgraph.generated.applications.item.add_password import (  # noqa: PLC0415 - see the module
+            from msgraph.generated.applications.item.add_password import (  # noqa: PLC0415 - only a rotation needs it
                 add_password_post_request_body as body,
             )
             from msgraph.generated.models.password_credential import PasswordCredential  # noqa: PLC0415 - the same
@@ -94,7 +103,7 @@ class AppRegistration:
                 body.AddPasswordPostRequestBody(password_credential=wanted)
             )
 
-        made = self._call("make a new client secret for the SAM app", ask)
+        made = self.graph.call("make a new client secret for the SAM app", ask)
         if not (made and made.key_id and made.secret_text):
             raise AzureRefusedError("Tried to make a new client secret, but Graph gave no text for it.", status=200)
         return NewClientSecret(str(made.key_id), SecretText(made.secret_text), made.end_date_time or ends)
@@ -103,7 +112,7 @@ class AppRegistration:
         """Remove a client secret; whoever still uses it is refused from then on."""
 
         async def ask(client: "GraphServiceClient") -> None:
-            from msgraph.generated.applications.item.remove_password import (  # noqa: PLC0415 - see the module
+            from msgraph.generated.applications.item.remove_password import (  # noqa: PLC0415 - as above
                 remove_password_post_request_body as body,
             )
 
@@ -111,59 +120,98 @@ class AppRegistration:
                 body.RemovePasswordPostRequestBody(key_id=UUID(key_id))
             )
 
-        self._call(f"remove the client secret {key_id} of the SAM app", ask)
+        self.graph.call(f"remove the client secret {key_id} of the SAM app", ask)
 
-    def _call(self, action: str, ask: Callable[["GraphServiceClient"], Awaitable[T]], *, retries: int = 0) -> T:
-        """Run one request to its end. What is not a read is never repeated."""
-        token = self._token()
+    def add_key(self, object_id: str, *, public_der: bytes, display_name: str, proof: str) -> None:
+        """Add a certificate; `proof` is signed by one that is on the app. Atomic: nobody else's is touched."""
 
-        async def run() -> T:
-            from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415 - see the module
+        async def ask(client: "GraphServiceClient") -> "KeyCredential | None":
+            from msgraph.generated.applications.item.add_key import (  # noqa: PLC0415 - as above
+                add_key_post_request_body as body,
+            )
+            from msgraph.generated.models.key_credential import KeyCredential  # noqa: PLC0415 - as above
 
-            async with asyncio.timeout(self._limits.azure_deadline_seconds), self._http(retries) as http:
-                return await ask(GraphServiceClient(request_adapter=self._adapter(http, token)))
+            wanted = KeyCredential(type="AsymmetricX509Cert", usage="Verify", key=public_der, display_name=display_name)
+            return await client.applications.by_application_id(object_id).add_key.post(
+                body.AddKeyPostRequestBody(key_credential=wanted, proof=proof)
+            )
 
-        with while_trying_to(action):
-            return asyncio.run(run())
+        self.graph.call("add a certificate to the SAM app", ask)
 
-    def _http(self, retries: int) -> "httpx.AsyncClient":
-        import httpx  # noqa: PLC0415 - see the module
-        from kiota_http.middleware.options import RetryHandlerOption  # noqa: PLC0415 - the same
-        from msgraph_core import GraphClientFactory  # noqa: PLC0415 - the same
+    def remove_key(self, object_id: str, *, key_id: str, proof: str) -> None:
+        """Remove a certificate; `proof` is signed by another one that is on the app."""
 
-        limits = self._limits
-        timeout = httpx.Timeout(limits.azure_read_timeout_seconds, connect=limits.azure_connect_timeout_seconds)
-        retry = RetryHandlerOption(delay=0.5, max_retries=retries, should_retry=retries > 0)
-        http = httpx.AsyncClient(timeout=timeout)
-        GraphClientFactory.create_with_default_middleware(client=http, options={RetryHandlerOption.get_key(): retry})
-        return http
+        async def ask(client: "GraphServiceClient") -> None:
+            from msgraph.generated.applications.item.remove_key import (  # noqa: PLC0415 - as above
+                remove_key_post_request_body as body,
+            )
 
-    def _adapter(self, http: "httpx.AsyncClient", token: SecretText) -> "GraphRequestAdapter":
-        from kiota_abstractions.authentication import BaseBearerTokenAuthenticationProvider  # noqa: PLC0415 - the same
-        from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415 - see the module
+            await client.applications.by_application_id(object_id).remove_key.post(
+                body.RemoveKeyPostRequestBody(key_id=UUID(key_id), proof=proof)
+            )
 
-        from backend.graph_token import GraphToken  # noqa: PLC0415 - it imports kiota
+        self.graph.call(f"remove the certificate {key_id} of the SAM app", ask)
 
-        adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(GraphToken(token, self._cloud)), http)
-        adapter.base_url = f"{self._cloud.graph}/v1.0"
-        return adapter
+    def replace_keys(self, object_id: str, keys: Sequence[Json]) -> None:
+        """Replace all certificates (public parts) at once. Not atomic: read back, and put back what vanished."""
+        self.graph.write(
+            "write the certificates of the SAM app",
+            "PATCH",
+            f"applications/{object_id}",
+            {"keyCredentials": list(keys)},
+        )
+
+    def lock(self, object_id: str) -> None:
+        """Lock the service principals of the app against credentials that others add in other tenants."""
+        lock = {"isEnabled": True, "allProperties": True}
+        self.graph.write(
+            "lock the SAM app's service principals",
+            "PATCH",
+            f"applications/{object_id}",
+            {"servicePrincipalLockConfiguration": lock},
+        )
 
 
-def _errors() -> dict[str, Any]:
-    from msgraph.generated.models.o_data_errors.o_data_error import ODataError  # noqa: PLC0415 - see the module
-
-    return {"XXX": ODataError}
+def public_key(public_der: bytes, display_name: str) -> Json:
+    """Answer the keyCredential that a PATCH takes for a new certificate."""
+    return {
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+        "key": base64.b64encode(public_der).decode(),
+        "displayName": display_name,
+    }
 
 
 def _client_secret(entry: dict[str, Any]) -> ClientSecret:
     return ClientSecret(
         key_id=str(entry["keyId"]),
-        display_name=entry.get("displayName"),
+        display_name=entry.get("displayName") or "",
         hint=entry.get("hint"),
-        starts=_time(entry.get("startDateTime")),
-        ends=_time(entry.get("endDateTime")),
+        starts=_time(entry["startDateTime"]),
+        ends=_time(entry["endDateTime"]),
     )
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+def _certificate(entry: dict[str, Any]) -> AppCertificate:
+    return AppCertificate(
+        key_id=str(entry["keyId"]),
+        display_name=entry.get("displayName") or "",
+        thumbprint=_thumbprint(entry.get("customKeyIdentifier") or ""),
+        starts=_time(entry["startDateTime"]),
+        ends=_time(entry["endDateTime"]),
+        raw=entry,
+    )
+
+
+def _thumbprint(identifier: str) -> str:
+    """Read a certificate's identifier, which Graph shows in hex, or in base64 of the thumbprint's bytes."""
+    if len(identifier) == 40 and all(digit in "0123456789abcdefABCDEF" for digit in identifier):  # noqa: PLR2004 - SHA-1
+        return identifier.upper()
+    try:
+        return base64.b64decode(identifier, validate=True).hex().upper()
+    except ValueError:
+        return identifier.upper()
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

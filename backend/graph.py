@@ -1,0 +1,105 @@
+"""How Microsoft Graph is called: msgraph-sdk, one loop and one client a call.
+
+msgraph-sdk is async and its clients die with their loop. Its typed Application would load 1,220 modules,
+so what is read is read as JSON.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from backend.clouds import Cloud
+from backend.errors import while_trying_to
+from backend.limits import Limits
+from backend.values import SecretText
+
+if TYPE_CHECKING:
+    import httpx
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph.graph_service_client import GraphServiceClient
+
+T = TypeVar("T")
+Json = dict[str, Any]
+READ_RETRIES: Final = 3
+
+
+class Graph:
+    """Graph as one app. `token` answers a token for it when one is needed."""
+
+    def __init__(self, cloud: Cloud, limits: Limits, token: Callable[[], SecretText]) -> None:
+        self._cloud: Final = cloud
+        self._limits: Final = limits
+        self._token: Final = token
+
+    def read(self, action: str, path: str) -> Json:
+        """GET a path of v1.0; a busy Graph is asked again."""
+
+        async def ask(client: "GraphServiceClient") -> bytes | None:
+            return await self._send(client, "GET", path, None)
+
+        read: Json = json.loads(self.call(action, ask, retries=READ_RETRIES) or b"{}")
+        return read
+
+    def write(self, action: str, method: str, path: str, body: Json) -> Json:
+        """Send a body to a path of v1.0, once; answer what came back."""
+
+        async def ask(client: "GraphServiceClient") -> bytes | None:
+            return await self._send(client, method, path, body)
+
+        answer: Json = json.loads(self.call(action, ask) or b"{}")
+        return answer
+
+    def call(self, action: str, ask: Callable[["GraphServiceClient"], Awaitable[T]], *, retries: int = 0) -> T:
+        """Run one request to its end. What is not a read is never repeated."""
+        token = self._token()
+
+        async def run() -> T:
+            from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415 - only a rotation needs it
+
+            async with asyncio.timeout(self._limits.azure_deadline_seconds), self._http(retries) as http:
+                return await ask(GraphServiceClient(request_adapter=self._adapter(http, token)))
+
+        with while_trying_to(action):
+            return asyncio.run(run())
+
+    async def _send(self, client: "GraphServiceClient", method: str, path: str, body: Json | None) -> bytes | None:
+        from kiota_abstractions.method import Method  # noqa: PLC0415 - as above
+        from kiota_abstractions.request_information import RequestInformation  # noqa: PLC0415 - as above
+        from msgraph.generated.models.o_data_errors.o_data_error import ODataError  # noqa: PLC0415 - as above
+
+        request = RequestInformation()
+        request.http_method = Method[method]
+        request.url = f"{self._cloud.graph}/v1.0/{path}"
+        if body is not None:
+            request.set_stream_content(json.dumps(body).encode(), "application/json")
+        return await client.request_adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+
+    @asynccontextmanager
+    async def _http(self, retries: int) -> "AsyncIterator[httpx.AsyncClient]":
+        import httpx  # noqa: PLC0415 - as above
+        from kiota_http.middleware.options import RetryHandlerOption  # noqa: PLC0415 - as above
+        from msgraph_core import GraphClientFactory  # noqa: PLC0415 - as above
+
+        limits = self._limits
+        timeout = httpx.Timeout(limits.azure_read_timeout_seconds, connect=limits.azure_connect_timeout_seconds)
+        retry = RetryHandlerOption(delay=0.5, max_retries=retries, should_retry=retries > 0)
+        http = httpx.AsyncClient(timeout=timeout)
+        wrapped = [transport for transport in (http._transport, *http._mounts.values()) if transport]  # noqa: SLF001 - kiota's wrapper does not close what it wraps
+        GraphClientFactory.create_with_default_middleware(client=http, options={RetryHandlerOption.get_key(): retry})
+        try:
+            yield http
+        finally:
+            for transport in wrapped:
+                await transport.aclose()
+
+    def _adapter(self, http: "httpx.AsyncClient", token: SecretText) -> "GraphRequestAdapter":
+        from kiota_abstractions.authentication import BaseBearerTokenAuthenticationProvider  # noqa: PLC0415 - as above
+        from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415 - as above
+
+        from backend.graph_token import GraphToken  # noqa: PLC0415 - it imports kiota
+
+        adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(GraphToken(token, self._cloud)), http)
+        adapter.base_url = f"{self._cloud.graph}/v1.0"
+        return adapter
