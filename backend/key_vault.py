@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient, SecretProperties
 
 ROTATED_BY = "rotated-by"
+NEVER = datetime.min.replace(tzinfo=UTC)
+CONFLICT = 409
+RECOVERY_SECONDS = 15.0
 READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 
@@ -33,6 +36,20 @@ class Secret(Value, frozen=True):
     expires: datetime | None
     content_type: str | None
     rotated_by: str | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a secret without its value. `managed`: it belongs to a certificate of the vault's own."""
+
+    id: str
+    created: datetime
+    updated: datetime | None
+    enabled: bool
+    expires: datetime | None
+    tags: Mapping[str, str]
+    content_type: str | None
+    managed: bool
 
 
 @dataclass(frozen=True)
@@ -76,10 +93,10 @@ class KeyVault:
         names = self.names()
         readers = ThreadPoolExecutor(READERS)
         try:
-            current = list(readers.map(self.current, names))
+            versions = list(readers.map(self.versions, names))
         finally:
             readers.shutdown(wait=False, cancel_futures=True)  # after a failure the others are not waited for
-        return [_listed(found) for found in current if found]
+        return [_listed(name, found[0]) for name, found in zip(names, versions, strict=True) if found]
 
     def names(self) -> list[str]:
         """Answer the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
@@ -87,24 +104,31 @@ class KeyVault:
             listed = self._client().list_properties_of_secrets(raw_response_hook=self._note_time)
             return sorted((str(secret.name) for secret in listed), key=str.lower)
 
-    def current(self, name: str) -> "SecretProperties | None":
-        """Answer the properties of the version that the vault serves; None where the secret is gone. Needs list."""
+    def served(self) -> dict[str, Version]:
+        """Answer the version that each secret serves, by name as first stored; their ids are not told. Needs list."""
+        with while_trying_to(f"list the secrets of key vault '{self.name}'"):
+            listed = list(self._client().list_properties_of_secrets(raw_response_hook=self._note_time))
+        return {str(secret.name): _version(secret) for secret in listed}
+
+    def versions(self, name: str) -> list[Version]:
+        """List the versions of a secret, the served one first, then the newest; empty where it is gone. Needs list."""
         with while_trying_to(f"list the versions of secret '{name}'"):
-            versions = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
-        if not versions:
-            return None
-        newest = max(version.created_on for version in versions if version.created_on)
-        latest = [version for version in versions if version.created_on == newest]
-        if len(latest) == 1:
-            return latest[0]
-        # The list has no order and times have whole seconds: of versions made in one second the vault itself tells.
+            listed = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
+        versions = sorted((_version(found) for found in listed), key=lambda found: found.created, reverse=True)
+        if len(versions) > 1 and versions[0].created == versions[1].created:
+            # The list has no order and times have whole seconds: of those made in one second the vault tells.
+            served = self._served_among(name, [v for v in versions if v.created == versions[0].created])
+            versions.sort(key=lambda found: found.id != served)
+        return versions
+
+    def _served_among(self, name: str, latest: Sequence[Version]) -> str:
+        """Tell which of the latest versions the vault serves; a disabled one it names only by refusing it."""
         try:
-            served = self.read(name).version
+            return self.read(name).version
         except AzureRefusedError as error:
             if not error.code.endswith("SecretDisabled"):
                 raise
-            return next((version for version in latest if not version.enabled), latest[0])
-        return next((version for version in latest if version.version == served), latest[0])
+            return next((version.id for version in latest if not version.enabled), latest[0].id)
 
     def read(self, name: str, version: str | None = None) -> Stored:
         """Read a secret's value; the current one if no version is named. Needs get.
@@ -120,22 +144,39 @@ class KeyVault:
     def store(
         self, name: str, value: SecretText, *, tags: Mapping[str, str], content_type: str, expires: datetime | None
     ) -> Stored:
-        """Store a new version. Needs set.
+        """Store a new version; a soft-deleted name is recovered first. Needs set, and recover for that.
+
+        It is sent once: a store that was cut may have worked, and a repeat would make a second version.
 
         Raises:
+            AzureRefusedError: 429 where the vault is too busy.
             AzureUnreachableError: It was cut off; it may be stored, so read it back.
         """
         with while_trying_to(f"store secret '{name}' in key vault '{self.name}'"):
-            secret = self._client().set_secret(
-                name,
-                value.reveal(),
-                tags=dict(tags),
-                content_type=content_type,
-                expires_on=expires,
-                retry_read=0,  # a store that was cut may have worked: a repeat would make a second version
-                raw_response_hook=self._note_time,
-            )
-        return _stored(secret)
+
+            def put() -> Any:  # noqa: ANN401 - the SDK is not imported for a type
+                return self._client().set_secret(
+                    name,
+                    value.reveal(),
+                    tags=dict(tags),
+                    content_type=content_type,
+                    expires_on=expires,
+                    retry_total=0,
+                    raw_response_hook=self._note_time,
+                )
+
+            try:
+                return _stored(put())
+            except Exception as error:
+                if getattr(error, "status_code", None) != CONFLICT:
+                    raise
+            self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
+            return _stored(put())
+
+    def disable(self, name: str, version: str) -> None:
+        """Disable one version. Needs set."""
+        with while_trying_to(f"disable version {version} of secret '{name}'"):
+            self._client().update_secret_properties(name, version, enabled=False, raw_response_hook=self._note_time)
 
     def partner_tenant(self) -> str:
         """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""
@@ -162,16 +203,29 @@ def is_guid(text: str) -> bool:
     return parts == [8, 4, 4, 4, 12] and all(digit in "0123456789abcdefABCDEF-" for digit in text)
 
 
-def _listed(secret: "SecretProperties") -> Secret:
+def _listed(name: str, served: Version) -> Secret:
     return Secret(
-        name=str(secret.name),
-        version=str(secret.version),
-        enabled=bool(secret.enabled),
-        created=secret.created_on,
-        updated=secret.updated_on,
-        expires=secret.expires_on,
-        content_type=secret.content_type,
-        rotated_by=(secret.tags or {}).get(ROTATED_BY),
+        name=name,
+        version=served.id,
+        enabled=served.enabled,
+        created=served.created,
+        updated=served.updated,
+        expires=served.expires,
+        content_type=served.content_type,
+        rotated_by=served.tags.get(ROTATED_BY),
+    )
+
+
+def _version(found: "SecretProperties") -> Version:
+    return Version(
+        id=str(found.version),
+        created=found.created_on or NEVER,
+        updated=found.updated_on,
+        enabled=bool(found.enabled),
+        expires=found.expires_on,
+        tags=MappingProxyType(dict(found.tags or {})),
+        content_type=found.content_type,
+        managed=bool(found.managed),
     )
 
 
