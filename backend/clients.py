@@ -150,7 +150,7 @@ class Clients:
         """Answer the same for tables, whose client brings a retry policy of its own."""
         return {
             "transport": self._once("transport", self._transport),
-            "retry_total": 2,
+            "retry_total": 1,
             "retry_backoff_factor": 0.3,
         }
 

@@ -58,6 +58,18 @@ class FunctionApps:
         apps = [_app(site, deployment) for site in sites if _belongs(str(site.name), deployment)]
         return sorted(apps, key=lambda app: (not app.is_main, app.answers_this, app.name.lower()))
 
+    def addresses(self) -> str:
+        """Say from which addresses this app and CIPP's main app go out, as ARM tells; for an admin to compare."""
+        subscription, group = self._discovery.deployment().group()
+        said = []
+        for app in self.apps():
+            if app.is_main or app.answers_this:
+                with while_trying_to(f"look up the addresses of '{app.name}'"):
+                    site = self._clients.web(subscription).web_apps.get(group, app.name)
+                addresses = str(site.as_dict()["properties"].get("possibleOutboundIpAddresses") or "unknown")
+                said.append(f"'{app.name}' goes out from {addresses.replace(',', ', ')}.")
+        return " ".join(said)
+
     def control(self, action: Action, *, name: str | None, every: bool, dry_run: bool, force: bool) -> Control:
         """Start, stop or restart one app (the main app if none is named), or the main and offload apps in turn.
 

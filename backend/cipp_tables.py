@@ -1,0 +1,76 @@
+"""What CIPP itself keeps in table storage and we read: its time zone and its tenants. Never written here."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Final
+
+from backend.clients import Clients
+from backend.errors import BackendError, while_trying_to
+
+logger = logging.getLogger("cipp.tables")
+DIRECT: Final = "directTenant"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A customer tenant as CIPP knows it."""
+
+    tenant_id: str
+    name: str
+    domain: str
+    excluded: bool
+
+
+class CippTables:
+    """CIPP's own tables. What cannot be read is unknown, never an error: CIPP may be down or not set up."""
+
+    def __init__(self, clients: Clients, environ: Mapping[str, str]) -> None:
+        self._clients = clients
+        self._environ = environ
+
+    def zone(self) -> tzinfo:
+        """Answer the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC."""
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
+
+        for name in (self._zone_in_table(), self._environ.get("CIPP_TIMEZONE", "")):
+            try:
+                if name:
+                    return ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                logger.warning("The time zone '%s' is not known here; the next source counts", name)
+        return UTC
+
+    def tenants(self) -> Mapping[str, Tenant] | None:
+        """Answer CIPP's tenants by their id in lower case; None where the table cannot be read."""
+        tables = self._clients.tables()
+        if tables is None:
+            return None
+        try:
+            with while_trying_to("read CIPP's table Tenants"):
+                rows = list(tables.get_table_client("Tenants").query_entities("PartitionKey eq 'Tenants'"))
+        except BackendError as error:
+            logger.info("CIPP's tenants are unknown: %s", error)
+            return None
+        tenants = [
+            Tenant(
+                tenant_id=str(row.get("customerId") or row["RowKey"]).lower(),
+                name=str(row.get("displayName") or ""),
+                domain=str(row.get("defaultDomainName") or ""),
+                excluded=str(row.get("Excluded", "")).lower() == "true",
+            )
+            for row in rows
+        ]
+        return {tenant.tenant_id: tenant for tenant in tenants}
+
+    def _zone_in_table(self) -> str:
+        tables = self._clients.tables()
+        if tables is None:
+            return ""
+        try:
+            with while_trying_to("read CIPP's time zone"):
+                row = tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings")
+        except BackendError:
+            return ""
+        return str(row.get("Timezone") or "")
