@@ -21,7 +21,7 @@ class Backend:
         self.links = Links(environ, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
         self.key_vault = KeyVault(self.clients, self.discovery)
-        self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault)
+        self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.

@@ -5,14 +5,16 @@ the row while it lives; a row that was not renewed for `LIFETIME` is free.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.clients import Clients
-from backend.errors import ConflictError, NotFoundError, while_trying_to
+from backend.errors import ConflictError, while_trying_to
+from backend.rotation.together import Together
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
@@ -21,60 +23,106 @@ TABLE: Final = "CippBackendLocks"
 ROW: Final = {"PartitionKey": "lock", "RowKey": "key-rotation"}
 LIFETIME: Final = timedelta(seconds=30)
 RENEWED_EVERY: Final = timedelta(seconds=8)
+FRESH: Final = timedelta(seconds=2)
 _in_this_process = threading.Lock()
 
 
-class Held:
-    """The lock while it is ours. `must_hold` is asked before each write to Azure."""
+class Held(Protocol):
+    """The lock while it is ours."""
+
+    def must_hold(self) -> None:
+        """Go on only if the lock is still ours; asked before each write to Azure.
+
+        Raises:
+            ConflictError: Another run has it, or this is a dry run, which writes nothing.
+        """
+
+
+class NoLock:
+    """What a dry run holds."""
+
+    def must_hold(self) -> None:
+        """Refuse.
+
+        Raises:
+            ConflictError: Always.
+        """
+        raise ConflictError("A dry run writes nothing.")
+
+
+class RowLock:
+    """The lock as a row; without a table it holds within this process alone."""
 
     def __init__(self, table: "TableClient | None", etag: str) -> None:
         self._table = table
         self._etag = etag
-        self._lock = threading.Lock()
+        self._renewed = time.monotonic()
         self._lost: str | None = None
+        self._renew = Together(self._renew_row)
 
     def must_hold(self) -> None:
-        """Renew the lock, and go on only if it is still ours.
+        """Go on only if the lock is still ours: it is renewed, unless that was done just now.
+
+        A row renewed less than `FRESH` ago cannot have been taken: others wait for `LIFETIME`. A process that
+        slept finds its last renewal old, and asks.
 
         Raises:
             ConflictError: Another run has it: this one slept, and stops.
         """
-        with self._lock:
-            if self._lost is None and self._table is not None:
-                self._renew(self._table)
-            if self._lost is not None:
-                raise ConflictError(self._lost)
+        if self._lost is None and time.monotonic() - self._renewed > FRESH.total_seconds():
+            self._renew()
+        if self._lost is not None:
+            raise ConflictError(self._lost)
 
-    def _renew(self, table: "TableClient") -> None:
+    def _renew_row(self) -> None:
+        """Renew the row by its etag; whoever took it changed that."""
+        if self._table is None or self._lost is not None:
+            return
         from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415 - the same
         from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
-        try:
-            with while_trying_to("renew the rotation's lock"):
-                try:
-                    answer = table.update_entity(
-                        ROW, mode=UpdateMode.MERGE, etag=self._etag, match_condition=MatchConditions.IfNotModified
-                    )
-                except (ResourceModifiedError, ResourceNotFoundError):
-                    self._lost = "Another run has taken the rotation's lock meanwhile, so this one stopped."
-                else:
-                    self._etag = str(answer["etag"])
-        except NotFoundError as error:
-            self._lost = str(error)
+        began = time.monotonic()
+        with while_trying_to("renew the rotation's lock"):
+            try:
+                answer = self._table.update_entity(
+                    ROW, mode=UpdateMode.MERGE, etag=self._etag, match_condition=MatchConditions.IfNotModified
+                )
+            except (ResourceModifiedError, ResourceNotFoundError):
+                self._lost = "Another run has taken the rotation's lock meanwhile, so this one stopped."
+                return
+        self._etag = str(answer["etag"])
+        self._renewed = began
 
     def release(self) -> None:
         """Give the lock back; a row that is not ours any more stays."""
         from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
         from azure.core.exceptions import AzureError  # noqa: PLC0415 - the same
 
-        with self._lock:
-            if self._table is None or self._lost is not None:
-                return
-            try:
-                self._table.delete_entity(ROW, etag=self._etag, match_condition=MatchConditions.IfNotModified)
-            except AzureError:
-                return  # it is free by itself after LIFETIME
+        if self._table is None or self._lost is not None:
+            return
+        try:
+            self._table.delete_entity(ROW, etag=self._etag, match_condition=MatchConditions.IfNotModified)
+        except AzureError:
+            return  # it is free by itself after LIFETIME
+
+
+def holder(clients: Clients) -> str | None:
+    """Answer the id of the run that holds the lock now; None if none does, or it is unknown."""
+    from azure.core.exceptions import AzureError  # noqa: PLC0415 - imported where a lock is looked at
+
+    tables = clients.tables()
+    if tables is None:
+        return None
+    dates: list[datetime] = []
+    try:
+        row = tables.get_table_client(TABLE).get_entity(
+            ROW["PartitionKey"], ROW["RowKey"], raw_response_hook=lambda answer: dates.append(_date(answer))
+        )
+    except AzureError:
+        return None
+    renewed = row.metadata["timestamp"] or dates[-1]
+    return str(row["RunId"]) if dates[-1] - renewed < LIFETIME else None
 
 
 @contextmanager
@@ -89,7 +137,7 @@ def rotation_lock(clients: Clients, *, run_id: str, by: str) -> Iterator[Held]:
         raise ConflictError(_taken("Another run in this process", None))
     try:
         tables = clients.tables()
-        held = Held(None, "") if tables is None else _acquire(tables.get_table_client(TABLE), run_id=run_id, by=by)
+        held = RowLock(None, "") if tables is None else _acquire(tables.get_table_client(TABLE), run_id=run_id, by=by)
         ended = threading.Event()
         keeper = threading.Thread(target=_keep, args=(held, ended), name="rotation lock", daemon=True)
         keeper.start()
@@ -103,7 +151,7 @@ def rotation_lock(clients: Clients, *, run_id: str, by: str) -> Iterator[Held]:
         _in_this_process.release()
 
 
-def _keep(held: Held, ended: threading.Event) -> None:
+def _keep(held: RowLock, ended: threading.Event) -> None:
     """Renew until the run ends; a failed renewal shows at the run's next `must_hold`."""
     while not ended.wait(RENEWED_EVERY.total_seconds()):
         try:
@@ -112,7 +160,7 @@ def _keep(held: Held, ended: threading.Event) -> None:
             continue
 
 
-def _acquire(table: "TableClient", *, run_id: str, by: str) -> Held:
+def _acquire(table: "TableClient", *, run_id: str, by: str) -> RowLock:
     from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is taken
     from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415
     from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
@@ -125,7 +173,7 @@ def _acquire(table: "TableClient", *, run_id: str, by: str) -> Held:
             except ResourceNotFoundError:  # the first run ever: there is no table yet
                 table.create_table()
                 answer = table.create_entity(mine)
-            return Held(table, str(answer["etag"]))
+            return RowLock(table, str(answer["etag"]))
         except ResourceExistsError:
             pass
         dates: list[datetime] = []
@@ -144,7 +192,7 @@ def _acquire(table: "TableClient", *, run_id: str, by: str) -> Held:
             )
         except (ResourceModifiedError, ResourceNotFoundError) as error:
             raise ConflictError(_taken("Another run, which has just begun", None)) from error
-        return Held(table, str(answer["etag"]))
+        return RowLock(table, str(answer["etag"]))
 
 
 def _date(answer: Any) -> datetime:  # noqa: ANN401 - azure-core's response

@@ -1,99 +1,258 @@
-"""What is to be done with a key: pure, from what the vault shows and the time.
+"""What to do next with a key. Pure: what the vault and Graph show, and the time, in; the next step out.
 
-A week begins on Sunday, 00:00 UTC. A key is due when the version that the vault serves was made before it.
+    PutBack    the vault serves what does not sign in, or someone else's version lies under ours
+    Remove     a credential of ours that no version of the vault names, or that nobody needs any more
+    Renew      make a new one, prove it, store it
+    Disable    an old version of ours in the vault
+    Lock       the app's service principals, against credentials that others add in other tenants
+    Leave      nothing to do; why
+
+One function a kind of key. Whatever a run left when it was killed, the same function finds in what Azure shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
-from backend.errors import InvalidInputError, NotFoundError
-from backend.key_vault import is_guid
-from backend.rotation.report import Kind
-
-PARTNER_TOKEN: Final = "RefreshToken"  # noqa: S105 - a secret's name
-CLIENT_SECRET: Final = "ApplicationSecret"  # noqa: S105 - a secret's name
-IDENTITY_NAMES: Final = ("ApplicationID", "TenantID")
-# What CIPP's deployment template writes before the setup wizard ran.
-_PLACEHOLDERS: Final = ("longapplicationid", "appsecret", "refreshtoken", "tenantid")
 ONE_DAY: Final = timedelta(days=1)
+NEAR_END: Final = timedelta(days=45)  # CIPP's own job acts at 30, so it finds nothing to do
+ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of ours may be about to store a younger one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of a vault secret.
+
+    `credential_id` is Graph's keyId, or the certificate's thumbprint, as tagged or told by hint and dates.
+    `follows` is the version that ours was put on top of. `restored`: its value is an earlier version's.
+    `dead`: this run saw that it does not sign in.
+    """
+
+    id: str
+    created: datetime
+    enabled: bool = True
+    ours: bool = False
+    credential_id: str | None = None
+    follows: str | None = None
+    restored: bool = False
+    dead: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppCredential:
+    """One client secret or certificate on the app registration. `ours`: it bears our display name."""
+
+    id: str
+    starts: datetime
+    ends: datetime
+    ours: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSeen:
+    """What this run saw of the app. `signs_in`: the served secret does; `earlier`: an earlier version that does."""
+
+    credentials: Sequence[AppCredential]
+    signs_in: bool = True
+    earlier: str | None = None
+    is_locked: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The time, by the vault's clock, and what it means. `restarted`: since when every CIPP app runs, if known."""
+
+    now: datetime
+    due_before: datetime
+    force: bool = False
+    overlap: timedelta = timedelta(days=30)
+    restarted: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Key:
-    """A vault secret that the rotation looks after. `name` is as first stored in the vault."""
+class Step:
+    """The next step; `reason` is a sentence for the admin."""
 
-    name: str
-    kind: Kind
-
-    @property
-    def tenant(self) -> str | None:
-        """The direct tenant whose token it is; None for the partner's keys."""
-        return self.name.lower() if self.kind == "TenantRefreshToken" else None
-
-
-@dataclass(frozen=True)
-class Due:
-    """Whether a key is to be rotated now, and why or why not."""
-
-    due: bool
     reason: str
 
 
-def kind_of(name: str) -> Kind | None:
-    """Tell which kind of key a vault secret is; None if it is none that we rotate."""
-    if name.lower() == PARTNER_TOKEN.lower():
-        return "RefreshToken"
-    if name.lower() == CLIENT_SECRET.lower():
-        return "ClientSecret"
-    return "TenantRefreshToken" if is_guid(name) else None
+class Leave(Step):
+    """Nothing is to be done."""
 
 
-def keys_among(vault_names: Iterable[str], wanted: Iterable[str] | None = None) -> list[Key]:
-    """Pick the keys among the vault's names, in the order of work: tokens first, the client secret last.
-
-    Raises:
-        NotFoundError: A wanted name is not in the vault.
-        InvalidInputError: A wanted name is in the vault, but nothing that we rotate.
-    """
-    by_name = {name.lower(): name for name in vault_names}
-    if wanted is not None:
-        asked = [name.lower() for name in wanted]
-        for name in asked:
-            _check_wanted(name, by_name)
-        by_name = {name: by_name[name] for name in asked}
-    found = [Key(name, kind) for name in by_name.values() if (kind := kind_of(name))]
-    order: list[Kind] = ["RefreshToken", "TenantRefreshToken", "ClientSecret"]
-    return sorted(found, key=lambda key: (order.index(key.kind), key.name.lower()))
+class Renew(Step):
+    """Make a new key, prove it, store it."""
 
 
-def _check_wanted(name: str, by_name: dict[str, str]) -> None:
-    if name in (identity.lower() for identity in IDENTITY_NAMES):
-        raise InvalidInputError(f"'{name}' is no key: it is never rotated.", field="Names")
-    if name not in by_name:
-        raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
-    if kind_of(name) is None:
-        raise InvalidInputError(f"'{by_name[name]}' is no key that the rotation looks after.", field="Names")
+class Lock(Step):
+    """Turn the service principal lock on."""
 
 
-def is_placeholder(value: str) -> bool:
-    """Tell whether a value is what CIPP's template writes before the setup wizard ran."""
-    return value.strip().lower() in _PLACEHOLDERS
+@dataclass(frozen=True)
+class PutBack(Step):
+    """Store an earlier version's value again."""
+
+    version_id: str
 
 
-def week_start(now: datetime) -> datetime:
-    """Answer the last Sunday, 00:00 in the zone of `now`."""
-    days_since_sunday = (now.weekday() + 1) % 7
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - days_since_sunday * ONE_DAY
+@dataclass(frozen=True)
+class Disable(Step):
+    """Disable a version of ours."""
+
+    version_id: str
 
 
-def due(created: datetime, now: datetime, *, force: bool) -> Due:
-    """Tell whether a key is due: made before this week began, or forced."""
-    start = week_start(now)
-    age = f"its current version is of {created:%Y-%m-%d %H:%M} UTC"
-    if created < start:
-        return Due(due=True, reason=f"Due: {age}, and this week began on {start:%Y-%m-%d}.")
-    if force:
-        return Due(due=True, reason=f"Forced: {age}, so it is not due.")
-    return Due(due=False, reason=f"Not due: {age}, since this week began on {start:%Y-%m-%d}.")
+@dataclass(frozen=True)
+class Remove(Step):
+    """Remove a credential of ours from the app."""
+
+    credential_id: str
+
+
+def token_step(versions: Sequence[Version], moment: Moment) -> Step:
+    """Plan a refresh token; `versions` the newest first, the first one served."""
+    served = versions[0]
+    if under := _someone_elses_under_ours(versions):
+        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
+    if moment.force or served.created < moment.due_before:
+        return Renew(_due(served, moment))
+    return _old_version(versions, moment) or Leave(_not_due(served, moment))
+
+
+def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
+    versions: Sequence[Version], app: AppSeen, moment: Moment
+) -> Step:
+    """Plan the client secret."""
+    if not versions:
+        return Renew("The vault holds no client secret.")
+    served, on_app = versions[0], _credential_of(versions[0], app.credentials)
+    if under := _someone_elses_under_ours(versions):
+        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
+    if not app.signs_in and app.earlier:
+        return PutBack("The version that the vault serves does not sign in; an earlier one does.", app.earlier)
+    if orphan := _orphan(versions, app.credentials, moment):
+        return Remove("No version of the vault names this credential of ours.", orphan.id)
+    if not app.signs_in:
+        return Renew("The version that the vault serves does not sign in.")
+    made = on_app.starts if on_app and served.restored else served.created
+    is_recent = moment.now - made < ONE_DAY
+    if moment.force or (not is_recent and made < moment.due_before):
+        return Renew(_due(served, moment))
+    if not is_recent and on_app and nears_its_end(on_app, moment.now):
+        return Renew(f"It ends on {on_app.ends:%Y-%m-%d}, which is near.")
+    return (
+        _old_credential(versions, app.credentials, moment)
+        or _old_version(versions, moment)
+        or (None if app.is_locked else Lock("The app's service principals were not locked."))
+        or Leave(_not_due(served, moment))
+    )
+
+
+def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
+    versions: Sequence[Version],
+    credentials: Sequence[AppCredential],
+    moment: Moment,
+    *,
+    ends: datetime | None,
+) -> Step:
+    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate."""
+    if not versions:
+        return Renew("The vault holds no certificate yet.")
+    served = versions[0]
+    if under := _someone_elses_under_ours(versions):
+        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
+    if orphan := _orphan(versions, credentials, moment):
+        return Remove("No version of the vault names this certificate of ours.", orphan.id)
+    if ends is None:
+        return Renew("What the vault holds cannot be read as a certificate.")
+    if _credential_of(served, credentials) is None:
+        return Renew("The certificate in the vault is not on the app.")
+    if ends - moment.now <= NEAR_END:
+        return Renew(f"It ends on {ends:%Y-%m-%d}, which is near.")
+    if moment.force:
+        return Renew("Forced.")
+    return (
+        _old_credential(versions, credentials, moment)
+        or _old_version(versions, moment)
+        or Leave(f"Not due: it ends on {ends:%Y-%m-%d}.")
+    )
+
+
+def nears_its_end(credential: AppCredential, now: datetime) -> bool:
+    """Tell whether less than 45 days or a third of its life is left, whichever is shorter."""
+    return credential.ends - now < min(NEAR_END, (credential.ends - credential.starts) / 3)
+
+
+def _due(served: Version, moment: Moment) -> str:
+    made = f"the current version is of {served.created:%Y-%m-%d %H:%M} UTC"
+    if served.created < moment.due_before:
+        return f"Due: {made}, before {moment.due_before:%Y-%m-%d %H:%M} UTC."
+    return f"Forced: {made}, so it is not due."
+
+
+def _not_due(served: Version, moment: Moment) -> str:
+    return (
+        f"Not due: the current version is of {served.created:%Y-%m-%d %H:%M} UTC, "
+        f"after {moment.due_before:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def _someone_elses_under_ours(versions: Sequence[Version]) -> Version | None:
+    """Find what someone stored between our look and our write: it lies between ours and what ours follows."""
+    served = versions[0]
+    if not (served.ours and served.follows):
+        return None
+    between: list[Version] = []
+    for version in versions[1:]:
+        if version.id == served.follows:
+            return next((v for v in between if v.enabled and not v.ours and not v.dead), None)
+        between.append(version)
+    return None
+
+
+def _credential_of(version: Version, credentials: Sequence[AppCredential]) -> AppCredential | None:
+    named = (version.credential_id or "").lower()
+    return next((credential for credential in credentials if credential.id.lower() == named), None)
+
+
+def _orphan(versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment) -> AppCredential | None:
+    """Find a credential of ours that no version names, and that no run can be about to store any more."""
+    named = {(version.credential_id or "").lower() for version in versions}
+    for credential in credentials:
+        is_named = credential.id.lower() in named
+        # A version of someone else's whose credential is unknown may hold it.
+        may_be_held = any(v.credential_id is None and v.created >= credential.starts for v in versions)
+        if credential.ours and not is_named and not may_be_held and moment.now - credential.starts > ORPHAN_AGE:
+            return credential
+    return None
+
+
+def _old_credential(versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment) -> Step | None:
+    """Find a credential of ours that was superseded long enough ago, and that no running app can hold."""
+    served = _credential_of(versions[0], credentials)
+    if served is None:
+        return None
+    newer_ones = {served.id}
+    for newer, version in pairwise(versions):
+        credential = _credential_of(version, credentials)
+        if credential is None or not credential.ours or credential.id in newer_ones:
+            continue
+        newer_ones.add(credential.id)
+        if credential.ends <= moment.now:
+            return Remove(f"It ended on {credential.ends:%Y-%m-%d}.", credential.id)
+        is_over = moment.now - newer.created >= moment.overlap
+        if is_over and moment.restarted and moment.restarted > newer.created:
+            return Remove(
+                f"It was superseded on {newer.created:%Y-%m-%d}, and every CIPP app restarted.", credential.id
+            )
+    return None
+
+
+def _old_version(versions: Sequence[Version], moment: Moment) -> Step | None:
+    """Find a version of ours older than the previous one, superseded longer ago than the overlap."""
+    for newer, version in pairwise(versions[1:]):
+        if version.ours and version.enabled and moment.now - newer.created >= moment.overlap:
+            return Disable("It was superseded, and the overlap is over.", version.id)
+    return None

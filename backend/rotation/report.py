@@ -6,7 +6,8 @@ from typing import Literal
 from backend.values import Value
 
 Outcome = Literal["rotated", "unchanged", "failed", "planned", "postponed"]
-Kind = Literal["RefreshToken", "TenantRefreshToken", "ClientSecret"]
+ProofOutcome = Literal["proven", "dead", "unproven", "skipped"]
+Kind = Literal["RefreshToken", "TenantRefreshToken", "ClientSecret", "Certificate"]
 
 
 class KeyReport(Value, frozen=True):
@@ -30,3 +31,69 @@ class Rotation(Value, frozen=True):
     would_do: list[str]
     keys: list[KeyReport]
     warnings: list[str]
+
+
+class KeyProof(Value, frozen=True):
+    """Whether one key signs in now.
+
+    `unproven`: refused or silent for a reason that is not the key's; `skipped`: excluded in CIPP, or not set up.
+    """
+
+    name: str
+    kind: Kind
+    outcome: ProofOutcome
+    reason: str
+    advice: str | None = None
+
+
+class RunReport(Value, frozen=True):
+    """One run of the past, or the one in progress (`ended` is None); counts by outcome."""
+
+    run_id: str
+    by: str
+    started: datetime
+    ended: datetime | None = None
+    seconds: float | None = None
+    total: int = 0
+    rotated: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    postponed: int = 0
+    keys: tuple[KeyReport, ...] = ()
+
+
+class KeyState(Value, frozen=True):
+    """One key as it stands. `ends` None is unknown; `overlapping` are old ones that still sign in."""
+
+    name: str
+    kind: Kind
+    current_since: datetime | None
+    ends: datetime | None
+    last_proven: datetime | None
+    counts: bool
+    overlapping: list[str]
+    problems: list[str]
+
+
+class AppState(Value, frozen=True):
+    """One CIPP app, and whether it runs with the current client secret."""
+
+    name: str
+    runs_with_current_keys: Literal["yes", "no", "unknown"]
+    advice: str | None = None
+
+
+class Overview(Value, frozen=True):
+    """How long CIPP keeps working, and what was, is and will be done for it."""
+
+    works_until: datetime | None
+    sentence: str
+    running: RunReport | None
+    runs: list[RunReport]
+    next_week_starts: datetime
+    next_week_starts_local: str
+    time_zone: str
+    keys: list[KeyState]
+    apps: list[AppState]
+    not_rotated: list[str]
+    notes: list[str]

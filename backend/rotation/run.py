@@ -1,24 +1,44 @@
-"""One run: what it read at its start, and the one way in which it stores a new key."""
+"""One run: what it read at its start, and the one way in which it stores a key."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from backend.clients import Clients
-from backend.entra import Entra, SamApp
-from backend.errors import AzureUnreachableError, ConflictError
+from backend.entra import Credential, Entra, SamApp
+from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
 from backend.key_vault import ROTATED_BY, KeyVault, Stored
+from backend.key_vault import Version as VaultVersion
+from backend.pace import Pace
+from backend.rotation.keys import IDENTITY_NAMES
 from backend.rotation.lock import Held
-from backend.rotation.plan import IDENTITY_NAMES
+from backend.rotation.plan import Moment, Version
+from backend.rotation.together import Together
 from backend.values import SecretText
 
-OUR_NAME = "CIPP Backend"
+OUR_NAME: Final = "CIPP Backend"
+CREDENTIAL_ID: Final = "credential-id"  # Graph's keyId, or the certificate's thumbprint
+FOLLOWS: Final = "follows"  # the version that ours was put on top of
+RESTORED_FROM: Final = "restored-from"  # the version whose value is stored again
+TOO_MANY: Final = 429
+BUSY_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A proven key, and what is stored with it."""
+
+    value: SecretText
+    content_type: str
+    expires: datetime | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the rotation. `identity` is what ApplicationID and TenantID were when it began."""
+    """One run of the rotation. `identity` holds the versions of ApplicationID and TenantID at its start."""
 
     id: str
     clients: Clients
@@ -27,53 +47,93 @@ class Run:
     held: Held
     app: SamApp
     identity: Mapping[str, str]
+    moment: Moment
+    pace: Pace
     ends_at: float
+    _identity_now: Together[Mapping[str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_identity_now", Together(lambda: identity_versions(self.vault)))
 
     @property
     def time_is_over(self) -> bool:
-        """Tell whether no further key may be begun: the host kills a function that takes too long."""
+        """Tell whether nothing further may be begun: the host kills a function that takes too long."""
         return time.monotonic() >= self.ends_at
 
-    def store(
-        self,
-        served: Stored,
-        value: SecretText,
-        *,
-        content_type: str,
-        expires: datetime,
-        tags: Mapping[str, str] | None = None,
-    ) -> Stored:
-        """Put a proven key on top of what the vault served, and read it back.
+    def as_app(self, credential: Credential) -> SamApp:
+        """Answer the SAM app with another credential."""
+        return SamApp(self.app.app_id, self.app.tenant, credential)
+
+    def store(self, name: str, served: Stored | None, fresh: Fresh) -> Stored:
+        """Put a proven key on top of what the vault served (None: nothing), and read it back.
 
         Raises:
             ConflictError: Someone else changed the key or CIPP's app meanwhile: theirs stays. Or the lock is lost.
             AzureError: It is not stored, or what the vault serves now could not be read.
         """
-        self._refuse_if_changed(served)
-        self.held.must_hold()
-        try:
-            self.vault.store(
-                served.name,
-                value,
-                tags={ROTATED_BY: OUR_NAME, "rotation-run": self.id, **(tags or {})},
-                content_type=content_type,
-                expires=expires,
-            )
-        except AzureUnreachableError:
-            # Cut off: the vault itself tells whether it is stored.
-            back = self.vault.read(served.name)
-            if back.value != value:
-                raise
-            return back
-        back = self.vault.read(served.name)
-        if back.value != value:
-            raise ConflictError(f"Someone else stored '{served.name}' right after this run did; theirs stays.")
+        self._refuse_if_changed(name, served)
+        ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags}
+        if served:
+            ours[FOLLOWS] = served.version
+        back = self._written(name, replace(fresh, tags=ours))
+        if back.value != fresh.value:
+            raise ConflictError(f"Someone else stored '{name}' right after this run did; theirs stays.")
         return back
 
-    def _refuse_if_changed(self, served: Stored) -> None:
-        current = self.vault.read(served.name)
-        if current.version != served.version:
-            raise ConflictError(f"Someone else stored '{served.name}' meanwhile; theirs stays, ours was not stored.")
-        for name in IDENTITY_NAMES:
-            if self.vault.read(name).value.reveal() != self.identity[name]:
-                raise ConflictError(f"Someone changed '{name}' meanwhile, so '{served.name}' was left alone.")
+    def _written(self, name: str, fresh: Fresh) -> Stored:
+        """Write until the vault has it or refuses; what was cut off is looked up, never written twice."""
+        while True:
+            self.pace.take()
+            self.held.must_hold()
+            try:
+                self.vault.store(
+                    name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
+                )
+            except AzureRefusedError as error:
+                if error.status != TOO_MANY or self.time_is_over:
+                    raise
+                self.pace.slow_down(BUSY_SECONDS)
+                continue
+            except AzureError:
+                back = self.vault.read(name)
+                if back.value != fresh.value:
+                    raise
+                return back
+            return self.vault.read(name)
+
+    def _refuse_if_changed(self, name: str, served: Stored | None) -> None:
+        """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""
+        try:
+            current = self.vault.read(name).version
+        except NotFoundError:
+            current = None
+        if current != (served.version if served else None):
+            raise ConflictError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
+        if self._identity_now() != self.identity:
+            raise ConflictError(f"Someone changed ApplicationID or TenantID meanwhile, so '{name}' was left alone.")
+
+
+def identity_versions(vault: KeyVault) -> Mapping[str, str]:
+    """Answer the versions of ApplicationID and TenantID that the vault serves."""
+    return {name: vault.read(name).version for name in IDENTITY_NAMES}
+
+
+def planned(version: VaultVersion, *, dead: frozenset[str] = frozenset()) -> Version:
+    """Show a vault's version to the plan."""
+    return Version(
+        id=version.id,
+        created=version.created,
+        enabled=version.enabled,
+        ours=version.tags.get(ROTATED_BY) == OUR_NAME,
+        credential_id=version.tags.get(CREDENTIAL_ID),
+        follows=version.tags.get(FOLLOWS),
+        restored=RESTORED_FROM in version.tags,
+        dead=version.id in dead,
+    )
+
+
+def restored(stored: Stored, credential_id: str | None = None) -> Fresh:
+    """Answer an earlier version as it is stored again; `credential_id` where its tags do not tell it."""
+    known = stored.tags.get(CREDENTIAL_ID) or credential_id
+    tags = {RESTORED_FROM: stored.version, **({CREDENTIAL_ID: known} if known else {})}
+    return Fresh(stored.value, stored.content_type or "", stored.expires, tags)

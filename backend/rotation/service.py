@@ -1,43 +1,62 @@
-"""The rotation as its callers see it: by hand, dry, or by the clock."""
+"""The rotation as its callers see it: by hand, dry, by the clock, and the hourly catch-up."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
+from zlib import crc32
 
+from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.entra import Entra, SamApp
 from backend.errors import BackendError, ConflictError
-from backend.key_vault import KeyVault, Stored
-from backend.rotation.client_secret import rotate_client_secret
-from backend.rotation.lock import Held, rotation_lock
-from backend.rotation.plan import CLIENT_SECRET, IDENTITY_NAMES, PARTNER_TOKEN, Key, due, is_placeholder, keys_among
-from backend.rotation.report import KeyReport, Rotation
-from backend.rotation.run import Run
-from backend.rotation.tokens import rotate_token
+from backend.function_apps import FunctionApps
+from backend.key_vault import KeyVault
+from backend.logbook import Logbook
+from backend.rotation.chronicle import Chronicle
+from backend.rotation.journal import Journal, KeyMemory, proof_tried
+from backend.rotation.key_ring import KeyRing
+from backend.rotation.keys import Key, keys_in
+from backend.rotation.lock import NoLock, holder, rotation_lock
+from backend.rotation.overview import Look
+from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
+from backend.rotation.restarts import Restarts
+from backend.rotation.session import Services, Session, open_session
+from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")
-AT_ONCE: Final = 8
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
-NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
+MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
+FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
+LONGEST_WAIT: Final = timedelta(days=1)
 NO_STORAGE: Final = (
-    "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so nothing keeps a run on another instance "
-    "from going on at the same time."
+    "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
+    "nor a history."
 )
-NEXT_TRY: Final = "The vault still serves the earlier key. Mend the cause, then call ExecKeyRotation."
+STEPS: Final = {
+    "RefreshToken": "redeem the partner's refresh token for a new one, prove it, store it, read it back.",
+    "TenantRefreshToken": "redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
+    "ClientSecret": "make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
+    "Certificate": "make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
+}
 
 
 class KeyRotation:
-    """The service of the vault's keys. Needs the vault's get, list, set; Graph is asked as the SAM app."""
+    """The service of the vault's keys. Needs the vault's get, list, set, recover; Graph is asked as the SAM app."""
 
-    def __init__(self, clients: Clients, discovery: Discovery, vault: KeyVault) -> None:
+    def __init__(self, clients: Clients, discovery: Discovery, vault: KeyVault, environ: Mapping[str, str]) -> None:
+        apps = FunctionApps(clients, discovery)
         self._clients = clients
-        self._discovery = discovery
         self._vault = vault
+        self._apps = apps
+        self._tables = CippTables(clients, environ)
+        self._services = Services(
+            clients, vault, self._tables, Uptimes(clients, discovery, apps), apps.addresses, discovery.deployment
+        )
+        self._journal = Journal(clients)
+        self._logbook = Logbook(clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
 
     def rotate(
         self,
@@ -54,127 +73,161 @@ class KeyRotation:
             NotFoundError: A name is not in the vault.
             InvalidInputError: A name is nothing that the rotation looks after.
             ConflictError: Another run holds the lock.
-            AzureError: The vault could not be listed.
+            AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
-        run_id = uuid4().hex[:12]
-        keys = self._keys(names)
-        started = self._vault.now()
-        would_do: list[str] = []
+        keys = keys_in(self._vault.names(), names)
         if dry_run:
-            planned = [self._planned(key, force=force) for key in keys]
-            would_do = [f"{report.name}: {_STEPS[report.kind]}" for report in planned if report.outcome == "planned"]
-        else:
-            limits = self._clients.limits
-            ends_at = time.monotonic() + min(most_seconds, limits.key_rotation_time_limit_seconds)
-            with rotation_lock(self._clients, run_id=run_id, by=by) as held:
-                planned = self._run(run_id, keys, held, ends_at, force=force)
-        return Rotation(
-            run_id=run_id,
-            dry_run=dry_run,
-            started=started.replace(microsecond=0),
-            ended=self._vault.now().replace(microsecond=0),
-            would_do=would_do,
-            keys=planned,
-            warnings=self._warnings(),
-        )
+            return self._dry(keys, force=force)
+        return self._run(by, lambda: keys, force=force, most_seconds=most_seconds)
 
     def rotate_by_timer(self) -> None:
-        """Rotate as the weekly timer does: nobody reads an answer, so the log tells each key."""
+        """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
+        self._by_timer("the weekly timer", lambda: keys_in(self._vault.names()))
+
+    def catch_up(self) -> None:
+        """Finish what the week's run left, and prove each key once in `KEY_ROTATION_PULSE_HOURS`.
+
+        Failing keys are tried again with growing waits. A key whose proof calls it dead is worked through at once.
+        """
+        self._by_timer("the hourly catch-up", self._keys_whose_turn_it_is)
+        hours = self._clients.limits.key_rotation_pulse_hours
+        if not hours:
+            return
         try:
-            limit = self._clients.limits.key_rotation_time_limit_seconds
-            rotation = self.rotate(by="the weekly timer", most_seconds=limit)
-        except ConflictError as error:
-            logger.warning("The weekly rotation did not run: %s", error)
+            memories, now = self._journal.keys(), self._vault.now()
+            keys = keys_in(self._vault.names())
+            turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
+            for proof in self._proven(turn) if turn else []:
+                if proof.outcome == "dead":
+                    logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
         except BackendError:
-            logger.exception("The weekly rotation failed before it touched a key")
+            logger.exception("The keys could not be proven")
+
+    def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
+        """Sign in with each key now, or those of `names`; nothing is changed.
+
+        Raises:
+            NotFoundError: A name is not in the vault.
+            InvalidInputError: A name is nothing that the rotation looks after.
+        """
+        return self._proven(keys_in(self._vault.names(), names))
+
+    def overview(self) -> Overview:
+        """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
+        served = self._vault.served()
+        look = Look(self._looking(), self._journal, served, holder(self._clients))
+        return look.overview(keys_in(list(served)))
+
+    def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
+        """Prove keys, and remember when which signed in."""
+        proofs = KeyRing(self._looking(), lambda _report: None).prove(keys)
+        memories, now = self._journal.keys(), self._vault.now()
+        self._journal.remember(
+            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
+        )
+        return proofs
+
+    def _looking(self, *, force: bool = False) -> Session:
+        """Open a session that writes nothing."""
+        ends_at = time.monotonic() + HTTP_SECONDS
+        return open_session(self._services, run_id=uuid4().hex[:12], held=NoLock(), ends_at=ends_at, force=force)
+
+    def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]]) -> None:
+        try:
+            rotation = self._run(
+                by, keys, force=False, most_seconds=self._clients.limits.key_rotation_time_limit_seconds
+            )
+        except ConflictError as error:
+            logger.warning("Rotation by %s did not run: %s", by, error)
+        except BackendError:
+            logger.exception("Rotation by %s failed before it touched a key", by)
         else:
             for key in rotation.keys:
                 level = logging.ERROR if key.outcome == "failed" else logging.INFO
                 logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.reason)
 
-    def _keys(self, names: Iterable[str] | None) -> list[Key]:
-        """Pick the keys; the partner's own two belong to every full run, so that a lost one is told."""
-        in_vault = self._vault.names()
-        if names is not None:
-            return keys_among(in_vault, names)
-        lower = {name.lower() for name in in_vault}
-        return keys_among([*in_vault, *(name for name in (PARTNER_TOKEN, CLIENT_SECRET) if name.lower() not in lower)])
+    def _keys_whose_turn_it_is(self) -> Sequence[Key]:
+        memories, now = self._journal.keys(), self._vault.now()
+        return [key for key in keys_in(self._vault.names()) if is_its_turn(memories.get(key.name.lower()), now)]
 
-    def _planned(self, key: Key, *, force: bool) -> KeyReport:
-        try:
-            return self._judged(key, self._vault.read(key.name), force=force)
-        except BackendError as error:
-            return _failed(key, error)
-
-    def _judged(self, key: Key, served: Stored, *, force: bool) -> KeyReport:
-        """Say what is to be done with a key: `planned`, or `unchanged`."""
-        if is_placeholder(served.value.reveal()):
-            return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
-        decision = due(served.created, self._vault.now(), force=force)
-        return KeyReport(
-            name=key.name,
-            kind=key.kind,
-            outcome="planned" if decision.due else "unchanged",
-            reason=decision.reason,
-            expires=served.expires,
+    def _run(self, by: str, keys: Callable[[], Sequence[Key]], *, force: bool, most_seconds: float) -> Rotation:
+        run_id = uuid4().hex[:12]
+        limits = self._clients.limits
+        began = time.monotonic()
+        limit = min(most_seconds, limits.key_rotation_time_limit_seconds)
+        with rotation_lock(self._clients, run_id=run_id, by=by) as held:
+            chosen = keys()
+            started = self._vault.now().replace(microsecond=0)
+            chronicle = Chronicle(
+                self._journal, self._logbook, RunReport(run_id=run_id, by=by, started=started, total=len(chosen))
+            )
+            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
+            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
+            ring = KeyRing(session, chronicle.tell)
+            reports = ring.rotate(chosen)
+            warnings = self._after(session, ring)
+            ended = self._vault.now().replace(microsecond=0)
+            warnings += chronicle.end(
+                ended,
+                session.zone,
+                tenants=session.tenants,
+                scopes=ring.scopes,
+                warn_before=ended + timedelta(days=limits.key_rotation_warn_days),
+            )
+        return Rotation(
+            run_id=run_id,
+            dry_run=False,
+            started=started,
+            ended=ended,
+            would_do=[],
+            keys=reports,
+            warnings=[*self._no_storage(), *warnings],
         )
 
-    def _run(self, run_id: str, keys: list[Key], held: Held, ends_at: float, *, force: bool) -> list[KeyReport]:
-        try:
-            identity = {name: self._vault.read(name).value.reveal() for name in IDENTITY_NAMES}
-            secret = self._vault.read(CLIENT_SECRET).value
-        except BackendError as error:
-            return [_failed(key, error) for key in keys]
-        if any(is_placeholder(value) for value in [*identity.values(), secret.reveal()]):
-            return [KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP) for key in keys]
-        app = SamApp(identity["ApplicationID"].strip(), identity["TenantID"].strip(), secret)
-        entra = Entra(self._clients.cloud, self._clients.limits)
-        run = Run(run_id, self._clients, self._vault, entra, held, app, identity, ends_at)
-        rotate = partial(self._rotated, run=run, force=force)
-        tokens = [key for key in keys if key.kind != "ClientSecret"]
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
-            reports = list(workers.map(rotate, tokens))
-        return reports + [rotate(key) for key in keys if key.kind == "ClientSecret"]
-
-    def _rotated(self, key: Key, run: Run, *, force: bool) -> KeyReport:
-        """Rotate one key if it is due; whatever happens becomes its report."""
-        if run.time_is_over:
-            reason = "The run's time was over before this key's turn."
-            return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
-        try:
-            served = self._vault.read(key.name)
-            judged = self._judged(key, served, force=force)
-            if judged.outcome == "unchanged":
-                return judged
-            step: Callable[[], Stored] = partial(rotate_token, key, served, run)
-            if key.kind == "ClientSecret":
-                step = partial(rotate_client_secret, served, run)
-            stored = step()
-        except BackendError as error:
-            return _failed(key, error)
-        except Exception as error:
-            logger.exception("Rotation %s: %s failed by a mistake of this app", run.id, key.name)
-            return _failed(key, BackendError(f"This app made a mistake ({type(error).__name__}); the log tells where."))
-        return KeyReport(
-            name=key.name,
-            kind=key.kind,
-            outcome="rotated",
-            reason=f"{judged.reason} The new one was proven by signing in, stored and read back.",
-            expires=stored.expires,
-        )
-
-    def _warnings(self) -> list[str]:
-        if self._clients.tables() is not None:
+    def _after(self, session: Session, ring: KeyRing) -> list[str]:
+        """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
+        if not (ring.secret_renewed or self._clients.limits.key_rotation_restart_cipp):
             return []
-        return [NO_STORAGE]
+        restarts = Restarts(self._apps, session.services.uptimes, self._vault)
+        said: list[str] = []
+        if self._clients.limits.key_rotation_restart_cipp:
+            said = restarts.restart(session.zone, just_renewed=ring.secret_renewed)
+        return said + (restarts.advice(ring.superseded_ends) if ring.secret_renewed else [])
+
+    def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
+        run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
+        reports = KeyRing(self._looking(force=force), lambda _report: None).plan(keys)
+        would_do = [f"{key.name}: {key.reason} {STEPS[key.kind]}" for key in reports if key.outcome == "planned"]
+        return Rotation(
+            run_id=run_id,
+            dry_run=True,
+            started=started,
+            ended=self._vault.now().replace(microsecond=0),
+            would_do=would_do,
+            keys=reports,
+            warnings=self._no_storage(),
+        )
+
+    def _no_storage(self) -> list[str]:
+        return [NO_STORAGE] if self._clients.tables() is None else []
 
 
-_STEPS: Final = {
-    "RefreshToken": "redeem the partner's refresh token for a new one, prove it, store it, read it back.",
-    "TenantRefreshToken": "redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
-    "ClientSecret": "make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
-}
+def is_pulse_due(name: str, memory: KeyMemory | None, now: datetime, hours: int) -> bool:
+    """Tell whether a key is to be proven: not within `hours`, and at this hour of the round, by its name.
+
+    Names are spread over the hours, so that a thousand tenants are not asked at once; a key that missed its hour
+    is proven at the next one.
+    """
+    last = memory.proof_tried if memory else None
+    if last is not None and now - last < timedelta(hours=hours) - timedelta(minutes=10):
+        return False
+    is_late = last is not None and now - last >= timedelta(hours=hours + 1)
+    return is_late or int(now.timestamp() // 3600) % hours == crc32(name.lower().encode()) % hours
 
 
-def _failed(key: Key, error: BackendError) -> KeyReport:
-    return KeyReport(name=key.name, kind=key.kind, outcome="failed", reason=str(error), advice=error.advice or NEXT_TRY)
+def is_its_turn(memory: KeyMemory | None, now: datetime) -> bool:
+    """Tell whether a key may be tried again: a failing one waits longer after each failure."""
+    if memory is None or memory.tried is None or not memory.failures:
+        return True
+    wait = min(FIRST_WAIT * float(2 ** min(memory.failures - 1, 6)), LONGEST_WAIT)
+    return now - memory.tried >= wait

@@ -1,0 +1,216 @@
+"""The keys of one session, worked through: planned, rotated or proven, each reported, none stopping another."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from backend.aadsts import Verdict
+from backend.app_registration import AppRegistration
+from backend.certificate import read_certificate
+from backend.entra import SignInRefusedError
+from backend.errors import BackendError
+from backend.graph import Graph
+from backend.rotation.calendar import due_before
+from backend.rotation.client_secret import ClientSecretWork
+from backend.rotation.keys import Key
+from backend.rotation.plan import Leave, Moment, PutBack, Renew
+from backend.rotation.refresh_token import RefreshTokenWork
+from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
+from backend.rotation.run import Run
+from backend.rotation.sam_certificate import CertificateWork
+from backend.rotation.session import Session, reason_to_leave
+from backend.rotation.together import Together
+from backend.rotation.work import Done, Work, work_through
+from backend.values import in_whole_seconds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+logger = logging.getLogger("cipp.rotation")
+AT_ONCE: Final = 32
+NEXT_TRY: Final = (
+    "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
+)
+
+
+class KeyRing:
+    """The keys of one session, worked through."""
+
+    def __init__(self, session: Session, tell: Callable[[KeyReport], None]) -> None:
+        self._session = session
+        self._tell = tell
+        self._addresses = Together(session.services.addresses)
+        self.scopes: dict[str, frozenset[str]] = {}
+        self.secret_renewed = False
+        self.superseded_ends: datetime | None = None
+
+    def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
+        """Work through the keys: the tokens at once, then the client secret, then the certificate."""
+        tokens = [key for key in keys if key.tenant or key.kind == "RefreshToken"]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
+            reports = list(workers.map(self._rotated, tokens))
+        return reports + [self._rotated(key) for key in keys if key not in tokens]
+
+    def plan(self, keys: Sequence[Key]) -> list[KeyReport]:
+        """Say what is to be done with each key, and do nothing."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as workers:
+            return list(workers.map(self._planned, keys))
+
+    def _planned(self, key: Key) -> KeyReport:
+        session = self._session
+        try:
+            if early := reason_to_leave(key, session):
+                return early
+            if session.run is None:
+                return failed(key, session.reason, session.advice)
+            work = self._work(key, session.run)
+            step = work.next_step(self._moment(key, session.run))
+        except BackendError as error:
+            return failed(key, str(error), error.advice)
+        return KeyReport(
+            name=key.name,
+            kind=key.kind,
+            outcome="unchanged" if isinstance(step, Leave) else "planned",
+            reason=step.reason,
+            expires=in_whole_seconds(work.ends),
+        )
+
+    def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
+        """Sign in with each key, and change nothing."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
+            return list(workers.map(self._proven, keys))
+
+    def _proven(self, key: Key) -> KeyProof:
+        session = self._session
+        try:
+            if early := reason_to_leave(key, session):
+                return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
+            if session.run is None:
+                return KeyProof(
+                    name=key.name, kind=key.kind, outcome="unproven", reason=session.reason, advice=session.advice
+                )
+            sign_in_with(key, session.run)
+        except SignInRefusedError as error:
+            outcome: ProofOutcome = "dead" if error.verdict is Verdict.DEAD else "unproven"
+            return KeyProof(
+                name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=self._advice(error)
+            )
+        except BackendError as error:
+            return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=str(error), advice=error.advice)
+        return KeyProof(name=key.name, kind=key.kind, outcome="proven", reason="It signs in.")
+
+    def _advice(self, error: BackendError) -> str | None:
+        """Add to a refusal by place the addresses that an admin must compare."""
+        if isinstance(error, SignInRefusedError) and error.verdict is Verdict.REFUSED_HERE:
+            return f"{error.advice} {self._addresses()}"
+        return error.advice
+
+    def _rotated(self, key: Key) -> KeyReport:
+        report = self._worked(key)
+        self._tell(report)
+        return report
+
+    def _worked(self, key: Key) -> KeyReport:  # noqa: PLR0911 - one return an outcome
+        """Rotate one key; whatever happens becomes its report, and stops no other."""
+        session = self._session
+        try:
+            if early := reason_to_leave(key, session):
+                return early
+            if session.run is None:
+                return failed(key, session.reason, session.advice)
+            if session.run.time_is_over:
+                return postponed(key)
+            work = self._work(key, session.run)
+            done = work_through(work, self._moment(key, session.run), lambda: _is_over(session))
+        except SignInRefusedError as error:
+            unproven = "" if error.verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
+            return failed(key, f"{unproven}{error}", self._advice(error))
+        except BackendError as error:
+            return failed(key, str(error), error.advice)
+        except Exception as error:
+            logger.exception("The rotation of %s failed by a mistake of this app", key.name)
+            return failed(key, f"This app made a mistake ({type(error).__name__}); the log tells where.", None)
+        return self._report(key, done, work)
+
+    def _work(self, key: Key, run: Run) -> Work:
+        session = self._session
+        if key.kind in ("RefreshToken", "TenantRefreshToken"):
+            return RefreshTokenWork(key, run)
+        registration = AppRegistration(
+            Graph(run.clients.cloud, run.clients.limits, lambda: run.entra.sign_in(run.app).token), run.app.app_id
+        )
+        if key.kind == "ClientSecret":
+            signer = session.signer
+            return ClientSecretWork(
+                run,
+                registration,
+                signs_in=signer is not None and signer.secret_signs_in,
+                earlier=signer.earlier if signer else None,
+                uptimes=session.services.uptimes,
+            )
+        return CertificateWork(run, registration, session.services.deployment().main_app or "")
+
+    def _moment(self, key: Key, run: Run) -> Moment:
+        if key.kind != "ClientSecret":
+            return run.moment
+        days = run.clients.limits.key_rotation_secret_max_age_days
+        return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
+
+    def _report(self, key: Key, done: Done, work: Work) -> KeyReport:
+        if done.postponed:
+            return postponed(key)
+        if isinstance(work, RefreshTokenWork) and work.scopes:
+            self.scopes[key.name.lower()] = work.scopes
+        if isinstance(work, ClientSecretWork) and done.changed:
+            self.secret_renewed, self.superseded_ends = True, work.superseded_ends
+        said = []
+        for step in done.steps:
+            if isinstance(step, Renew):
+                said.append(f"{step.reason} The new one was proven by signing in, stored and read back.")
+            elif isinstance(step, PutBack):
+                said.append(f"{step.reason} It was put back.")
+            else:
+                said.append(step.reason)
+        if isinstance(work, RefreshTokenWork) and work.unreadable:
+            said.append("Its claims cannot be read, so MFA and account were not compared.")
+        if done.problem:
+            said.append(f"Afterwards: {done.problem}")
+        return KeyReport(
+            name=key.name,
+            kind=key.kind,
+            outcome="rotated" if done.changed else "unchanged",
+            reason=" ".join(said or [done.left]),
+            expires=in_whole_seconds(done.ends),
+        )
+
+
+def sign_in_with(key: Key, run: Run) -> None:
+    """Sign in with what the vault serves; a token that comes back is dropped, the stored one stays valid.
+
+    Raises:
+        SignInRefusedError: Entra refused.
+    """
+    stored = run.vault.read(key.name)
+    if key.kind == "ClientSecret":
+        run.entra.sign_in(run.as_app(stored.value))
+    elif key.kind == "Certificate":
+        run.entra.sign_in(run.as_app(read_certificate(stored.value)))
+    else:
+        run.entra.redeem(run.app, key.tenant or run.app.tenant, stored.value)
+
+
+def failed(key: Key, reason: str, advice: str | None) -> KeyReport:
+    """Report a failure."""
+    return KeyReport(name=key.name, kind=key.kind, outcome="failed", reason=reason, advice=advice or NEXT_TRY)
+
+
+def postponed(key: Key) -> KeyReport:
+    """Report that the run's time was over."""
+    reason = "The run's time was over before this key's turn."
+    return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
+
+
+def _is_over(session: Session) -> bool:
+    return session.run is not None and session.run.time_is_over

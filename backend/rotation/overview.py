@@ -1,0 +1,196 @@
+"""How long CIPP keeps working: what every key's end is, the first of them, and what nobody rotates."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from backend.app_policy import read_app_policy
+from backend.app_registration import AppRegistration, Registration
+from backend.errors import BackendError
+from backend.graph import Graph
+from backend.key_vault import Version
+from backend.rotation.calendar import next_week_start
+from backend.rotation.client_secret import credential_told_by
+from backend.rotation.journal import Journal, KeyMemory
+from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
+from backend.rotation.plan import NEAR_END
+from backend.rotation.refresh_token import LIFETIME
+from backend.rotation.report import AppState, KeyState, Overview
+from backend.rotation.run import CREDENTIAL_ID, OUR_NAME
+from backend.rotation.session import Session, reason_to_leave
+from backend.uptime import Uptime
+from backend.values import in_whole_seconds
+
+RUNS_SHOWN: Final = 10
+NOT_OURS: Final = "SSOAppSecret"  # CIPP's own sign-in app's secret, which no job rotates
+
+
+class Look:
+    """One look at everything that an overview tells."""
+
+    def __init__(self, session: Session, journal: Journal, served: Mapping[str, Version], holder: str | None) -> None:
+        self._session = session
+        self._memories = journal.keys()
+        self._runs = journal.runs(RUNS_SHOWN)
+        self._served = served
+        self._holder = holder
+        self._now = session.services.vault.now()
+        self._problem = session.reason
+        self._registration = self._read_registration()
+
+    def overview(self, keys: Sequence[Key]) -> Overview:
+        """Put it together."""
+        states = [self._state(key) for key in keys if key.name in self._served]
+        works_until, sentence = promise(states, self._now)
+        zone = self._session.zone
+        starts = next_week_start(self._now, zone)
+        return Overview(
+            works_until=works_until,
+            sentence=sentence,
+            running=next((run for run in self._runs if run.run_id == self._holder and run.ended is None), None),
+            runs=[run for run in self._runs if run.run_id != self._holder],
+            next_week_starts=starts,
+            next_week_starts_local=starts.astimezone(zone).isoformat(),
+            time_zone=str(getattr(zone, "key", "UTC")),
+            keys=states,
+            apps=[self._app(uptime) for uptime in self._session.services.uptimes.uptimes()],
+            not_rotated=self._not_rotated(),
+            notes=self._notes(),
+        )
+
+    def _read_registration(self) -> Registration | None:
+        run = self._session.run
+        if run is None:
+            return None
+        graph = Graph(run.clients.cloud, run.clients.limits, lambda: run.entra.sign_in(run.app).token)
+        self._app_registration = AppRegistration(graph, run.app.app_id)
+        try:
+            return self._app_registration.read()
+        except BackendError as error:
+            self._problem = str(error)
+            return None
+
+    def _state(self, key: Key) -> KeyState:
+        served = self._served[key.name]
+        memory = self._memories.get(key.name.lower(), KeyMemory(key.name.lower()))
+        early = reason_to_leave(key, self._session)
+        tenants = self._session.tenants
+        is_unknown = key.tenant is not None and tenants is not None and key.tenant not in tenants
+        problems = [f"{memory.problem} {memory.advice}".strip()] if memory.failures or memory.dead_since else []
+        if early:
+            problems.append(early.reason)
+        if is_unknown:
+            problems.append("CIPP's table Tenants has no such tenant; its token is rotated all the same.")
+        if not served.enabled:
+            problems.append("The current version is disabled, so CIPP cannot read it.")
+        if key.kind in ("ClientSecret", "Certificate") and self._problem:
+            problems.append(self._problem)
+        return KeyState(
+            name=key.name,
+            kind=key.kind,
+            current_since=served.created,
+            ends=memory.dead_since or self._end(key, served),
+            last_proven=in_whole_seconds(memory.proven),
+            counts=not early and not is_unknown,
+            overlapping=self._overlapping(key, served),
+            problems=problems,
+        )
+
+    def _end(self, key: Key, served: Version) -> datetime | None:
+        if key.kind in ("RefreshToken", "TenantRefreshToken"):
+            return min(served.expires or served.created + LIFETIME, served.created + LIFETIME)
+        if key.kind == "ClientSecret" and self._registration:
+            current = self._current_secret(served)
+            return next((s.ends for s in self._registration.client_secrets if s.key_id == current), served.expires)
+        return served.expires
+
+    def _current_secret(self, served: Version) -> str | None:
+        """Tell the keyId of the served client secret, by its tag or by Graph's hint and dates."""
+        if CREDENTIAL_ID in served.tags:
+            return served.tags[CREDENTIAL_ID]
+        if self._registration is None:
+            return None
+        hint = self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
+        return credential_told_by(hint, served.created, self._registration.client_secrets)
+
+    def _overlapping(self, key: Key, served: Version) -> list[str]:
+        """Tell the older credentials of ours that still sign in, and when to have restarted CIPP's apps."""
+        if self._registration is None or key.kind not in ("ClientSecret", "Certificate"):
+            return []
+        if key.kind == "ClientSecret":
+            current = self._current_secret(served)
+            found = [(s.key_id, s.display_name, s.ends) for s in self._registration.client_secrets]
+        else:
+            current = served.tags.get(CREDENTIAL_ID)
+            found = [(c.thumbprint, c.display_name, c.ends) for c in self._registration.certificates]
+        return [
+            f"{name} ({identifier}) signs in until {ends:%Y-%m-%d}: restart CIPP's apps before."
+            for identifier, name, ends in found
+            if name.startswith(OUR_NAME) and identifier != current and ends > self._now
+        ]
+
+    def _app(self, uptime: Uptime) -> AppState:
+        served = self._served.get(CLIENT_SECRET)
+        newer = uptime.started_after(served.created) if served else None
+        if newer is None:
+            return AppState(name=uptime.name, runs_with_current_keys="unknown", advice="ARM does not tell since when.")
+        if newer:
+            return AppState(name=uptime.name, runs_with_current_keys="yes")
+        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'.")
+
+    def _not_rotated(self) -> list[str]:
+        """Tell what ends some day and is rotated by nobody."""
+        said = []
+        if served := self._served.get(NOT_OURS):
+            ends = f"ends on {served.expires:%Y-%m-%d}" if served.expires else "has an end that the vault does not tell"
+            said.append(f"{NOT_OURS} {ends}: renew it in CIPP (SSO settings).")
+        if self._registration:
+            current = self._current_secret(self._served[CLIENT_SECRET]) if CLIENT_SECRET in self._served else None
+            said += [
+                f"Client secret '{secret.display_name}' ({secret.key_id}) on the SAM app is not ours; "
+                f"it ends on {secret.ends:%Y-%m-%d}."
+                for secret in self._registration.client_secrets
+                if not secret.display_name.startswith(OUR_NAME) and secret.key_id != current
+            ]
+            said += [
+                f"Certificate '{certificate.display_name}' ({certificate.thumbprint}) on the SAM app is not ours; "
+                f"it ends on {certificate.ends:%Y-%m-%d}."
+                for certificate in self._registration.certificates
+                if not certificate.display_name.startswith(OUR_NAME)
+            ]
+        return said
+
+    def _notes(self) -> list[str]:
+        notes = [self._problem] if self._problem else []
+        if self._registration and self._session.run:
+            policy = read_app_policy(
+                self._app_registration.graph, self._registration.object_id, self._registration.created
+            )
+            if policy.secret_lifetime < NEAR_END:
+                notes.append(
+                    f"The tenant's policy allows client secrets of {policy.secret_lifetime.days} days, so CIPP's own "
+                    "job, which acts at 30 days left, will keep adding its own."
+                )
+        if CERTIFICATE not in self._served:
+            notes.append("The vault holds no SAMCertificate yet; the next run makes one.")
+        return notes
+
+
+def promise(states: Sequence[KeyState], now: datetime) -> tuple[datetime | None, str]:
+    """Answer until when CIPP keeps working, and the sentence that says so. Pure.
+
+    Excluded and unknown tenants do not count. A key whose end is unknown makes the promise no longer than it is.
+    """
+    known = [(state.ends, state.name) for state in states if state.counts and state.ends]
+    unknown = [state.name for state in states if state.counts and state.ends is None]
+    if not known:
+        return None, "How long CIPP keeps working is unknown: the vault holds no key whose end is known."
+    ends, name = min(known)
+    but = f" The end of {', '.join(unknown)} is unknown." if unknown else ""
+    if ends <= now:
+        return ends, f"CIPP does not work with {name}, which has ended on {ends:%Y-%m-%d %H:%M} UTC.{but}"
+    whole = ends.replace(microsecond=0)
+    return whole, (
+        f"CIPP keeps working until {whole:%Y-%m-%d %H:%M} UTC unless someone revokes a key; "
+        f"the first to end is {name}.{but}"
+    )

@@ -1,0 +1,106 @@
+"""Rotating a refresh token: redeem it for a new one, prove that one, store it, read it back."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from backend.aadsts import Verdict
+from backend.entra import Redeemed, SignInRefusedError
+from backend.errors import AzureRefusedError, ConflictError, NotFoundError
+from backend.key_vault import Stored, is_guid
+from backend.rotation.keys import Key
+from backend.rotation.plan import Disable, Leave, Moment, PutBack, Step, token_step
+from backend.rotation.run import Fresh, Run, planned, restored
+
+CONTENT_TYPE: Final = "text/plain; refresh token"
+LIFETIME: Final = timedelta(days=90)  # since its issue (learn.microsoft.com/entra/identity-platform/refresh-tokens)
+EARLIER_TRIED: Final = 5  # versions looked at when the served one does not sign in
+
+
+class RefreshTokenWork:
+    """One refresh token, the partner's or a direct tenant's."""
+
+    def __init__(self, key: Key, run: Run) -> None:
+        self._key = key
+        self._run = run
+        self._tenant = key.tenant or run.app.tenant
+        self._dead: set[str] = set()
+        self.ends: datetime | None = None
+        self.scopes: frozenset[str] = frozenset()
+        self.unreadable = False
+
+    def next_step(self, moment: Moment) -> Step:
+        """Look at the versions, and plan."""
+        versions = self._run.vault.versions(self._key.name)
+        if not versions:
+            raise NotFoundError(
+                f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
+            )
+        self.ends = versions[0].expires or versions[0].created + LIFETIME
+        return token_step([planned(version, dead=frozenset(self._dead)) for version in versions], moment)
+
+    def do(self, step: Step) -> None:
+        """Renew, put back or disable."""
+        if isinstance(step, Disable):
+            self._run.held.must_hold()
+            self._run.vault.disable(self._key.name, step.version_id)
+        elif isinstance(step, PutBack):
+            self._put_back(step.version_id)
+        elif not isinstance(step, Leave):
+            self._renew()
+
+    def _renew(self) -> None:
+        served = self._run.vault.read(self._key.name)
+        old, fresh = self._redeemed(served)
+        proof = self._run.entra.redeem(self._run.app, self._tenant, fresh.refresh_token)
+        self._refuse_worse(fresh, proof)
+        self.scopes = proof.scopes
+        self.unreadable = proof.has_mfa is None
+        healed = {} if old.version == served.version else {"healed-from": old.version}
+        ends = self._run.vault.now() + LIFETIME
+        self._run.store(self._key.name, served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+
+    def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
+        """Redeem what the vault serves; where Entra calls it dead, the newest earlier version that is not."""
+        run = self._run
+        try:
+            return served, run.entra.redeem(run.app, self._tenant, served.value)
+        except SignInRefusedError as refusal:
+            if refusal.verdict is not Verdict.DEAD:
+                raise
+            earlier = [version for version in run.vault.versions(self._key.name)[1:] if version.enabled]
+            for version in earlier[:EARLIER_TRIED]:
+                old = run.vault.read(self._key.name, version.id)
+                try:
+                    return old, run.entra.redeem(run.app, self._tenant, old.value)
+                except AzureRefusedError:
+                    continue
+            raise
+
+    def _put_back(self, version_id: str) -> None:
+        """Store someone else's version again, on top of ours, if it signs in."""
+        run = self._run
+        theirs = run.vault.read(self._key.name, version_id)
+        try:
+            run.entra.redeem(run.app, self._tenant, theirs.value)
+        except AzureRefusedError:
+            self._dead.add(version_id)
+            return
+        run.store(self._key.name, run.vault.read(self._key.name), restored(theirs))
+
+    def _refuse_worse(self, fresh: Redeemed, proof: Redeemed) -> None:
+        """Refuse a token for another tenant, app or account, or one that may do less than the old one.
+
+        A claim that Entra did not send is not held against it: tokens are opaque by its word.
+        """
+        wanted = {"app": (self._run.app.app_id, proof.app_id)}
+        if is_guid(self._tenant):
+            wanted["tenant"] = (self._tenant, proof.tenant_id)
+        for what, (ours, theirs) in wanted.items():
+            if theirs and theirs.lower() != ours.lower():
+                raise ConflictError(f"The new token is for {what} {theirs}, not for {ours}; it was not stored.")
+        if fresh.account_id and proof.account_id and fresh.account_id != proof.account_id:
+            raise ConflictError("The new token is for another account than the old one; it was not stored.")
+        if fresh.has_mfa and proof.has_mfa is False:
+            raise ConflictError("The new token lost the proof of MFA that the old one has; it was not stored.")
+        if lost := fresh.scopes - proof.scopes:
+            raise ConflictError(f"The new token lost the scopes {', '.join(sorted(lost))}; it was not stored.")

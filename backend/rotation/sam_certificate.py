@@ -1,0 +1,191 @@
+"""Rotating the SAM app's certificate: make a key, add its public part to the app, prove it, store it, read it back.
+
+With a valid certificate it is added by Graph's addKey, which touches nobody else's. Without one the whole list
+is written, read back, and what vanished meanwhile is put back.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from backend.app_policy import AppPolicy, exempt, read_app_policy
+from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
+from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
+from backend.errors import AzureUnreachableError, BackendError, ConflictError, InvalidInputError, NotFoundError
+from backend.key_vault import Stored
+from backend.key_vault import Version as VaultVersion
+from backend.rotation.keys import CERTIFICATE
+from backend.rotation.plan import (
+    NEAR_END,
+    AppCredential,
+    Disable,
+    Leave,
+    Moment,
+    PutBack,
+    Remove,
+    Step,
+    certificate_step,
+)
+from backend.rotation.proof import prove
+from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, Fresh, Run, planned, restored
+
+CONTENT_TYPE: Final = "application/x-pkcs12"
+
+
+class CertificateWork:
+    """The SAM app's certificate, kept as a secret: base64 of a PFX without a password."""
+
+    def __init__(self, run: Run, registration: AppRegistration, site: str) -> None:
+        self._run = run
+        self._registration = registration
+        self._site = site
+        self._dead: set[str] = set()
+        self._seen: Registration | None = None
+        self._stored: Stored | None = None
+        self._served: Certificate | None = None
+        self.ends: datetime | None = None
+
+    def next_step(self, moment: Moment) -> Step:
+        """Look at the app and the vault, and plan."""
+        self._seen = self._registration.read()
+        versions = self._run.vault.versions(CERTIFICATE)
+        self._look_at_served(versions)
+        self.ends = self._served.ends if self._served else None
+        if versions and versions[0].managed:
+            return self._leave_to_key_vault(moment)
+        shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
+        if shown and self._served:
+            shown[0] = replace(shown[0], credential_id=self._served.thumbprint)
+        return certificate_step(shown, [_planned(c) for c in self._seen.certificates], moment, ends=self.ends)
+
+    def do(self, step: Step) -> None:
+        """Put back, remove, disable or renew."""
+        if isinstance(step, PutBack):
+            self._put_back(step.version_id)
+        elif isinstance(step, Remove):
+            self._run.held.must_hold()
+            self._remove(step.credential_id, self._served)
+        elif isinstance(step, Disable):
+            self._run.held.must_hold()
+            self._run.vault.disable(CERTIFICATE, step.version_id)
+        elif not isinstance(step, Leave):
+            self._renew()
+
+    def _look_at_served(self, versions: list[VaultVersion]) -> None:
+        self._stored = self._served = None
+        if not versions or not versions[0].enabled:
+            return
+        self._stored = self._run.vault.read(CERTIFICATE)
+        try:
+            self._served = read_certificate(self._stored.value)
+        except InvalidInputError:
+            return
+
+    def _leave_to_key_vault(self, moment: Moment) -> Step:
+        """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
+        if self.ends and self.ends - moment.now > NEAR_END:
+            return Leave(f"Held as a Key Vault certificate; it ends on {self.ends:%Y-%m-%d}.")
+        error = ConflictError(
+            f"'{CERTIFICATE}' is held as a Key Vault certificate and is due, but this app stores secrets only."
+        )
+        error.advice = (
+            f"Let CIPP renew it, or let this app's identity import certificates: az keyvault set-policy --name "
+            f"{self._run.vault.name} --object-id <its object id> --certificate-permissions get list import"
+        )
+        raise error
+
+    def _renew(self) -> None:
+        run, seen = self._run, self._registration.read()
+        policy = read_app_policy(self._registration.graph, seen.object_id, seen.created)
+        if policy.blocks_certificates and run.clients.limits.key_rotation_manage_policy:
+            exempt(self._registration.graph, seen.object_id, policy)
+        made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
+        run.held.must_hold()
+        self._add(seen, made)
+        try:
+            prove(run, made)
+            fresh = Fresh(made.pfx, CONTENT_TYPE, made.ends, {CREDENTIAL_ID: made.thumbprint})
+            run.store(CERTIFICATE, self._stored, fresh)
+        except BackendError as error:
+            raise self._given_up(error, made) from error
+
+    def _add(self, seen: Registration, made: Certificate) -> None:
+        """Add the public part to the app; what was cut off is looked up."""
+        name = f"{OUR_NAME} {self._run.id}"
+        served = self._served
+        try:
+            if served and served.ends > datetime.now(UTC) and _find(seen, served.thumbprint):
+                self._registration.add_key(
+                    seen.object_id,
+                    public_der=made.public_der,
+                    display_name=name,
+                    proof=served.proof(seen.object_id),
+                )
+                return
+            ours = public_key(made.public_der, name)
+            self._registration.replace_keys(seen.object_id, [*(c.raw for c in seen.certificates), ours])
+        except AzureUnreachableError:
+            if not _find(self._registration.read(), made.thumbprint):
+                raise
+        after = self._registration.read()
+        here = {certificate.thumbprint for certificate in after.certificates}
+        vanished = [c.raw for c in seen.certificates if c.thumbprint not in here]
+        if vanished:
+            self._registration.replace_keys(seen.object_id, [*(c.raw for c in after.certificates), *vanished])
+
+    def _put_back(self, version_id: str) -> None:
+        run = self._run
+        theirs = run.vault.read(CERTIFICATE, version_id)
+        try:
+            run.entra.sign_in(run.as_app(read_certificate(theirs.value)))
+        except BackendError:
+            self._dead.add(version_id)
+            return
+        run.store(CERTIFICATE, self._stored, restored(theirs))
+
+    def _given_up(self, error: BackendError, made: Certificate) -> BackendError:
+        """Take the new certificate off the app again, unless the vault serves it; say what became of it."""
+        try:
+            is_served = self._run.vault.read(CERTIFICATE).value == made.pfx
+        except NotFoundError:
+            is_served = False
+        except BackendError as second:
+            error.args = (f"{error} The new certificate is still on the app; the next run removes it. ({second})",)
+            return error
+        if not is_served:
+            try:
+                self._remove(made.thumbprint, made)
+            except BackendError as second:
+                error.args = (f"{error} The new certificate is still on the app; the next run removes it. ({second})",)
+        return error
+
+    def _remove(self, thumbprint: str, signer: Certificate | None) -> None:
+        """Remove one certificate of ours; with a key that can sign by removeKey, else by writing the others."""
+        seen = self._registration.read()
+        target = _find(seen, thumbprint)
+        if target is None:
+            return
+        if signer and _find(seen, signer.thumbprint):
+            self._registration.remove_key(seen.object_id, key_id=target.key_id, proof=signer.proof(seen.object_id))
+            return
+        others = [certificate.raw for certificate in seen.certificates if certificate is not target]
+        self._registration.replace_keys(seen.object_id, others)
+
+
+def _lifetime(policy: AppPolicy) -> timedelta:
+    return min(LIFETIME, policy.certificate_lifetime)
+
+
+def _find(registration: Registration, thumbprint: str) -> AppCertificate | None:
+    return next((c for c in registration.certificates if c.thumbprint == thumbprint), None)
+
+
+def _planned(certificate: AppCertificate) -> AppCredential:
+    """Show a certificate to the plan; ours are backdated, and their age counts from when they were made."""
+    ours = certificate.display_name.startswith(OUR_NAME)
+    return AppCredential(
+        id=certificate.thumbprint,
+        starts=certificate.starts + BACKDATED if ours else certificate.starts,
+        ends=certificate.ends,
+        ours=ours,
+    )

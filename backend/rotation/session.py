@@ -1,0 +1,100 @@
+"""What one run knows before it touches a key: who CIPP is, who asks, the time and the zone."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta, tzinfo
+from typing import Final
+
+from backend.cipp_tables import CippTables, Tenant
+from backend.clients import Clients
+from backend.deployment import Deployment
+from backend.entra import Entra
+from backend.errors import BackendError, NotFoundError
+from backend.key_vault import KeyVault
+from backend.pace import Pace
+from backend.rotation.calendar import due_before
+from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeholder
+from backend.rotation.lock import Held
+from backend.rotation.plan import Moment
+from backend.rotation.report import KeyReport
+from backend.rotation.run import Run
+from backend.rotation.signer import Signer, choose_signer
+from backend.uptime import Uptimes
+
+logger = logging.getLogger("cipp.rotation")
+# Key Vault service limits: 300 secret writes in 10 s and vault, shared with CIPP itself.
+WRITES: Final = 290
+WRITES_WINDOW_SECONDS: Final = 10.2
+NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a run works with."""
+
+    clients: Clients
+    vault: KeyVault
+    tables: CippTables
+    uptimes: Uptimes
+    addresses: Callable[[], str]
+    deployment: Callable[[], Deployment]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one run knows before it touches a key. `run` is None where nobody can sign in: `reason` says why."""
+
+    services: Services
+    run: Run | None
+    signer: Signer | None
+    zone: tzinfo
+    tenants: Mapping[str, Tenant] | None
+    reason: str = ""
+    advice: str | None = None
+    not_set_up: bool = False
+
+
+def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
+    """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
+    zone, tenants = services.tables.zone(), services.tables.tenants()
+    session = Session(services, None, None, zone, tenants)
+    vault, limits = services.vault, services.clients.limits
+    try:
+        stored = {name: vault.read(name) for name in IDENTITY_NAMES}
+        values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
+        if any(is_placeholder(value) for value in [*values, _client_secret(vault)]):
+            return replace(session, not_set_up=True)
+        entra = Entra(services.clients.cloud, limits)
+        signer = choose_signer(vault, entra, limits, *values)
+    except BackendError as error:
+        return replace(session, reason=str(error), advice=error.advice)
+    moment = Moment(
+        now=vault.now(),
+        due_before=due_before(vault.now(), zone),
+        force=force,
+        overlap=timedelta(days=limits.key_rotation_overlap_days),
+    )
+    identity = {name: found.version for name, found in stored.items()}
+    pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
+    run = Run(run_id, services.clients, vault, entra, held, signer.app, identity, moment, pace, ends_at)
+    return replace(session, run=run, signer=signer)
+
+
+def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
+    """Answer the report of a key that is not touched at all: excluded in CIPP, or CIPP is not set up."""
+    is_template = key.kind == "RefreshToken" and is_placeholder(session.services.vault.read(key.name).value.reveal())
+    if session.not_set_up or is_template:
+        return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
+    tenant = (session.tenants or {}).get(key.tenant or "")
+    if tenant and tenant.excluded:
+        reason = f"Excluded in CIPP ({tenant.name or tenant.domain}): its token is left alone."
+        return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=reason)
+    return None
+
+
+def _client_secret(vault: KeyVault) -> str:
+    try:
+        return vault.read(CLIENT_SECRET).value.reveal()
+    except NotFoundError:
+        return ""
