@@ -65,7 +65,9 @@ def test_the_variables_of_the_readme_are_those_that_the_code_reads() -> None:
 def test_the_defaults_of_the_readme_are_the_code_s() -> None:
     told = {names(row[0])[0]: row[1] for row in table("setting")}
     defaults = msgspec.structs.asdict(Limits())
-    assert {name: told[name.upper()] for name in defaults} == {name: f"{value:g}" for name, value in defaults.items()}
+    assert {name: told[name.upper()] for name in defaults} == {
+        name: f"`{str(value).lower()}`" if isinstance(value, bool) else f"{value:g}" for name, value in defaults.items()
+    }
 
 
 def test_the_endpoint_table_is_the_route_table() -> None:
