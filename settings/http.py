@@ -19,6 +19,7 @@ from backend.backend import Backend
 from backend.errors import BackendError, NotFoundError
 from settings.access import Caller, NotAllowedError, Permission, caller_of
 from settings.body import Body, read_body
+from settings.log import quiet_libraries
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
 
@@ -114,6 +115,7 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
     Every HTTP function is anonymous to the host: access is decided here, by role. The last function catches
     every other request, since the host itself would tell strangers which endpoints there are.
     """
+    quiet_libraries()
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     routes = [route for page in pages for route in page.routes.routes]
     for route in routes:
