@@ -14,7 +14,7 @@ def welcome(port: int, role: str, logs: str) -> str:
     url = f"http://localhost:{port}"
     caller = "as they come (nobody is signed in)" if role == "nobody" else f"as {role}"
     # first, for it loads most of what the links need, which have little time to answer
-    keys = _get(port, "/api/ListKeyVaultSecrets")
+    keys = _get(port, "/api/ListKeyRotations")
     lines = [
         "",
         f"CIPP Backend answers on {url}, requests {caller}.",
@@ -22,7 +22,7 @@ def welcome(port: int, role: str, logs: str) -> str:
         "Links (GET /api/ExecBackendURLs)",
         *_links(_links_once_warm(port)),
         "",
-        "Keys (GET /api/ListKeyVaultSecrets)",
+        "Keys (GET /api/ListKeyRotations)",
         *_keys(keys),
         "",
         "Try next",
@@ -81,15 +81,16 @@ def _links(results: object) -> Iterator[str]:
         return
     for name, link in results.items():
         if name != "Warnings":
-            yield f"  {name:<22} {link or 'unknown'}"
+            yield f"  {name:<22} {'unknown' if link is None else link}"
     for warning in results.get("Warnings") or ():
         yield f"  Warning: {warning}"
 
 
 def _keys(results: object) -> Iterator[str]:
-    if not isinstance(results, list):
+    if not isinstance(results, dict):
         yield f"  {results}"
         return
-    for key in results:
-        expires = key.get("Expires")
-        yield f"  {key.get('Name', ''):<38} {f'expires {expires}' if expires else 'no expiry set'}"
+    for key in results["Keys"]:
+        ends = key["Ends"]
+        yield f"  {key['Name']:<38} {f'ends {ends}' if ends else 'its end is unknown'}"
+    yield f"  {results['Sentence']}"
