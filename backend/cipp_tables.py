@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
@@ -63,6 +63,27 @@ class CippTables:
             for row in rows
         ]
         return {tenant.tenant_id: tenant for tenant in tenants}
+
+    def custom_roles(self) -> frozenset[str]:
+        """Answer the names of CIPP's custom roles in lower case; none where the table cannot be read."""
+        rows = self._rows("CustomRoles", "PartitionKey eq 'CustomRoles'")
+        return frozenset(str(row["RowKey"]).lower() for row in rows)
+
+    def has_superadmin_group(self) -> bool:
+        """Tell whether a group of Entra's is superadmin, by CIPP's table AccessRoleGroups."""
+        rows = self._rows("AccessRoleGroups", "RowKey eq 'superadmin'")
+        return any(row.get("GroupId") for row in rows)
+
+    def _rows(self, table: str, query: str) -> list[dict[str, Any]]:
+        tables = self._clients.tables()
+        if tables is None:
+            return []
+        try:
+            with while_trying_to(f"read CIPP's table {table}"):
+                return [dict(row) for row in tables.get_table_client(table).query_entities(query)]
+        except BackendError as error:
+            logger.info("CIPP's table %s is unknown: %s", table, error)
+            return []
 
     def _zone_in_table(self) -> str:
         tables = self._clients.tables()

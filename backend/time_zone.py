@@ -1,0 +1,61 @@
+"""CIPP's time zone: in its table Config, where every instance of CIPP and of this app reads it."""
+
+from typing import Final
+
+from backend.act import Act
+from backend.clients import Clients
+from backend.errors import ConflictError, InvalidInputError, NotConfiguredError, NotFoundError, while_trying_to
+
+TABLE: Final = "Config"
+ROW: Final = {"PartitionKey": "TimeSettings", "RowKey": "TimeSettings"}
+
+
+class TimeZoneAct(Act, frozen=True, kw_only=True):
+    """The zone that was set."""
+
+    timezone: str
+
+
+class TimeZone:
+    """The service of the zone. Needs Storage Table Data Contributor on CIPP's storage."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def set(self, name: str, *, dry_run: bool) -> TimeZoneAct:
+        """Set the zone; effective on every instance within a second.
+
+        Raises:
+            InvalidInputError: No such zone.
+            NotConfiguredError: No storage is configured.
+            ConflictError: CIPP has not made its table yet.
+        """
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
+
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise InvalidInputError(
+                f"'{name}' is no time zone: an IANA name such as Europe/Amsterdam.", field="Timezone"
+            ) from error
+        tables = self._clients.tables()
+        if tables is None:
+            raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")
+        if dry_run:
+            return TimeZoneAct(dry_run=True, would_do=[f"Set CIPP's time zone to {name}."], timezone=name)
+        try:
+            with while_trying_to("store CIPP's time zone"):
+                tables.get_table_client(TABLE).upsert_entity({**ROW, "Timezone": name, "TimezoneSource": "User"})
+        except NotFoundError as error:
+            raise ConflictError(
+                "CIPP has not made its table Config yet: start CIPP once, then set the zone."
+            ) from error
+        return TimeZoneAct(
+            dry_run=False,
+            done=[
+                f"CIPP's time zone is {name} now.",
+                "Where the plan honours WEBSITE_TIME_ZONE (Windows, Linux Premium and Dedicated; not Linux Consumption "
+                "or Flex), set it too with ExecFunctionAppSettings, for the timers that the host itself starts.",
+            ],
+            timezone=name,
+        )
