@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 
+from backend.cipp_tables import CippTables
 from backend.clients import Clients
+from backend.deployments import FunctionAppDeployments
 from backend.discovery import Discovery
-from backend.errors import NotConfiguredError, NotFoundError
+from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
+from backend.logbook import Logbook
 from backend.portal_links import Links
+from backend.resource_group import ResourceGroup
 from backend.rotation.service import KeyRotation
+from backend.secret_changes import SecretChanges
+from backend.static_web_app import StaticWebApp
+from backend.static_web_app_users import StaticWebAppUsers
+from backend.time_zone import TimeZone
 
 
 class Backend:
@@ -18,23 +26,21 @@ class Backend:
         self.environ = environ
         self.clients = Clients(environ)
         self.discovery = Discovery(environ, self.clients)
+        self.tables = CippTables(self.clients, environ)
+        self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         self.links = Links(environ, self.discovery)
+        self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
+        self.function_app_settings = FunctionAppSettings(self.clients, self.discovery, self.function_apps)
+        self.deployments = FunctionAppDeployments(self.clients, self.discovery, self.function_apps)
+        self.time_zone = TimeZone(self.clients)
         self.key_vault = KeyVault(self.clients, self.discovery)
         self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
+        self.secret_changes = SecretChanges(self.key_vault, self.key_rotation)
+        self.static_web_app = StaticWebApp(self.clients, self.discovery)
+        self.static_web_app_users = StaticWebAppUsers(self.static_web_app, self.tables)
 
-    def serves(self, tenant: str) -> bool:
-        """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.
-
-        Raises:
-            NotConfiguredError: The vault holds no TenantID that is one.
-            AzureError: The vault did not tell.
-        """
-        asked = tenant.strip().lower()
-        allowed = {name.strip().lower() for name in self.environ.get("ALLOWED_TENANTS", "").split(",")}
-        if not asked or asked in allowed:
-            return bool(asked)
-        try:
-            return asked == self.key_vault.partner_tenant()
-        except NotFoundError as error:
-            raise NotConfiguredError(f"{error} Or name your tenant in this app's setting ALLOWED_TENANTS.") from error
+    def partner_tenants(self) -> frozenset[str]:
+        """Answer the tenants whose users may sign in: the vault's TenantID, and those of `ALLOWED_TENANTS`."""
+        allowed = {tenant.strip().lower() for tenant in self.environ.get("ALLOWED_TENANTS", "").split(",")}
+        return frozenset({*allowed, self.key_vault.partner_tenant()} - {""})

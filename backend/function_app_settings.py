@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from backend.act import Act
 from backend.clients import Clients
 from backend.discovery import Discovery
@@ -262,6 +264,4 @@ def _setting(name: str, value: str, sticky: set[str], references: Mapping[str, A
 
 
 def _with(told: SettingsAct, *, would_do: Sequence[str] = (), done: Sequence[str] = ()) -> SettingsAct:
-    import msgspec  # noqa: PLC0415 - beside its one use
-
     return msgspec.structs.replace(told, would_do=list(would_do), done=list(done))

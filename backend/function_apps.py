@@ -58,6 +58,14 @@ class FunctionApps:
         apps = [_app(site, deployment) for site in sites if _belongs(str(site.name), deployment)]
         return sorted(apps, key=lambda app: (not app.is_main, app.answers_this, app.name.lower()))
 
+    def find(self, name: str | None) -> FunctionApp:
+        """Answer the app of that name, the main app if none is given.
+
+        Raises:
+            NotFoundError: It is none of this deployment's.
+        """
+        return self._targets(name, every=False)[0]
+
     def addresses(self) -> str:
         """Say from which addresses this app and CIPP's main app go out, as ARM tells; for an admin to compare."""
         subscription, group = self._discovery.deployment().group()

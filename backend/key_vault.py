@@ -178,6 +178,20 @@ class KeyVault:
         with while_trying_to(f"disable version {version} of secret '{name}'"):
             self._client().update_secret_properties(name, version, enabled=False, raw_response_hook=self._note_time)
 
+    def enable(self, name: str, version: str) -> None:
+        """Enable one version. Needs set."""
+        with while_trying_to(f"enable version {version} of secret '{name}'"):
+            self._client().update_secret_properties(name, version, enabled=True, raw_response_hook=self._note_time)
+
+    def recover(self, name: str) -> None:
+        """Recover a deleted secret with all its versions, and wait until it is there. Needs recover.
+
+        Raises:
+            NotFoundError: No deleted secret has that name.
+        """
+        with while_trying_to(f"recover the deleted secret '{name}'"):
+            self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
+
     def partner_tenant(self) -> str:
         """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""
         if not self._partner_tenant:

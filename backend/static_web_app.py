@@ -96,7 +96,7 @@ class StaticWebApp:
                 build.as_dict()["properties"] for build in sites.get_static_site_builds(group, name)
             ]
         properties = site["properties"]
-        last: dict[str, Any] = max(builds, key=lambda build: str(build.get("lastUpdatedOn") or ""), default={})
+        last = max((build["properties"] for build in builds), key=_last_update, default={})
         return StaticWebAppState(
             exists=True,
             name=site["name"],
@@ -186,6 +186,10 @@ class StaticWebApp:
                 token: str | None = found.get("validationToken")
                 return token
             time.sleep(self._clients.limits.restart_poll_seconds)
+
+
+def _last_update(build: Mapping[str, Any]) -> str:
+    return str(build.get("lastUpdatedOn") or "")
 
 
 def host_name(text: str) -> str:

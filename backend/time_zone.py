@@ -9,6 +9,11 @@ from backend.errors import ConflictError, InvalidInputError, NotConfiguredError,
 TABLE: Final = "Config"
 ROW: Final = {"PartitionKey": "TimeSettings", "RowKey": "TimeSettings"}
 
+HOST_ZONE: Final = (
+    "Where the plan honours WEBSITE_TIME_ZONE (Windows, Linux Premium and Dedicated; not Linux Consumption or Flex), "
+    "set it too with ExecFunctionAppSettings, for the timers that the host itself starts."
+)
+
 
 class TimeZoneAct(Act, frozen=True, kw_only=True):
     """The zone that was set."""
@@ -52,10 +57,6 @@ class TimeZone:
             ) from error
         return TimeZoneAct(
             dry_run=False,
-            done=[
-                f"CIPP's time zone is {name} now.",
-                "Where the plan honours WEBSITE_TIME_ZONE (Windows, Linux Premium and Dedicated; not Linux Consumption "
-                "or Flex), set it too with ExecFunctionAppSettings, for the timers that the host itself starts.",
-            ],
+            done=[f"CIPP's time zone is {name} now.", HOST_ZONE],
             timezone=name,
         )

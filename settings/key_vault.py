@@ -1,13 +1,77 @@
-"""The key vault's secrets: what is there, never a value."""
+"""The key vault's secrets: what is there, and changes by hand. Values go in and never come out."""
 
+from datetime import datetime
+
+from backend.errors import InvalidInputError
 from backend.key_vault import Secret
+from backend.secret_changes import NewValue, SecretAct, SecretVersion
+from backend.values import SecretText
 from settings.access import Permission
+from settings.body import Body
 from settings.http import Call, Routes
 
 routes = Routes()
+
+
+class NewSecret(Body, frozen=True):
+    """A secret to set. `Expires` is ISO 8601 with its zone."""
+
+    name: str
+    value: str
+    expires: datetime | None = None
+    content_type: str | None = None
+    dry_run: bool = False
+    force: bool = False
+
+
+class OldVersion(Body, frozen=True):
+    """A version to make current again."""
+
+    name: str
+    version: str
+    dry_run: bool = False
+    force: bool = False
+
+
+class DeletedSecret(Body, frozen=True):
+    """A deleted secret to recover."""
+
+    name: str
+    dry_run: bool = False
+    force: bool = False
 
 
 @routes.get("ListKeyVaultSecrets", needs=Permission.APP_SETTINGS_READ)
 def secrets(call: Call) -> list[Secret]:
     """List the secrets of CIPP's vault: version, dates and who rotated them; never a value."""
     return call.backend.key_vault.secrets()
+
+
+@routes.get("ListKeyVaultSecretVersions", needs=Permission.APP_SETTINGS_READ)
+def versions(call: Call) -> list[SecretVersion]:
+    """List the versions of the secret that the query's Name names, the current one first; never a value."""
+    name = call.query.get("name", "")
+    if not name:
+        raise InvalidInputError("Name the secret in the query: ?Name=RefreshToken.", field="Name")
+    return call.backend.secret_changes.versions(name)
+
+
+@routes.post("ExecKeyVaultSecretSet", needs=Permission.SUPER_ADMIN_WRITE)
+def set_secret(call: Call, body: NewSecret) -> SecretAct:
+    """Store a secret's value; a key must sign in first, unless Force."""
+    if body.expires is not None and body.expires.tzinfo is None:
+        raise InvalidInputError("Expires needs a zone, such as 2027-01-31T00:00:00Z.", field="Expires")
+    new = NewValue(SecretText(body.value), body.expires, body.content_type or "")
+    return call.backend.secret_changes.set(body.name, new, dry_run=body.dry_run, force=body.force)
+
+
+@routes.post("ExecKeyVaultSecretRestore", needs=Permission.SUPER_ADMIN_WRITE)
+def restore(call: Call, body: OldVersion) -> SecretAct:
+    """Make an old version's value current again; a key must sign in first, unless Force."""
+    return call.backend.secret_changes.restore(body.name, body.version, dry_run=body.dry_run, force=body.force)
+
+
+@routes.post("ExecKeyVaultSecretRecover", needs=Permission.SUPER_ADMIN_WRITE)
+def recover(call: Call, body: DeletedSecret) -> SecretAct:
+    """Recover a deleted secret with all its versions."""
+    return call.backend.secret_changes.recover(body.name, dry_run=body.dry_run)

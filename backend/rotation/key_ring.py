@@ -23,7 +23,7 @@ from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import Session, reason_to_leave
 from backend.rotation.together import Together
 from backend.rotation.work import Done, Work, work_through
-from backend.values import in_whole_seconds
+from backend.values import SecretText, in_whole_seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,12 +77,12 @@ class KeyRing:
             expires=in_whole_seconds(work.ends),
         )
 
-    def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
-        """Sign in with each key, and change nothing."""
+    def prove(self, keys: Sequence[Key], value: SecretText | None = None) -> list[KeyProof]:
+        """Sign in with each key, or with `value` in its place, and change nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
-            return list(workers.map(self._proven, keys))
+            return list(workers.map(lambda key: self._proven(key, value), keys))
 
-    def _proven(self, key: Key) -> KeyProof:
+    def _proven(self, key: Key, value: SecretText | None) -> KeyProof:
         session = self._session
         try:
             if early := reason_to_leave(key, session):
@@ -91,7 +91,7 @@ class KeyRing:
                 return KeyProof(
                     name=key.name, kind=key.kind, outcome="unproven", reason=session.reason, advice=session.advice
                 )
-            sign_in_with(key, session.run)
+            sign_in_with(key, value or session.run.vault.read(key.name).value, session.run)
         except SignInRefusedError as error:
             outcome: ProofOutcome = "dead" if error.verdict is Verdict.DEAD else "unproven"
             return KeyProof(
@@ -186,19 +186,18 @@ class KeyRing:
         )
 
 
-def sign_in_with(key: Key, run: Run) -> None:
-    """Sign in with what the vault serves; a token that comes back is dropped, the stored one stays valid.
+def sign_in_with(key: Key, value: SecretText, run: Run) -> None:
+    """Sign in with a key's value; a token that comes back is dropped, the one that was shown stays valid.
 
     Raises:
         SignInRefusedError: Entra refused.
     """
-    stored = run.vault.read(key.name)
     if key.kind == "ClientSecret":
-        run.entra.sign_in(run.as_app(stored.value))
+        run.entra.sign_in(run.as_app(value))
     elif key.kind == "Certificate":
-        run.entra.sign_in(run.as_app(read_certificate(stored.value)))
+        run.entra.sign_in(run.as_app(read_certificate(value)))
     else:
-        run.entra.redeem(run.app, key.tenant or run.app.tenant, stored.value)
+        run.entra.redeem(run.app, key.tenant or run.app.tenant, value)
 
 
 def failed(key: Key, reason: str, advice: str | None) -> KeyReport:

@@ -18,13 +18,14 @@ from backend.logbook import Logbook
 from backend.rotation.chronicle import Chronicle
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
-from backend.rotation.keys import Key, keys_in
+from backend.rotation.keys import Key, keys_in, kind_of
 from backend.rotation.lock import NoLock, holder, rotation_lock
 from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.uptime import Uptimes
+from backend.values import SecretText
 
 logger = logging.getLogger("cipp.rotation")
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
@@ -111,6 +112,18 @@ class KeyRotation:
             InvalidInputError: A name is nothing that the rotation looks after.
         """
         return self._proven(keys_in(self._vault.names(), names))
+
+    def key_named(self, name: str) -> Key | None:
+        """Answer the key of that name; None where the rotation does not look after such a secret."""
+        kind = kind_of(name)
+        return Key(name, kind) if kind else None
+
+    def prove_value(self, name: str, value: SecretText) -> KeyProof | None:
+        """Sign in with a value that is not in the vault yet; None where it is no key."""
+        key = self.key_named(name)
+        if key is None:
+            return None
+        return KeyRing(self._looking(), lambda _report: None).prove([key], value)[0]
 
     def overview(self) -> Overview:
         """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""

@@ -1,0 +1,205 @@
+"""Changing the vault's secrets by hand. A key that the rotation looks after signs in before it becomes current."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from backend.act import Act
+from backend.errors import ConflictError, InvalidInputError, NotFoundError
+from backend.key_vault import ROTATED_BY, KeyVault, Stored
+from backend.key_vault import Version as VaultVersion
+from backend.rotation.keys import IDENTITY_NAMES
+from backend.rotation.run import CREDENTIAL_ID, RESTORED_FROM
+from backend.rotation.service import KeyRotation
+from backend.values import SecretText, Value
+
+NAME: Final = r"[0-9A-Za-z-]{1,127}"  # Key Vault's own rule
+MOST_BYTES: Final = 25_600  # the same
+LONGEST_CONTENT_TYPE: Final = 255  # the same
+
+
+class SecretVersion(Value, frozen=True):
+    """One version of a secret; never its value."""
+
+    version: str
+    enabled: bool
+    current: bool
+    created: datetime
+    updated: datetime | None
+    expires: datetime | None
+    content_type: str | None
+    rotated_by: str | None
+    restored_from: str | None
+
+
+class SecretAct(Act, frozen=True, kw_only=True):
+    """A secret that was set, restored or recovered. `proven` tells whether it signed in before; None: it is no key."""
+
+    name: str
+    version: str | None = None
+    proven: bool | None = None
+
+
+@dataclass(frozen=True)
+class NewValue:
+    """What is to be stored."""
+
+    value: SecretText
+    expires: datetime | None = None
+    content_type: str = ""
+
+
+class SecretChanges:
+    """The service of changes by hand. Needs the vault's get, list, set, recover."""
+
+    def __init__(self, vault: KeyVault, rotation: KeyRotation) -> None:
+        self._vault = vault
+        self._rotation = rotation
+
+    def versions(self, name: str) -> list[SecretVersion]:
+        """List a secret's versions, the current one first.
+
+        Raises:
+            NotFoundError: There is no such secret.
+        """
+        found = self._versions(name)
+        return [_shown(version, current=version is found[0]) for version in found]
+
+    def set(self, name: str, new: NewValue, *, dry_run: bool, force: bool) -> SecretAct:
+        """Store a value. With `force` nothing is proven, and ApplicationID and TenantID may be changed.
+
+        Raises:
+            InvalidInputError: Name, value or content type break Key Vault's rules.
+            ConflictError: A key that does not sign in, or an identity without `force`.
+        """
+        check_name(name)
+        size = len(new.value.reveal().encode())
+        if not 1 <= size <= MOST_BYTES:
+            raise InvalidInputError(f"The value has {size:,} bytes; it may have 1 to {MOST_BYTES:,}.", field="Value")
+        if len(new.content_type) > LONGEST_CONTENT_TYPE:
+            raise InvalidInputError(f"The content type is longer than {LONGEST_CONTENT_TYPE}.", field="ContentType")
+        proven = self._checked(name, new.value, force=force)
+        what = f"a new version of '{name}'{_how(proven)}"
+        if dry_run:
+            return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=name, proven=proven)
+        stored = self._vault.store(name, new.value, tags={}, content_type=new.content_type, expires=new.expires)
+        return SecretAct(
+            dry_run=False, done=[f"Stored {what}."], name=stored.name, version=stored.version, proven=proven
+        )
+
+    def restore(self, name: str, version: str, *, dry_run: bool, force: bool) -> SecretAct:
+        """Make an old version's value current again; the new version's tags tell from which.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: It is current already, or a key that does not sign in.
+        """
+        check_name(name)
+        versions = self._versions(name)
+        old = next((found for found in versions if found.id.lower() == version.lower()), None)
+        if old is None:
+            raise NotFoundError(f"'{name}' has no version {version}; ListKeyVaultSecretVersions lists those it has.")
+        if old is versions[0]:
+            raise ConflictError(f"Version {version} of '{name}' is the current one already.")
+        stored = self._read(name, old)
+        proven = self._checked(name, stored.value, force=force)
+        what = f"the value of version {old.id} of '{name}'{_how(proven)}"
+        if dry_run:
+            return SecretAct(dry_run=True, would_do=[f"Store {what} again."], name=name, proven=proven)
+        kept = {tag: text for tag, text in stored.tags.items() if tag == CREDENTIAL_ID}
+        new = self._vault.store(
+            name,
+            stored.value,
+            tags={RESTORED_FROM: old.id, **kept},
+            content_type=stored.content_type or "",
+            expires=stored.expires,
+        )
+        return SecretAct(
+            dry_run=False, done=[f"Stored {what} again."], name=new.name, version=new.version, proven=proven
+        )
+
+    def recover(self, name: str, *, dry_run: bool) -> SecretAct:
+        """Recover a deleted secret with all its versions.
+
+        Raises:
+            ConflictError: It is not deleted.
+            NotFoundError: No deleted secret has that name.
+        """
+        check_name(name)
+        if any(found.lower() == name.lower() for found in self._vault.names()):
+            raise ConflictError(f"'{name}' is not deleted.")
+        if dry_run:
+            return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{name}'."], name=name)
+        self._vault.recover(name)
+        return SecretAct(dry_run=False, done=[f"Recovered '{name}' with all its versions."], name=name)
+
+    def _versions(self, name: str) -> list[VaultVersion]:
+        check_name(name)
+        versions = self._vault.versions(name)
+        if not versions:
+            raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
+        return versions
+
+    def _read(self, name: str, version: VaultVersion) -> Stored:
+        """Read a version; a disabled one is enabled for the moment."""
+        if version.enabled:
+            return self._vault.read(name, version.id)
+        self._vault.enable(name, version.id)
+        try:
+            return self._vault.read(name, version.id)
+        finally:
+            self._vault.disable(name, version.id)
+
+    def _checked(self, name: str, value: SecretText, *, force: bool) -> bool | None:
+        """Prove a key by signing in; answer None where the secret is no key.
+
+        Raises:
+            ConflictError: It does not sign in, or it is CIPP's identity, without `force`.
+        """
+        if name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
+            if not force:
+                raise ConflictError(
+                    f"'{name}' decides who CIPP is: every key belongs to it. Repeat with Force: true if that is meant."
+                )
+            return None
+        if force:
+            return None if self._rotation.key_named(name) is None else False
+        proof = self._rotation.prove_value(name, value)
+        if proof is None:
+            return None
+        if proof.outcome != "proven":
+            raise ConflictError(
+                f"This value was not stored: it does not sign in. {proof.reason} Force: true stores it unproven."
+            )
+        return True
+
+
+def check_name(name: str) -> None:
+    """Check a secret's name by Key Vault's rule.
+
+    Raises:
+        InvalidInputError: It breaks it.
+    """
+    if not re.fullmatch(NAME, name):
+        raise InvalidInputError(f"'{name}' is no name of a secret: 1 to 127 letters, digits and dashes.", field="Name")
+
+
+def _how(proven: bool | None) -> str:
+    if proven is None:
+        return ""
+    return ", which signs in" if proven else ", unproven since Force is set"
+
+
+def _shown(version: VaultVersion, *, current: bool) -> SecretVersion:
+    return SecretVersion(
+        version=version.id,
+        enabled=version.enabled,
+        current=current,
+        created=version.created,
+        updated=version.updated,
+        expires=version.expires,
+        content_type=version.content_type,
+        rotated_by=version.tags.get(ROTATED_BY),
+        restored_from=version.tags.get(RESTORED_FROM),
+    )
