@@ -6,6 +6,7 @@ from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployments import FunctionAppDeployments
 from backend.discovery import Discovery
+from backend.errors import NotConfiguredError, NotFoundError
 from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
@@ -40,7 +41,18 @@ class Backend:
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_users = StaticWebAppUsers(self.static_web_app, self.tables)
 
-    def partner_tenants(self) -> frozenset[str]:
-        """Answer the tenants whose users may sign in: the vault's TenantID, and those of `ALLOWED_TENANTS`."""
-        allowed = {tenant.strip().lower() for tenant in self.environ.get("ALLOWED_TENANTS", "").split(",")}
-        return frozenset({*allowed, self.key_vault.partner_tenant()} - {""})
+    def serves(self, tenant: str) -> bool:
+        """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.
+
+        Raises:
+            NotConfiguredError: The vault holds no TenantID that is one.
+            AzureError: The vault did not tell.
+        """
+        asked = tenant.strip().lower()
+        allowed = {name.strip().lower() for name in self.environ.get("ALLOWED_TENANTS", "").split(",")}
+        if not asked or asked in allowed:
+            return bool(asked)
+        try:
+            return asked == self.key_vault.partner_tenant()
+        except NotFoundError as error:
+            raise NotConfiguredError(f"{error} Or name your tenant in this app's setting ALLOWED_TENANTS.") from error

@@ -75,6 +75,17 @@ class Discovery:
                 return Deployment.of(self._environ)
         return Deployment.of(self._environ, self._claims)
 
+    def vault_id(self) -> str:
+        """Answer the id of CIPP's vault; "" where Azure shows none. Asks Azure, unless it just did.
+
+        Raises:
+            AzureError: Azure refused, or is silent.
+        """
+        known = self._known
+        if known and time.monotonic() < self._known_until:
+            return known.vault_id or ""
+        return self._vault_id(self.deployment()) or ""
+
     def static_web_app_id(self) -> str:
         """Answer the id of CIPP's static web app; "" where Azure shows none. Asks Azure, unless it just did.
 

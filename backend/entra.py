@@ -42,10 +42,11 @@ class SamApp:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A token for Graph, and the tenant that gave it, a GUID."""
+    """A token for Graph, the tenant that gave it (a GUID), and the permissions in it."""
 
     token: SecretText
     tenant_id: str | None
+    roles: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ class Entra:
                 f"sign in to tenant {app.tenant} with the {kind}",
                 lambda client: client.acquire_token_for_client(self._scopes),
             )
-        return SignedIn(SecretText(result["access_token"]), _claims(result["access_token"]).get("tid"))
+        claims = _claims(result["access_token"])
+        roles = frozenset(str(role) for role in claims.get("roles") or ())
+        return SignedIn(SecretText(result["access_token"]), claims.get("tid"), roles)
 
     def redeem(self, app: SamApp, tenant: str, refresh_token: SecretText) -> Redeemed:
         """Redeem a refresh token of the tenant for a new one; the old one stays valid.

@@ -11,7 +11,7 @@ from zlib import crc32
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import BackendError, ConflictError
+from backend.errors import BackendError, ConflictError, NotConfiguredError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
@@ -23,7 +23,7 @@ from backend.rotation.lock import NoLock, holder, rotation_lock
 from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
-from backend.rotation.session import Services, Session, open_session
+from backend.rotation.session import NOT_SET_UP, Services, Session, open_session
 from backend.uptime import Uptimes
 from backend.values import SecretText
 
@@ -112,6 +112,17 @@ class KeyRotation:
             InvalidInputError: A name is nothing that the rotation looks after.
         """
         return self._proven(keys_in(self._vault.names(), names))
+
+    def graph_roles(self) -> frozenset[str]:
+        """Answer the application permissions in Graph that the SAM app's token holds.
+
+        Raises:
+            NotConfiguredError: Nobody can sign in as the SAM app.
+        """
+        session = self._looking()
+        if session.run is None:
+            raise NotConfiguredError(session.reason or NOT_SET_UP)
+        return session.run.entra.sign_in(session.run.app).roles
 
     def key_named(self, name: str) -> Key | None:
         """Answer the key of that name; None where the rotation does not look after such a secret."""
