@@ -11,8 +11,10 @@ from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.overview import BackendOverview
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
+from backend.rights import BackendRights
 from backend.rotation.service import KeyRotation
 from backend.secret_changes import SecretChanges
 from backend.static_web_app import StaticWebApp
@@ -29,7 +31,7 @@ class Backend:
         self.discovery = Discovery(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
-        self.links = Links(environ, self.discovery)
+        self.links = Links(environ, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
         self.function_app_settings = FunctionAppSettings(self.clients, self.discovery, self.function_apps)
@@ -40,6 +42,9 @@ class Backend:
         self.secret_changes = SecretChanges(self.key_vault, self.key_rotation)
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_users = StaticWebAppUsers(self.static_web_app, self.tables)
+        parts = (self.clients, self.discovery, self.function_apps, self.static_web_app, self.key_rotation)
+        self.overview = BackendOverview(*parts)
+        self.rights = BackendRights(*parts)
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.

@@ -1,16 +1,19 @@
 """What CIPP itself keeps in table storage and we read: its time zone and its tenants. Never written here."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
+from backend import at_once
 from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
 
 logger = logging.getLogger("cipp.tables")
-DIRECT: Final = "directTenant"
+ZONE_LIFETIME_SECONDS: Final = 1.0  # a zone that was set is effective on every instance within a second
+ZONE_WAIT_SECONDS: Final = 0.4
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,20 @@ class CippTables:
     def __init__(self, clients: Clients, environ: Mapping[str, str]) -> None:
         self._clients = clients
         self._environ = environ
+        self._named = environ.get("CIPP_TIMEZONE") or "UTC"
+        self._named_until = 0.0
+
+    def zone_name(self) -> str:
+        """Answer the zone's name as the links show it; read again after a second, and never waited for long."""
+        if time.monotonic() < self._named_until:
+            return self._named
+        reading = at_once.start(self._zone_in_table, name="read the time zone")
+        try:
+            self._named = reading.result(ZONE_WAIT_SECONDS) or self._environ.get("CIPP_TIMEZONE") or "UTC"
+        except TimeoutError:
+            logger.info("CIPP's table Config is silent; the zone that was known last is shown")
+        self._named_until = time.monotonic() + ZONE_LIFETIME_SECONDS
+        return self._named
 
     def zone(self) -> tzinfo:
         """Answer the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from backend.cipp_tables import CippTables
 from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
@@ -45,20 +46,21 @@ class PortalLinks(Value, frozen=True):
 class Links:
     """The service behind ExecBackendURLs."""
 
-    def __init__(self, environ: Mapping[str, str], discovery: Discovery) -> None:
+    def __init__(self, environ: Mapping[str, str], discovery: Discovery, tables: CippTables) -> None:
         self._environ = environ
         self._discovery = discovery
-        self._last: tuple[Found, PortalLinks] | None = None
+        self._tables = tables
+        self._last: tuple[Found, str, PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
         """Answer names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
-        found = self._discovery.found()
-        if self._last is None or self._last[0] is not found:
-            self._last = (found, portal_links(found, self._environ))
-        return self._last[1]
+        found, zone = self._discovery.found(), self._tables.zone_name()
+        if self._last is None or self._last[0] is not found or self._last[1] != zone:
+            self._last = (found, zone, portal_links(found, self._environ, zone))
+        return self._last[2]
 
 
-def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
+def portal_links(found: Found, environ: Mapping[str, str], timezone: str) -> PortalLinks:
     """Work out the links from what was found."""
     deployment = found.deployment
     warnings = [*_unknowns(deployment, environ), *found.warnings]
@@ -90,7 +92,7 @@ def portal_links(found: Found, environ: Mapping[str, str]) -> PortalLinks:
         hosted=hosted,
         os="Linux" if sys.platform.startswith("linux") else "Windows",
         sku=environ.get("WEBSITE_SKU") or None,
-        timezone=environ.get("CIPP_TIMEZONE") or "UTC",
+        timezone=timezone,
         resource_group=portal.link(None),
         key_vault=portal.link(vault, "secrets"),
         function_app=portal.link(app, "appServices"),

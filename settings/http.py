@@ -22,6 +22,7 @@ from settings.body import Body, read_body
 from settings.log import quiet_libraries
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
+from settings.record import record
 
 logger = logging.getLogger("cipp.backend")
 JSON: Final = "application/json"
@@ -157,10 +158,22 @@ def _handler(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
         if route.body is None:
             result = route.work(call)
         else:
-            result = route.work(call, read_body(req.get_body(), req.headers.get("content-type", ""), route.body))
+            body = read_body(req.get_body(), req.headers.get("content-type", ""), route.body)
+            result = _recorded(route, call, body)
         return _respond(200, {"Results": result} if route.enveloped else result)
 
     return lambda req: _answered(handle, req)
+
+
+def _recorded(route: Route, call: Call, body: Body) -> Any:  # noqa: ANN401 - any result type
+    """Do what was asked; what came of it, good or bad, is a line in CIPP's Logbook."""
+    try:
+        result = route.work(call, body)
+    except BackendError as error:
+        record(call.backend, route.name, call.caller, error)
+        raise
+    record(call.backend, route.name, call.caller, result)
+    return result
 
 
 def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
@@ -206,7 +219,9 @@ def _respond(
         body = msgspec.json.encode(value)
     except UnicodeEncodeError:  # half a surrogate pair, out of an address or a setting: only escapes can carry it
         body = json.dumps(msgspec.to_builtins(value)).encode()
-    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=headers, charset="utf-8")
+    # An answer may hold what is given once, and what is true now may not be so in a minute.
+    told = {"Cache-Control": "no-store", **(headers or {})}
+    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=told, charset="utf-8")
 
 
 def _in_one_line(text: str) -> str:
