@@ -1,14 +1,19 @@
 """No secret leaves: planted values are searched in every answer and in every line of the log, at its loudest."""
 
+import json
 import logging
+import pickle
 import re
 import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 import function_app
+from backend.entra import SamApp
+from backend.values import SecretText
 from settings.http import all_routes
 from settings.log import CHATTERING
 from tests.api import Api
@@ -129,3 +134,13 @@ def test_a_secret_that_a_caller_sends_in_a_wrong_place_is_not_logged(
     at_its_loudest(caplog)
     Api().post("ExecKeyRotation", {"Force": PLANTED}, authorization=f"Bearer {PLANTED}")
     assert PLANTED not in caplog.text
+
+
+def test_a_secrets_text_shows_nowhere_but_where_it_is_asked_for() -> None:
+    text = SecretText(PLANTED)
+    shown = [repr(text), str(text), f"{text}", f"{text:>40}", f"{text!r}", "{}".format(text), "%s %r" % (text, text)]  # noqa: UP031, UP032 - every way to show a value
+    assert not any(PLANTED in way for way in [*shown, repr([text]), repr(SamApp("app", "tenant", text))])
+    for export in (pickle.dumps, json.dumps, msgspec.json.encode):
+        with pytest.raises(TypeError):
+            export(text)
+    assert text.reveal() == PLANTED
