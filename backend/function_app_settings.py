@@ -6,6 +6,7 @@ One writer at a time across instances; what went missing by a write that was cut
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -136,9 +137,8 @@ class FunctionAppSettings:
         if dry_run:
             self._read(app)
             return _with(told, would_do=[f"On '{app.name}' {what}; every other setting stays.", _RESTARTS])
-        with row_lock(
-            self._clients, f"settings of {app.name.lower()}", by="settings", wait_seconds=WAIT_SECONDS
-        ) as held:
+        lock = f"settings of {app.name}"
+        with row_lock(self._clients, lock, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as held:
             self._write(app, to_set, remove, held)
         return _with(told, done=[f"On '{app.name}' {what}; every other setting is as it was.", _RESTARTS])
 

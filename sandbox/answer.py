@@ -13,6 +13,11 @@ class Answer:
         self.headers = MutableHeaders(raw=list(response.raw_headers) if response else [])
         self.body = bytes(response.body) if response else b""
 
+    def replace(self, body: bytes) -> None:
+        """Answer another body."""
+        self.body = body
+        self.headers["content-length"] = str(len(body))
+
     async def send(self, send: Send) -> None:
         """Send it on."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})

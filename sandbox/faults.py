@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-_MODES: Final = ("refuse", "drop-after", "hang")
-_FIELDS: Final = frozenset({"method", "host", "path", "nth", "times", "mode", "status", "retry_after"})
+from sandbox.alteration import UNALTERED, Alteration, read_alteration
+
+_MODES: Final = ("refuse", "drop-after", "hang", "alter")
+_FIELDS: Final = frozenset(
+    {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
+)
 
 
 class InvalidFaultError(Exception):
@@ -25,11 +29,14 @@ class Fault:
     times: int = 1  # 0 = for ever
     status: int = 0  # what mode "refuse" answers
     retry_after: str | None = None
+    body: str = ""  # what the request's body must hold
+    aadsts: int = 0  # the code with which Entra refuses
+    alter: Alteration = UNALTERED  # what mode "alter" changes in the answer
     seen: int = 0
 
-    def strikes(self, method: str, host: str, path: str) -> bool:
+    def strikes(self, method: str, host: str, path: str, body: str = "") -> bool:
         """Count the call where it fits, and say whether it is hit."""
-        if not self._fits(method.upper(), host.lower(), path):
+        if not self._fits(method.upper(), host.lower(), path) or re.search(self.body, body) is None:
             return False
         self.seen += 1
         return self.seen >= self.nth and (self.times == 0 or self.seen < self.nth + self.times)
@@ -65,21 +72,32 @@ def _read(entry: object, where: str) -> Fault:
     retry_after = entry.get("retry_after")
     if isinstance(retry_after, bool) or not isinstance(retry_after, int | float | str | None):
         raise InvalidFaultError(f"{where}: retry_after must be a number of seconds or a date.")
-    path = _text(entry, "path", ".*", where)
     try:
-        re.compile(path)
-    except re.error as error:
-        raise InvalidFaultError(f"{where}: path is not a regular expression: {error}.") from error
+        alteration = read_alteration(entry.get("alter", {}))
+    except ValueError as error:
+        raise InvalidFaultError(f"{where}: {error}") from error
     return Fault(
         method=_text(entry, "method", "*", where).upper(),
         host=_text(entry, "host", "*", where).lower(),
-        path=path,
+        path=_pattern(entry, "path", ".*", where),
         mode=str(mode),
         nth=max(1, _whole(entry, "nth", 1, where)),
         times=_whole(entry, "times", 1, where),
         status=status,
         retry_after=None if retry_after is None else str(retry_after).removesuffix(".0"),
+        body=_pattern(entry, "body", ".*", where),
+        aadsts=_whole(entry, "aadsts", 0, where),
+        alter=alteration,
     )
+
+
+def _pattern(entry: dict[str, Any], name: str, default: str, where: str) -> str:
+    pattern = _text(entry, name, default, where)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise InvalidFaultError(f"{where}: {name} is not a regular expression: {error}.") from error
+    return pattern
 
 
 def _text(entry: dict[str, Any], name: str, default: str, where: str) -> str:

@@ -35,7 +35,7 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
     elif place is None:
         body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
     elif place.plane == "entra":
-        body = _entra(status, message, now)
+        body = _entra(fault, message, now)
     else:
         code = _CODES[place.plane].get(status, phrase.replace(" ", ""))
         body = {"error": {"code": code, "message": message}}
@@ -49,16 +49,20 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
     return JSONResponse(body, status, headers)
 
 
-def _entra(status: int, message: str, now: datetime) -> dict[str, Any]:
-    busy = status == 429 or status >= 500
-    number = 90033 if busy else 70000
+def _entra(fault: Fault, message: str, now: datetime) -> dict[str, Any]:
+    busy = fault.status == 429 or fault.status >= 500
+    number = fault.aadsts or (90033 if busy else 70000)
+    trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
+    timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
     return {
-        "error": "temporarily_unavailable" if busy else "invalid_grant",
-        "error_description": f"AADSTS{number}: {message}",
+        "error": "temporarily_unavailable" if busy else "invalid_client" if fault.status == 401 else "invalid_grant",
+        "error_description": (
+            f"AADSTS{number}: {message}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
+        ),
         "error_codes": [number],
-        "timestamp": now.strftime("%Y-%m-%d %H:%M:%SZ"),
-        "trace_id": str(uuid.uuid4()),
-        "correlation_id": str(uuid.uuid4()),
+        "timestamp": timestamp,
+        "trace_id": trace,
+        "correlation_id": correlation,
     }
 
 

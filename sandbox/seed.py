@@ -42,6 +42,8 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         user = User(_id(customer.id, "user"), f"cipp.service@{customer.domain}")
         values[customer.id] = _refresh_token(directory, customer, user, now)
     secrets = {name: SeedSecret(value, created=now - _STORED) for name, value in values.items()}
+    for name, planned in options.secrets.items():
+        secrets[name] = SeedSecret(planned.value, created=now - _STORED, managed=planned.managed)
     return Azure(
         clock=clock,
         tokens=tokens,

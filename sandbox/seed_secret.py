@@ -14,3 +14,4 @@ class SeedSecret:
     expires: datetime | None = None
     content_type: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    managed: bool = False  # it belongs to a certificate of the vault's own

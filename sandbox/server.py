@@ -67,6 +67,8 @@ class Server:
             answer = Answer(refusal(place, fault, call.method, call.path, azure.clock.now()))
         else:
             answer = await self._answer(scope, body, place)
+        if fault is not None and fault.mode == "alter":
+            answer.replace(fault.alter.of(answer.body, azure.tokens))
         answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
         call.answered(answer.status, answer.headers, answer.body)
         if fault is not None and fault.mode == "drop-after":
@@ -77,7 +79,9 @@ class Server:
 
     def _fault(self, call: Call) -> Fault | None:
         # Every fault counts the call, also those behind the one that strikes.
-        struck = [fault for fault in self.faults if fault.strikes(call.method, call.host, call.path)]
+        struck = [
+            fault for fault in self.faults if fault.strikes(call.method, call.host, call.path, call.request_body or "")
+        ]
         return struck[0] if struck else None
 
     async def _answer(self, scope: Scope, body: bytes, place: Place | None) -> Answer:

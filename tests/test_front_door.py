@@ -86,4 +86,5 @@ def test_a_bad_body_names_its_field(host: Host) -> None:
 
 def test_the_weekly_rotation_runs_at_once_when_the_host_is_told_to(host: Host, sandbox: Sandbox) -> None:
     assert host.request("POST", "/admin/functions/weeklykeyrotation", {"input": ""}, JSON).status == 202
-    wait_for(lambda: len(sandbox.state()["vaults"]["cippabc12"]["secrets"]["RefreshToken"]) > 1)
+    wait_for(lambda: "WeeklyKeyRotation succeeded" in host.log)
+    assert len(sandbox.state()["vaults"]["cippabc12"]["secrets"]["RefreshToken"]) > 1

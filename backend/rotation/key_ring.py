@@ -21,8 +21,8 @@ from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
 from backend.rotation.run import Run
 from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import Session, reason_to_leave
-from backend.rotation.together import Together
 from backend.rotation.work import Done, Work, work_through
+from backend.together import Together
 from backend.values import SecretText, in_whole_seconds
 
 if TYPE_CHECKING:

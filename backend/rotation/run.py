@@ -13,9 +13,9 @@ from backend.key_vault import ROTATED_BY, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
 from backend.pace import Pace
 from backend.rotation.keys import IDENTITY_NAMES
-from backend.rotation.lock import Held
 from backend.rotation.plan import Moment, Version
-from backend.rotation.together import Together
+from backend.row_lock import Held
+from backend.together import Together
 from backend.values import SecretText
 
 OUR_NAME: Final = "CIPP Backend"

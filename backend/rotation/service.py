@@ -19,15 +19,16 @@ from backend.rotation.chronicle import Chronicle
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in, kind_of
-from backend.rotation.lock import NoLock, holder, rotation_lock
 from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import NOT_SET_UP, Services, Session, open_session
+from backend.row_lock import NoLock, holder, row_lock
 from backend.uptime import Uptimes
 from backend.values import SecretText
 
 logger = logging.getLogger("cipp.rotation")
+LOCK: Final = "rotation"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
 FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
@@ -139,7 +140,7 @@ class KeyRotation:
     def overview(self) -> Overview:
         """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
         served = self._vault.served()
-        look = Look(self._looking(), self._journal, served, holder(self._clients))
+        look = Look(self._looking(), self._journal, served, holder(self._clients, LOCK))
         return look.overview(keys_in(list(served)))
 
     def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
@@ -179,7 +180,7 @@ class KeyRotation:
         limits = self._clients.limits
         began = time.monotonic()
         limit = min(most_seconds, limits.key_rotation_time_limit_seconds)
-        with rotation_lock(self._clients, run_id=run_id, by=by) as held:
+        with row_lock(self._clients, LOCK, run_id=run_id, by=by) as held:
             chosen = keys()
             started = self._vault.now().replace(microsecond=0)
             chronicle = Chronicle(

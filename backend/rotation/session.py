@@ -15,11 +15,11 @@ from backend.key_vault import KeyVault
 from backend.pace import Pace
 from backend.rotation.calendar import due_before
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeholder
-from backend.rotation.lock import Held
 from backend.rotation.plan import Moment
 from backend.rotation.report import KeyReport
 from backend.rotation.run import Run
 from backend.rotation.signer import Signer, choose_signer
+from backend.row_lock import Held
 from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")

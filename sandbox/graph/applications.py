@@ -53,7 +53,7 @@ def patch(call: Call) -> Response:
     if "passwordCredentials" in changes:
         raise NotInTheSandboxError
     if "keyCredentials" in changes:
-        app.keys = replaced_keys(app, changes.pop("keyCredentials"), call.azure.clock.now())
+        app.keys = replaced_keys(call.azure.directory, app, changes.pop("keyCredentials"), call.azure.clock.now())
     app.display_name = changes.pop("displayName", app.display_name)
     for name, value in changes.items():
         app.properties[name] = _merged(app.properties.get(name), value)

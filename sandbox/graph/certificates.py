@@ -14,14 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.responses import Response
 
 from sandbox.application import Application, KeyCredential
+from sandbox.directory import Directory
 from sandbox.graph import times
 from sandbox.graph.call import Call
 from sandbox.graph.errors import GraphError, bad_request
+from sandbox.graph.policy_check import check_key
 
 _PROOF_AUDIENCE: Final = "00000002-0000-0000-c000-000000000000"
 
 
-def replaced_keys(app: Application, entries: object, now: datetime) -> list[KeyCredential]:
+def replaced_keys(directory: Directory, app: Application, entries: object, now: datetime) -> list[KeyCredential]:
     """Return the certificates that `entries` leaves: known ones by `keyId` without `key`, and new ones."""
     if not isinstance(entries, list):
         raise bad_request("Invalid value specified for property 'keyCredentials' of resource 'Application'.")
@@ -31,7 +33,7 @@ def replaced_keys(app: Application, entries: object, now: datetime) -> list[KeyC
         kept = known.get(str(entry.get("keyId", "")).lower())
         if kept is None and entry.get("key") is None:
             raise bad_request("Key credential must have a value or the keyId of an existing credential.")
-        keys.append(kept or _read(entry, now))
+        keys.append(kept or _allowed(directory, app, _read(entry, now)))
     return keys
 
 
@@ -39,6 +41,7 @@ def add_key(call: Call, app: Application) -> Response:
     """POST /applications/{id}/addKey."""
     _check_proof(call, app)
     key = _read(call.body.get("keyCredential") or {}, call.azure.clock.now())
+    _allowed(call.azure.directory, app, key)
     app.keys.append(key)
     body = {"@odata.context": call.context("microsoft.graph.keyCredential"), **key.as_graph()}
     return call.answer(body)
@@ -52,6 +55,11 @@ def remove_key(call: Call, app: Application) -> Response:
         raise bad_request(f"No key credential found with keyId '{key_id}'.")
     app.keys = [key for key in app.keys if key.key_id != key_id]
     return call.done()
+
+
+def _allowed(directory: Directory, app: Application, key: KeyCredential) -> KeyCredential:
+    check_key(directory, app, key.end - key.start)
+    return key
 
 
 def _read(entry: Mapping[str, Any], now: datetime) -> KeyCredential:

@@ -20,7 +20,7 @@ def check_password(directory: Directory, app: Application, lifetime: timedelta) 
         GraphError: It forbids client secrets, or ones that live so long.
     """
     policy = _policy(directory, app)
-    for restriction in _restrictions(policy):
+    for restriction in _restrictions(policy, "passwordCredentials"):
         if restriction.get("restrictionType") == "passwordAddition":
             raise GraphError(
                 400,
@@ -36,19 +36,42 @@ def check_password(directory: Directory, app: Application, lifetime: timedelta) 
             )
 
 
+def check_key(directory: Directory, app: Application, lifetime: timedelta) -> None:
+    """Let a new certificate pass where the policy that applies to `app` does; the words are a guess.
+
+    Raises:
+        GraphError: It forbids certificates that no trusted authority made, or ones that live so long.
+    """
+    policy = _policy(directory, app)
+    for restriction in _restrictions(policy, "keyCredentials"):
+        if restriction.get("restrictionType") == "trustedCertificateAuthority":
+            raise GraphError(
+                400,
+                "CredentialTypeNotAllowedAsPerAppPolicy",
+                f"Credential type not allowed as per assigned policy '{policy['id']}'.",
+            )
+        longest = _duration(restriction.get("maxLifetime"))
+        if restriction.get("restrictionType") == "asymmetricKeyLifetime" and longest and lifetime > longest:
+            raise GraphError(
+                400,
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                f"Credential lifetime exceeds the max value allowed as per assigned policy '{policy['id']}'.",
+            )
+
+
 def _policy(directory: Directory, app: Application) -> Mapping[str, Any]:
     """Return the policy for `app`: its own where it has one, else the tenant's."""
     for policy in directory.policies.values():
         if app.id in policy.applies_to:
-            return {**policy.body, "id": policy.id, "passwords": policy.body.get("restrictions")}
+            return {**policy.body, "id": policy.id, "restrictions": policy.body.get("restrictions")}
     default = directory.default_policies[app.tenant_id]
-    return {**default, "passwords": default["applicationRestrictions"]}
+    return {**default, "restrictions": default["applicationRestrictions"]}
 
 
-def _restrictions(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _restrictions(policy: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
     if not policy.get("isEnabled"):
         return
-    for restriction in (policy["passwords"] or {}).get("passwordCredentials") or []:
+    for restriction in (policy["restrictions"] or {}).get(kind) or []:
         if restriction.get("state", "enabled") == "enabled":
             yield restriction
 

@@ -42,5 +42,6 @@ def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret]) -> Vault:
                 content_type=secret.content_type,
                 tags=dict(secret.tags) or None,
             ),
+            managed=secret.managed,
         )
     return vault

@@ -1,4 +1,4 @@
-"""One run at a time, across all instances: a row in CIPP's table storage, judged by the storage's own clock.
+"""One at a time, across all instances: a row in CIPP's table storage, judged by the storage's own clock.
 
 The row's Timestamp and each answer's Date are the service's, so no machine's clock decides. A holder renews
 the row while it lives; a row that was not renewed for `LIFETIME` is free.
@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.clients import Clients
 from backend.errors import ConflictError, while_trying_to
-from backend.rotation.together import Together
+from backend.together import Together
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
 
 TABLE: Final = "CippBackendLocks"
-ROW: Final = {"PartitionKey": "lock", "RowKey": "key-rotation"}
+PARTITION: Final = "lock"
 LIFETIME: Final = timedelta(seconds=30)
 RENEWED_EVERY: Final = timedelta(seconds=8)
 FRESH: Final = timedelta(seconds=2)
-_in_this_process = threading.Lock()
+TRIED_EVERY_SECONDS: Final = 0.2
+_in_this_process: Final[dict[str, threading.Lock]] = {}
 
 
 class Held(Protocol):
@@ -34,7 +35,7 @@ class Held(Protocol):
         """Go on only if the lock is still ours; asked before each write to Azure.
 
         Raises:
-            ConflictError: Another run has it, or this is a dry run, which writes nothing.
+            ConflictError: Someone else has it, or this is a dry run, which writes nothing.
         """
 
 
@@ -53,7 +54,8 @@ class NoLock:
 class RowLock:
     """The lock as a row; without a table it holds within this process alone."""
 
-    def __init__(self, table: "TableClient | None", etag: str) -> None:
+    def __init__(self, name: str, table: "TableClient | None" = None, etag: str = "") -> None:
+        self._name = name
         self._table = table
         self._etag = etag
         self._renewed = time.monotonic()
@@ -67,7 +69,7 @@ class RowLock:
         slept finds its last renewal old, and asks.
 
         Raises:
-            ConflictError: Another run has it: this one slept, and stops.
+            ConflictError: Someone else has it: this one slept, and stops.
         """
         if self._lost is None and time.monotonic() - self._renewed > FRESH.total_seconds():
             self._renew()
@@ -83,13 +85,16 @@ class RowLock:
         from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
         began = time.monotonic()
-        with while_trying_to("renew the rotation's lock"):
+        with while_trying_to(f"renew the lock of the {self._name}"):
             try:
                 answer = self._table.update_entity(
-                    ROW, mode=UpdateMode.MERGE, etag=self._etag, match_condition=MatchConditions.IfNotModified
+                    _row(self._name),
+                    mode=UpdateMode.MERGE,
+                    etag=self._etag,
+                    match_condition=MatchConditions.IfNotModified,
                 )
             except (ResourceModifiedError, ResourceNotFoundError):
-                self._lost = "Another run has taken the rotation's lock meanwhile, so this one stopped."
+                self._lost = f"Another run has taken the lock of the {self._name} meanwhile, so this one stopped."
                 return
         self._etag = str(answer["etag"])
         self._renewed = began
@@ -102,13 +107,13 @@ class RowLock:
         if self._table is None or self._lost is not None:
             return
         try:
-            self._table.delete_entity(ROW, etag=self._etag, match_condition=MatchConditions.IfNotModified)
+            self._table.delete_entity(_row(self._name), etag=self._etag, match_condition=MatchConditions.IfNotModified)
         except AzureError:
             return  # it is free by itself after LIFETIME
 
 
-def holder(clients: Clients) -> str | None:
-    """Answer the id of the run that holds the lock now; None if none does, or it is unknown."""
+def holder(clients: Clients, name: str) -> str | None:
+    """Answer the id of the run that holds a lock now; None if none does, or it is unknown."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415 - imported where a lock is looked at
 
     tables = clients.tables()
@@ -117,7 +122,7 @@ def holder(clients: Clients) -> str | None:
     dates: list[datetime] = []
     try:
         row = tables.get_table_client(TABLE).get_entity(
-            ROW["PartitionKey"], ROW["RowKey"], raw_response_hook=lambda answer: dates.append(_date(answer))
+            PARTITION, _key(name), raw_response_hook=lambda answer: dates.append(_date(answer))
         )
     except AzureError:
         return None
@@ -126,20 +131,24 @@ def holder(clients: Clients) -> str | None:
 
 
 @contextmanager
-def rotation_lock(clients: Clients, *, run_id: str, by: str) -> Iterator[Held]:
-    """Hold the lock for the length of a run; without a storage it holds within this process alone.
+def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds: float = 0) -> Iterator[Held]:
+    """Hold the lock of that name for the length of a run; without a storage it holds within this process alone.
 
     Raises:
-        ConflictError: Another run holds it; the message says who, and since when.
+        ConflictError: Another run holds it, still after `wait_seconds`; the message says who, and since when.
         AzureUnreachableError: The storage is silent: nothing may be changed without the lock.
     """
-    if not _in_this_process.acquire(blocking=False):
-        raise ConflictError(_taken("Another run in this process", None))
+    give_up_at = time.monotonic() + wait_seconds
+    in_this_process = _in_this_process.setdefault(name, threading.Lock())
+    if not in_this_process.acquire(timeout=wait_seconds or -1, blocking=wait_seconds > 0):
+        raise ConflictError(_taken(name, "Another run in this process", None))
     try:
         tables = clients.tables()
-        held = RowLock(None, "") if tables is None else _acquire(tables.get_table_client(TABLE), run_id=run_id, by=by)
+        held = RowLock(name)
+        if tables is not None:
+            held = _acquire_by(give_up_at, tables.get_table_client(TABLE), name, {"RunId": run_id, "By": by})
         ended = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(held, ended), name="rotation lock", daemon=True)
+        keeper = threading.Thread(target=_keep, args=(held, ended), name=f"lock of the {name}", daemon=True)
         keeper.start()
         try:
             yield held
@@ -148,7 +157,7 @@ def rotation_lock(clients: Clients, *, run_id: str, by: str) -> Iterator[Held]:
             keeper.join()
             held.release()
     finally:
-        _in_this_process.release()
+        in_this_process.release()
 
 
 def _keep(held: RowLock, ended: threading.Event) -> None:
@@ -160,45 +169,62 @@ def _keep(held: RowLock, ended: threading.Event) -> None:
             continue
 
 
-def _acquire(table: "TableClient", *, run_id: str, by: str) -> RowLock:
+def _acquire_by(give_up_at: float, table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
+    """Try until the lock is ours, or the time is over."""
+    while True:
+        try:
+            return _acquire(table, name, who)
+        except ConflictError:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(TRIED_EVERY_SECONDS)
+
+
+def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
     from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is taken
     from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415
     from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
-    mine = {**ROW, "RunId": run_id, "By": by, "Since": datetime.now(UTC)}
-    with while_trying_to("take the rotation's lock in CIPP's table storage"):
+    mine = {**_row(name), **who, "Since": datetime.now(UTC)}
+    with while_trying_to(f"take the lock of the {name} in CIPP's table storage"):
         try:
             try:
                 answer = table.create_entity(mine)
             except ResourceNotFoundError:  # the first run ever: there is no table yet
                 table.create_table()
                 answer = table.create_entity(mine)
-            return RowLock(table, str(answer["etag"]))
+            return RowLock(name, table, str(answer["etag"]))
         except ResourceExistsError:
             pass
         dates: list[datetime] = []
         try:
-            row = table.get_entity(
-                ROW["PartitionKey"], ROW["RowKey"], raw_response_hook=lambda a: dates.append(_date(a))
-            )
+            row = table.get_entity(PARTITION, _key(name), raw_response_hook=lambda a: dates.append(_date(a)))
         except ResourceNotFoundError as error:
-            raise ConflictError(_taken("Another run, which has just ended", None)) from error
+            raise ConflictError(_taken(name, "Another run, which has just ended", None)) from error
         renewed = row.metadata["timestamp"] or dates[-1]
         if dates[-1] - renewed < LIFETIME:
-            raise ConflictError(_taken(f"Run {row.get('RunId')} by {row.get('By')}", row.get("Since")))
+            raise ConflictError(_taken(name, f"Run {row.get('RunId')} by {row.get('By')}", row.get("Since")))
         try:
             answer = table.update_entity(
                 mine, mode=UpdateMode.REPLACE, etag=row.metadata["etag"], match_condition=MatchConditions.IfNotModified
             )
         except (ResourceModifiedError, ResourceNotFoundError) as error:
-            raise ConflictError(_taken("Another run, which has just begun", None)) from error
-        return RowLock(table, str(answer["etag"]))
+            raise ConflictError(_taken(name, "Another run, which has just begun", None)) from error
+        return RowLock(name, table, str(answer["etag"]))
+
+
+def _row(name: str) -> dict[str, str]:
+    return {"PartitionKey": PARTITION, "RowKey": _key(name)}
+
+
+def _key(name: str) -> str:
+    return name.lower().replace(" ", "-")
 
 
 def _date(answer: Any) -> datetime:  # noqa: ANN401 - azure-core's response
     return parsedate_to_datetime(answer.http_response.headers["Date"])
 
 
-def _taken(who: str, since: datetime | None) -> str:
+def _taken(name: str, who: str, since: datetime | None) -> str:
     began = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    return f"{who} holds the rotation's lock{began}. Wait for it to end; nothing was changed."
+    return f"{who} holds the lock of the {name}{began}. Wait for it to end; nothing was changed."

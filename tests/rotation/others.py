@@ -1,0 +1,134 @@
+"""Everybody but the rotation: an admin, CIPP itself, and whoever else works on the same deployment."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import requests
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient
+
+from sandbox import names
+from tests.rotation.pfx import pfx
+from tests.sandbox.certificate import Certificate
+from tests.sandbox.vault_calls import Vault, identity_token
+from tests.sandbox_client import Sandbox
+
+LOGIN = "https://login.microsoftonline.com"
+GRAPH = "https://graph.microsoft.com"
+ARM = "https://management.azure.com"
+Json = Any  # what JSON may hold
+
+
+@dataclass(frozen=True)
+class Others:
+    """What others do in the vault, in Entra, in ARM and in CIPP's tables."""
+
+    azure: Sandbox
+
+    @cached_property
+    def web(self) -> requests.Session:
+        return self.azure.web()
+
+    @cached_property
+    def vault(self) -> Vault:
+        return Vault(self.azure, self.web, identity_token(self.azure))
+
+    @cached_property
+    def tables(self) -> TableServiceClient:
+        """CIPP's table storage."""
+        return TableServiceClient.from_connection_string(self.azure.env["AzureWebJobsStorage"])
+
+    def store(self, name: str, value: str, **fields: object) -> str:
+        """Store a secret as CIPP or a person does; returns the version."""
+        answer = self.vault.call("PUT", f"/secrets/{name}", {"value": value, **fields})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"]).rpartition("/")[2]
+
+    def disable(self, name: str, version: str) -> None:
+        change = {"attributes": {"enabled": False}}
+        assert self.vault.call("PATCH", f"/secrets/{name}/{version}", change).status_code == 200
+
+    def delete(self, name: str) -> None:
+        """Delete a secret; it can be recovered."""
+        assert self.vault.call("DELETE", f"/secrets/{name}").status_code == 200
+
+    def token(self, tenant: str = names.TENANT_ID, **form: str) -> requests.Response:
+        """Ask Entra for a token as the SAM app."""
+        whole = {"client_id": names.SAM_APP_ID, "scope": f"{GRAPH}/.default", **form}
+        return self.web.post(f"{LOGIN}/{tenant}/oauth2/v2.0/token", data=whole)
+
+    def sign_in(self, secret: str) -> requests.Response:
+        """Sign in as the SAM app with a client secret."""
+        return self.token(grant_type="client_credentials", client_secret=secret)
+
+    def graph(self, method: str, path: str, body: object = None) -> Json:
+        """Call Graph as the SAM app, with any of its client secrets that signs in."""
+        app = self.azure.state()["applications"][names.SAM_APP_ID]
+        answers = (self.sign_in(secret["secretText"]) for secret in app["passwordCredentials"])
+        bearer = next(answer.json()["access_token"] for answer in answers if answer.ok)
+        headers = {"Authorization": f"Bearer {bearer}"}
+        answer = self.web.request(method, f"{GRAPH}/v1.0/{path}", json=body, headers=headers)
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else {}
+
+    def app(self, *properties: str) -> Json:
+        """Read properties of the SAM app."""
+        return self.graph("GET", f"applications/{names.SAM_OBJECT_ID}?$select={','.join(properties)}")
+
+    def patch_app(self, **properties: object) -> None:
+        self.graph("PATCH", f"applications/{names.SAM_OBJECT_ID}", properties)
+
+    def add_secret(self, name: str = "Someone else's", **fields: object) -> dict[str, Json]:
+        """Make a client secret for the SAM app."""
+        body = {"passwordCredential": {"displayName": name, **fields}}
+        made: dict[str, Json] = self.graph("POST", f"applications/{names.SAM_OBJECT_ID}/addPassword", body)
+        return made
+
+    def remove_secret(self, key_id: str) -> None:
+        self.graph("POST", f"applications/{names.SAM_OBJECT_ID}/removePassword", {"keyId": key_id})
+
+    def add_certificate(self, certificate: Certificate, name: str = "Someone else's") -> None:
+        """Put the public part of a certificate on the app, beside those that are there."""
+        there = self.app("keyCredentials")["keyCredentials"]
+        self.patch_app(keyCredentials=[*there, {**certificate.entry(), "displayName": name}])
+
+    def give_certificate(self, certificate: Certificate, *, on_app: bool = True) -> str:
+        """Store a certificate and put it on the app as CIPP's own job does: no tags, no type, no end."""
+        if on_app:
+            self.add_certificate(certificate, "CIPP-SAM Certificate (cippabc12)")
+        return self.store("SAMCertificate", pfx(certificate))
+
+    def restrict(self, kind: str, **restriction: object) -> None:
+        """Set the tenant's app management policy to one restriction."""
+        one = {"restrictForAppsCreatedAfterDateTime": None, "state": "enabled", **restriction}
+        body = {"isEnabled": True, "applicationRestrictions": {kind: [one]}}
+        self.graph("PATCH", "policies/defaultAppManagementPolicy", body)
+
+    def restart(self, site: str) -> None:
+        """Restart an app in the portal; it takes some seconds."""
+        headers = {"Authorization": f"Bearer {identity_token(self.azure, ARM)}"}
+        url = f"{ARM}{names.RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{site}/restart?api-version=2024-11-01"
+        assert self.web.post(url, headers=headers).ok
+        self.azure.advance(5)
+
+    def row(self, table: str, partition: str, key: str, **properties: object) -> None:
+        """Write a row of one of CIPP's tables."""
+        self.tables.create_table_if_not_exists(table)
+        self.tables.get_table_client(table).upsert_entity({"PartitionKey": partition, "RowKey": key, **properties})
+
+    def rows(self, table: str) -> list[dict[str, Json]]:
+        """Read a table; one that is not there is empty."""
+        try:
+            return [dict(row) for row in self.tables.get_table_client(table).list_entities()]
+        except ResourceNotFoundError:
+            return []
+
+    def tenant_row(self, tenant: str, name: str = "Fabrikam", *, excluded: bool = False) -> None:
+        """Let CIPP know a tenant."""
+        row = {"customerId": tenant, "displayName": name, "defaultDomainName": f"{name.lower()}.onmicrosoft.com"}
+        self.row("Tenants", "Tenants", tenant, **row, Excluded=excluded, delegatedPrivilegeStatus="directTenant")
+
+    def zone(self, name: str) -> None:
+        """Set CIPP's time zone."""
+        self.row("Config", "TimeSettings", "TimeSettings", Timezone=name)

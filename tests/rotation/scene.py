@@ -1,0 +1,164 @@
+"""One deployment of CIPP in the sandbox, and its rotation, asked by the front door."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox import names
+from tests.api import Api, functions
+from tests.rotation.others import LOGIN, Others
+from tests.rotation.pfx import assertion
+from tests.sandbox_client import Sandbox
+
+SECRET = "ApplicationSecret"
+CERTIFICATE = "SAMCertificate"
+TOKEN = "RefreshToken"
+ENTRA = "login.microsoftonline.com"
+GRAPH = "graph.microsoft.com"
+VAULT = "cippabc12.vault.azure.net"
+Json = Any  # what JSON may hold
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the sandbox holds, and what the rotation is asked."""
+
+    azure: Sandbox
+    others: Others
+
+    # What is there
+
+    def now(self) -> datetime:
+        return moment(self.azure.state()["now"])
+
+    def versions(self, name: str) -> list[dict[str, Json]]:
+        """The versions of a secret, oldest first; [] where there is none."""
+        held = self.azure.state()["vaults"][names.VAULT]["secrets"]
+        return list(next((held[one] for one in held if one.lower() == name.lower()), []))
+
+    def served(self, name: str) -> dict[str, Json]:
+        return self.versions(name)[-1]
+
+    def value(self, name: str) -> str:
+        return str(self.served(name)["value"])
+
+    def tenants(self) -> list[str]:
+        """The direct tenants whose tokens the vault holds."""
+        return [name for name in self.azure.state()["vaults"][names.VAULT]["secrets"] if name.count("-") == 4]
+
+    def secrets_on_app(self) -> list[dict[str, Json]]:
+        return list(self.azure.state()["applications"][names.SAM_APP_ID]["passwordCredentials"])
+
+    def certificates_on_app(self) -> list[dict[str, Json]]:
+        return list(self.azure.state()["applications"][names.SAM_APP_ID]["keyCredentials"])
+
+    def calls(self, host: str, method: str | None = None, path: str = "", body: str = "") -> list[dict[str, Json]]:
+        """The calls to a host, or those of a method, a path and a body."""
+        return [
+            call
+            for call in self.azure.calls(host)
+            if method in (None, call["method"])
+            and path.lower() in call["path"].lower()
+            and body in (call["request_body"] or "")
+        ]
+
+    # What works
+
+    def redeems(self, name: str = TOKEN) -> bool:
+        """Tell whether a token that the vault serves is good."""
+        tenant = names.TENANT_ID if name == TOKEN else name
+        form = {"refresh_token": self.value(name), "client_secret": self.value(SECRET)}
+        return bool(self.others.token(tenant, grant_type="refresh_token", **form).ok)
+
+    def signs_in(self) -> bool:
+        """Tell whether the client secret that the vault serves does."""
+        return bool(self.others.sign_in(self.value(SECRET)).ok)
+
+    def certificate_signs_in(self) -> bool:
+        """Tell whether the certificate that the vault serves does."""
+        now = int(time.time())
+        claims = {
+            "iss": names.SAM_APP_ID,
+            "sub": names.SAM_APP_ID,
+            "aud": f"{LOGIN}/{names.TENANT_ID}/oauth2/v2.0/token",
+            "jti": str(uuid.uuid4()),
+            "nbf": now - 60,
+            "exp": now + 120,
+        }
+        proof = {
+            "client_assertion": assertion(self.value(CERTIFICATE), dict(claims)),
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        }
+        return bool(self.others.token(grant_type="client_credentials", **proof).ok)
+
+    # The time
+
+    def go(self, **span: float) -> datetime:
+        """Let time go by."""
+        self.azure.advance(timedelta(**span).total_seconds())
+        return self.now()
+
+    def go_to(self, when: datetime) -> None:
+        self.azure.advance((when - self.now()).total_seconds())
+
+    def sunday(self) -> datetime:
+        """The next Sunday's first instant in UTC."""
+        today = self.now().date()
+        day = today + timedelta(days=7 - (today.weekday() + 1) % 7)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+    # What the rotation is asked
+
+    def rotate(self, *key_names: str, force: bool = False, dry: bool = False) -> dict[str, Json]:
+        """Ask for a rotation of all keys, or of some; returns its result."""
+        body: dict[str, object] = {"Force": force, "DryRun": dry, **({"Names": key_names} if key_names else {})}
+        answer = Api().post("ExecKeyRotation", body)
+        assert answer.status == 200, answer.text
+        results: dict[str, Json] = answer.results
+        return results
+
+    def report(self, name: str, *, force: bool = False, dry: bool = False) -> dict[str, Json]:
+        """Ask for the rotation of one key; returns its report."""
+        return key_of(self.rotate(name, force=force, dry=dry)["Keys"], name)
+
+    def prove(self, *key_names: str) -> list[dict[str, Json]]:
+        answer = Api().post("ExecKeyProof", {"Names": key_names} if key_names else {})
+        assert answer.status == 200, answer.text
+        found: list[dict[str, Json]] = answer.results
+        return found
+
+    def overview(self) -> dict[str, Json]:
+        answer = Api().get("ListKeyRotations")
+        assert answer.status == 200, answer.text
+        results: dict[str, Json] = answer.results
+        return results
+
+    def tick(self, timer: str) -> None:
+        """Let the clock start a function."""
+        Api()
+        functions()[timer.lower()].get_user_function()(None)
+
+
+def key_of(keys: Iterable[dict[str, Json]], name: str) -> dict[str, Json]:
+    """Find a key in what was told of them."""
+    return next(key for key in keys if key["Name"].lower() == name.lower())
+
+
+def moment(text: str) -> datetime:
+    """Read a time."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def refused(aadsts: int, tenant: str = names.TENANT_ID, **fault: object) -> dict[str, object]:
+    """Make a fault: Entra refuses a tenant's redemptions with a code."""
+    one = {"host": ENTRA, "path": f"/{tenant}/", "body": "grant_type=refresh_token", "times": 0}
+    return {**one, "mode": "refuse", "status": 400, "aadsts": aadsts, **fault}
+
+
+def altered(alter: dict[str, object], tenant: str = names.TENANT_ID, **fault: object) -> dict[str, object]:
+    """Make a fault: what Entra says of a redeemed token is otherwise."""
+    one = {"host": ENTRA, "path": f"/{tenant}/", "body": "grant_type=refresh_token", "times": 0}
+    return {**one, "mode": "alter", "alter": alter, **fault}
