@@ -94,7 +94,8 @@ def _role_command(who: str, action: str, scope: str) -> str:
     by_start = next(role for start, role in _ROLES if action.lower().startswith(start))
     role = "Reader" if action.lower().endswith("/read") else by_start
     return (
-        f"Missing: {action}. Grant it with: az role assignment create --assignee-object-id {who} "
+        f"Missing: {action} (ListBackendRights shows all that is). "
+        f"Grant it with: az role assignment create --assignee-object-id {who} "
         f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {scope}'
     )
 

@@ -96,7 +96,7 @@ class StaticWebApp:
                 build.as_dict()["properties"] for build in sites.get_static_site_builds(group, name)
             ]
         properties = site["properties"]
-        last: Mapping[str, Any] = max((build["properties"] for build in builds), key=_last_update, default={})
+        last: Mapping[str, Any] = max(builds, key=_last_update, default={})
         return StaticWebAppState(
             exists=True,
             name=site["name"],

@@ -36,7 +36,8 @@ SITE = {"WEBSITE_SITE_NAME": "cippabc12", "WEBSITE_OWNER_NAME": f"{S}+r", "WEBSI
 
 
 def shown(environ: Mapping[str, str], claims: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    links = portal_links(Found(Deployment.of(environ, claims)), environ)
+    zone = environ.get("CIPP_TIMEZONE") or "UTC"
+    links = portal_links(Found(Deployment.of(environ, claims)), environ, zone)
     return {str(name): getattr(links, name) for name in links.__struct_fields__}
 
 

@@ -58,7 +58,7 @@ def test_a_principal_that_cannot_be_read_is_nobody(nowhere: pytest.MonkeyPatch, 
     del nowhere
     answer = ask(header)
     assert answer.status == 401
-    assert answer.headers == {}
+    assert answer.headers == {"Cache-Control": "no-store"}
     assert answer.body["title"] == "Unauthorized"
 
 
