@@ -120,7 +120,7 @@ class Entra:
         """Answer the connections that all redemptions share."""
         with self._lock:
             if self._shared is None:
-                self._shared = _new_session()
+                self._shared = _new_session(SOCKETS)
             return self._shared
 
     def _ask(
@@ -154,13 +154,10 @@ class Entra:
         return result
 
 
-def _new_session() -> "requests.Session":
-    import requests  # noqa: PLC0415 - only a rotation needs it
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - the same
+def _new_session(at_once: int = 1) -> "requests.Session":
+    from backend.connections import Connections  # noqa: PLC0415 - it imports requests
 
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=SOCKETS))
-    return session
+    return Connections(at_once)
 
 
 def _as_msal_wants(credential: Credential) -> str | dict[str, str]:
