@@ -148,7 +148,8 @@ class ClientSecretWork:
             prove(run, stored.value, count=1)
         except BackendError as error:
             if served:
-                run.store(CLIENT_SECRET, stored, restored(served, self._adopted.get(served.version)))
+                earlier = restored(served, self._adopted.get(served.version))
+                run.store(CLIENT_SECRET, stored, earlier, repairs=True)
             raise self._given_up(error, made) from error
         self._signs_in, self._earlier = True, None
 

@@ -12,6 +12,7 @@ from backend.certificate import read_certificate
 from backend.entra import SignInRefusedError
 from backend.errors import BackendError
 from backend.graph import Graph
+from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
 from backend.rotation.client_secret import ClientSecretWork
 from backend.rotation.keys import Key
@@ -23,7 +24,7 @@ from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import Session, reason_to_leave
 from backend.rotation.work import Done, Work, work_through
 from backend.together import Together
-from backend.values import in_whole_seconds
+from backend.values import SecretText, in_whole_seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,6 +43,7 @@ class KeyRing:
         self._session = session
         self._tell = tell
         self._addresses = Together(session.services.addresses)
+        self._graph_token: SecretText | None = None
         self.scopes: dict[str, frozenset[str]] = {}
         self.secret_renewed = False
         self.superseded_ends: datetime | None = None
@@ -124,6 +126,8 @@ class KeyRing:
                 return postponed(key)
             work = self._work(key, session.run)
             done = work_through(work, self._moment(key, session.run), lambda: _is_over(session))
+        except NoTimeLeftError as error:
+            return postponed(key, str(error))
         except SignInRefusedError as error:
             unproven = "" if error.verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
             return failed(key, f"{unproven}{error}", self._advice(error))
@@ -139,7 +143,7 @@ class KeyRing:
         if key.kind in ("RefreshToken", "TenantRefreshToken"):
             return RefreshTokenWork(key, run)
         registration = AppRegistration(
-            Graph(run.clients.cloud, run.clients.limits, lambda: run.entra.sign_in(run.app).token), run.app.app_id
+            Graph(run.clients.cloud, run.clients.limits, lambda: self._token_for_graph(run)), run.app.app_id
         )
         if key.kind == "ClientSecret":
             signer = session.signer
@@ -151,6 +155,12 @@ class KeyRing:
                 uptimes=session.services.uptimes,
             )
         return CertificateWork(run, registration, session.services.deployment().main_app or "")
+
+    def _token_for_graph(self, run: Run) -> SecretText:
+        """Sign in once for all of Graph's calls: a token outlives every run."""
+        if self._graph_token is None:
+            self._graph_token = run.entra.sign_in(run.app).token
+        return self._graph_token
 
     def _moment(self, key: Key, run: Run) -> Moment:
         if key.kind != "ClientSecret":
@@ -206,9 +216,8 @@ def failed(key: Key, reason: str, advice: str | None) -> KeyReport:
     return KeyReport(name=key.name, kind=key.kind, outcome="failed", reason=reason, advice=advice or NEXT_TRY)
 
 
-def postponed(key: Key) -> KeyReport:
+def postponed(key: Key, reason: str = "The run's time was over before this key's turn.") -> KeyReport:
     """Report that the run's time was over."""
-    reason = "The run's time was over before this key's turn."
     return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
 
 

@@ -23,7 +23,8 @@ CREDENTIAL_ID: Final = "credential-id"  # Graph's keyId, or the certificate's th
 FOLLOWS: Final = "follows"  # the version that ours was put on top of
 RESTORED_FROM: Final = "restored-from"  # the version whose value is stored again
 TOO_MANY: Final = 429
-BUSY_SECONDS: Final = 2.0
+# What repairs a write of this run may use of the margin that is kept for its end.
+REPAIR_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -64,41 +65,46 @@ class Run:
         """Answer the SAM app with another credential."""
         return SamApp(self.app.app_id, self.app.tenant, credential)
 
-    def store(self, name: str, served: Stored | None, fresh: Fresh) -> Stored:
+    def store(self, name: str, served: Stored | None, fresh: Fresh, *, repairs: bool = False) -> Stored:
         """Put a proven key on top of what the vault served (None: nothing), and read it back.
 
+        `repairs`: it takes back what this run stored, which may not wait for the next one.
+
         Raises:
+            NoTimeLeftError: The run's time was over before the vault had room; nothing was sent.
             ConflictError: Someone else changed the key or CIPP's app meanwhile: theirs stays. Or the lock is lost.
             AzureError: It is not stored, or what the vault serves now could not be read.
         """
-        self._refuse_if_changed(name, served)
         ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags}
         if served:
             ours[FOLLOWS] = served.version
-        back = self._written(name, replace(fresh, tags=ours))
+        until = self.ends_at + (REPAIR_SECONDS if repairs else 0)
+        back = self._written(name, served, replace(fresh, tags=ours), until)
         if back.value != fresh.value:
             raise ConflictError(f"Someone else stored '{name}' right after this run did; theirs stays.")
         return back
 
-    def _written(self, name: str, fresh: Fresh) -> Stored:
+    def _written(self, name: str, served: Stored | None, fresh: Fresh, until: float) -> Stored:
         """Write until the vault has it or refuses; what was cut off is looked up, never written twice."""
         while True:
-            self.pace.take()
-            self.held.must_hold()
-            try:
-                self.vault.store(
-                    name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
-                )
-            except AzureRefusedError as error:
-                if error.status != TOO_MANY or self.time_is_over:
-                    raise
-                self.pace.slow_down(BUSY_SECONDS)
-                continue
-            except AzureError:
-                back = self.vault.read(name)
-                if back.value != fresh.value:
-                    raise
-                return back
+            with self.pace.turn(until) as turn:
+                # Looked at with the place in hand: the wait for it can take ten seconds.
+                self._refuse_if_changed(name, served)
+                self.held.must_hold()
+                try:
+                    self.vault.store(
+                        name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
+                    )
+                except AzureRefusedError as error:
+                    if error.status != TOO_MANY:
+                        raise
+                    turn.refuse(error.retry_after)
+                    continue
+                except AzureError:
+                    back = self.vault.read(name)
+                    if back.value != fresh.value:
+                        raise
+                    return back
             return self.vault.read(name)
 
     def _refuse_if_changed(self, name: str, served: Stored | None) -> None:
