@@ -146,14 +146,7 @@ class KeyRing:
             Graph(run.clients.cloud, run.clients.limits, lambda: self._token_for_graph(run)), run.app.app_id
         )
         if key.kind == "ClientSecret":
-            signer = session.signer
-            return ClientSecretWork(
-                run,
-                registration,
-                signs_in=signer is not None and signer.secret_signs_in,
-                earlier=signer.earlier if signer else None,
-                uptimes=session.services.uptimes,
-            )
+            return ClientSecretWork(run, registration, session.services.uptimes)
         return CertificateWork(run, registration, session.services.deployment().main_app or "")
 
     def _token_for_graph(self, run: Run) -> SecretText:
@@ -169,13 +162,13 @@ class KeyRing:
         return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
 
     def _report(self, key: Key, done: Done, work: Work) -> KeyReport:
-        if done.postponed:
+        if done.postponed and not done.changed:
             return postponed(key)
         if isinstance(work, RefreshTokenWork) and work.scopes:
             self.scopes[key.name.lower()] = work.scopes
         if isinstance(work, ClientSecretWork) and done.changed:
             self.secret_renewed, self.superseded_ends = True, work.superseded_ends
-        said = []
+        said = list(done.notes)
         for step in done.steps:
             if isinstance(step, Renew):
                 said.append(f"{step.reason} The new one was proven by signing in, stored and read back.")
@@ -187,11 +180,13 @@ class KeyRing:
             said.append("Its claims cannot be read, so MFA and account were not compared.")
         if done.problem:
             said.append(f"Afterwards: {done.problem}")
+        if done.postponed:
+            said.append(f"The run's time was over; the next one goes on. {done.left}")
         return KeyReport(
             name=key.name,
             kind=key.kind,
             outcome="rotated" if done.changed else "unchanged",
-            reason=" ".join(said or [done.left]),
+            reason=" ".join(said if done.changed else [*said, done.left]).strip(),
             expires=in_whole_seconds(done.ends),
         )
 

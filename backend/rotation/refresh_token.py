@@ -1,5 +1,6 @@
 """Rotating a refresh token: redeem it for a new one, prove that one, store it, read it back."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +25,7 @@ class RefreshTokenWork:
         self._run = run
         self._tenant = key.tenant or run.app.tenant
         self._dead: set[str] = set()
+        self._served = ""
         self.ends: datetime | None = None
         self.scopes: frozenset[str] = frozenset()
         self.unreadable = False
@@ -35,21 +37,23 @@ class RefreshTokenWork:
             raise NotFoundError(
                 f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
             )
+        self._served = versions[0].id
         self.ends = versions[0].expires or versions[0].created + LIFETIME
         return token_step([planned(version, dead=frozenset(self._dead)) for version in versions], moment)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> str | None:
         """Renew, put back or disable."""
         if isinstance(step, Disable):
             self._run.held.must_hold()
             self._run.vault.disable(self._key.name, step.version_id)
         elif isinstance(step, PutBack):
-            self._put_back(step.version_id)
+            return self._put_back(step.version_id)
         elif not isinstance(step, Leave):
             self._renew()
+        return None
 
     def _renew(self) -> None:
-        served = self._run.vault.read(self._key.name)
+        served = self._run.vault.read(self._key.name, self._served)
         old, fresh = self._redeemed(served)
         proof = self._run.entra.redeem(self._run.app, self._tenant, fresh.refresh_token)
         self._refuse_worse(fresh, proof)
@@ -57,7 +61,7 @@ class RefreshTokenWork:
         self.unreadable = proof.has_mfa is None
         healed = {} if old.version == served.version else {"healed-from": old.version}
         ends = self._run.vault.now() + LIFETIME
-        self._run.store(self._key.name, served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+        self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
 
     def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
         """Redeem what the vault serves; where Entra calls it dead, the newest earlier version that is not."""
@@ -76,16 +80,18 @@ class RefreshTokenWork:
                     continue
             raise
 
-    def _put_back(self, version_id: str) -> None:
-        """Store someone else's version again, on top of ours, if it signs in."""
-        run = self._run
+    def _put_back(self, version_id: str) -> str | None:
+        """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
+        run = self._run.as_of_now()
         theirs = run.vault.read(self._key.name, version_id)
         try:
-            run.entra.redeem(run.app, self._tenant, theirs.value)
-        except AzureRefusedError:
+            run.entra.redeem(run.app, self._key.tenant or run.app.tenant, theirs.value)
+        except SignInRefusedError as refusal:
             self._dead.add(version_id)
-            return
-        run.store(self._key.name, run.vault.read(self._key.name), restored(theirs))
+            return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
+        fresh = replace(restored(theirs), expires=theirs.expires or theirs.created + LIFETIME)
+        run.store(self._key.name, self._served, fresh)
+        return None
 
     def _refuse_worse(self, fresh: Redeemed, proof: Redeemed) -> None:
         """Refuse a token for another tenant, app or account, or one that may do less than the old one.

@@ -5,16 +5,17 @@ is written, read back, and what vanished meanwhile is put back.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from backend.app_policy import AppPolicy, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
-from backend.errors import AzureUnreachableError, BackendError, ConflictError, InvalidInputError, NotFoundError
-from backend.key_vault import Stored
+from backend.entra import SignInRefusedError
+from backend.errors import AzureUnreachableError, BackendError, ConflictError, InvalidInputError
 from backend.key_vault import Version as VaultVersion
 from backend.rotation.keys import CERTIFICATE
+from backend.rotation.lineage import Version
 from backend.rotation.plan import (
     NEAR_END,
     AppCredential,
@@ -41,28 +42,28 @@ class CertificateWork:
         self._site = site
         self._dead: set[str] = set()
         self._seen: Registration | None = None
-        self._stored: Stored | None = None
+        self._over: str | None = None
         self._served: Certificate | None = None
+        self._thumbprints: dict[str, str] = {}
         self.ends: datetime | None = None
 
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
         self._seen = self._registration.read()
         versions = self._run.vault.versions(CERTIFICATE)
-        self._look_at_served(versions)
+        self._over = versions[0].id if versions else None
+        self._served = self._read(versions[0]) if versions else None
         self.ends = self._served.ends if self._served else None
         if versions and versions[0].managed:
             return self._leave_to_key_vault(moment)
-        shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
-        if shown and self._served:
-            shown[0] = replace(shown[0], credential_id=self._served.thumbprint)
+        shown = [self._shown(version) for version in versions]
         return certificate_step(shown, [_planned(c) for c in self._seen.certificates], moment, ends=self.ends)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> str | None:
         """Put back, remove, disable or renew."""
         if isinstance(step, PutBack):
-            self._put_back(step.version_id)
-        elif isinstance(step, Remove):
+            return self._put_back(step.version_id)
+        if isinstance(step, Remove):
             self._run.held.must_hold()
             self._remove(step.credential_id, self._served)
         elif isinstance(step, Disable):
@@ -70,16 +71,26 @@ class CertificateWork:
             self._run.vault.disable(CERTIFICATE, step.version_id)
         elif not isinstance(step, Leave):
             self._renew()
+        return None
 
-    def _look_at_served(self, versions: list[VaultVersion]) -> None:
-        self._stored = self._served = None
-        if not versions or not versions[0].enabled:
-            return
-        self._stored = self._run.vault.read(CERTIFICATE)
+    def _read(self, version: VaultVersion) -> Certificate | None:
+        """Read a version as a certificate; None where it is none."""
+        if not version.enabled:
+            return None
         try:
-            self._served = read_certificate(self._stored.value)
+            return read_certificate(self._run.vault.read(CERTIFICATE, version.id).value)
         except InvalidInputError:
-            return
+            return None
+
+    def _shown(self, version: VaultVersion) -> Version:
+        """Show a version to the plan; what others stored is adopted: its credential is told by what it holds."""
+        known = planned(version, dead=frozenset(self._dead))
+        if known.credential_id is not None or not version.enabled:
+            return known
+        if version.id not in self._thumbprints:
+            certificate = self._served if version.id == self._over else self._read(version)
+            self._thumbprints[version.id] = certificate.thumbprint if certificate else ""
+        return replace(known, credential_id=self._thumbprints[version.id])
 
     def _leave_to_key_vault(self, moment: Moment) -> Step:
         """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
@@ -100,21 +111,23 @@ class CertificateWork:
         if policy.blocks_certificates and run.clients.limits.key_rotation_manage_policy:
             exempt(self._registration.graph, seen.object_id, policy)
         made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
+        over, is_sent = self._over, False
         run.held.must_hold()
-        self._add(seen, made)
         try:
+            self._add(made)
             prove(run, made)
+            is_sent = True
             fresh = Fresh(made.pfx, CONTENT_TYPE, made.ends, {CREDENTIAL_ID: made.thumbprint})
-            run.store(CERTIFICATE, self._stored, fresh)
+            run.store(CERTIFICATE, over, fresh)
         except BackendError as error:
-            raise self._given_up(error, made) from error
+            raise self._given_up(error, made, is_sent=is_sent) from error
 
-    def _add(self, seen: Registration, made: Certificate) -> None:
+    def _add(self, made: Certificate) -> None:
         """Add the public part to the app; what was cut off is looked up."""
         name = f"{OUR_NAME} {self._run.id}"
-        served = self._served
+        seen, served = self._registration.read(), self._served
         try:
-            if served and served.ends > datetime.now(UTC) and _find(seen, served.thumbprint):
+            if served and served.ends > self._run.vault.now() and _find(seen, served.thumbprint):
                 self._registration.add_key(
                     seen.object_id,
                     public_der=made.public_der,
@@ -127,36 +140,44 @@ class CertificateWork:
         except AzureUnreachableError:
             if not _find(self._registration.read(), made.thumbprint):
                 raise
+        self._put_vanished_back(seen)
+
+    def _put_vanished_back(self, seen: Registration) -> None:
+        """Put back what the list had before ours was written, and what the vault has come to serve meanwhile."""
         after = self._registration.read()
-        here = {certificate.thumbprint for certificate in after.certificates}
-        vanished = [c.raw for c in seen.certificates if c.thumbprint not in here]
+        vanished = [c.raw for c in seen.certificates if _find(after, c.thumbprint) is None]
+        versions = self._run.vault.versions(CERTIFICATE)
+        theirs = self._read(versions[0]) if versions and versions[0].id != self._over else None
+        if theirs and _find(after, theirs.thumbprint) is None and _find(seen, theirs.thumbprint) is None:
+            vanished.append(public_key(theirs.public_der, f"CIPP-SAM Certificate ({self._site})"))
         if vanished:
             self._registration.replace_keys(seen.object_id, [*(c.raw for c in after.certificates), *vanished])
 
-    def _put_back(self, version_id: str) -> None:
-        run = self._run
+    def _put_back(self, version_id: str) -> str | None:
+        """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
+        run = self._run.as_of_now()
         theirs = run.vault.read(CERTIFICATE, version_id)
         try:
             run.entra.sign_in(run.as_app(read_certificate(theirs.value)))
-        except BackendError:
+        except (SignInRefusedError, InvalidInputError) as refusal:
             self._dead.add(version_id)
-            return
-        run.store(CERTIFICATE, self._stored, restored(theirs))
+            return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
+        run.store(CERTIFICATE, self._over, restored(theirs, self._thumbprints.get(version_id)))
+        return None
 
-    def _given_up(self, error: BackendError, made: Certificate) -> BackendError:
-        """Take the new certificate off the app again, unless the vault serves it; say what became of it."""
+    def _given_up(self, error: BackendError, made: Certificate, *, is_sent: bool) -> BackendError:
+        """Take the new certificate off the app, unless the vault has it or may yet get it; say what became of it."""
+        left = " The new certificate is still on the app: a later run removes it when nothing needs it."
         try:
-            is_served = self._run.vault.read(CERTIFICATE).value == made.pfx
-        except NotFoundError:
-            is_served = False
-        except BackendError as second:
-            error.args = (f"{error} The new certificate is still on the app; the next run removes it. ({second})",)
-            return error
-        if not is_served:
-            try:
+            versions = self._run.vault.versions(CERTIFICATE)
+            is_needed = any(version.tags.get(CREDENTIAL_ID) == made.thumbprint for version in versions)
+            # A store that was cut off may still be on its way, and what the vault serves must sign in.
+            if not is_needed and not (is_sent and isinstance(error, AzureUnreachableError)):
                 self._remove(made.thumbprint, made)
-            except BackendError as second:
-                error.args = (f"{error} The new certificate is still on the app; the next run removes it. ({second})",)
+                left = ""
+        except BackendError as second:
+            left = f"{left} ({second})"
+        error.args = (f"{error}{left}",)
         return error
 
     def _remove(self, thumbprint: str, signer: Certificate | None) -> None:

@@ -11,14 +11,14 @@ from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.entra import Entra
 from backend.errors import BackendError, NotFoundError
-from backend.key_vault import KeyVault
+from backend.key_vault import DisabledError, KeyVault
 from backend.pace import Pace
 from backend.rotation.calendar import due_before
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeholder
 from backend.rotation.plan import Moment
 from backend.rotation.report import KeyReport
 from backend.rotation.run import Run
-from backend.rotation.signer import Signer, choose_signer
+from backend.rotation.signer import choose_signer
 from backend.row_lock import Held
 from backend.uptime import Uptimes
 
@@ -47,7 +47,6 @@ class Session:
 
     services: Services
     run: Run | None
-    signer: Signer | None
     zone: tzinfo
     tenants: Mapping[str, Tenant] | None
     reason: str = ""
@@ -58,7 +57,7 @@ class Session:
 def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
     zone, tenants = services.tables.zone(), services.tables.tenants()
-    session = Session(services, None, None, zone, tenants)
+    session = Session(services, None, zone, tenants)
     vault, limits = services.vault, services.clients.limits
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}
@@ -77,8 +76,8 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
     )
     identity = {name: found.version for name, found in stored.items()}
     pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
-    run = Run(run_id, services.clients, vault, entra, held, signer.app, identity, moment, pace, ends_at)
-    return replace(session, run=run, signer=signer)
+    run = Run(run_id, services.clients, vault, entra, held, signer, signer.app, identity, moment, pace, ends_at)
+    return replace(session, run=run)
 
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
@@ -96,5 +95,5 @@ def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
 def _client_secret(vault: KeyVault) -> str:
     try:
         return vault.read(CLIENT_SECRET).value.reveal()
-    except NotFoundError:
+    except (NotFoundError, DisabledError):
         return ""
