@@ -3,15 +3,16 @@
 The old one stays on the app: CIPP reads its keys once per process, and may hold it still.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from backend.app_policy import command_for, exempt, read_app_policy
+from backend.app_policy import advised, exempt, read_app_policy
 from backend.app_registration import AppRegistration, ClientSecret, NewClientSecret, Registration
 from backend.entra import Credential, SignInRefusedError
 from backend.errors import AzureError, AzureRefusedError, AzureUnreachableError, BackendError
+from backend.key_vault import KeyVault
 from backend.key_vault import Version as VaultVersion
 from backend.rotation.keys import CLIENT_SECRET
 from backend.rotation.lineage import Version
@@ -26,10 +27,10 @@ from backend.rotation.plan import (
     Remove,
     Step,
     client_secret_step,
+    superseded_ends,
 )
 from backend.rotation.proof import prove
 from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, Fresh, Run, planned, restored
-from backend.uptime import Uptimes
 
 CONTENT_TYPE: Final = "text/plain; client secret"
 REFUSED: Final = range(400, 500)  # of these Graph says that it did nothing
@@ -38,17 +39,19 @@ REFUSED: Final = range(400, 500)  # of these Graph says that it did nothing
 class ClientSecretWork:
     """The SAM app's client secret."""
 
-    def __init__(self, run: Run, registration: AppRegistration, uptimes: Uptimes) -> None:
+    def __init__(self, run: Run, registration: AppRegistration, restarted: Callable[[], datetime | None]) -> None:
+        """`restarted` answers since when every CIPP app runs, None if that is unknown."""
         self._run = run
         self._registration = registration
         self._judged = run.signer.secret_version
         self._signs_in = run.signer.secret_signs_in
         self._earlier = run.signer.earlier
-        self._uptimes = uptimes
+        self._restarted = restarted
         self._dead: set[str] = set()
         self._adopted: dict[str, str | None] = {}
         self._seen: Registration | None = None
         self._served: str | None = None
+        self.since: datetime | None = None
         self.ends: datetime | None = None
         self.superseded_ends: datetime | None = None
 
@@ -58,13 +61,16 @@ class ClientSecretWork:
         found = self._run.vault.versions(CLIENT_SECRET)
         self._served = found[0].id if found else None
         self._judge(found)
-        versions = self._versions(found, self._seen.client_secrets)
-        credentials = [_planned(secret) for secret in self._seen.client_secrets]
+        shown = [planned(version, dead=frozenset(self._dead)) for version in found]
+        versions = told_versions(self._run.vault, shown, self._seen.client_secrets, self._adopted)
+        credentials = [app_credential(secret) for secret in self._seen.client_secrets]
         on_app = {credential.id.lower(): credential for credential in credentials}
         served = on_app.get((versions[0].credential_id or "").lower()) if versions else None
+        self.since = versions[0].created if versions else None
         self.ends = served.ends if served else None
+        self.superseded_ends = superseded_ends(versions, credentials, moment.now)
         if served and any(credential.ours and credential is not served for credential in credentials):
-            moment = replace(moment, restarted=self._restarted(moment.now))
+            moment = replace(moment, restarted=self._restarted())
         app = AppSeen(
             credentials=credentials,
             signs_in=self._signs_in,
@@ -101,34 +107,11 @@ class ClientSecretWork:
         self._judged, self._earlier = served.version, None
         self._signs_in = self._refusal(served.value) is None
 
-    def _restarted(self, now: datetime) -> datetime | None:
-        """Answer since when every CIPP app has run at the least; None if one of them does not tell."""
-        uptimes = self._uptimes.uptimes()
-        since = [now if uptime.idle else uptime.since for uptime in uptimes]
-        known = [start for start in since if start]
-        return min(known) if known and len(known) == len(since) else None
-
     @property
     def _object_id(self) -> str:
         if self._seen is None:
             self._seen = self._registration.read()
         return self._seen.object_id
-
-    def _versions(self, versions: Sequence[VaultVersion], secrets: Sequence[ClientSecret]) -> list[Version]:
-        """Show the versions to the plan; what others stored is adopted: its credential told by hint and dates."""
-        shown = []
-        for version in versions:
-            known = planned(version, dead=frozenset(self._dead))
-            if known.credential_id is None and version.enabled:
-                known = replace(known, credential_id=self._adopt(version, secrets))
-            shown.append(known)
-        return shown
-
-    def _adopt(self, version: VaultVersion, secrets: Sequence[ClientSecret]) -> str | None:
-        if version.id not in self._adopted:
-            value = self._run.vault.read(CLIENT_SECRET, version.id).value
-            self._adopted[version.id] = credential_told_by(value.reveal()[:3], version.created, secrets)
-        return self._adopted[version.id]
 
     def _put_back(self, version_id: str) -> str | None:
         """Store an earlier version again if it signs in at CIPP's app as it is now."""
@@ -153,7 +136,6 @@ class ClientSecretWork:
     def _renew(self) -> None:
         run = self._run
         over, did_sign_in = self._served, self._signs_in
-        self.superseded_ends = self.ends
         made, is_sent = self._made(), False
         try:
             prove(run, made.text)
@@ -177,18 +159,17 @@ class ClientSecretWork:
         name = f"{OUR_NAME} {run.id}"
         policy = read_app_policy(self._registration.graph, self._object_id, self._seen.created if self._seen else None)
         if policy.blocks_secrets and run.clients.limits.key_rotation_manage_policy:
-            exempt(self._registration.graph, self._object_id, policy)
+            run.held.must_hold()
+            with advised(policy, policy.blocks_secrets, self._object_id):
+                exempt(self._registration.graph, self._object_id, policy)
         life = min(timedelta(days=run.clients.limits.key_rotation_secret_lifetime_days), policy.secret_lifetime)
         run.held.must_hold()
         try:
-            return self._registration.add_password(
-                self._object_id, display_name=name, ends=run.vault.now().replace(microsecond=0) + life
-            )
-        except AzureRefusedError as error:
-            if policy.blocks_secrets:
-                error.advice = (
-                    f"The tenant's app management policy forbids it. Lift it: {command_for(policy, self._object_id)}"
+            with advised(policy, policy.blocks_secrets, self._object_id):
+                return self._registration.add_password(
+                    self._object_id, display_name=name, ends=run.vault.now().replace(microsecond=0) + life
                 )
+        except AzureRefusedError as error:
             if error.status not in REFUSED:
                 self._remove_named(name)
             raise
@@ -217,6 +198,26 @@ class ClientSecretWork:
         return error
 
 
+def told_versions(
+    vault: KeyVault,
+    versions: Sequence[Version],
+    secrets: Sequence[ClientSecret],
+    known: dict[str, str | None] | None = None,
+) -> list[Version]:
+    """Adopt what others stored: tell their versions' credentials by hint and dates; `known` keeps what was told."""
+    known = {} if known is None else known
+    told = []
+    for version in versions:
+        if version.credential_id is not None or not version.enabled:
+            told.append(version)
+            continue
+        if version.id not in known:
+            hint = vault.read(CLIENT_SECRET, version.id).value.reveal()[:3]
+            known[version.id] = credential_told_by(hint, version.created, secrets)
+        told.append(replace(version, credential_id=known[version.id]))
+    return told
+
+
 def credential_told_by(hint: str, stored: datetime, secrets: Sequence[ClientSecret]) -> str | None:
     """Tell which credential a stored value is, by its first three characters and its dates.
 
@@ -230,7 +231,8 @@ def credential_told_by(hint: str, stored: datetime, secrets: Sequence[ClientSecr
     return fitting[0].key_id if len(fitting) == 1 else None
 
 
-def _planned(secret: ClientSecret) -> AppCredential:
+def app_credential(secret: ClientSecret) -> AppCredential:
+    """Show a client secret to the plan."""
     return AppCredential(
         id=secret.key_id, starts=secret.starts, ends=secret.ends, ours=secret.display_name.startswith(OUR_NAME)
     )

@@ -95,13 +95,18 @@ class Remove(Step):
     credential_id: str
 
 
-def token_step(versions: Sequence[Version], moment: Moment) -> Step:
-    """Plan a refresh token; `versions` the newest first, the first one served."""
+def token_step(versions: Sequence[Version], moment: Moment, *, signs_in: bool = True) -> Step:
+    """Plan a refresh token; `versions` the newest first, the first one served.
+
+    `signs_in`: it is not known that the served one does not.
+    """
     served = versions[0]
     if under := someone_elses_under_ours(versions):
         return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
     if moment.force or served.created < moment.due_before:
         return Renew(_due(served.created, moment))
+    if not signs_in:
+        return Renew("The version that the vault serves does not sign in.")
     return _old_version(versions, moment) or Leave(_not_due(served.created, moment))
 
 
@@ -140,8 +145,12 @@ def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
     moment: Moment,
     *,
     ends: datetime | None,
+    signs_in: bool = True,
 ) -> Step:
-    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate."""
+    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate.
+
+    `signs_in`: it is not known that the served one does not.
+    """
     if not versions:
         return Renew("The vault holds no certificate yet.")
     served = versions[0]
@@ -156,6 +165,8 @@ def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
         return Renew("The certificate in the vault is not on the app.")
     if ends - moment.now <= _near_end_of_certificate(served, on_app):
         return Renew(f"It ends on {ends:%Y-%m-%d}, which is near.")
+    if not signs_in:
+        return Renew("The version that the vault serves does not sign in.")
     if moment.force:
         return Renew("Forced.")
     return (
@@ -168,6 +179,15 @@ def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
 def nears_its_end(credential: AppCredential, now: datetime) -> bool:
     """Tell whether less than 45 days or a third of its life is left, whichever is shorter."""
     return credential.ends - now < min(NEAR_END, (credential.ends - credential.starts) / 3)
+
+
+def superseded_ends(
+    versions: Sequence[Version], credentials: Sequence[AppCredential], now: datetime
+) -> datetime | None:
+    """Answer the first end of what an app of CIPP's may still run with; None if only the served one signs in."""
+    served = _credential_of(versions[0], credentials) if versions else None
+    earlier = [_credential_of(version, credentials) for version in versions[1:]]
+    return min((one.ends for one in earlier if one and one != served and one.ends > now), default=None)
 
 
 def _near_end_of_certificate(served: Version, on_app: AppCredential) -> timedelta:

@@ -20,12 +20,15 @@ EARLIER_TRIED: Final = 5  # versions looked at when the served one does not sign
 class RefreshTokenWork:
     """One refresh token, the partner's or a direct tenant's."""
 
-    def __init__(self, key: Key, run: Run) -> None:
+    def __init__(self, key: Key, run: Run, *, doubted: bool = False) -> None:
+        """`doubted`: it failed when it was last tried, so it is looked at even where it is not due."""
         self._key = key
         self._run = run
+        self._doubted = doubted
         self._tenant = key.tenant or run.app.tenant
         self._dead: set[str] = set()
         self._served = ""
+        self.since: datetime | None = None
         self.ends: datetime | None = None
         self.scopes: frozenset[str] = frozenset()
         self.unreadable = False
@@ -38,8 +41,13 @@ class RefreshTokenWork:
                 f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
             )
         self._served = versions[0].id
+        self.since = versions[0].created
         self.ends = versions[0].expires or versions[0].created + LIFETIME
-        return token_step([planned(version, dead=frozenset(self._dead)) for version in versions], moment)
+        shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
+        step = token_step(shown, moment)
+        if self._doubted and isinstance(step, Leave | Disable):
+            return token_step(shown, moment, signs_in=self._signs_in())
+        return step
 
     def do(self, step: Step) -> str | None:
         """Renew, put back or disable."""
@@ -52,6 +60,18 @@ class RefreshTokenWork:
             self._renew()
         return None
 
+    def _signs_in(self) -> bool:
+        """Tell whether the vault serves a living token; a refusal that is not the token's is raised."""
+        served = self._run.vault.read(self._key.name, self._served)
+        try:
+            self._run.entra.redeem(self._run.app, self._tenant, served.value)
+        except SignInRefusedError as refusal:
+            if refusal.verdict is not Verdict.DEAD:
+                raise
+            return False
+        self._doubted = False
+        return True
+
     def _renew(self) -> None:
         served = self._run.vault.read(self._key.name, self._served)
         old, fresh = self._redeemed(served)
@@ -62,6 +82,7 @@ class RefreshTokenWork:
         healed = {} if old.version == served.version else {"healed-from": old.version}
         ends = self._run.vault.now() + LIFETIME
         self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+        self._doubted = False  # it was just proven
 
     def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
         """Redeem what the vault serves; where Entra calls it dead, the newest earlier version that is not."""

@@ -4,11 +4,13 @@ With a valid certificate it is added by Graph's addKey, which touches nobody els
 is written, read back, and what vanished meanwhile is put back.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from backend.app_policy import AppPolicy, exempt, read_app_policy
+from backend.aadsts import Verdict
+from backend.app_policy import AppPolicy, advised, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
 from backend.entra import SignInRefusedError
@@ -24,8 +26,10 @@ from backend.rotation.plan import (
     Moment,
     PutBack,
     Remove,
+    Renew,
     Step,
     certificate_step,
+    superseded_ends,
 )
 from backend.rotation.proof import prove
 from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, Fresh, Run, planned, restored
@@ -36,16 +40,29 @@ CONTENT_TYPE: Final = "application/x-pkcs12"
 class CertificateWork:
     """The SAM app's certificate, kept as a secret: base64 of a PFX without a password."""
 
-    def __init__(self, run: Run, registration: AppRegistration, site: str) -> None:
+    def __init__(
+        self,
+        run: Run,
+        registration: AppRegistration,
+        site: str,
+        *,
+        restarted: Callable[[], datetime | None],
+        doubted: bool = False,
+    ) -> None:
+        """`restarted` answers since when every CIPP app runs; `doubted`: it failed when it was last tried."""
         self._run = run
         self._registration = registration
         self._site = site
+        self._restarted = restarted
+        self._doubted = doubted
         self._dead: set[str] = set()
         self._seen: Registration | None = None
         self._over: str | None = None
         self._served: Certificate | None = None
         self._thumbprints: dict[str, str] = {}
+        self.since: datetime | None = None
         self.ends: datetime | None = None
+        self.superseded_ends: datetime | None = None
 
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
@@ -53,11 +70,20 @@ class CertificateWork:
         versions = self._run.vault.versions(CERTIFICATE)
         self._over = versions[0].id if versions else None
         self._served = self._read(versions[0]) if versions else None
-        self.ends = self._served.ends if self._served else None
+        self.since = versions[0].created if versions else None
+        on_app = _find(self._seen, self._served.thumbprint) if self._served else None
+        self.ends = min((found.ends for found in (self._served, on_app) if found), default=None)
         if versions and versions[0].managed:
-            return self._leave_to_key_vault(moment)
+            return self._leave_to_key_vault(moment, is_on_app=on_app is not None)
         shown = [self._shown(version) for version in versions]
-        return certificate_step(shown, [_planned(c) for c in self._seen.certificates], moment, ends=self.ends)
+        credentials = [_planned(certificate) for certificate in self._seen.certificates]
+        self.superseded_ends = superseded_ends(shown, credentials, moment.now)
+        if on_app and any(one.ours and one.id != on_app.thumbprint for one in credentials):
+            moment = replace(moment, restarted=self._restarted())
+        step = certificate_step(shown, credentials, moment, ends=self.ends)
+        if self._doubted and self._served and not isinstance(step, Renew | PutBack):
+            return certificate_step(shown, credentials, moment, ends=self.ends, signs_in=self._signs_in(self._served))
+        return step
 
     def do(self, step: Step) -> str | None:
         """Put back, remove, disable or renew."""
@@ -92,9 +118,20 @@ class CertificateWork:
             self._thumbprints[version.id] = certificate.thumbprint if certificate else ""
         return replace(known, credential_id=self._thumbprints[version.id])
 
-    def _leave_to_key_vault(self, moment: Moment) -> Step:
+    def _signs_in(self, served: Certificate) -> bool:
+        """Tell whether the vault serves a living certificate; a refusal that is not the certificate's is raised."""
+        try:
+            self._run.entra.sign_in(self._run.as_app(served))
+        except SignInRefusedError as refusal:
+            if refusal.verdict is not Verdict.DEAD:
+                raise
+            return False
+        self._doubted = False
+        return True
+
+    def _leave_to_key_vault(self, moment: Moment, *, is_on_app: bool) -> Step:
         """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
-        if self.ends and self.ends - moment.now > NEAR_END:
+        if self.ends and self.ends - moment.now > NEAR_END and is_on_app:
             return Leave(f"Held as a Key Vault certificate; it ends on {self.ends:%Y-%m-%d}.")
         error = ConflictError(
             f"'{CERTIFICATE}' is held as a Key Vault certificate and is due, but this app stores secrets only."
@@ -108,13 +145,17 @@ class CertificateWork:
     def _renew(self) -> None:
         run, seen = self._run, self._registration.read()
         policy = read_app_policy(self._registration.graph, seen.object_id, seen.created)
-        if policy.blocks_certificates and run.clients.limits.key_rotation_manage_policy:
-            exempt(self._registration.graph, seen.object_id, policy)
+        blocks = policy.blocks_certificates
+        if blocks and run.clients.limits.key_rotation_manage_policy:
+            run.held.must_hold()
+            with advised(policy, blocks, seen.object_id):
+                exempt(self._registration.graph, seen.object_id, policy)
         made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
         over, is_sent = self._over, False
         run.held.must_hold()
         try:
-            self._add(made)
+            with advised(policy, blocks, seen.object_id):
+                self._add(made)
             prove(run, made)
             is_sent = True
             fresh = Fresh(made.pfx, CONTENT_TYPE, made.ends, {CREDENTIAL_ID: made.thumbprint})

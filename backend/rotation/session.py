@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
@@ -43,15 +43,24 @@ class Services:
 
 @dataclass(frozen=True)
 class Session:
-    """What one run knows before it touches a key. `run` is None where nobody can sign in: `reason` says why."""
+    """What one run knows before it touches a key. `run` is None where nobody can sign in: `failure` says why."""
 
     services: Services
     run: Run | None
     zone: tzinfo
     tenants: Mapping[str, Tenant] | None
-    reason: str = ""
-    advice: str | None = None
+    failure: BackendError = field(default_factory=BackendError)
     not_set_up: bool = False
+
+    def opened(self) -> Run:
+        """Answer the run.
+
+        Raises:
+            BackendError: Nobody can sign in; what the first credential met.
+        """
+        if self.run is None:
+            raise self.failure
+        return self.run
 
 
 def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
@@ -62,12 +71,12 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}
         values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
-        if any(is_placeholder(value) for value in [*values, _client_secret(vault)]):
+        if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
             return replace(session, not_set_up=True)
         entra = Entra(services.clients.cloud, limits)
         signer = choose_signer(vault, entra, limits, *values)
     except BackendError as error:
-        return replace(session, reason=str(error), advice=error.advice)
+        return replace(session, failure=error)
     moment = Moment(
         now=vault.now(),
         due_before=due_before(vault.now(), zone),
@@ -82,8 +91,7 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
     """Answer the report of a key that is not touched at all: excluded in CIPP, or CIPP is not set up."""
-    is_template = key.kind == "RefreshToken" and is_placeholder(session.services.vault.read(key.name).value.reveal())
-    if session.not_set_up or is_template:
+    if session.not_set_up or (key.kind == "RefreshToken" and is_placeholder(_value(session.services.vault, key.name))):
         return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
     tenant = (session.tenants or {}).get(key.tenant or "")
     if tenant and tenant.excluded:
@@ -92,8 +100,9 @@ def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
     return None
 
 
-def _client_secret(vault: KeyVault) -> str:
+def _value(vault: KeyVault, name: str) -> str:
+    """Answer what a secret holds; "" where there is none, or what it serves is disabled."""
     try:
-        return vault.read(CLIENT_SECRET).value.reveal()
+        return vault.read(name).value.reveal()
     except (NotFoundError, DisabledError):
         return ""

@@ -22,6 +22,10 @@ class Work(Protocol):
         """Do the step; answer why not, where it turned out that it is better not done."""
 
     @property
+    def since(self) -> datetime | None:
+        """When what the vault serves was stored, as of the last look; None where there is nothing."""
+
+    @property
     def ends(self) -> datetime | None:
         """The end of what the vault serves, as of the last look; None if unknown."""
 
