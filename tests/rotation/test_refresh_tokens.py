@@ -72,9 +72,9 @@ def test_mfa_is_not_asked_of_a_token_whose_old_one_had_none(scene: Scene) -> Non
     assert "cannot be read" not in key["Reason"]
 
 
-@pytest.mark.parametrize("which", [{"nth": 2}, {}])
-def test_a_token_whose_claims_cannot_be_read_is_stored_and_reported(scene: Scene, which: dict[str, object]) -> None:
-    scene.azure.faults([altered({"opaque": True, "answer": {"id_token": None}}, **which)])
+@pytest.mark.parametrize("first", [1, 2])  # the old one's cannot be read either, or they can
+def test_a_token_whose_claims_cannot_be_read_is_stored_and_reported(scene: Scene, first: int) -> None:
+    scene.azure.faults([altered({"opaque": True, "answer": {"id_token": None}}, nth=first)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "rotated"
     assert "claims cannot be read" in key["Reason"]
