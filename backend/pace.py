@@ -13,6 +13,7 @@ from backend.errors import BackendError
 FIRST_PAUSE_SECONDS: Final = 1.0  # then twice as long after each refusal in a row, as Key Vault's guidance has it
 LONGEST_PAUSE_SECONDS: Final = 16.0
 GROWTH: Final = 0.25  # of a place for each call that was taken: a quarter more in each window
+SHORTEST_WAIT_SECONDS: Final = 0.001  # 0 would mean that there is a place
 LOOK_AGAIN_SECONDS: Final = 0.05  # while every place is held by a call that was not answered yet
 
 
@@ -77,7 +78,9 @@ class Pace:
             if now < self._not_before:
                 return self._not_before - now
             if len(self._answered) + self._under_way >= int(self._allowed):
-                return self._answered[0] + self._window - now if self._answered else LOOK_AGAIN_SECONDS
+                if not self._answered:
+                    return LOOK_AGAIN_SECONDS
+                return max(self._answered[0] + self._window - now, SHORTEST_WAIT_SECONDS)
             self._under_way += 1
             return 0
 
