@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 32
+TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 NEXT_TRY: Final = (
     "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
 )
@@ -62,12 +63,12 @@ class KeyRing:
 
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Work through the keys: the tokens at once, then the client secret, then the certificate."""
-        tokens = [key for key in keys if key.tenant or key.kind == "RefreshToken"]
+        tokens = [key for key in keys if key.kind in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
             reports = list(workers.map(self._rotated, tokens))
         if len(tokens) < len(keys):
             self._tokens_done()
-        return reports + [self._rotated(key) for key in keys if key not in tokens]
+        return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
 
     def plan(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Say what is to be done with each key, and do nothing."""
@@ -157,7 +158,7 @@ class KeyRing:
 
     def _work(self, key: Key, run: Run) -> Work:
         doubted = key.name.lower() in self._doubted
-        if key.kind in ("RefreshToken", "TenantRefreshToken"):
+        if key.kind in TOKENS:
             return RefreshTokenWork(key, run, doubted=doubted)
         registration = AppRegistration(
             Graph(run.clients.cloud, run.clients.limits, lambda: self._token_for_graph(run)), run.app.app_id
