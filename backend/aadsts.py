@@ -60,6 +60,10 @@ MEANINGS: Final = MappingProxyType(
             "Wait two minutes and prove it again; the next rotation makes a new one.",
             Verdict.DEAD,
         ),
+        700024: Meaning(
+            "The time of this app is not Entra's, so what it signs with the certificate is not valid now.",
+            "Restart this app, so that it runs on another machine; then prove the keys again.",
+        ),
         700082: Meaning("The refresh token was not used for 90 days.", _SETUP, Verdict.DEAD),
         700084: Meaning("The refresh token has reached its fixed end.", _SETUP, Verdict.DEAD),
         70000: Meaning("The refresh token is not valid.", _SETUP, Verdict.DEAD),
@@ -75,12 +79,26 @@ MEANINGS: Final = MappingProxyType(
         50076: Meaning("The account must prove MFA, since its place or a policy changed.", _MFA),
         50078: Meaning("The account's proof of MFA has ended by a policy.", _MFA),
         50079: Meaning("The account must register for MFA.", f"Its owner registers. {_MFA}"),
+        50005: Meaning("Conditional Access does not allow this platform.", _HERE, Verdict.REFUSED_HERE),
+        50053: Meaning(
+            "The account is locked, or the address is known for attacks.",
+            f"A user admin of the tenant looks in its sign-in log which of the two it is. {_HERE}",
+            Verdict.REFUSED_HERE,
+        ),
+        50097: Meaning("Conditional Access asks the device to prove itself.", _HERE, Verdict.REFUSED_HERE),
+        50131: Meaning("Conditional Access blocked the sign-in as suspicious.", _HERE, Verdict.REFUSED_HERE),
         50158: Meaning("A further check (Conditional Access) was not passed.", _HERE, Verdict.REFUSED_HERE),
         53000: Meaning("Conditional Access asks for a compliant device.", _HERE, Verdict.REFUSED_HERE),
         53001: Meaning("Conditional Access asks for a domain-joined device.", _HERE, Verdict.REFUSED_HERE),
         53002: Meaning("Conditional Access asks for an approved app.", _HERE, Verdict.REFUSED_HERE),
         53003: Meaning("Conditional Access blocked the sign-in.", _HERE, Verdict.REFUSED_HERE),
         53004: Meaning("The account looks at risk, and must register for MFA.", _HERE, Verdict.REFUSED_HERE),
+        53009: Meaning("Conditional Access asks for Intune's protection of the app.", _HERE, Verdict.REFUSED_HERE),
+        530034: Meaning(
+            "The account looks at risk in the partner's tenant, so it may not enter a customer's.",
+            _HERE,
+            Verdict.REFUSED_HERE,
+        ),
         530032: Meaning("A security policy blocked the sign-in.", _HERE, Verdict.REFUSED_HERE),
         65001: Meaning(
             "Consent is missing for the SAM app in this tenant.",
@@ -96,6 +114,7 @@ MEANINGS: Final = MappingProxyType(
         ),
     }
 )
+_OF_THE_APP: Final = (7000215, 7000222, 700027)
 _UNKNOWN: Final = "Look the code up at https://login.microsoftonline.com/error, and keep the trace id for support."
 
 
@@ -103,6 +122,11 @@ def code_of(description: str) -> int | None:
     """Find the AADSTS code in Entra's description."""
     found = re.search(r"AADSTS(\d+)", description)
     return int(found[1]) if found else None
+
+
+def is_of_the_app(description: str) -> bool:
+    """Tell whether a refusal is about the app's own credential: it says nothing of a token shown with it."""
+    return code_of(description) in _OF_THE_APP
 
 
 def meaning_of(description: str) -> Meaning:

@@ -4,28 +4,34 @@ Needs the Graph permission Policy.Read.All to read, Policy.ReadWrite.Application
 An app's own policy stands before the tenant's default, restriction by restriction.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from backend.errors import AzureError, ConflictError, NotFoundError
+from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
 from backend.graph import Graph, Json
 
 OUR_POLICY: Final = "CIPP Exemption Policy"
 NO_LIMIT: Final = timedelta.max
-_LESS: Final = timedelta(hours=1)  # Graph counts from its own clock, not from ours
+LESS: Final = timedelta(hours=1)  # Graph counts from its own clock, not from ours
+_POLICIES: Final = "policies/appManagementPolicies"
 _PASSWORD_BLOCKS: Final = ("passwordAddition", "symmetricKeyAddition")
 _KEY_BLOCKS: Final = ("trustedCertificateAuthority",)
 
 
 @dataclass(frozen=True)
 class AppPolicy:
-    """What the policies say of this app. Lifetimes are already an hour short of the limit."""
+    """What the policies say of this app: the rules that forbid it new credentials, and how long those may live.
 
-    blocks_secrets: bool = False
-    blocks_certificates: bool = False
+    Lifetimes are already an hour short of the limit.
+    """
+
+    blocks_secrets: tuple[str, ...] = ()
+    blocks_certificates: tuple[str, ...] = ()
     secret_lifetime: timedelta = NO_LIMIT
     certificate_lifetime: timedelta = NO_LIMIT
     own_policy: Json | None = None
@@ -49,8 +55,8 @@ def judged(default: Mapping[str, Any], own: Json | None, created: datetime | Non
         passwords |= dict(_restrictions(own, "passwordCredentials", created))
         keys |= dict(_restrictions(own, "keyCredentials", created))
     return AppPolicy(
-        blocks_secrets=any(_is_on(passwords.get(name)) for name in _PASSWORD_BLOCKS),
-        blocks_certificates=any(_is_on(keys.get(name)) for name in _KEY_BLOCKS),
+        blocks_secrets=tuple(name for name in _PASSWORD_BLOCKS if _is_on(passwords.get(name))),
+        blocks_certificates=tuple(name for name in _KEY_BLOCKS if _is_on(keys.get(name))),
         secret_lifetime=_longest(passwords.get("passwordLifetime")),
         certificate_lifetime=_longest(keys.get("asymmetricKeyLifetime")),
         own_policy=own,
@@ -63,59 +69,108 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
     Raises:
         ConflictError: The app has a policy of another name, or ours applies to others, too.
     """
-    wanted = {
-        "displayName": OUR_POLICY,
-        "description": "Allows CIPP app to manage credentials",
-        "isEnabled": True,
-        "restrictions": {
-            "passwordCredentials": [_off(name) for name in _PASSWORD_BLOCKS],
-            "keyCredentials": [_off(name) for name in ("asymmetricKeyLifetime", *_KEY_BLOCKS)],
-        },
-    }
     own = policy.own_policy
-    if own is None:
-        made = graph.write(f"make the policy '{OUR_POLICY}'", "POST", "policies/appManagementPolicies", wanted)
-        link = {"@odata.id": f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{made['id']}"}
-        graph.write(
-            f"apply '{OUR_POLICY}' to the app", "POST", f"applications/{object_id}/appManagementPolicies/$ref", link
-        )
+    if own is not None:
+        if own["displayName"] != OUR_POLICY or _applies_to(graph, own) != [object_id]:
+            raise ConflictError(
+                f"The app management policy '{own['displayName']}' is not changed: only one named '{OUR_POLICY}' that "
+                "applies to this app alone is."
+            )
+        _write(graph, own)
         return
-    applies_to = graph.read(
-        f"read what '{own['displayName']}' applies to", f"policies/appManagementPolicies/{own['id']}/appliesTo"
-    )["value"]
-    if own["displayName"] != OUR_POLICY or [app["id"] for app in applies_to] != [object_id]:
-        raise ConflictError(
-            f"The app management policy '{own['displayName']}' is not changed: only one named '{OUR_POLICY}' that "
-            "applies to this app alone is."
-        )
-    graph.write(f"write the policy '{OUR_POLICY}'", "PATCH", f"policies/appManagementPolicies/{own['id']}", wanted)
-
-
-def command_for(policy: AppPolicy, object_id: str) -> str:
-    """Answer the command with which an admin lifts the block."""
-    off = ",".join(f'{{"restrictionType":"{name}","state":"disabled"}}' for name in _PASSWORD_BLOCKS)
-    body = f'{{"restrictions":{{"passwordCredentials":[{off}]}}}}'
-    graph = "https://graph.microsoft.com/v1.0"
-    if policy.own_policy:
-        return (
-            f"az rest --method PATCH --url {graph}/policies/appManagementPolicies/{policy.own_policy['id']} "
-            f"--body '{body}'"
-        )
-    return (
-        f"make a policy and apply it to the app: az rest --method POST --url {graph}/policies/appManagementPolicies "
-        f'--body \'{{"displayName":"{OUR_POLICY}","isEnabled":true,{body[1:]}\' and az rest --method POST '
-        f"--url {graph}/applications/{object_id}/appManagementPolicies/\\$ref "
-        f'--body \'{{"@odata.id":"{graph}/policies/appManagementPolicies/<its id>"}}\''
+    unused = _unused(graph)
+    if unused is not None:  # a run was cut between making it and applying it
+        _write(graph, unused)
+    made = unused or graph.write(
+        f"make the policy '{OUR_POLICY}'",
+        "POST",
+        _POLICIES,
+        {
+            "displayName": OUR_POLICY,
+            "description": "Allows CIPP app to manage credentials",
+            "isEnabled": True,
+            "restrictions": _exemption({}),
+        },
+    )
+    link = {"@odata.id": f"https://graph.microsoft.com/v1.0/{_POLICIES}/{made['id']}"}
+    graph.write(
+        f"apply '{OUR_POLICY}' to the app", "POST", f"applications/{object_id}/appManagementPolicies/$ref", link
     )
 
 
-def _own_policy(graph: Graph, object_id: str) -> Json | None:
-    for policy in graph.read("read the app management policies", "policies/appManagementPolicies")["value"]:
-        applies_to = graph.read(
-            f"read what '{policy['displayName']}' applies to",
-            f"policies/appManagementPolicies/{policy['id']}/appliesTo",
+@contextmanager
+def advised(policy: AppPolicy, rules: Sequence[str], object_id: str) -> Iterator[None]:
+    """Add to a refusal the rules that block, if any, and the command with which an admin lifts them."""
+    try:
+        yield
+    except (AzureRefusedError, ConflictError) as error:
+        if rules:
+            error.advice = _advice_on(policy, rules, object_id)
+        raise
+
+
+def _advice_on(policy: AppPolicy, rules: Sequence[str], object_id: str) -> str:
+    kinds = {"passwordCredentials": _PASSWORD_BLOCKS, "keyCredentials": _KEY_BLOCKS}
+    off = {
+        kind: [{"restrictionType": rule, "state": "disabled"} for rule in rules if rule in known]
+        for kind, known in kinds.items()
+        if set(rules) & set(known)
+    }
+    graph = "https://graph.microsoft.com/v1.0"
+    said = f"The tenant's app management policy forbids it ({', '.join(rules)}). "
+    if policy.own_policy:
+        body = json.dumps({"restrictions": off}, separators=(",", ":"))
+        return (
+            f"{said}Lift it: az rest --method PATCH --url {graph}/{_POLICIES}/{policy.own_policy['id']} --body '{body}'"
         )
-        if any(app["id"] == object_id for app in applies_to["value"]):
+    body = json.dumps(
+        {"displayName": OUR_POLICY, "isEnabled": True, "restrictions": off},
+        separators=(",", ":"),
+    )
+    return (
+        f"{said}Make a policy that lifts it: az rest --method POST --url {graph}/{_POLICIES} --body '{body}' "
+        f"and apply it to the app: az rest --method POST --url {graph}/applications/{object_id}"
+        f'/appManagementPolicies/\\$ref --body \'{{"@odata.id":"{graph}/{_POLICIES}/<its id>"}}\''
+    )
+
+
+def _write(graph: Graph, policy: Json) -> None:
+    """Switch the blocks off in a policy, and leave its other rules as they are."""
+    body = {"isEnabled": True, "restrictions": _exemption(policy.get("restrictions") or {})}
+    graph.write(f"write the policy '{OUR_POLICY}'", "PATCH", f"{_POLICIES}/{policy['id']}", body)
+
+
+def _exemption(restrictions: Mapping[str, Any]) -> Json:
+    off = {"passwordCredentials": _PASSWORD_BLOCKS, "keyCredentials": ("asymmetricKeyLifetime", *_KEY_BLOCKS)}
+    others = {kind: _rules(restrictions, kind) for kind in off}
+    return {
+        kind: [*(rule for rule in others[kind] if rule["restrictionType"] not in names), *map(_off, names)]
+        for kind, names in off.items()
+    }
+
+
+def _rules(restrictions: Mapping[str, Any], kind: str) -> list[Json]:
+    return list(restrictions.get(kind) or [])
+
+
+def _unused(graph: Graph) -> Json | None:
+    """Find a policy of our name that applies to nothing."""
+    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
+        if policy["displayName"] == OUR_POLICY and not _applies_to(graph, policy):
+            found: Json = policy
+            return found
+    return None
+
+
+def _applies_to(graph: Graph, policy: Json) -> list[str]:
+    """Answer the object ids of the apps that a policy applies to."""
+    read = graph.read(f"read what '{policy['displayName']}' applies to", f"{_POLICIES}/{policy['id']}/appliesTo")
+    return [app["id"] for app in read["value"]]
+
+
+def _own_policy(graph: Graph, object_id: str) -> Json | None:
+    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
+        if object_id in _applies_to(graph, policy):
             found: Json = policy
             return found
     return None
@@ -150,7 +205,7 @@ def _longest(restriction: Mapping[str, Any] | None) -> timedelta:
         return NO_LIMIT
     years, months, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     whole = timedelta(days=365 * years + 30 * months + days, hours=hours, minutes=minutes, seconds=seconds)
-    return whole - _LESS
+    return whole - LESS
 
 
 def _off(name: str) -> Json:

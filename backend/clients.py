@@ -155,14 +155,12 @@ class Clients:
         }
 
     def _transport(self) -> Any:  # noqa: ANN401 - azure-core is not imported for a type
-        import requests  # noqa: PLC0415 - see the module
         from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - see the module
-        from requests.adapters import HTTPAdapter  # noqa: PLC0415 - see the module
 
-        session = requests.Session()
-        session.mount("https://", HTTPAdapter(pool_connections=8, pool_maxsize=SOCKETS))
+        from backend.connections import Connections  # noqa: PLC0415 - it imports requests
+
         return RequestsTransport(
-            session=session,
+            session=Connections(SOCKETS),
             session_owner=False,  # a client that closes must not close the others' sockets
             connection_timeout=self.limits.azure_connect_timeout_seconds,
             read_timeout=self.limits.azure_read_timeout_seconds,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from backend.aadsts import Verdict, code_of, meaning_of
+from backend.aadsts import Verdict, code_of, is_of_the_app, meaning_of
 from backend.certificate import Certificate
 from backend.clouds import Cloud
 from backend.errors import AzureRefusedError, AzureUnreachableError, BackendError, while_trying_to
@@ -51,7 +51,10 @@ class SignedIn:
 
 @dataclass(frozen=True)
 class Redeemed:
-    """What Entra gave for a refresh token: a new one, and for whom it is; None is a claim that was not there."""
+    """What Entra gave for a refresh token: a new one, and for whom it is.
+
+    None is a claim that was not there; `has_mfa` is None where the access token cannot be read.
+    """
 
     refresh_token: SecretText
     tenant_id: str | None
@@ -96,23 +99,29 @@ class Entra:
             AzureRefusedError: Entra refused, or gave no new token; the message says what to do.
         """
         action = f"redeem the refresh token in tenant {tenant}"
-        result = self._ask(
-            app,
-            tenant,
-            self._session(),
-            action,
-            lambda client: client.acquire_token_by_refresh_token(refresh_token.reveal(), self._scopes),
-        )
+        try:
+            result = self._ask(
+                app,
+                tenant,
+                self._session(),
+                action,
+                lambda client: client.acquire_token_by_refresh_token(refresh_token.reveal(), self._scopes),
+            )
+        except SignInRefusedError as error:
+            if is_of_the_app(error.code):
+                error.verdict = Verdict.UNPROVEN
+            raise
         if not result.get("refresh_token"):
             raise AzureRefusedError(f"Tried to {action}, but Entra gave no new refresh token.", status=200)
-        claims = {**_claims(result["access_token"]), **(result.get("id_token_claims") or {})}
+        access, identity = _claims(result["access_token"]), result.get("id_token_claims") or {}
+        claims = {**access, **identity}
         return Redeemed(
             refresh_token=SecretText(result["refresh_token"]),
             tenant_id=claims.get("tid"),
-            app_id=claims.get("appid") or claims.get("aud"),
+            app_id=claims.get("appid") or claims.get("azp") or identity.get("aud"),
             account_id=claims.get("oid"),
             scopes=frozenset(str(result.get("scope", "")).lower().split()),
-            has_mfa="mfa" in claims["amr"] if isinstance(claims.get("amr"), list) else None,
+            has_mfa="mfa" in (claims.get("amr") or []) if access else None,
         )
 
     @property
@@ -123,7 +132,7 @@ class Entra:
         """Answer the connections that all redemptions share."""
         with self._lock:
             if self._shared is None:
-                self._shared = _new_session()
+                self._shared = _new_session(SOCKETS)
             return self._shared
 
     def _ask(
@@ -157,13 +166,10 @@ class Entra:
         return result
 
 
-def _new_session() -> "requests.Session":
-    import requests  # noqa: PLC0415 - only a rotation needs it
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - the same
+def _new_session(at_once: int = 1) -> "requests.Session":
+    from backend.connections import Connections  # noqa: PLC0415 - it imports requests
 
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=SOCKETS))
-    return session
+    return Connections(at_once)
 
 
 def _as_msal_wants(credential: Credential) -> str | dict[str, str]:

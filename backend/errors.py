@@ -52,12 +52,16 @@ class AzureError(BackendError):
 
 
 class AzureRefusedError(AzureError):
-    """Azure answered no. `status` is its HTTP status, `code` its error code."""
+    """Azure answered no. `status` is its HTTP status, `code` its error code.
 
-    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+    `retry_after` is for how many seconds it wants to be left alone, 0 where it does not say.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str = "", retry_after: float = 0) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class AzureUnreachableError(AzureError):
@@ -135,7 +139,7 @@ def _refused(action: str, refusal: Refusal) -> BackendError:
     message = f"Tried to {action}, but Azure answered {refusal.sentence}"
     if refusal.status == 404:  # noqa: PLR2004 - the one status that says "not there"
         return NotFoundError(message)
-    return AzureRefusedError(message, status=refusal.status, code=refusal.code)
+    return AzureRefusedError(message, status=refusal.status, code=refusal.code, retry_after=refusal.retry_after)
 
 
 def _without_token(action: str, words: str) -> AzureRefusedError:

@@ -1,12 +1,14 @@
 """CIPP's function apps: the main app, its offload apps, and the app that answers."""
 
 import time
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from backend.clients import Clients
 from backend.deployment import Deployment, offload_suffix
 from backend.discovery import Discovery
 from backend.errors import AzureError, BackendError, ConflictError, NotFoundError, while_trying_to
+from backend.own_restarts import OwnRestarts
 from backend.portal import Portal
 from backend.values import Value
 
@@ -48,6 +50,7 @@ class FunctionApps:
     def __init__(self, clients: Clients, discovery: Discovery) -> None:
         self._clients = clients
         self._discovery = discovery
+        self._own_restarts = OwnRestarts(clients)
 
     def apps(self) -> list[FunctionApp]:
         """List the apps of this deployment, the main app first. Needs Microsoft.Web/sites/read on the group."""
@@ -139,6 +142,7 @@ class FunctionApps:
         """Restart, and look at what ARM shows for at most `restart_timeout_seconds`; requests in flight are lost."""
         limits = self._clients.limits
         began = time.monotonic()
+        dates: list[str | None] = []
         with while_trying_to(f"restart '{app.name}'"):
             sites.restart(
                 group,
@@ -146,7 +150,10 @@ class FunctionApps:
                 synchronous=True,
                 retry_total=0,  # a repeated restart cuts off what the first one started
                 read_timeout=limits.restart_timeout_seconds,
+                raw_response_hook=lambda answer: dates.append(answer.http_response.headers.get("Date")),
             )
+        if dates and dates[-1]:
+            self._own_restarts.note(app.name, parsedate_to_datetime(dates[-1]))
         ends = began + limits.restart_timeout_seconds
         while True:
             left = ends - time.monotonic()

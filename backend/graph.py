@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend.clouds import Cloud
@@ -16,6 +17,8 @@ from backend.limits import Limits
 from backend.values import SecretText
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
     from msgraph.graph_request_adapter import GraphRequestAdapter
     from msgraph.graph_service_client import GraphServiceClient
@@ -85,7 +88,7 @@ class Graph:
         limits = self._limits
         timeout = httpx.Timeout(limits.azure_read_timeout_seconds, connect=limits.azure_connect_timeout_seconds)
         retry = RetryHandlerOption(delay=0.5, max_retries=retries, should_retry=retries > 0)
-        http = httpx.AsyncClient(timeout=timeout)
+        http = httpx.AsyncClient(timeout=timeout, verify=self._tls_context)
         wrapped = [transport for transport in (http._transport, *http._mounts.values()) if transport]  # noqa: SLF001 - kiota's wrapper does not close what it wraps
         GraphClientFactory.create_with_default_middleware(client=http, options={RetryHandlerOption.get_key(): retry})
         try:
@@ -93,6 +96,13 @@ class Graph:
         finally:
             for transport in wrapped:
                 await transport.aclose()
+
+    @cached_property
+    def _tls_context(self) -> "ssl.SSLContext":
+        """Make httpx's TLS context once: reading all trusted certificates takes longer than a call."""
+        import httpx  # noqa: PLC0415 - as above
+
+        return httpx.create_ssl_context()
 
     def _adapter(self, http: "httpx.AsyncClient", token: SecretText) -> "GraphRequestAdapter":
         from kiota_abstractions.authentication import BaseBearerTokenAuthenticationProvider  # noqa: PLC0415 - as above

@@ -25,6 +25,10 @@ RECOVERY_SECONDS = 15.0
 READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 
+class DisabledError(AzureRefusedError):
+    """The version that was asked for is disabled."""
+
+
 class Secret(Value, frozen=True):
     """A secret as the vault lists it; never its value."""
 
@@ -125,9 +129,7 @@ class KeyVault:
         """Tell which of the latest versions the vault serves; a disabled one it names only by refusing it."""
         try:
             return self.read(name).version
-        except AzureRefusedError as error:
-            if not error.code.endswith("SecretDisabled"):
-                raise
+        except DisabledError:
             return next((version.id for version in latest if not version.enabled), latest[0].id)
 
     def read(self, name: str, version: str | None = None) -> Stored:
@@ -135,10 +137,16 @@ class KeyVault:
 
         Raises:
             NotFoundError: There is no such secret.
-            AzureRefusedError: It is disabled (403 SecretDisabled), or we may not.
+            DisabledError: It is disabled (403 SecretDisabled).
+            AzureRefusedError: We may not.
         """
-        with while_trying_to(f"read secret '{name}' of key vault '{self.name}'"):
-            secret = self._client().get_secret(name, version, raw_response_hook=self._note_time)
+        try:
+            with while_trying_to(f"read secret '{name}' of key vault '{self.name}'"):
+                secret = self._client().get_secret(name, version, raw_response_hook=self._note_time)
+        except AzureRefusedError as error:
+            if error.code.endswith("SecretDisabled"):
+                raise DisabledError(str(error), status=error.status, code=error.code) from error
+            raise
         return _stored(secret)
 
     def store(

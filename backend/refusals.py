@@ -36,6 +36,7 @@ class Refusal:
     status: int
     code: str
     message: str
+    retry_after: float = 0  # seconds; 0 where Azure does not say
 
     @property
     def sentence(self) -> str:
@@ -58,14 +59,15 @@ _ADVICE = {
 
 def refusal_of_azure_core(error: Any) -> Refusal:  # noqa: ANN401 - azure.core is not imported before it is needed
     """Read azure.core's HttpResponseError."""
-    body = ""
+    body, wait = "", 0.0
     if error.response is not None:
+        wait = seconds_of(error.response.headers.get("Retry-After"))
         try:
             body = error.response.text()
         except Exception:  # noqa: BLE001 - a body that was cut or is in no known encoding tells nothing more
             body = ""
     code, message = _envelope(body)
-    return Refusal(int(error.status_code), code, message or str(error.reason or "no reason was given"))
+    return Refusal(int(error.status_code), code, message or str(error.reason or "no reason was given"), wait)
 
 
 def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not imported before it is needed
@@ -74,6 +76,11 @@ def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not impo
     code = getattr(main, "code", None) or ""
     message = getattr(main, "message", None) or error.message or "no reason was given"
     return Refusal(int(error.response_status_code or 0), code, message)
+
+
+def seconds_of(retry_after: str | None) -> float:
+    """Read a Retry-After in seconds, the one form that Azure sends; 0 for any other."""
+    return float(retry_after) if retry_after and re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?", retry_after.strip()) else 0.0
 
 
 def granting(message: str) -> str:

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from backend.refusals import seconds_of
+
 if TYPE_CHECKING:
     import requests
 
@@ -59,7 +61,7 @@ class TokenEndpoint:
             answer = self._session.post(url, timeout=self._timeouts, **options)
             if answer.status_code not in _BUSY:
                 return answer
-            wait = _seconds(answer.headers.get("Retry-After")) or wait
+            wait = seconds_of(answer.headers.get("Retry-After")) or wait
             if time.monotonic() + wait > self._ends_at:
                 return answer
             time.sleep(wait)
@@ -67,7 +69,3 @@ class TokenEndpoint:
 
     def close(self) -> None:
         """Leave the session to whoever made it."""
-
-
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdigit() else 0.0

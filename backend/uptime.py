@@ -1,10 +1,10 @@
-"""Since when CIPP's apps run, as ARM tells: CIPP reads its keys once per process.
+"""Since when CIPP's apps run, as ARM tells, or as we restarted them: CIPP reads its keys once per process.
 
 Never run against real Azure: on Linux Consumption and Flex ARM may not show processes, and then it is unknown.
 Needs Microsoft.Web/sites/instances/processes/read on the apps (Website Contributor has it).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +12,12 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import BackendError, while_trying_to
 from backend.function_apps import FunctionApps
+from backend.own_restarts import OwnRestarts
 
 
 @dataclass(frozen=True)
 class Uptime:
-    """One app. `since` is the start of its oldest process, None if unknown; `idle`: no process runs at all."""
+    """One app. `since` is when its oldest process began, None if unknown; `idle`: no process runs at all."""
 
     name: str
     since: datetime | None
@@ -36,6 +37,7 @@ class Uptimes:
         self._clients = clients
         self._discovery = discovery
         self._apps = apps
+        self._own_restarts = OwnRestarts(clients)
 
     def uptimes(self) -> list[Uptime]:
         """Answer the uptime of the main app and each offload app; empty where the apps cannot be listed."""
@@ -43,7 +45,20 @@ class Uptimes:
             apps = [app.name for app in self._apps.apps() if app.is_main or app.offload_suffix]
         except BackendError:
             return []
-        return [self._uptime(name) for name in apps]
+        told = [self._uptime(name) for name in apps]
+        if all(uptime.since or uptime.idle for uptime in told):
+            return told
+        known = self._own_restarts.known()
+        return [
+            uptime if uptime.since or uptime.idle else replace(uptime, since=known.get(uptime.name.lower()))
+            for uptime in told
+        ]
+
+    def all_since(self, now: datetime) -> datetime | None:
+        """Answer since when every app has run at the least; None if that is not known of each."""
+        since = [now if uptime.idle else uptime.since for uptime in self.uptimes()]
+        known = [start for start in since if start]
+        return min(known) if known and len(known) == len(since) else None
 
     def _uptime(self, name: str) -> Uptime:
         subscription, group = self._discovery.deployment().group()

@@ -81,20 +81,25 @@ class Directory:
 
     tenants: dict[str, Tenant] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)  # by appId
-    service_principals: list[ServicePrincipal] = field(default_factory=list)
     policies: dict[str, ManagementPolicy] = field(default_factory=dict)
     default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
+    _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
 
     def tenant(self, name: str) -> Tenant | None:
         """Find a tenant by GUID or domain, whatever the case."""
         wanted = name.lower()
-        return next((t for t in self.tenants.values() if wanted in (t.id, t.domain.lower())), None)
+        by_id = self.tenants.get(wanted)
+        return by_id or next((t for t in self.tenants.values() if wanted == t.domain.lower()), None)
 
     def service_principal(self, app_id: str, tenant_id: str) -> ServicePrincipal | None:
         """Find an application's service principal in a tenant, or None where nobody consented."""
-        wanted = (app_id.lower(), tenant_id)
-        return next((s for s in self.service_principals if (s.app_id, s.tenant_id) == wanted), None)
+        return self._principals.get((app_id.lower(), tenant_id))
+
+    @property
+    def service_principals(self) -> list[ServicePrincipal]:
+        """All of them, in the order in which they came."""
+        return list(self._principals.values())
 
     def issue_refresh_token(self, token: RefreshToken) -> str:
         """Issue a refresh token; the ones before it stay good."""
@@ -111,7 +116,7 @@ class Directory:
         for tenant in tenants:
             self.tenants[tenant.id] = tenant
             self.default_policies[tenant.id] = copy.deepcopy(_DEFAULT_POLICY)
-        self.service_principals.extend(principals)
+        self._principals.update({(principal.app_id, principal.tenant_id): principal for principal in principals})
 
     def snapshot(self) -> dict[str, Any]:
         """Return what `/sandbox/state` shows."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _ALGORITHM: Final = "RS256"
+_KEPT: Final = 100  # verified tokens
 
 
 class InvalidTokenError(Exception):
@@ -29,6 +30,7 @@ class TokenIssuer:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         digest = hashlib.sha1(public, usedforsecurity=False).digest()
+        self._verified: dict[str, dict[str, Any]] = {}
         self._key_id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     def issue(self, claims: Mapping[str, Any], audience: str, lifetime_seconds: int = 3600) -> str:
@@ -49,9 +51,7 @@ class TokenIssuer:
             InvalidTokenError: It is not ours, has expired, or is for another audience.
         """
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self._key.public_key(), algorithms=[_ALGORITHM], options={"verify_aud": False}
-            )
+            claims = self._claims(token)
         except jwt.ExpiredSignatureError as error:
             raise InvalidTokenError("The access token has expired.", expired=True) from error
         except jwt.InvalidTokenError as error:
@@ -59,6 +59,19 @@ class TokenIssuer:
         audience = str(claims.get("aud", ""))
         if audience.rstrip("/") not in {a.rstrip("/") for a in audiences}:
             raise InvalidTokenError(f"The access token is for the wrong audience '{audience}'.")
+        return claims
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """Verify a token; one that was good stays good until it expires, so thousands of calls cost one."""
+        known = self._verified.get(token)
+        if known is not None and known["exp"] > time.time():
+            return known
+        claims: dict[str, Any] = jwt.decode(
+            token, self._key.public_key(), algorithms=[_ALGORITHM], options={"verify_aud": False}
+        )
+        if len(self._verified) >= _KEPT:
+            self._verified.clear()
+        self._verified[token] = claims
         return claims
 
     def jwks(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Final
 
 ONE_DAY: Final = timedelta(days=1)
 ONE_WEEK: Final = timedelta(days=7)
-QUIET_MINUTES: Final = 30  # CIPP's own timers run at 00:00 and a little after: no restart then
+ONE_MINUTE: Final = timedelta(minutes=1)
+QUIET: Final = timedelta(minutes=30)  # CIPP's own timers run at 00:00 and a little after: no restart then
 
 
 def week_start(now: datetime, zone: tzinfo) -> datetime:
@@ -35,9 +36,10 @@ def due_before(now: datetime, zone: tzinfo, max_age_days: int = 7) -> datetime:
 
 
 def is_quiet(now: datetime, zone: tzinfo) -> bool:
-    """Tell whether CIPP's own timers may be at work: 00:00 to 00:30 of its zone."""
+    """Tell whether CIPP's own timers may be at work: 00:00 to 00:30 of its zone, or the day's first half hour."""
     local = now.astimezone(zone)
-    return local.hour == 0 and local.minute < QUIET_MINUTES
+    is_young = now - _first_instant(local.date(), zone) < QUIET
+    return is_young or (local.hour == 0 and local.minute < QUIET // ONE_MINUTE)
 
 
 def _first_instant(day: date, zone: tzinfo) -> datetime:

@@ -19,29 +19,40 @@ NOTED_EVERY_SECONDS: Final = 2.0
 ONE_DAY: Final = timedelta(days=1)
 API: Final = "Key Rotation"
 ALERTS: Final = "Alerts"  # CIPP's notifications send the lines of this API
+_NEW: Final = KeyMemory("")
 
 
 class Chronicle:
-    """The story of one run."""
+    """The story of one run. A `quiet` one is only told where it did something: it comes every hour."""
 
-    def __init__(self, journal: Journal, logbook: Logbook, run: RunReport) -> None:
+    def __init__(self, journal: Journal, logbook: Logbook, run: RunReport, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._journal = journal
         self._logbook = logbook
         self._run = run
         self._lock = threading.Lock()
         self._told: list[KeyReport] = []
         self._noted = time.monotonic()
-        journal.note(run)
+        if not quiet:
+            journal.note(run)
 
     def tell(self, report: KeyReport) -> None:
         """Count a key; a run in progress is noted every two seconds."""
         with self._lock:
             self._told.append(report)
+            if report.outcome != "unchanged":
+                self._quiet = False
             if time.monotonic() - self._noted < NOTED_EVERY_SECONDS:
                 return
+        self.note()
+
+    def note(self) -> None:
+        """Note how far the run is."""
+        with self._lock:
             self._noted = time.monotonic()
-            run = self._counted()
-        self._journal.note(run)
+            run, quiet = self._counted(), self._quiet
+        if not quiet:
+            self._journal.note(run)
 
     def end(
         self,
@@ -56,20 +67,30 @@ class Chronicle:
         memories = self._journal.keys()
         seconds = round((now - self._run.started).total_seconds(), 1)
         run = msgspec.structs.replace(self._counted(), ended=now, seconds=seconds)
-        told = [self._remembered(report, memories, now, tenants) for report in self._told]
-        warnings, changed = [], []
+        told = [tried(memories.get(name, KeyMemory(name)), report, now) for name, report in self._named()]
+        warnings: list[str] = []
+        changed, lines = [], []
         for report, memory in zip(self._told, told, strict=True):
             seen = scopes.get(memory.name.lower())
             if seen is not None:
                 before = frozenset(memory.scopes.split())
                 if lost := before - seen:
                     warnings.append(f"{report.name}: fewer scopes than last time; gone: {' '.join(sorted(lost))}.")
+                    lines.append(replace(self._line(report, tenants), message=warnings[-1], severity="Warning"))
                 memory = replace(memory, scopes=" ".join(sorted(seen)))  # noqa: PLW2901 - one memory, step by step
             changed.append(memory)
-        lines = [self._line(report, tenants) for report in self._told if report.outcome in ("rotated", "failed")]
-        alerts, changed = self._alerts(changed, now, warn_before, tenants)
-        self._journal.note(run, self._told)
-        self._journal.remember(changed)
+        unknown = frozenset(name for name, report in self._named() if _is_unknown(report, tenants))
+        lines += [
+            self._line(report, tenants)
+            for name, report in self._named()
+            if report.outcome == "rotated"
+            or (report.outcome == "failed" and not (name in unknown and memories.get(name, _NEW).told_unknown))
+        ]
+        changed = [replace(m, told_unknown=m.name in unknown and (m.told_unknown or m.failures > 0)) for m in changed]
+        alerts, changed = self._alerts(changed, now, warn_before, tenants, unknown)
+        if not self._quiet:
+            self._journal.note(run, self._told)
+        self._journal.remember(memory for memory in changed if memory != memories.get(memory.name))
         self._logbook.write([*lines, *alerts], now, zone)
         return warnings
 
@@ -83,22 +104,15 @@ class Chronicle:
             postponed=counts["postponed"],
         )
 
-    def _remembered(
-        self,
-        report: KeyReport,
-        memories: Mapping[str, KeyMemory],
-        now: datetime,
-        tenants: Mapping[str, Tenant] | None,
-    ) -> KeyMemory:
-        memory = tried(memories.get(report.name.lower(), KeyMemory(report.name.lower())), report, now)
-        is_unknown = report.kind == "TenantRefreshToken" and tenants is not None and report.name.lower() not in tenants
-        return replace(memory, told_unknown=memory.told_unknown or is_unknown)
+    def _named(self) -> list[tuple[str, KeyReport]]:
+        """Answer what was told, with each key's name in lower case."""
+        return [(report.name.lower(), report) for report in self._told]
 
     def _line(self, report: KeyReport, tenants: Mapping[str, Tenant] | None) -> Line:
         tenant = (tenants or {}).get(report.name.lower())
         is_tenants = report.kind == "TenantRefreshToken"
         what = f"{report.name}: {report.outcome}. {report.reason}"
-        unknown = is_tenants and tenants is not None and tenant is None
+        unknown = _is_unknown(report, tenants)
         return Line(
             api=API,
             message=what if report.outcome != "failed" else f"{what} {report.advice or ''}".rstrip(),
@@ -114,6 +128,7 @@ class Chronicle:
         now: datetime,
         warn_before: datetime,
         tenants: Mapping[str, Tenant] | None,
+        unknown: frozenset[str],
     ) -> tuple[list[Line], list[KeyMemory]]:
         """Alert of each key that failed or is about to end, at most once a day and key."""
         lines, changed = [], []
@@ -121,7 +136,7 @@ class Chronicle:
         for memory in memories:
             end = ends.get(memory.name)
             is_near = end is not None and end < warn_before
-            is_worth_it = (memory.failures > 0 or is_near) and not memory.told_unknown
+            is_worth_it = (memory.failures > 0 or is_near) and memory.name not in unknown
             told_today = memory.alerted is not None and now - memory.alerted < ONE_DAY
             if not is_worth_it or told_today:
                 changed.append(memory)
@@ -140,3 +155,8 @@ class Chronicle:
             )
             changed.append(replace(memory, alerted=now))
         return lines, changed
+
+
+def _is_unknown(report: KeyReport, tenants: Mapping[str, Tenant] | None) -> bool:
+    """Tell whether a key is the token of a tenant that CIPP does not know; nothing is, where its table is silent."""
+    return report.kind == "TenantRefreshToken" and tenants is not None and report.name.lower() not in tenants

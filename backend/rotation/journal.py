@@ -121,11 +121,12 @@ class Journal:
         tables.create_table_if_not_exists(table)
         client = tables.get_table_client(table)
         for first in range(0, len(rows), AT_ONCE):
-            client.submit_transaction([("upsert", row) for row in rows[first : first + AT_ONCE]])
+            # What is None is not in a row: a merge would keep what was there before.
+            client.submit_transaction([("upsert", row, {"mode": "replace"}) for row in rows[first : first + AT_ONCE]])
 
 
 def tried(memory: KeyMemory, report: KeyReport, now: datetime) -> KeyMemory:
-    """Remember a try: a success wipes the failures, and is a proof."""
+    """Remember a try: a success wipes the failures and is a proof; nothing to do wipes them, too."""
     if report.outcome == "failed":
         return replace(
             memory,
@@ -138,7 +139,14 @@ def tried(memory: KeyMemory, report: KeyReport, now: datetime) -> KeyMemory:
         return replace(
             memory, tried=now, failures=0, proven=now, proof_tried=now, dead_since=None, problem="", advice=""
         )
+    if report.outcome == "unchanged":
+        return replace(memory, failures=0, dead_since=None, problem="", advice="")
     return memory
+
+
+def is_doubted(memory: KeyMemory) -> bool:
+    """Tell whether a key failed when it was last tried or proven: it is to be looked at even where it is not due."""
+    return memory.failures > 0 or memory.dead_since is not None
 
 
 def proof_tried(memory: KeyMemory, proof: KeyProof, now: datetime) -> KeyMemory:

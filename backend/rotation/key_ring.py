@@ -1,20 +1,22 @@
 """The keys of one session, worked through: planned, rotated or proven, each reported, none stopping another."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from backend.aadsts import Verdict
 from backend.app_registration import AppRegistration
 from backend.certificate import read_certificate
 from backend.entra import SignInRefusedError
-from backend.errors import BackendError
+from backend.errors import BackendError, NotFoundError
 from backend.graph import Graph
+from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
 from backend.rotation.client_secret import ClientSecretWork
-from backend.rotation.keys import Key
+from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
 from backend.rotation.plan import Leave, Moment, PutBack, Renew
 from backend.rotation.refresh_token import RefreshTokenWork
 from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 32
+TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 NEXT_TRY: Final = (
     "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
 )
@@ -38,20 +41,34 @@ NEXT_TRY: Final = (
 class KeyRing:
     """The keys of one session, worked through."""
 
-    def __init__(self, session: Session, tell: Callable[[KeyReport], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        tell: Callable[[KeyReport], None] = lambda _report: None,
+        tokens_done: Callable[[], None] = lambda: None,
+        *,
+        doubted: Container[str] = (),
+    ) -> None:
+        """`doubted` names in lower case the keys that failed when last tried: those are looked at in any case."""
         self._session = session
         self._tell = tell
+        self._tokens_done = tokens_done
+        self._doubted = doubted
         self._addresses = Together(session.services.addresses)
+        self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
+        self._graph_token: SecretText | None = None
         self.scopes: dict[str, frozenset[str]] = {}
         self.secret_renewed = False
-        self.superseded_ends: datetime | None = None
+        self.superseded: dict[str, datetime] = {}
 
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Work through the keys: the tokens at once, then the client secret, then the certificate."""
-        tokens = [key for key in keys if key.tenant or key.kind == "RefreshToken"]
+        tokens = [key for key in keys if key.kind in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
             reports = list(workers.map(self._rotated, tokens))
-        return reports + [self._rotated(key) for key in keys if key not in tokens]
+        if len(tokens) < len(keys):
+            self._tokens_done()
+        return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
 
     def plan(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Say what is to be done with each key, and do nothing."""
@@ -63,10 +80,9 @@ class KeyRing:
         try:
             if early := reason_to_leave(key, session):
                 return early
-            if session.run is None:
-                return failed(key, session.reason, session.advice)
-            work = self._work(key, session.run)
-            step = work.next_step(self._moment(key, session.run))
+            run = session.opened()
+            work = self._work(key, run)
+            step = work.next_step(self._moment(key, run))
         except BackendError as error:
             return failed(key, str(error), error.advice)
         return KeyReport(
@@ -74,6 +90,7 @@ class KeyRing:
             kind=key.kind,
             outcome="unchanged" if isinstance(step, Leave) else "planned",
             reason=step.reason,
+            current_since=work.since,
             expires=in_whole_seconds(work.ends),
         )
 
@@ -87,13 +104,15 @@ class KeyRing:
         try:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
-            if session.run is None:
-                return KeyProof(
-                    name=key.name, kind=key.kind, outcome="unproven", reason=session.reason, advice=session.advice
-                )
-            sign_in_with(key, value or session.run.vault.read(key.name).value, session.run)
+            run = session.opened()
+            sign_in_with(key, value or run.vault.read(key.name).value, run)
+        except NotFoundError as error:
+            outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
+            return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
         except SignInRefusedError as error:
-            outcome: ProofOutcome = "dead" if error.verdict is Verdict.DEAD else "unproven"
+            # Where nobody could sign in, it is the client secret's death that was seen, and no other key's.
+            is_its_own = session.run is not None or key.kind == "ClientSecret"
+            outcome = "dead" if error.verdict is Verdict.DEAD and is_its_own else "unproven"
             return KeyProof(
                 name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=self._advice(error)
             )
@@ -103,9 +122,12 @@ class KeyRing:
 
     def _advice(self, error: BackendError) -> str | None:
         """Add to a refusal by place the addresses that an admin must compare."""
-        if isinstance(error, SignInRefusedError) and error.verdict is Verdict.REFUSED_HERE:
+        if not (isinstance(error, SignInRefusedError) and error.verdict is Verdict.REFUSED_HERE):
+            return error.advice
+        try:
             return f"{error.advice} {self._addresses()}"
-        return error.advice
+        except BackendError as unknown:
+            return f"{error.advice} The addresses are unknown: {unknown}"
 
     def _rotated(self, key: Key) -> KeyReport:
         report = self._worked(key)
@@ -118,12 +140,13 @@ class KeyRing:
         try:
             if early := reason_to_leave(key, session):
                 return early
-            if session.run is None:
-                return failed(key, session.reason, session.advice)
-            if session.run.time_is_over:
+            run = session.opened()
+            if run.time_is_over:
                 return postponed(key)
-            work = self._work(key, session.run)
-            done = work_through(work, self._moment(key, session.run), lambda: _is_over(session))
+            work = self._work(key, run)
+            done = work_through(work, self._moment(key, run), lambda: run.time_is_over)
+        except NoTimeLeftError as error:
+            return postponed(key, str(error))
         except SignInRefusedError as error:
             unproven = "" if error.verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
             return failed(key, f"{unproven}{error}", self._advice(error))
@@ -135,22 +158,22 @@ class KeyRing:
         return self._report(key, done, work)
 
     def _work(self, key: Key, run: Run) -> Work:
-        session = self._session
-        if key.kind in ("RefreshToken", "TenantRefreshToken"):
-            return RefreshTokenWork(key, run)
+        doubted = key.name.lower() in self._doubted
+        if key.kind in TOKENS:
+            return RefreshTokenWork(key, run, doubted=doubted)
         registration = AppRegistration(
-            Graph(run.clients.cloud, run.clients.limits, lambda: run.entra.sign_in(run.app).token), run.app.app_id
+            Graph(run.clients.cloud, run.clients.limits, lambda: self._token_for_graph(run)), run.app.app_id
         )
         if key.kind == "ClientSecret":
-            signer = session.signer
-            return ClientSecretWork(
-                run,
-                registration,
-                signs_in=signer is not None and signer.secret_signs_in,
-                earlier=signer.earlier if signer else None,
-                uptimes=session.services.uptimes,
-            )
-        return CertificateWork(run, registration, session.services.deployment().main_app or "")
+            return ClientSecretWork(run, registration, self._restarted)
+        site = self._session.services.deployment().main_app or ""
+        return CertificateWork(run, registration, site, restarted=self._restarted, doubted=doubted)
+
+    def _token_for_graph(self, run: Run) -> SecretText:
+        """Sign in once for all of Graph's calls: a token outlives every run."""
+        if self._graph_token is None:
+            self._graph_token = run.entra.sign_in(run.app).token
+        return self._graph_token
 
     def _moment(self, key: Key, run: Run) -> Moment:
         if key.kind != "ClientSecret":
@@ -159,13 +182,10 @@ class KeyRing:
         return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
 
     def _report(self, key: Key, done: Done, work: Work) -> KeyReport:
-        if done.postponed:
+        if done.postponed and not done.changed:
             return postponed(key)
-        if isinstance(work, RefreshTokenWork) and work.scopes:
-            self.scopes[key.name.lower()] = work.scopes
-        if isinstance(work, ClientSecretWork) and done.changed:
-            self.secret_renewed, self.superseded_ends = True, work.superseded_ends
-        said = []
+        self._keep(key, done, work)
+        said = list(done.notes)
         for step in done.steps:
             if isinstance(step, Renew):
                 said.append(f"{step.reason} The new one was proven by signing in, stored and read back.")
@@ -177,13 +197,25 @@ class KeyRing:
             said.append("Its claims cannot be read, so MFA and account were not compared.")
         if done.problem:
             said.append(f"Afterwards: {done.problem}")
+        if done.postponed:
+            said.append(f"The run's time was over; the next one goes on. {done.left}")
         return KeyReport(
             name=key.name,
             kind=key.kind,
             outcome="rotated" if done.changed else "unchanged",
-            reason=" ".join(said or [done.left]),
+            reason=" ".join(said if done.changed else [*said, done.left]).strip(),
+            current_since=work.since,
             expires=in_whole_seconds(done.ends),
         )
+
+    def _keep(self, key: Key, done: Done, work: Work) -> None:
+        """Keep what is told of the run as a whole."""
+        if isinstance(work, RefreshTokenWork) and work.scopes:
+            self.scopes[key.name.lower()] = work.scopes
+        if isinstance(work, ClientSecretWork):
+            self.secret_renewed = done.changed
+        if isinstance(work, ClientSecretWork | CertificateWork) and work.superseded_ends:
+            self.superseded[CLIENT_SECRET if key.kind == "ClientSecret" else CERTIFICATE] = work.superseded_ends
 
 
 def sign_in_with(key: Key, value: SecretText, run: Run) -> None:
@@ -205,11 +237,6 @@ def failed(key: Key, reason: str, advice: str | None) -> KeyReport:
     return KeyReport(name=key.name, kind=key.kind, outcome="failed", reason=reason, advice=advice or NEXT_TRY)
 
 
-def postponed(key: Key) -> KeyReport:
+def postponed(key: Key, reason: str = "The run's time was over before this key's turn.") -> KeyReport:
     """Report that the run's time was over."""
-    reason = "The run's time was over before this key's turn."
     return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
-
-
-def _is_over(session: Session) -> bool:
-    return session.run is not None and session.run.time_is_over

@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
-from backend.app_policy import read_app_policy
+from backend.app_policy import LESS, read_app_policy
 from backend.app_registration import AppRegistration, Registration
+from backend.certificate import Certificate
 from backend.errors import BackendError
 from backend.graph import Graph
 from backend.key_vault import Version
 from backend.rotation.calendar import next_week_start
-from backend.rotation.client_secret import credential_told_by
+from backend.rotation.client_secret import app_credential, credential_told_by, told_versions
 from backend.rotation.journal import Journal, KeyMemory
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
-from backend.rotation.plan import NEAR_END
+from backend.rotation.plan import NEAR_END, superseded_ends
 from backend.rotation.refresh_token import LIFETIME
 from backend.rotation.report import AppState, KeyState, Overview
-from backend.rotation.run import CREDENTIAL_ID, OUR_NAME
-from backend.rotation.session import Session, reason_to_leave
+from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, planned
+from backend.rotation.session import NOT_SET_UP, Session, reason_to_leave
+from backend.rotation.signer import served_certificate
 from backend.uptime import Uptime
 from backend.values import in_whole_seconds
 
@@ -32,15 +35,15 @@ class Look:
         self._session = session
         self._memories = journal.keys()
         self._runs = journal.runs(RUNS_SHOWN)
-        self._served = served
+        self._served = {name.lower(): version for name, version in served.items()}  # CIPP's template writes lower case
         self._holder = holder
         self._now = session.services.vault.now()
-        self._problem = session.reason
+        self._problem = str(session.failure)
         self._registration = self._read_registration()
 
     def overview(self, keys: Sequence[Key]) -> Overview:
         """Put it together."""
-        states = [self._state(key) for key in keys if key.name in self._served]
+        states = [self._state(key) for key in keys if key.name.lower() in self._served]
         works_until, sentence = promise(states, self._now)
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
@@ -71,12 +74,13 @@ class Look:
             return None
 
     def _state(self, key: Key) -> KeyState:
-        served = self._served[key.name]
+        served = self._served[key.name.lower()]
         memory = self._memories.get(key.name.lower(), KeyMemory(key.name.lower()))
         early = reason_to_leave(key, self._session)
         tenants = self._session.tenants
         is_unknown = key.tenant is not None and tenants is not None and key.tenant not in tenants
-        problems = [f"{memory.problem} {memory.advice}".strip()] if memory.failures or memory.dead_since else []
+        is_troubled = memory.failures or self._died(memory, served)
+        problems = [f"{memory.problem} {memory.advice}".strip()] if is_troubled else []
         if early:
             problems.append(early.reason)
         if is_unknown:
@@ -89,12 +93,17 @@ class Look:
             name=key.name,
             kind=key.kind,
             current_since=served.created,
-            ends=memory.dead_since or self._end(key, served),
+            ends=self._died(memory, served) or self._end(key, served),
             last_proven=in_whole_seconds(memory.proven),
             counts=not early and not is_unknown,
             overlapping=self._overlapping(key, served),
             problems=problems,
         )
+
+    def _died(self, memory: KeyMemory, served: Version) -> datetime | None:
+        """Answer since when Entra calls dead what the vault serves; None where it was stored after that."""
+        died = memory.dead_since
+        return died if died and served.created <= died else None
 
     def _end(self, key: Key, served: Version) -> datetime | None:
         if key.kind in ("RefreshToken", "TenantRefreshToken"):
@@ -102,7 +111,16 @@ class Look:
         if key.kind == "ClientSecret" and self._registration:
             current = self._current_secret(served)
             return next((s.ends for s in self._registration.client_secrets if s.key_id == current), served.expires)
+        if key.kind == "Certificate" and (found := self._certificate()):
+            return found.ends
         return served.expires
+
+    def _certificate(self) -> Certificate | None:
+        """Read the served certificate; None where it cannot be read."""
+        try:
+            return served_certificate(self._session.services.vault)
+        except BackendError:
+            return None
 
     def _current_secret(self, served: Version) -> str | None:
         """Tell the keyId of the served client secret, by its tag or by Graph's hint and dates."""
@@ -110,7 +128,10 @@ class Look:
             return served.tags[CREDENTIAL_ID]
         if self._registration is None:
             return None
-        hint = self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
+        try:
+            hint = self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
+        except BackendError:
+            return None
         return credential_told_by(hint, served.created, self._registration.client_secrets)
 
     def _overlapping(self, key: Key, served: Version) -> list[str]:
@@ -121,7 +142,7 @@ class Look:
             current = self._current_secret(served)
             found = [(s.key_id, s.display_name, s.ends) for s in self._registration.client_secrets]
         else:
-            current = served.tags.get(CREDENTIAL_ID)
+            current = self._current_certificate()
             found = [(c.thumbprint, c.display_name, c.ends) for c in self._registration.certificates]
         return [
             f"{name} ({identifier}) signs in until {ends:%Y-%m-%d}: restart CIPP's apps before."
@@ -129,23 +150,47 @@ class Look:
             if name.startswith(OUR_NAME) and identifier != current and ends > self._now
         ]
 
+    def _current_certificate(self) -> str | None:
+        """Tell the thumbprint of the served certificate, by its tag or by itself."""
+        served = self._served.get(CERTIFICATE.lower())
+        if served is None:
+            return None
+        found = self._certificate()
+        return found.thumbprint if found else served.tags.get(CREDENTIAL_ID)
+
     def _app(self, uptime: Uptime) -> AppState:
-        served = self._served.get(CLIENT_SECRET)
+        served = self._served.get(CLIENT_SECRET.lower())
         newer = uptime.started_after(served.created) if served else None
         if newer is None:
             return AppState(name=uptime.name, runs_with_current_keys="unknown", advice="ARM does not tell since when.")
         if newer:
             return AppState(name=uptime.name, runs_with_current_keys="yes")
-        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'.")
+        before = f" before {self._first_end:%Y-%m-%d}" if self._first_end else ""
+        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'{before}.")
+
+    @cached_property
+    def _first_end(self) -> datetime | None:
+        """The first end of a client secret that an app may run with still, though it is not served any more."""
+        vault = self._session.services.vault
+        if self._registration is None:
+            return None
+        secrets = self._registration.client_secrets
+        try:
+            versions = told_versions(vault, [planned(version) for version in vault.versions(CLIENT_SECRET)], secrets)
+        except BackendError:
+            return None
+        return superseded_ends(versions, [app_credential(secret) for secret in secrets], self._now)
 
     def _not_rotated(self) -> list[str]:
         """Tell what ends some day and is rotated by nobody."""
         said = []
-        if served := self._served.get(NOT_OURS):
+        if served := self._served.get(NOT_OURS.lower()):
             ends = f"ends on {served.expires:%Y-%m-%d}" if served.expires else "has an end that the vault does not tell"
             said.append(f"{NOT_OURS} {ends}: renew it in CIPP (SSO settings).")
         if self._registration:
-            current = self._current_secret(self._served[CLIENT_SECRET]) if CLIENT_SECRET in self._served else None
+            served_secret = self._served.get(CLIENT_SECRET.lower())
+            current = self._current_secret(served_secret) if served_secret else None
+            current_certificate = self._current_certificate()
             said += [
                 f"Client secret '{secret.display_name}' ({secret.key_id}) on the SAM app is not ours; "
                 f"it ends on {secret.ends:%Y-%m-%d}."
@@ -156,7 +201,7 @@ class Look:
                 f"Certificate '{certificate.display_name}' ({certificate.thumbprint}) on the SAM app is not ours; "
                 f"it ends on {certificate.ends:%Y-%m-%d}."
                 for certificate in self._registration.certificates
-                if not certificate.display_name.startswith(OUR_NAME)
+                if not certificate.display_name.startswith(OUR_NAME) and certificate.thumbprint != current_certificate
             ]
         return said
 
@@ -166,12 +211,14 @@ class Look:
             policy = read_app_policy(
                 self._app_registration.graph, self._registration.object_id, self._registration.created
             )
-            if policy.secret_lifetime < NEAR_END:
+            if policy.secret_lifetime < NEAR_END - LESS:
                 notes.append(
-                    f"The tenant's policy allows client secrets of {policy.secret_lifetime.days} days, so CIPP's own "
-                    "job, which acts at 30 days left, will keep adding its own."
+                    f"The tenant's policy allows client secrets of {(policy.secret_lifetime + LESS).days} days, so "
+                    "CIPP's own job, which acts at 30 days left, will keep adding its own."
                 )
-        if CERTIFICATE not in self._served:
+        if self._session.not_set_up:
+            notes.append(NOT_SET_UP)
+        elif CERTIFICATE.lower() not in self._served:
             notes.append("The vault holds no SAMCertificate yet; the next run makes one.")
         return notes
 

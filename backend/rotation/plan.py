@@ -16,28 +16,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from backend.rotation.lineage import Version, first_stored, someone_elses_under_ours
+
 ONE_DAY: Final = timedelta(days=1)
 NEAR_END: Final = timedelta(days=45)  # CIPP's own job acts at 30, so it finds nothing to do
 ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of ours may be about to store a younger one
-
-
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """One version of a vault secret.
-
-    `credential_id` is Graph's keyId, or the certificate's thumbprint, as tagged or told by hint and dates.
-    `follows` is the version that ours was put on top of. `restored`: its value is an earlier version's.
-    `dead`: this run saw that it does not sign in.
-    """
-
-    id: str
-    created: datetime
-    enabled: bool = True
-    ours: bool = False
-    credential_id: str | None = None
-    follows: str | None = None
-    restored: bool = False
-    dead: bool = False
+SHORT_LIFE: Final = timedelta(hours=26)  # a secret that lives no longer cannot be left alone for a day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +95,19 @@ class Remove(Step):
     credential_id: str
 
 
-def token_step(versions: Sequence[Version], moment: Moment) -> Step:
-    """Plan a refresh token; `versions` the newest first, the first one served."""
+def token_step(versions: Sequence[Version], moment: Moment, *, signs_in: bool = True) -> Step:
+    """Plan a refresh token; `versions` the newest first, the first one served.
+
+    `signs_in`: it is not known that the served one does not.
+    """
     served = versions[0]
-    if under := _someone_elses_under_ours(versions):
+    if under := someone_elses_under_ours(versions):
         return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
     if moment.force or served.created < moment.due_before:
-        return Renew(_due(served, moment))
-    return _old_version(versions, moment) or Leave(_not_due(served, moment))
+        return Renew(_due(served.created, moment))
+    if not signs_in:
+        return Renew("The version that the vault serves does not sign in.")
+    return _old_version(versions, moment) or Leave(_not_due(served.created, moment))
 
 
 def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
@@ -127,8 +116,8 @@ def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
     """Plan the client secret."""
     if not versions:
         return Renew("The vault holds no client secret.")
-    served, on_app = versions[0], _credential_of(versions[0], app.credentials)
-    if under := _someone_elses_under_ours(versions):
+    on_app = _credential_of(versions[0], app.credentials)
+    if under := someone_elses_under_ours(versions):
         return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
     if not app.signs_in and app.earlier:
         return PutBack("The version that the vault serves does not sign in; an earlier one does.", app.earlier)
@@ -136,17 +125,17 @@ def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
         return Remove("No version of the vault names this credential of ours.", orphan.id)
     if not app.signs_in:
         return Renew("The version that the vault serves does not sign in.")
-    made = on_app.starts if on_app and served.restored else served.created
+    made = first_stored(versions)
     is_recent = moment.now - made < ONE_DAY
     if moment.force or (not is_recent and made < moment.due_before):
-        return Renew(_due(served, moment))
-    if not is_recent and on_app and nears_its_end(on_app, moment.now):
+        return Renew(_due(made, moment))
+    if on_app and nears_its_end(on_app, moment.now) and not (is_recent and on_app.ends - made > SHORT_LIFE):
         return Renew(f"It ends on {on_app.ends:%Y-%m-%d}, which is near.")
     return (
         _old_credential(versions, app.credentials, moment)
         or _old_version(versions, moment)
         or (None if app.is_locked else Lock("The app's service principals were not locked."))
-        or Leave(_not_due(served, moment))
+        or Leave(_not_due(made, moment))
     )
 
 
@@ -156,21 +145,28 @@ def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
     moment: Moment,
     *,
     ends: datetime | None,
+    signs_in: bool = True,
 ) -> Step:
-    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate."""
+    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate.
+
+    `signs_in`: it is not known that the served one does not.
+    """
     if not versions:
         return Renew("The vault holds no certificate yet.")
     served = versions[0]
-    if under := _someone_elses_under_ours(versions):
+    if under := someone_elses_under_ours(versions):
         return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
     if orphan := _orphan(versions, credentials, moment):
         return Remove("No version of the vault names this certificate of ours.", orphan.id)
     if ends is None:
         return Renew("What the vault holds cannot be read as a certificate.")
-    if _credential_of(served, credentials) is None:
+    on_app = _credential_of(served, credentials)
+    if on_app is None:
         return Renew("The certificate in the vault is not on the app.")
-    if ends - moment.now <= NEAR_END:
+    if ends - moment.now <= _near_end_of_certificate(served, on_app):
         return Renew(f"It ends on {ends:%Y-%m-%d}, which is near.")
+    if not signs_in:
+        return Renew("The version that the vault serves does not sign in.")
     if moment.force:
         return Renew("Forced.")
     return (
@@ -185,31 +181,32 @@ def nears_its_end(credential: AppCredential, now: datetime) -> bool:
     return credential.ends - now < min(NEAR_END, (credential.ends - credential.starts) / 3)
 
 
-def _due(served: Version, moment: Moment) -> str:
-    made = f"the current version is of {served.created:%Y-%m-%d %H:%M} UTC"
-    if served.created < moment.due_before:
-        return f"Due: {made}, before {moment.due_before:%Y-%m-%d %H:%M} UTC."
-    return f"Forced: {made}, so it is not due."
+def superseded_ends(
+    versions: Sequence[Version], credentials: Sequence[AppCredential], now: datetime
+) -> datetime | None:
+    """Answer the first end of what an app of CIPP's may still run with; None if only the served one signs in."""
+    served = _credential_of(versions[0], credentials) if versions else None
+    earlier = [_credential_of(version, credentials) for version in versions[1:]]
+    return min((one.ends for one in earlier if one and one != served and one.ends > now), default=None)
 
 
-def _not_due(served: Version, moment: Moment) -> str:
+def _near_end_of_certificate(served: Version, on_app: AppCredential) -> timedelta:
+    """Answer how near its end a certificate is renewed; one that we made may live shorter, by the tenant's policy."""
+    is_made_by_us = served.ours and served.restored_from is None
+    return min(NEAR_END, (on_app.ends - on_app.starts) / 3) if is_made_by_us else NEAR_END
+
+
+def _due(made: datetime, moment: Moment) -> str:
+    told = f"the current version is of {made:%Y-%m-%d %H:%M} UTC"
+    if made < moment.due_before:
+        return f"Due: {told}, before {moment.due_before:%Y-%m-%d %H:%M} UTC."
+    return f"Forced: {told}, so it is not due."
+
+
+def _not_due(made: datetime, moment: Moment) -> str:
     return (
-        f"Not due: the current version is of {served.created:%Y-%m-%d %H:%M} UTC, "
-        f"after {moment.due_before:%Y-%m-%d %H:%M} UTC."
+        f"Not due: the current version is of {made:%Y-%m-%d %H:%M} UTC, after {moment.due_before:%Y-%m-%d %H:%M} UTC."
     )
-
-
-def _someone_elses_under_ours(versions: Sequence[Version]) -> Version | None:
-    """Find what someone stored between our look and our write: it lies between ours and what ours follows."""
-    served = versions[0]
-    if not (served.ours and served.follows):
-        return None
-    between: list[Version] = []
-    for version in versions[1:]:
-        if version.id == served.follows:
-            return next((v for v in between if v.enabled and not v.ours and not v.dead), None)
-        between.append(version)
-    return None
 
 
 def _credential_of(version: Version, credentials: Sequence[AppCredential]) -> AppCredential | None:

@@ -1,5 +1,6 @@
 """Rotating a refresh token: redeem it for a new one, prove that one, store it, read it back."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,11 +20,15 @@ EARLIER_TRIED: Final = 5  # versions looked at when the served one does not sign
 class RefreshTokenWork:
     """One refresh token, the partner's or a direct tenant's."""
 
-    def __init__(self, key: Key, run: Run) -> None:
+    def __init__(self, key: Key, run: Run, *, doubted: bool = False) -> None:
+        """`doubted`: it failed when it was last tried, so it is looked at even where it is not due."""
         self._key = key
         self._run = run
+        self._doubted = doubted
         self._tenant = key.tenant or run.app.tenant
         self._dead: set[str] = set()
+        self._served = ""
+        self.since: datetime | None = None
         self.ends: datetime | None = None
         self.scopes: frozenset[str] = frozenset()
         self.unreadable = False
@@ -35,21 +40,40 @@ class RefreshTokenWork:
             raise NotFoundError(
                 f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
             )
+        self._served = versions[0].id
+        self.since = versions[0].created
         self.ends = versions[0].expires or versions[0].created + LIFETIME
-        return token_step([planned(version, dead=frozenset(self._dead)) for version in versions], moment)
+        shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
+        step = token_step(shown, moment)
+        if self._doubted and isinstance(step, Leave | Disable):
+            return token_step(shown, moment, signs_in=self._signs_in())
+        return step
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> str | None:
         """Renew, put back or disable."""
         if isinstance(step, Disable):
             self._run.held.must_hold()
             self._run.vault.disable(self._key.name, step.version_id)
         elif isinstance(step, PutBack):
-            self._put_back(step.version_id)
+            return self._put_back(step.version_id)
         elif not isinstance(step, Leave):
             self._renew()
+        return None
+
+    def _signs_in(self) -> bool:
+        """Tell whether the vault serves a living token; a refusal that is not the token's is raised."""
+        served = self._run.vault.read(self._key.name, self._served)
+        try:
+            self._run.entra.redeem(self._run.app, self._tenant, served.value)
+        except SignInRefusedError as refusal:
+            if refusal.verdict is not Verdict.DEAD:
+                raise
+            return False
+        self._doubted = False
+        return True
 
     def _renew(self) -> None:
-        served = self._run.vault.read(self._key.name)
+        served = self._run.vault.read(self._key.name, self._served)
         old, fresh = self._redeemed(served)
         proof = self._run.entra.redeem(self._run.app, self._tenant, fresh.refresh_token)
         self._refuse_worse(fresh, proof)
@@ -57,7 +81,8 @@ class RefreshTokenWork:
         self.unreadable = proof.has_mfa is None
         healed = {} if old.version == served.version else {"healed-from": old.version}
         ends = self._run.vault.now() + LIFETIME
-        self._run.store(self._key.name, served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+        self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+        self._doubted = False  # it was just proven
 
     def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
         """Redeem what the vault serves; where Entra calls it dead, the newest earlier version that is not."""
@@ -76,16 +101,18 @@ class RefreshTokenWork:
                     continue
             raise
 
-    def _put_back(self, version_id: str) -> None:
-        """Store someone else's version again, on top of ours, if it signs in."""
-        run = self._run
+    def _put_back(self, version_id: str) -> str | None:
+        """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
+        run = self._run.as_of_now()
         theirs = run.vault.read(self._key.name, version_id)
         try:
-            run.entra.redeem(run.app, self._tenant, theirs.value)
-        except AzureRefusedError:
+            run.entra.redeem(run.app, self._key.tenant or run.app.tenant, theirs.value)
+        except SignInRefusedError as refusal:
             self._dead.add(version_id)
-            return
-        run.store(self._key.name, run.vault.read(self._key.name), restored(theirs))
+            return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
+        fresh = replace(restored(theirs), expires=theirs.expires or theirs.created + LIFETIME)
+        run.store(self._key.name, self._served, fresh)
+        return None
 
     def _refuse_worse(self, fresh: Redeemed, proof: Redeemed) -> None:
         """Refuse a token for another tenant, app or account, or one that may do less than the old one.

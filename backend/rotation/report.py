@@ -11,13 +11,14 @@ Kind = Literal["RefreshToken", "TenantRefreshToken", "ClientSecret", "Certificat
 
 
 class KeyReport(Value, frozen=True):
-    """What became of one key; `expires` is the end of what the vault now serves, where it is known."""
+    """What became of one key; what the vault now serves is of `current_since`, and `expires`, where that is known."""
 
     name: str
     kind: Kind
     outcome: Outcome
     reason: str
     advice: str | None = None
+    current_since: datetime | None = None
     expires: datetime | None = None
 
 

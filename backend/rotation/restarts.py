@@ -1,35 +1,42 @@
 """Whether CIPP's apps run with the current client secret, and their restart: CIPP reads its keys once per process."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from typing import Final
 
 from backend.errors import BackendError
 from backend.function_apps import FunctionApps
-from backend.key_vault import KeyVault
+from backend.key_vault import ROTATED_BY, KeyVault
 from backend.rotation.calendar import is_quiet
-from backend.rotation.keys import CLIENT_SECRET
+from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
+from backend.rotation.run import OUR_NAME
 from backend.uptime import Uptimes
+
+_WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 
 
 class Restarts:
     """What is known of the restarts since the served client secret was stored."""
 
-    def __init__(self, apps: FunctionApps, uptimes: Uptimes, vault: KeyVault) -> None:
+    def __init__(self, apps: FunctionApps, uptimes: Uptimes, vault: KeyVault, *, remembers: bool) -> None:
+        """`remembers`: a restart of ours is known afterwards, even where ARM does not tell of it."""
         self._apps = apps
         self._uptimes = uptimes
         self._vault = vault
+        self._remembers = remembers
 
     def restart(self, zone: tzinfo, *, just_renewed: bool) -> list[str]:
-        """Restart the apps that run since before the secret was stored, one after another; say what was done.
+        """Restart the apps that run since before our client secret was stored, one by one; say what was done.
 
-        Where ARM does not tell since when an app runs, it is restarted once, right after a renewal. In the quiet
-        half hour after CIPP's midnight nothing is restarted: the hourly catch-up comes back to it.
+        Where nothing tells since when an app runs, it is restarted once. In the quiet half hour after CIPP's
+        midnight nothing is restarted: the hourly catch-up comes back to it.
         """
-        if is_quiet(self._vault.now(), zone):
-            return []
         said: list[str] = []
-        for name, is_current in self._current():
-            if is_current or (is_current is None and not just_renewed):
+        for name, is_current in self._current(CLIENT_SECRET, ours_only=True):
+            if is_current or (is_current is None and not (just_renewed or self._remembers)):
                 continue
+            if is_quiet(self._vault.now(), zone):
+                break
             try:
                 control = self._apps.control("restart", name=name, every=False, dry_run=False, force=False)
             except BackendError as error:
@@ -37,20 +44,22 @@ class Restarts:
             said += [f"Restarted '{app.name}'. {app.seen}" for app in control.apps]
         return said
 
-    def advice(self, superseded_ends: datetime | None) -> list[str]:
-        """Say which apps are to be restarted, and before when."""
-        until = f" before {superseded_ends:%Y-%m-%d}" if superseded_ends else " soon"
+    def advice(self, superseded: Mapping[str, datetime]) -> list[str]:
+        """Say which apps are to be restarted, and before when: that is the first end of an old key, by its secret."""
         return [
-            f"Restart '{name}'{until}: it may run with the old client secret until then."
-            for name, is_current in self._current()
+            f"Restart '{name}' before {ends:%Y-%m-%d}: it may run with the old {_WORDS[secret]} until then."
+            for secret, ends in superseded.items()
+            for name, is_current in self._current(secret)
             if not is_current
         ]
 
-    def _current(self) -> list[tuple[str, bool | None]]:
-        """Answer for each app whether it started after the served secret was stored; None if that is unknown."""
+    def _current(self, secret: str, *, ours_only: bool = False) -> list[tuple[str, bool | None]]:
+        """Answer for each app whether it started after what the vault serves was stored; None if that is unknown."""
         try:
-            versions = self._vault.versions(CLIENT_SECRET)
+            versions = self._vault.versions(secret)
         except BackendError:
+            return []
+        if ours_only and not (versions and versions[0].tags.get(ROTATED_BY) == OUR_NAME):
             return []
         stored = versions[0].created if versions else None
         return [(u.name, u.started_after(stored) if stored else None) for u in self._uptimes.uptimes()]

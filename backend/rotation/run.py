@@ -3,17 +3,19 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
-from backend.key_vault import ROTATED_BY, KeyVault, Stored
+from backend.key_vault import ROTATED_BY, DisabledError, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
 from backend.pace import Pace
-from backend.rotation.keys import IDENTITY_NAMES
-from backend.rotation.plan import Moment, Version
+from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
+from backend.rotation.lineage import Version
+from backend.rotation.plan import Moment
+from backend.rotation.signer import Signer
 from backend.row_lock import Held
 from backend.together import Together
 from backend.values import SecretText
@@ -21,9 +23,15 @@ from backend.values import SecretText
 OUR_NAME: Final = "CIPP Backend"
 CREDENTIAL_ID: Final = "credential-id"  # Graph's keyId, or the certificate's thumbprint
 FOLLOWS: Final = "follows"  # the version that ours was put on top of
+LOOKED: Final = "looked"  # when the vault was seen to have nothing that ours could follow
 RESTORED_FROM: Final = "restored-from"  # the version whose value is stored again
 TOO_MANY: Final = 429
-BUSY_SECONDS: Final = 2.0
+# What repairs a write of this run may use of the margin that is kept for its end.
+REPAIR_SECONDS: Final = 10.0
+
+
+class OvertakenError(ConflictError):
+    """Someone else stored the key while this run was at it: theirs stays, and the run looks again."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,17 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the rotation. `identity` holds the versions of ApplicationID and TenantID at its start."""
+    """One run of the rotation. `identity` holds the versions of ApplicationID and TenantID at its start.
+
+    `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now.
+    """
 
     id: str
     clients: Clients
     vault: KeyVault
     entra: Entra
     held: Held
+    signer: Signer
     app: SamApp
     identity: Mapping[str, str]
     moment: Moment
@@ -64,53 +76,72 @@ class Run:
         """Answer the SAM app with another credential."""
         return SamApp(self.app.app_id, self.app.tenant, credential)
 
-    def store(self, name: str, served: Stored | None, fresh: Fresh) -> Stored:
-        """Put a proven key on top of what the vault served (None: nothing), and read it back.
+    def as_of_now(self) -> "Run":
+        """Answer the run with CIPP's app as the vault names it now: someone may have set up another one."""
+        stored = {name: self.vault.read(name) for name in IDENTITY_NAMES}
+        identity = {name: found.version for name, found in stored.items()}
+        if identity == self.identity:
+            return self
+        app_id, tenant = (stored[name].value.reveal().strip() for name in IDENTITY_NAMES)
+        return replace(self, identity=identity, app=SamApp(app_id, tenant, self.vault.read(CLIENT_SECRET).value))
+
+    def store(self, name: str, over: str | None, fresh: Fresh, *, repairs: bool = False) -> Stored:
+        """Put a proven key on top of a version (None: there was nothing), and read it back.
+
+        `repairs`: it takes back what this run stored, which may not wait for the next one.
 
         Raises:
-            ConflictError: Someone else changed the key or CIPP's app meanwhile: theirs stays. Or the lock is lost.
+            NoTimeLeftError: The run's time was over before the vault had room; nothing was sent.
+            OvertakenError: Someone else stored the key meanwhile: theirs stays.
+            ConflictError: Someone changed CIPP's app meanwhile, or the lock is lost.
+            AzureUnreachableError: It may be stored, or may yet be.
             AzureError: It is not stored, or what the vault serves now could not be read.
         """
-        self._refuse_if_changed(name, served)
-        ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags}
-        if served:
-            ours[FOLLOWS] = served.version
-        back = self._written(name, replace(fresh, tags=ours))
+        place = {FOLLOWS: over} if over else {LOOKED: self.vault.now().isoformat(timespec="seconds")}
+        ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags, **place}
+        until = self.ends_at + (REPAIR_SECONDS if repairs else 0)
+        back = self._written(name, over, replace(fresh, tags=ours), until)
         if back.value != fresh.value:
-            raise ConflictError(f"Someone else stored '{name}' right after this run did; theirs stays.")
+            raise OvertakenError(f"Someone else stored '{name}' right after this run did; theirs stays.")
         return back
 
-    def _written(self, name: str, fresh: Fresh) -> Stored:
+    def _written(self, name: str, over: str | None, fresh: Fresh, until: float) -> Stored:
         """Write until the vault has it or refuses; what was cut off is looked up, never written twice."""
         while True:
-            self.pace.take()
-            self.held.must_hold()
-            try:
-                self.vault.store(
-                    name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
-                )
-            except AzureRefusedError as error:
-                if error.status != TOO_MANY or self.time_is_over:
-                    raise
-                self.pace.slow_down(BUSY_SECONDS)
-                continue
-            except AzureError:
-                back = self.vault.read(name)
-                if back.value != fresh.value:
-                    raise
-                return back
+            with self.pace.turn(until) as turn:
+                # Looked at with the place in hand: the wait for it can take ten seconds.
+                self._refuse_if_changed(name, over)
+                self.held.must_hold()
+                try:
+                    self.vault.store(
+                        name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
+                    )
+                except AzureRefusedError as error:
+                    if error.status != TOO_MANY:
+                        raise
+                    turn.refuse(error.retry_after)
+                    continue
+                except AzureError:
+                    back = self.vault.read(name)
+                    if back.value != fresh.value:
+                        raise
+                    return back
             return self.vault.read(name)
 
-    def _refuse_if_changed(self, name: str, served: Stored | None) -> None:
+    def _refuse_if_changed(self, name: str, over: str | None) -> None:
         """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""
-        try:
-            current = self.vault.read(name).version
-        except NotFoundError:
-            current = None
-        if current != (served.version if served else None):
-            raise ConflictError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
+        if self._served_version(name) != over:
+            raise OvertakenError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
         if self._identity_now() != self.identity:
             raise ConflictError(f"Someone changed ApplicationID or TenantID meanwhile, so '{name}' was left alone.")
+
+    def _served_version(self, name: str) -> str | None:
+        try:
+            return self.vault.read(name).version
+        except NotFoundError:
+            return None
+        except DisabledError:
+            return self.vault.versions(name)[0].id
 
 
 def identity_versions(vault: KeyVault) -> Mapping[str, str]:
@@ -127,7 +158,8 @@ def planned(version: VaultVersion, *, dead: frozenset[str] = frozenset()) -> Ver
         ours=version.tags.get(ROTATED_BY) == OUR_NAME,
         credential_id=version.tags.get(CREDENTIAL_ID),
         follows=version.tags.get(FOLLOWS),
-        restored=RESTORED_FROM in version.tags,
+        looked=_time(version.tags.get(LOOKED)),
+        restored_from=version.tags.get(RESTORED_FROM),
         dead=version.id in dead,
     )
 
@@ -137,3 +169,11 @@ def restored(stored: Stored, credential_id: str | None = None) -> Fresh:
     known = stored.tags.get(CREDENTIAL_ID) or credential_id
     tags = {RESTORED_FROM: stored.version, **({CREDENTIAL_ID: known} if known else {})}
     return Fresh(stored.value, stored.content_type or "", stored.expires, tags)
+
+
+def _time(text: str | None) -> datetime | None:
+    """Read a time of our tags; anyone may have changed them."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None

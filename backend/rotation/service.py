@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 from zlib import crc32
@@ -11,24 +11,26 @@ from zlib import crc32
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import BackendError, ConflictError, NotConfiguredError
+from backend.errors import BackendError, ConflictError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.rotation.chronicle import Chronicle
-from backend.rotation.journal import Journal, KeyMemory, proof_tried
+from backend.rotation.journal import Journal, KeyMemory, is_doubted, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in, kind_of
 from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
-from backend.rotation.session import NOT_SET_UP, Services, Session, open_session
+from backend.rotation.session import Services, Session, open_session
 from backend.row_lock import NoLock, holder, row_lock
 from backend.uptime import Uptimes
 from backend.values import SecretText
 
 logger = logging.getLogger("cipp.rotation")
 LOCK: Final = "rotation"
+WEEKLY: Final = "the weekly timer"
+CATCH_UP: Final = "the hourly catch-up"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
 FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
@@ -84,26 +86,34 @@ class KeyRotation:
 
     def rotate_by_timer(self) -> None:
         """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
-        self._by_timer("the weekly timer", lambda: keys_in(self._vault.names()))
+        self._by_timer(WEEKLY, lambda: keys_in(self._vault.names()))
 
     def catch_up(self) -> None:
         """Finish what the week's run left, and prove each key once in `KEY_ROTATION_PULSE_HOURS`.
 
         Failing keys are tried again with growing waits. A key whose proof calls it dead is worked through at once.
         """
-        self._by_timer("the hourly catch-up", self._keys_whose_turn_it_is)
+        began = time.monotonic()
+        self._by_timer(CATCH_UP, self._keys_whose_turn_it_is)
         hours = self._clients.limits.key_rotation_pulse_hours
-        if not hours:
-            return
         try:
-            memories, now = self._journal.keys(), self._vault.now()
-            keys = keys_in(self._vault.names())
-            turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
-            for proof in self._proven(turn) if turn else []:
-                if proof.outcome == "dead":
-                    logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
+            dead = self._dead_of_this_hour(hours) if hours else []
         except BackendError:
             logger.exception("The keys could not be proven")
+            return
+        if dead:
+            self._by_timer(CATCH_UP, lambda: dead, doubt=True, spent=time.monotonic() - began)
+
+    def _dead_of_this_hour(self, hours: int) -> list[Key]:
+        """Prove the keys whose hour it is; answer those that Entra calls dead."""
+        memories, now = self._journal.keys(), self._vault.now()
+        keys = keys_in(self._vault.names())
+        turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
+        proofs = self._proven(turn) if turn else []
+        for proof in proofs:
+            if proof.outcome == "dead":
+                logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
+        return [key for key, proof in zip(turn, proofs, strict=True) if proof.outcome == "dead"]
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
         """Sign in with each key now, or those of `names`; nothing is changed.
@@ -118,12 +128,10 @@ class KeyRotation:
         """Answer the application permissions in Graph that the SAM app's token holds.
 
         Raises:
-            NotConfiguredError: Nobody can sign in as the SAM app.
+            BackendError: Nobody can sign in as the SAM app; what the first credential met.
         """
-        session = self._looking()
-        if session.run is None:
-            raise NotConfiguredError(session.reason or NOT_SET_UP)
-        return session.run.entra.sign_in(session.run.app).roles
+        run = self._looking().opened()
+        return run.entra.sign_in(run.app).roles
 
     def key_named(self, name: str) -> Key | None:
         """Answer the key of that name; None where the rotation does not look after such a secret."""
@@ -145,7 +153,7 @@ class KeyRotation:
 
     def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
         """Prove keys, and remember when which signed in."""
-        proofs = KeyRing(self._looking(), lambda _report: None).prove(keys)
+        proofs = KeyRing(self._looking()).prove(keys)
         memories, now = self._journal.keys(), self._vault.now()
         self._journal.remember(
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
@@ -157,16 +165,17 @@ class KeyRotation:
         ends_at = time.monotonic() + HTTP_SECONDS
         return open_session(self._services, run_id=uuid4().hex[:12], held=NoLock(), ends_at=ends_at, force=force)
 
-    def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]]) -> None:
+    def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]], *, doubt: bool = False, spent: float = 0) -> None:
+        most_seconds = max(self._clients.limits.key_rotation_time_limit_seconds - spent, 0)
         try:
-            rotation = self._run(
-                by, keys, force=False, most_seconds=self._clients.limits.key_rotation_time_limit_seconds
-            )
+            rotation = self._run(by, keys, force=False, most_seconds=most_seconds, doubt=doubt)
         except ConflictError as error:
             logger.warning("Rotation by %s did not run: %s", by, error)
         except BackendError:
             logger.exception("Rotation by %s failed before it touched a key", by)
         else:
+            for warning in rotation.warnings:
+                logger.warning("Rotation %s: %s", rotation.run_id, warning)
             for key in rotation.keys:
                 level = logging.ERROR if key.outcome == "failed" else logging.INFO
                 logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.reason)
@@ -175,7 +184,9 @@ class KeyRotation:
         memories, now = self._journal.keys(), self._vault.now()
         return [key for key in keys_in(self._vault.names()) if is_its_turn(memories.get(key.name.lower()), now)]
 
-    def _run(self, by: str, keys: Callable[[], Sequence[Key]], *, force: bool, most_seconds: float) -> Rotation:
+    def _run(
+        self, by: str, keys: Callable[[], Sequence[Key]], *, force: bool, most_seconds: float, doubt: bool = False
+    ) -> Rotation:
         run_id = uuid4().hex[:12]
         limits = self._clients.limits
         began = time.monotonic()
@@ -184,11 +195,15 @@ class KeyRotation:
             chosen = keys()
             started = self._vault.now().replace(microsecond=0)
             chronicle = Chronicle(
-                self._journal, self._logbook, RunReport(run_id=run_id, by=by, started=started, total=len(chosen))
+                self._journal,
+                self._logbook,
+                RunReport(run_id=run_id, by=by, started=started, total=len(chosen)),
+                quiet=by == CATCH_UP,
             )
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
             session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
-            ring = KeyRing(session, chronicle.tell)
+            doubted = [key.name.lower() for key in chosen] if doubt else self._doubted()
+            ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
             reports = ring.rotate(chosen)
             warnings = self._after(session, ring)
             ended = self._vault.now().replace(microsecond=0)
@@ -211,17 +226,16 @@ class KeyRotation:
 
     def _after(self, session: Session, ring: KeyRing) -> list[str]:
         """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
-        if not (ring.secret_renewed or self._clients.limits.key_rotation_restart_cipp):
-            return []
-        restarts = Restarts(self._apps, session.services.uptimes, self._vault)
+        remembers = self._clients.tables() is not None
+        restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
         said: list[str] = []
         if self._clients.limits.key_rotation_restart_cipp:
             said = restarts.restart(session.zone, just_renewed=ring.secret_renewed)
-        return said + (restarts.advice(ring.superseded_ends) if ring.secret_renewed else [])
+        return said + restarts.advice(ring.superseded)
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        reports = KeyRing(self._looking(force=force), lambda _report: None).plan(keys)
+        reports = KeyRing(self._looking(force=force), doubted=self._doubted()).plan(keys)
         would_do = [f"{key.name}: {key.reason} {STEPS[key.kind]}" for key in reports if key.outcome == "planned"]
         return Rotation(
             run_id=run_id,
@@ -233,21 +247,24 @@ class KeyRotation:
             warnings=self._no_storage(),
         )
 
+    def _doubted(self) -> list[str]:
+        return [name for name, memory in self._journal.keys().items() if is_doubted(memory)]
+
     def _no_storage(self) -> list[str]:
         return [NO_STORAGE] if self._clients.tables() is None else []
 
 
 def is_pulse_due(name: str, memory: KeyMemory | None, now: datetime, hours: int) -> bool:
-    """Tell whether a key is to be proven: not within `hours`, and at this hour of the round, by its name.
+    """Tell whether a key is to be proven: once a round of `hours`, at an hour of its own, by its name.
 
-    Names are spread over the hours, so that a thousand tenants are not asked at once; a key that missed its hour
-    is proven at the next one.
+    So a thousand tenants are not asked at once. A key that missed its hour is proven at the next one.
     """
+    hour = int(now.timestamp() // 3600)
+    late = (hour - crc32(name.lower().encode())) % hours  # hours since its own
     last = memory.proof_tried if memory else None
-    if last is not None and now - last < timedelta(hours=hours) - timedelta(minutes=10):
-        return False
-    is_late = last is not None and now - last >= timedelta(hours=hours + 1)
-    return is_late or int(now.timestamp() // 3600) % hours == crc32(name.lower().encode()) % hours
+    if last is None:
+        return late == 0
+    return last < datetime.fromtimestamp((hour - late) * 3600, UTC)
 
 
 def is_its_turn(memory: KeyMemory | None, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
@@ -11,21 +11,21 @@ from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.entra import Entra
 from backend.errors import BackendError, NotFoundError
-from backend.key_vault import KeyVault
+from backend.key_vault import DisabledError, KeyVault
 from backend.pace import Pace
 from backend.rotation.calendar import due_before
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeholder
 from backend.rotation.plan import Moment
 from backend.rotation.report import KeyReport
 from backend.rotation.run import Run
-from backend.rotation.signer import Signer, choose_signer
+from backend.rotation.signer import choose_signer
 from backend.row_lock import Held
 from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")
 # Key Vault service limits: 300 secret writes in 10 s and vault, shared with CIPP itself.
 WRITES: Final = 290
-WRITES_WINDOW_SECONDS: Final = 10.2
+WRITES_WINDOW_SECONDS: Final = 10.05  # so much may its clock and ours differ
 NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
 
 
@@ -43,32 +43,40 @@ class Services:
 
 @dataclass(frozen=True)
 class Session:
-    """What one run knows before it touches a key. `run` is None where nobody can sign in: `reason` says why."""
+    """What one run knows before it touches a key. `run` is None where nobody can sign in: `failure` says why."""
 
     services: Services
     run: Run | None
-    signer: Signer | None
     zone: tzinfo
     tenants: Mapping[str, Tenant] | None
-    reason: str = ""
-    advice: str | None = None
+    failure: BackendError = field(default_factory=BackendError)
     not_set_up: bool = False
+
+    def opened(self) -> Run:
+        """Answer the run.
+
+        Raises:
+            BackendError: Nobody can sign in; what the first credential met.
+        """
+        if self.run is None:
+            raise self.failure
+        return self.run
 
 
 def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
     zone, tenants = services.tables.zone(), services.tables.tenants()
-    session = Session(services, None, None, zone, tenants)
+    session = Session(services, None, zone, tenants)
     vault, limits = services.vault, services.clients.limits
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}
         values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
-        if any(is_placeholder(value) for value in [*values, _client_secret(vault)]):
+        if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
             return replace(session, not_set_up=True)
         entra = Entra(services.clients.cloud, limits)
         signer = choose_signer(vault, entra, limits, *values)
     except BackendError as error:
-        return replace(session, reason=str(error), advice=error.advice)
+        return replace(session, failure=error)
     moment = Moment(
         now=vault.now(),
         due_before=due_before(vault.now(), zone),
@@ -77,14 +85,13 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
     )
     identity = {name: found.version for name, found in stored.items()}
     pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
-    run = Run(run_id, services.clients, vault, entra, held, signer.app, identity, moment, pace, ends_at)
-    return replace(session, run=run, signer=signer)
+    run = Run(run_id, services.clients, vault, entra, held, signer, signer.app, identity, moment, pace, ends_at)
+    return replace(session, run=run)
 
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
     """Answer the report of a key that is not touched at all: excluded in CIPP, or CIPP is not set up."""
-    is_template = key.kind == "RefreshToken" and is_placeholder(session.services.vault.read(key.name).value.reveal())
-    if session.not_set_up or is_template:
+    if session.not_set_up or (key.kind == "RefreshToken" and is_placeholder(_value(session.services.vault, key.name))):
         return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
     tenant = (session.tenants or {}).get(key.tenant or "")
     if tenant and tenant.excluded:
@@ -93,8 +100,9 @@ def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
     return None
 
 
-def _client_secret(vault: KeyVault) -> str:
+def _value(vault: KeyVault, name: str) -> str:
+    """Answer what a secret holds; "" where there is none, or what it serves is disabled."""
     try:
-        return vault.read(CLIENT_SECRET).value.reveal()
-    except NotFoundError:
+        return vault.read(name).value.reveal()
+    except (NotFoundError, DisabledError):
         return ""

@@ -13,7 +13,7 @@ from backend.aadsts import Verdict
 from backend.certificate import Certificate, read_certificate
 from backend.entra import Credential, Entra, SamApp, SignInRefusedError
 from backend.errors import InvalidInputError, NotFoundError
-from backend.key_vault import KeyVault, Stored, Version
+from backend.key_vault import DisabledError, KeyVault, Stored, Version
 from backend.limits import Limits
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, is_placeholder
 
@@ -26,12 +26,13 @@ YOUNG: Final = timedelta(minutes=10)
 class Signer:
     """The SAM app with the credential that signs in; `secret_signs_in` is whether the served secret does.
 
-    `earlier` is the newest earlier version of ApplicationSecret that signs in, looked for only where the
-    served one does not.
+    `secret_version` is the version of ApplicationSecret that was tried, None if there is none that can be read.
+    `earlier` is the newest earlier one that signs in, looked for only where the served one does not.
     """
 
     app: SamApp
     secret_signs_in: bool
+    secret_version: str | None
     earlier: str | None = None
 
 
@@ -44,14 +45,14 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
     """
     try:
         served: Stored | None = vault.read(CLIENT_SECRET)
-    except NotFoundError:
+    except (NotFoundError, DisabledError):
         served = None
     refusal: SignInRefusedError | None = None
     if served and not is_placeholder(served.value.reveal()):
         app = SamApp(app_id, tenant, served.value)
         try:
             app = _signed_in(entra, app, limits, young=vault.now() - served.created < YOUNG)
-            return Signer(app, secret_signs_in=True)
+            return Signer(app, secret_signs_in=True, secret_version=served.version)
         except SignInRefusedError as error:
             if error.verdict is not Verdict.DEAD:
                 raise
@@ -64,7 +65,12 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
         except SignInRefusedError as error:
             refusal = refusal or error
         else:
-            return Signer(app, secret_signs_in=False, earlier=earlier.version if earlier else None)
+            return Signer(
+                app,
+                secret_signs_in=False,
+                secret_version=served.version if served else None,
+                earlier=earlier.version if earlier else None,
+            )
     if refusal:
         raise refusal
     raise NotFoundError(
@@ -104,5 +110,5 @@ def served_certificate(vault: KeyVault) -> Certificate | None:
     """Read the certificate that the vault serves; None where there is none, or it cannot be read."""
     try:
         return read_certificate(vault.read(CERTIFICATE).value)
-    except (NotFoundError, InvalidInputError):
+    except (NotFoundError, DisabledError, InvalidInputError):
         return None

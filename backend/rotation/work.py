@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from backend.errors import BackendError
 from backend.rotation.plan import Leave, Moment, PutBack, Renew, Step
+from backend.rotation.run import OvertakenError
 
 MOST_STEPS: Final = 20  # far more than any history of a key asks for
 
@@ -17,8 +18,12 @@ class Work(Protocol):
     def next_step(self, moment: Moment) -> Step:
         """Look at Azure and plan."""
 
-    def do(self, step: Step) -> None:
-        """Do the step."""
+    def do(self, step: Step) -> str | None:
+        """Do the step; answer why not, where it turned out that it is better not done."""
+
+    @property
+    def since(self) -> datetime | None:
+        """When what the vault serves was stored, as of the last look; None where there is nothing."""
 
     @property
     def ends(self) -> datetime | None:
@@ -27,9 +32,10 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class Done:
-    """What a key went through. `problem` came after the key itself was safely renewed."""
+    """What a key went through. `notes`: what came in between. `problem` came after the key was safely renewed."""
 
     steps: tuple[Step, ...]
+    notes: tuple[str, ...]
     left: str
     ends: datetime | None
     problem: str | None = None
@@ -48,19 +54,29 @@ def work_through(work: Work, moment: Moment, time_is_over: Callable[[], bool]) -
         BackendError: A step failed before the key was renewed; the vault serves what it served.
     """
     done: list[Step] = []
-    while len(done) < MOST_STEPS:
+    notes: list[str] = []
+    for _ in range(MOST_STEPS):
         try:
             step = work.next_step(moment)
             if isinstance(step, Leave):
-                return Done(tuple(done), step.reason, work.ends)
+                return Done(tuple(done), tuple(notes), step.reason, work.ends)
             if time_is_over():
-                return Done(tuple(done), step.reason, work.ends, postponed=True)
-            work.do(step)
+                return Done(tuple(done), tuple(notes), step.reason, work.ends, postponed=True)
+            why_not = work.do(step)
+        except OvertakenError as error:
+            notes.append(str(error))
+            moment = replace(moment, force=False)  # what was forced is done, by someone else
+            continue
         except BackendError as error:
             if not any(isinstance(earlier, Renew) for earlier in done):
                 raise
-            return Done(tuple(done), "", work.ends, problem=str(error))
+            return Done(tuple(done), tuple(notes), "", work.ends, problem=str(error))
+        if why_not:
+            notes.append(why_not)
+            continue
         done.append(step)
         if isinstance(step, Renew):
             moment = replace(moment, force=False)
-    return Done(tuple(done), "", work.ends, problem="It asked for more steps than any key needs; see the log.")
+    return Done(
+        tuple(done), tuple(notes), "", work.ends, problem="It asked for more steps than any key needs; see the log."
+    )

@@ -1,5 +1,6 @@
 """The operations on soft-deleted secrets."""
 
+from functools import partial
 from typing import Any
 
 from sandbox.key_vault import bundle
@@ -13,7 +14,7 @@ def list_deleted(call: Call) -> dict[str, Any]:
     for deleted in call.vault.deleted_secrets:
         key = f"secret/{deleted.secret.name.upper()}"
         versions = sorted(version.version.upper() for version in deleted.secret.versions)
-        rows.append((key, bundle.deleted_item(call, deleted)))
+        rows.append((key, partial(bundle.deleted_item, call, deleted)))
         rows += [(f"{key}/{version}", None) for version in versions]
     return page(call, sorted(rows, key=lambda row: row[0]))
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from sandbox.key_vault import errors
@@ -16,8 +16,8 @@ _END_OF_TIME: Final = "9999-12-31T23:59:59.9999999Z"
 _TOKEN_BASE64: Final = str.maketrans("+/=", "*_-")
 _FROM_TOKEN_BASE64: Final = str.maketrans("*_-", "+/=")
 
-Row = tuple[str, dict[str, Any] | None]
-"""An item under the key that sorts it, or a row that only takes up room."""
+Row = tuple[str, Callable[[], dict[str, Any]] | None]
+"""What shows an item, under the key that sorts it; or a row that only takes up room."""
 
 
 def page(call: Call, rows: Sequence[Row]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def page(call: Call, rows: Sequence[Row]) -> dict[str, Any]:
             f"{call.vault_url}:443{call.path}?api-version={call.api_version}"
             f"&$skiptoken={_token_at(left[size][0])}&maxresults={size}"
         )
-    return {"value": [item for _, item in left[:size] if item is not None], "nextLink": link}
+    return {"value": [show() for _, show in left[:size] if show is not None], "nextLink": link}
 
 
 def _token_at(key: str) -> str:

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sandbox.key_vault import backup, bundle, errors, limits
@@ -54,7 +55,7 @@ def update(call: Call) -> dict[str, Any]:
 
 def list_secrets(call: Call) -> dict[str, Any]:
     """List the secrets of the vault, a page at a time."""
-    return page(call, [(_row(secret), bundle.item(call, secret)) for secret in call.vault.secrets])
+    return page(call, [(_row(secret), partial(bundle.item, call, secret)) for secret in call.vault.secrets])
 
 
 def list_versions(call: Call) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def list_versions(call: Call) -> dict[str, Any]:
             raise
         return page(call, [])
     rows = [
-        (f"{_row(secret)}/{version.version.upper()}", bundle.version_item(call, secret, version))
+        (f"{_row(secret)}/{version.version.upper()}", partial(bundle.version_item, call, secret, version))
         for version in secret.versions
     ]
     return page(call, sorted(rows, key=lambda row: row[0]))

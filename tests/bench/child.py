@@ -1,6 +1,7 @@
 """A fresh interpreter that does one thing; run by path, so that nothing else is loaded before it.
 
-`import MODULE` or `links`; prints JSON: seconds, megabytes (resident afterwards), modules (SDKs loaded).
+`import MODULE`, `links` or `rotate`; prints JSON: seconds, megabytes (resident afterwards), most_megabytes (at any
+time), modules (SDKs loaded).
 """
 
 import sys
@@ -12,11 +13,14 @@ def main() -> None:
     began = time.perf_counter()
     if sys.argv[1] == "links":
         answer = _links(began)
+    elif sys.argv[1] == "rotate":
+        answer = _rotation()
     else:
         for name in sys.argv[2:]:
             __import__(name)
         answer = {"seconds": time.perf_counter() - began}
     answer["megabytes"] = _megabytes()
+    answer["most_megabytes"] = _most_megabytes()
     answer["modules"] = sorted(name for name in sys.modules if _is_sdk(name))
 
     import json  # noqa: PLC0415 - what is measured must not find it loaded
@@ -35,6 +39,20 @@ def _links(began: float) -> dict[str, object]:
     return {"seconds": answered - asked, "since_start": answered - began, "warnings": answer.results["Warnings"]}
 
 
+def _rotation() -> dict[str, object]:
+    """Rotate whatever is due, as the first call of a process; count the outcomes."""
+    from tests.api import Api  # noqa: PLC0415 - it loads the app, which is measured
+
+    api = Api()
+    asked = time.perf_counter()
+    answer = api.post("ExecKeyRotation", {})
+    seconds = time.perf_counter() - asked
+    if answer.status != 200:
+        raise RuntimeError(answer.text)
+    outcomes = [key["Outcome"] for key in answer.results["Keys"]]
+    return {"seconds": seconds, "outcomes": {outcome: outcomes.count(outcome) for outcome in set(outcomes)}}
+
+
 def _megabytes() -> float:
     """Answer the resident memory; getrusage would tell the parent's where the child was vforked."""
     if sys.platform.startswith("linux"):
@@ -45,6 +63,14 @@ def _megabytes() -> float:
     import resource  # noqa: PLC0415 - after the measured import
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _most_megabytes() -> float:
+    """Answer the most resident memory that there ever was, by the same rule."""
+    if sys.platform.startswith("linux"):
+        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - as above
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024 / 1e6
+    return _megabytes()
 
 
 def _is_sdk(name: str) -> bool:

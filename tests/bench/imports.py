@@ -34,14 +34,14 @@ def imports(env: Mapping[str, str]) -> list[Line]:
     ]
 
 
-def fresh(env: Mapping[str, str], *arguments: str) -> dict[str, Any]:
+def fresh(env: Mapping[str, str], *arguments: str, most_seconds: float = 60) -> dict[str, Any]:
     """Run `child.py` in a new interpreter and answer what it measured."""
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, "-P", str(CHILD), *arguments],
         env={**env, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=most_seconds,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

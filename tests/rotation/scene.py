@@ -158,7 +158,7 @@ def refused(aadsts: int, tenant: str = names.TENANT_ID, **fault: object) -> dict
     return {**one, "mode": "refuse", "status": 400, "aadsts": aadsts, **fault}
 
 
-def altered(alter: dict[str, object], tenant: str = names.TENANT_ID, **fault: object) -> dict[str, object]:
+def altered(alter: dict[str, object], tenant: str = names.TENANT_ID, *, nth: int = 1) -> dict[str, object]:
     """Make a fault: what Entra says of a redeemed token is otherwise."""
     one = {"host": ENTRA, "path": f"/{tenant}/", "body": "grant_type=refresh_token", "times": 0}
-    return {**one, "mode": "alter", "alter": alter, **fault}
+    return {**one, "mode": "alter", "alter": alter, "nth": nth}

@@ -1,0 +1,63 @@
+"""A run over a thousand direct tenants, beside the floor that the vault's limit sets, and beside the peer's way."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tests.bench.control import calls, reset
+from tests.bench.imports import fresh
+from tests.bench.line import Line
+from tests.bench.peer import peers_seconds
+
+TENANTS: Final = 1_000
+PEERS_TENANTS: Final = 100
+LIMIT, WINDOW_SECONDS = 300, 10  # secret writes that Key Vault takes, and in how long
+LATENCY: Final = {"login.microsoftonline.com": 0.15, "vault": 0.03}
+SHORT_SECONDS: Final = 60
+TOO_MANY_TENANTS: Final = 2_000  # for one run so short
+MOST_SECONDS: Final = 200
+
+
+def rotation(env: Mapping[str, str]) -> list[Line]:
+    """Rotate everything once in a fresh process; the peer's way is measured on fewer and scaled."""
+    reset(env, direct_tenants=TENANTS, propagation_seconds=0, latency_seconds=LATENCY)
+    run = _rotated(env)
+    _check(run, {"rotated"})
+    answers = [call["status"] for call in calls(env) if call["method"] == "PUT"]
+    floor = (answers.count(200) - 1) // LIMIT * WINDOW_SECONDS
+    reset(env, direct_tenants=PEERS_TENANTS, propagation_seconds=0, latency_seconds=LATENCY)
+    peer = peers_seconds(env, PEERS_TENANTS) * TENANTS
+    return [
+        Line(f"rotation of {TENANTS:,} tenants / the floor of the vault's limit", run["seconds"] / floor, "x", 1.4),
+        Line(f"rotation of {TENANTS:,} tenants", run["seconds"], "s"),
+        Line(f"the peer's way, {PEERS_TENANTS} tenants one after the other, scaled", peer, "s"),
+        Line("of its writes, refused by the vault as too many", answers.count(429), "", at_most=0),
+        Line("memory of the process, the most at any time", run["most_megabytes"], "MB", at_most=150),
+    ]
+
+
+def short_runs(env: Mapping[str, str]) -> list[Line]:
+    """Rotate more tenants than fit into a minute, run after run."""
+    reset(env, direct_tenants=TOO_MANY_TENANTS, propagation_seconds=0, latency_seconds=LATENCY)
+    short = {**env, "KEY_ROTATION_TIME_LIMIT_SECONDS": str(SHORT_SECONDS)}
+    first = _rotated(short)
+    _check(first, {"rotated", "postponed"})
+    runs, left = 1, first["outcomes"].get("postponed", 0)
+    while left and runs < 4:
+        run = _rotated(short)
+        _check(run, {"rotated", "unchanged", "postponed"})
+        runs, left = runs + 1, run["outcomes"].get("postponed", 0)
+    keys = sum(first["outcomes"].values())
+    return [
+        Line(f"{keys:,} keys, a limit of {SHORT_SECONDS} s: the first run", first["seconds"], "s", SHORT_SECONDS),
+        Line("of these, rotated by the first run", first["outcomes"]["rotated"], ""),
+        Line("runs until all were rotated", runs + bool(left), "", at_most=3),
+    ]
+
+
+def _rotated(env: Mapping[str, str]) -> dict[str, Any]:
+    return fresh(env, "rotate", most_seconds=MOST_SECONDS)
+
+
+def _check(run: Mapping[str, Any], allowed: set[str]) -> None:
+    if not run["outcomes"].keys() <= allowed:
+        raise RuntimeError(f"Something else came out than {', '.join(sorted(allowed))}: {run['outcomes']}")

@@ -1,0 +1,215 @@
+"""Refresh tokens: what the new one must be like, whose tokens are left alone, and what is done with a dead one."""
+
+import pytest
+
+from sandbox import names
+from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, altered, key_of, refused
+from tests.sandbox_client import Sandbox
+
+STRANGER = "11111111-2222-3333-4444-555555555555"
+
+
+def writes(scene: Scene) -> list[dict[str, object]]:
+    return scene.calls(VAULT, "PUT")
+
+
+def test_a_token_is_redeemed_proven_stored_and_said_to_be_ours(scene: Scene) -> None:
+    old, tenant = scene.value(TOKEN), scene.tenants()[0]
+    for name in (TOKEN, tenant):
+        key = scene.report(name)
+        assert key["Outcome"] == "rotated"
+        served = scene.served(name)
+        assert served["tags"]["rotated-by"] == "CIPP Backend"
+        assert served["tags"]["follows"] == scene.versions(name)[-2]["version"]
+        assert served["contentType"] == "text/plain; refresh token"
+        assert key["Expires"] == served["expires"]
+        assert key["CurrentSince"] == served["created"]
+        assert scene.redeems(name)
+    assert scene.value(TOKEN) != old
+    assert scene.others.token(grant_type="refresh_token", refresh_token=old, client_secret=scene.value(SECRET)).ok
+
+
+def test_a_tenants_token_is_redeemed_in_that_tenant(scene: Scene) -> None:
+    tenant = scene.tenants()[0]
+    scene.report(tenant)
+    asked = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
+    assert [call["path"].split("/")[1] for call in asked] == [tenant, tenant]  # the old one, then the new one
+
+
+def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene) -> None:
+    secret = scene.value(SECRET)
+    scene.rotate()
+    asked = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
+    assert len(asked) == 4
+    assert all(f"client_secret={secret[:3]}" in str(call["request_body"]) for call in asked)
+
+
+@pytest.mark.parametrize(
+    ("told", "word"),
+    [
+        ({"claims": {"tid": STRANGER}}, f"tenant {STRANGER}"),
+        ({"claims": {"appid": STRANGER}, "answer": {"id_token": None}}, f"app {STRANGER}"),
+        ({"claims": {"oid": STRANGER}}, "another account"),
+        ({"claims": {"amr": ["pwd"]}}, "lost the proof of MFA"),
+        ({"claims": {"amr": None}}, "lost the proof of MFA"),
+        ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, "lost the scopes"),
+    ],
+)
+def test_a_new_token_that_is_worse_than_the_old_one_is_not_stored(
+    scene: Scene, told: dict[str, object], word: str
+) -> None:
+    scene.azure.faults([altered(told, nth=2)])  # what the new one yields; the first call was the old one's
+    key = scene.report(TOKEN)
+    assert key["Outcome"] == "failed"
+    assert word in key["Reason"]
+    assert not writes(scene)
+
+
+def test_mfa_is_not_asked_of_a_token_whose_old_one_had_none(scene: Scene) -> None:
+    scene.azure.faults([altered({"claims": {"amr": ["pwd"]}})])
+    key = scene.report(TOKEN)
+    assert key["Outcome"] == "rotated"
+    assert "cannot be read" not in key["Reason"]
+
+
+@pytest.mark.parametrize("first", [1, 2])  # the old one's cannot be read either, or they can
+def test_a_token_whose_claims_cannot_be_read_is_stored_and_reported(scene: Scene, first: int) -> None:
+    scene.azure.faults([altered({"opaque": True, "answer": {"id_token": None}}, nth=first)])
+    key = scene.report(TOKEN)
+    assert key["Outcome"] == "rotated"
+    assert "claims cannot be read" in key["Reason"]
+    assert scene.served(TOKEN)["tags"]["rotated-by"] == "CIPP Backend"
+
+
+def test_an_opaque_token_is_still_compared_by_its_id_token(scene: Scene) -> None:
+    scene.azure.faults([altered({"opaque": True, "claims": {"oid": STRANGER}}, nth=2)])
+    assert "another account" in scene.report(TOKEN)["Reason"]
+
+
+def test_fewer_scopes_than_last_week_are_only_reported(scene: Scene) -> None:
+    scene.rotate(TOKEN)
+    left = "https://graph.microsoft.com/user.read https://graph.microsoft.com/.default"
+    scene.azure.faults([altered({"answer": {"scope": left}})])
+    rotation = scene.rotate(TOKEN, force=True)
+    assert key_of(rotation["Keys"], TOKEN)["Outcome"] == "rotated"
+    said = [warning for warning in rotation["Warnings"] if "fewer scopes" in warning]
+    assert len(said) == 1
+    assert "directory.readwrite.all" in said[0]
+    assert "user.read" not in said[0]
+    assert [row["Severity"] for row in scene.others.rows("CippLogs") if "fewer scopes" in row["Message"]] == ["Warning"]
+
+
+def test_an_excluded_tenants_token_is_left_alone_and_listed_so(scene: Scene) -> None:
+    tenant = scene.tenants()[0]
+    scene.others.tenant_row(tenant, excluded=True)
+    key = key_of(scene.rotate(tenant, force=True)["Keys"], tenant)
+    assert key["Outcome"] == "unchanged"
+    assert "Excluded in CIPP (Fabrikam)" in key["Reason"]
+    assert not scene.calls(ENTRA, body="grant_type=refresh_token")
+    assert not writes(scene)
+    assert key_of(scene.prove(tenant), tenant)["Outcome"] == "skipped"
+
+
+def test_a_tenant_that_cipp_does_not_know_is_tried_and_reported_once_and_not_as_critical(scene: Scene) -> None:
+    unknown = scene.tenants()[0]
+    scene.others.tenant_row(STRANGER)
+    assert scene.report(unknown)["Outcome"] == "rotated"
+    scene.azure.faults([refused(50173, unknown)])
+    for _ in range(2):
+        assert scene.report(unknown, force=True)["Outcome"] == "failed"
+        scene.go(days=2)
+    lines = [row for row in scene.others.rows("CippLogs") if "failed" in row["Message"]]
+    assert [(line["API"], line["Severity"], line["TenantID"]) for line in lines] == [
+        ("Key Rotation", "Warning", unknown)
+    ]
+    scene.others.tenant_row(unknown)  # now CIPP knows it, and it counts
+    assert scene.report(unknown, force=True)["Outcome"] == "failed"
+    critical = [row["API"] for row in scene.others.rows("CippLogs") if row["Severity"] == "Critical"]
+    assert sorted(critical) == ["Alerts", "Key Rotation"]
+
+
+def test_where_cipps_table_is_silent_every_tenant_is_tried(scene: Scene) -> None:
+    tenant = scene.tenants()[0]
+    scene.azure.faults([refused(50173, tenant)])
+    assert scene.report(tenant)["Outcome"] == "failed"
+    assert {row["Severity"] for row in scene.others.rows("CippLogs")} == {"Critical"}
+
+
+def test_a_tenant_id_that_is_a_domain_is_resolved(scene: Scene) -> None:
+    scene.others.store("TenantID", names.TENANT_DOMAIN)
+    rotation = scene.rotate()
+    assert {key["Outcome"] for key in rotation["Keys"]} == {"rotated"}
+    assert scene.redeems(TOKEN)
+    scene.azure.faults([altered({"claims": {"tid": STRANGER}}, nth=2)])  # it is compared all the same
+    assert f"tenant {STRANGER}, not for {names.TENANT_ID}" in scene.report(TOKEN, force=True)["Reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ApplicationID", "LongApplicationId"),
+        ("TenantID", "tenantId"),
+        (SECRET, "AppSecret"),
+    ],
+)
+def test_with_a_placeholder_nothing_is_sent_to_entra_and_nothing_is_critical(
+    scene: Scene, name: str, value: str
+) -> None:
+    scene.others.store(name, value)
+    before = len(writes(scene))
+    for rotation in (scene.rotate(force=True), scene.rotate(dry=True)):
+        assert {key["Outcome"] for key in rotation["Keys"]} == {"unchanged"}
+        assert all("not set up yet" in key["Reason"] for key in rotation["Keys"])
+    assert {proof["Outcome"] for proof in scene.prove()} == {"skipped"}
+    overview = scene.overview()
+    assert any("not set up yet" in note for note in overview["Notes"])
+    assert not any(key["Counts"] for key in overview["Keys"])
+    assert not scene.calls(ENTRA)
+    assert not scene.calls(GRAPH)
+    assert len(writes(scene)) == before
+    assert not scene.others.rows("CippLogs")
+
+
+def test_with_a_placeholder_for_the_token_alone_the_other_keys_are_rotated(scene: Scene) -> None:
+    scene.others.store(TOKEN, "RefreshToken")
+    keys = scene.rotate()["Keys"]
+    assert key_of(keys, TOKEN)["Outcome"] == "unchanged"
+    assert "not set up yet" in key_of(keys, TOKEN)["Reason"]
+    assert key_of(keys, SECRET)["Outcome"] == key_of(keys, CERTIFICATE)["Outcome"] == "rotated"
+    assert not scene.calls(ENTRA, path=f"/{names.TENANT_ID}/", body="grant_type=refresh_token")
+
+
+def test_a_dead_token_is_healed_by_the_newest_earlier_one_that_lives(scene: Scene) -> None:
+    living = scene.served(TOKEN)["version"]
+    scene.others.store(TOKEN, "1.AdeadDEADdead")
+    assert key_of(scene.prove(TOKEN), TOKEN)["Outcome"] == "dead"
+    key = scene.report(TOKEN)  # it is not due: the proof is why it is looked at
+    assert key["Outcome"] == "rotated"
+    assert "does not sign in" in key["Reason"]
+    assert scene.served(TOKEN)["tags"]["healed-from"] == living
+    assert scene.redeems(TOKEN)
+    assert [version["enabled"] for version in scene.versions(TOKEN)] == [True, True, True]
+
+
+def test_a_dead_token_without_a_living_one_is_reported_with_what_to_do(scene: Scene) -> None:
+    scene.azure.faults([refused(50173)])
+    key = scene.report(TOKEN)
+    assert key["Outcome"] == "failed"
+    assert "AADSTS50173" in key["Reason"]
+    assert "SAM Wizard" in key["Advice"]
+    assert not writes(scene)
+
+
+def test_a_token_is_due_every_sunday(scene: Scene) -> None:
+    assert scene.report(TOKEN)["Outcome"] == "rotated"
+    scene.go_to(scene.sunday())
+    assert scene.report(TOKEN)["Outcome"] == "rotated"
+    assert scene.report(TOKEN)["Outcome"] == "unchanged"
+
+
+def test_a_token_that_the_vault_has_lost_is_told(scene: Scene, azure: Sandbox) -> None:
+    scene.others.delete(TOKEN)
+    key = key_of(scene.rotate()["Keys"], TOKEN)
+    assert key["Outcome"] == "failed"
+    assert "setup wizard" in key["Reason"]
+    assert azure.state()["vaults"][names.VAULT]["deleted"]
