@@ -23,6 +23,7 @@ from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
 from backend.rotation.run import Run
 from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import Session, reason_to_leave
+from backend.rotation.words import in_words
 from backend.rotation.work import Done, Work, work_through
 from backend.together import Together
 from backend.values import SecretText, in_whole_seconds
@@ -70,22 +71,22 @@ class KeyRing:
             self._tokens_done()
         return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
 
-    def plan(self, keys: Sequence[Key]) -> list[KeyReport]:
-        """Say what is to be done with each key, and do nothing."""
+    def plan(self, keys: Sequence[Key]) -> list[tuple[KeyReport, str]]:
+        """Say what is to be done with each key, "" for nothing, and do nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as workers:
             return list(workers.map(self._planned, keys))
 
-    def _planned(self, key: Key) -> KeyReport:
+    def _planned(self, key: Key) -> tuple[KeyReport, str]:
         session = self._session
         try:
             if early := reason_to_leave(key, session):
-                return early
+                return early, ""
             run = session.opened()
             work = self._work(key, run)
             step = work.next_step(self._moment(key, run))
         except BackendError as error:
-            return failed(key, str(error), error.advice)
-        return KeyReport(
+            return failed(key, str(error), self._advice(error)), ""
+        report = KeyReport(
             name=key.name,
             kind=key.kind,
             outcome="unchanged" if isinstance(step, Leave) else "planned",
@@ -93,6 +94,7 @@ class KeyRing:
             current_since=work.since,
             expires=in_whole_seconds(work.ends),
         )
+        return report, in_words(step, key.kind)
 
     def prove(self, keys: Sequence[Key], value: SecretText | None = None) -> list[KeyProof]:
         """Sign in with each key, or with `value` in its place, and change nothing."""

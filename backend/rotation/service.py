@@ -39,12 +39,6 @@ NO_STORAGE: Final = (
     "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
     "nor a history."
 )
-STEPS: Final = {
-    "RefreshToken": "redeem the partner's refresh token for a new one, prove it, store it, read it back.",
-    "TenantRefreshToken": "redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
-    "ClientSecret": "make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
-    "Certificate": "make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
-}
 
 
 class KeyRotation:
@@ -235,8 +229,9 @@ class KeyRotation:
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        reports = KeyRing(self._looking(force=force), doubted=self._doubted()).plan(keys)
-        would_do = [f"{key.name}: {key.reason} {STEPS[key.kind]}" for key in reports if key.outcome == "planned"]
+        planned = KeyRing(self._looking(force=force), doubted=self._doubted()).plan(keys)
+        reports = [report for report, _ in planned]
+        would_do = [f"{report.name}: {report.reason} {step}" for report, step in planned if step]
         return Rotation(
             run_id=run_id,
             dry_run=True,

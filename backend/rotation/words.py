@@ -1,0 +1,33 @@
+"""What a step would do, in words for a dry run. Pure."""
+
+from types import MappingProxyType
+from typing import Final
+
+from backend.rotation.plan import Disable, Lock, PutBack, Remove, Renew, Step
+from backend.rotation.report import Kind
+
+RENEWALS: Final = MappingProxyType[Kind, str](
+    {
+        "RefreshToken": "redeem the partner's refresh token for a new one, prove it, store it, read it back.",
+        "TenantRefreshToken": "redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
+        "ClientSecret": "make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
+        "Certificate": "make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
+    }
+)
+
+
+def in_words(step: Step, kind: Kind) -> str:
+    """Say what a step would do; "" where that is nothing."""
+    match step:
+        case Renew():
+            return RENEWALS[kind]
+        case PutBack(version_id=version):
+            return f"store its version {version} again, if that signs in."
+        case Remove(credential_id=credential):
+            return f"remove {credential} from the app."
+        case Disable(version_id=version):
+            return f"disable its version {version} in the vault."
+        case Lock():
+            return "lock the app's service principals."
+        case _:
+            return ""
