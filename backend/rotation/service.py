@@ -15,7 +15,7 @@ from backend.errors import BackendError, ConflictError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
-from backend.rotation.chronicle import Chronicle
+from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.journal import Journal, KeyMemory, is_doubted, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
@@ -23,6 +23,7 @@ from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
+from backend.rotation.telling import Telling
 from backend.row_lock import NoLock, holder, row_lock
 from backend.uptime import Uptimes
 
@@ -166,26 +167,23 @@ class KeyRotation:
         with row_lock(self._clients, LOCK, run_id=run_id, by=by) as held:
             chosen = keys()
             started = self._vault.now().replace(microsecond=0)
+            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
+            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
+            memories = self._journal.keys()
+            telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
             chronicle = Chronicle(
                 self._journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=by, started=started, total=len(chosen)),
+                Known(telling, session.zone, memories, self._vault.now),
                 quiet=by == CATCH_UP,
             )
-            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
-            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
-            doubted = [key.name.lower() for key in chosen] if doubt else self._doubted()
+            doubted = [key.name.lower() for key in chosen] if doubt else doubted_in(memories)
             ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
             reports = ring.rotate(chosen)
             warnings = self._after(session, ring)
             ended = self._vault.now().replace(microsecond=0)
-            warnings += chronicle.end(
-                ended,
-                session.zone,
-                tenants=session.tenants,
-                scopes=ring.scopes,
-                warn_before=ended + timedelta(days=limits.key_rotation_warn_days),
-            )
+            warnings += chronicle.end(ended)
         return Rotation(
             run_id=run_id,
             dry_run=False,
@@ -207,7 +205,7 @@ class KeyRotation:
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        planned = KeyRing(self._looking(force=force), doubted=self._doubted()).plan(keys)
+        planned = KeyRing(self._looking(force=force), doubted=doubted_in(self._journal.keys())).plan(keys)
         reports = [report for report, _ in planned]
         would_do = [f"{report.name}: {report.reason} {step}" for report, step in planned if step]
         return Rotation(
@@ -220,11 +218,13 @@ class KeyRotation:
             warnings=self._no_storage(),
         )
 
-    def _doubted(self) -> list[str]:
-        return [name for name, memory in self._journal.keys().items() if is_doubted(memory)]
-
     def _no_storage(self) -> list[str]:
         return [NO_STORAGE] if self._clients.tables() is None else []
+
+
+def doubted_in(memories: Mapping[str, KeyMemory]) -> list[str]:
+    """Answer the names of the keys that failed when last tried."""
+    return [name for name, memory in memories.items() if is_doubted(memory)]
 
 
 def is_pulse_due(name: str, memory: KeyMemory | None, now: datetime, hours: int) -> bool:
