@@ -100,8 +100,8 @@ class KeyRotation:
 
     def _dead_of_this_hour(self, hours: int) -> list[Key]:
         """Prove the keys whose hour it is; answer those that Entra calls dead."""
-        memories, now = self._journal.keys(), self._vault.now()
         keys = keys_in(self._vault.names())
+        memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
         proofs = self._proven(turn) if turn else []
         for proof in proofs:
@@ -148,14 +148,18 @@ class KeyRotation:
             logger.exception("Rotation by %s failed before it touched a key", by)
         else:
             for warning in rotation.warnings:
-                logger.warning("Rotation %s: %s", rotation.run_id, warning)
+                # The catch-up would say the same every hour.
+                logger.log(
+                    logging.INFO if by == CATCH_UP else logging.WARNING, "Rotation %s: %s", rotation.run_id, warning
+                )
             for key in rotation.keys:
                 level = logging.ERROR if key.outcome == "failed" else logging.INFO
                 logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.reason)
 
     def _keys_whose_turn_it_is(self) -> Sequence[Key]:
+        keys = keys_in(self._vault.names())  # first: the time is the Date of the vault's answer
         memories, now = self._journal.keys(), self._vault.now()
-        return [key for key in keys_in(self._vault.names()) if is_its_turn(memories.get(key.name.lower()), now)]
+        return [key for key in keys if is_its_turn(memories.get(key.name.lower()), now)]
 
     def _run(
         self, by: str, keys: Callable[[], Sequence[Key]], *, force: bool, most_seconds: float, doubt: bool = False
