@@ -13,6 +13,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import BackendError, ConflictError
 from backend.function_apps import FunctionApps
+from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.rotation.chronicle import Chronicle, Known
@@ -24,7 +25,7 @@ from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
-from backend.row_lock import NoLock, holder, row_lock
+from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")
