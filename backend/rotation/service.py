@@ -128,7 +128,8 @@ class KeyRotation:
     def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
         """Prove keys, and remember when which signed in."""
         proofs = KeyRing(self._looking()).prove(keys)
-        memories, now = self._journal.keys(), self._vault.now()
+        # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
+        memories, now = self._journal.keys(), self._vault.now().replace(microsecond=0)
         self._journal.remember(
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
         )
