@@ -3,10 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
-from zlib import crc32
 
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
@@ -17,7 +15,8 @@ from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.rotation.chronicle import Chronicle, Known
-from backend.rotation.journal import Journal, KeyMemory, is_doubted, proof_tried
+from backend.rotation.distress import tell_of_failure
+from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look
@@ -25,6 +24,7 @@ from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
+from backend.rotation.turns import doubted_in, is_its_turn, is_pulse_due
 from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
 
@@ -34,8 +34,6 @@ WEEKLY: Final = "the weekly timer"
 CATCH_UP: Final = "the hourly catch-up"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
-FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
-LONGEST_WAIT: Final = timedelta(days=1)
 NO_STORAGE: Final = (
     "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
     "nor a history."
@@ -146,8 +144,10 @@ class KeyRotation:
             rotation = self._run(by, keys, force=False, most_seconds=most_seconds, doubt=doubt)
         except ConflictError as error:
             logger.warning("Rotation by %s did not run: %s", by, error)
-        except BackendError:
+        except BackendError as error:
             logger.exception("Rotation by %s failed before it touched a key", by)
+            now, zone = self._vault.now(), self._tables.zone()
+            tell_of_failure(self._journal, self._logbook, by=by, error=error, now=now, zone=zone)
         else:
             for warning in rotation.warnings:
                 # The catch-up would say the same every hour.
@@ -226,29 +226,3 @@ class KeyRotation:
 
     def _no_storage(self) -> list[str]:
         return [NO_STORAGE] if self._clients.tables() is None else []
-
-
-def doubted_in(memories: Mapping[str, KeyMemory]) -> list[str]:
-    """Answer the names of the keys that failed when last tried."""
-    return [name for name, memory in memories.items() if is_doubted(memory)]
-
-
-def is_pulse_due(name: str, memory: KeyMemory | None, now: datetime, hours: int) -> bool:
-    """Tell whether a key is to be proven: once a round of `hours`, at an hour of its own, by its name.
-
-    So a thousand tenants are not asked at once. A key that missed its hour is proven at the next one.
-    """
-    hour = int(now.timestamp() // 3600)
-    late = (hour - crc32(name.lower().encode())) % hours  # hours since its own
-    last = memory.proof_tried if memory else None
-    if last is None:
-        return late == 0
-    return last < datetime.fromtimestamp((hour - late) * 3600, UTC)
-
-
-def is_its_turn(memory: KeyMemory | None, now: datetime) -> bool:
-    """Tell whether a key may be tried again: a failing one waits longer after each failure."""
-    if memory is None or memory.tried is None or not memory.failures:
-        return True
-    wait = min(FIRST_WAIT * float(2 ** min(memory.failures - 1, 6)), LONGEST_WAIT)
-    return now - memory.tried >= wait
