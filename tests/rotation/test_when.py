@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from backend.rotation.journal import KeyMemory
-from backend.rotation.service import is_its_turn, is_pulse_due
+from backend.rotation.turns import is_its_turn, is_pulse_due
 from sandbox import names
 from tests.api import functions
 from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
