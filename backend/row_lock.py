@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from backend.clients import Clients
 from backend.errors import ConflictError, while_trying_to
+from backend.held import Held
 from backend.together import Together
 
 if TYPE_CHECKING:
@@ -21,41 +23,28 @@ if TYPE_CHECKING:
 
 TABLE: Final = "CippBackendLocks"
 PARTITION: Final = "lock"
-LIFETIME: Final = timedelta(seconds=30)
+LIFETIME: Final = timedelta(seconds=29)  # free at most 30 s after its holder died: a Date has whole seconds
 RENEWED_EVERY: Final = timedelta(seconds=8)
 FRESH: Final = timedelta(seconds=2)
 TRIED_EVERY_SECONDS: Final = 0.2
-_in_this_process: Final[dict[str, threading.Lock]] = {}
+_in_this_process: Final[dict[str, "_Turn"]] = {}
 
 
-class Held(Protocol):
-    """The lock while it is ours."""
+@dataclass
+class _Turn:
+    """Whose turn it is in this process, and since when."""
 
-    def must_hold(self) -> None:
-        """Go on only if the lock is still ours; asked before each write to Azure.
-
-        Raises:
-            ConflictError: Someone else has it, or this is a dry run, which writes nothing.
-        """
-
-
-class NoLock:
-    """What a dry run holds."""
-
-    def must_hold(self) -> None:
-        """Refuse.
-
-        Raises:
-            ConflictError: Always.
-        """
-        raise ConflictError("A dry run writes nothing.")
+    free: threading.Lock = field(default_factory=threading.Lock)
+    who: str = "Another run in this process"
+    since: datetime | None = None
 
 
 class RowLock:
     """The lock as a row; without a table it holds within this process alone."""
 
-    def __init__(self, name: str, table: "TableClient | None" = None, etag: str = "") -> None:
+    def __init__(self, name: str, run_id: str, table: "TableClient | None" = None, etag: str = "") -> None:
         self._name = name
+        self._run_id = run_id
         self._table = table
         self._etag = etag
         self._renewed = time.monotonic()
@@ -80,24 +69,39 @@ class RowLock:
         """Renew the row by its etag; whoever took it changed that."""
         if self._table is None or self._lost is not None:
             return
-        from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
-        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415 - the same
-        from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
-
         began = time.monotonic()
         with while_trying_to(f"renew the lock of the {self._name}"):
-            try:
-                answer = self._table.update_entity(
-                    _row(self._name),
-                    mode=UpdateMode.MERGE,
-                    etag=self._etag,
-                    match_condition=MatchConditions.IfNotModified,
-                )
-            except (ResourceModifiedError, ResourceNotFoundError):
+            if not self._is_renewed(self._table) and not self._is_still_ours(self._table):
                 self._lost = f"Another run has taken the lock of the {self._name} meanwhile, so this one stopped."
                 return
-        self._etag = str(answer["etag"])
         self._renewed = began
+
+    def _is_renewed(self, table: "TableClient") -> bool:
+        from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
+        from azure.core.exceptions import (  # noqa: PLC0415 - the same
+            ResourceModifiedError,
+            ResourceNotFoundError,
+            ServiceResponseError,
+        )
+        from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
+
+        try:
+            answer = table.update_entity(
+                _row(self._name),
+                mode=UpdateMode.MERGE,
+                etag=self._etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
+        except (ResourceModifiedError, ResourceNotFoundError, ServiceResponseError):
+            return False
+        self._etag = str(answer["etag"])
+        return True
+
+    def _is_still_ours(self, table: "TableClient") -> bool:
+        """Look whether a renewal of ours, whose answer was lost, has changed the etag; then renew again."""
+        etag = _etag_of_ours(table, self._name, self._run_id)
+        self._etag = etag or self._etag
+        return etag is not None and self._is_renewed(table)
 
     def release(self) -> None:
         """Give the lock back; a row that is not ours any more stays."""
@@ -139,12 +143,13 @@ def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds:
         AzureUnreachableError: The storage is silent: nothing may be changed without the lock.
     """
     give_up_at = time.monotonic() + wait_seconds
-    in_this_process = _in_this_process.setdefault(name, threading.Lock())
-    if not in_this_process.acquire(timeout=wait_seconds or -1, blocking=wait_seconds > 0):
-        raise ConflictError(_taken(name, "Another run in this process", None))
+    turn = _in_this_process.setdefault(name, _Turn())
+    if not turn.free.acquire(timeout=wait_seconds or -1, blocking=wait_seconds > 0):
+        raise ConflictError(_taken(name, turn.who, turn.since))
     try:
+        turn.who, turn.since = f"Run {run_id} by {by}", datetime.now(UTC)
         tables = clients.tables()
-        held = RowLock(name)
+        held = RowLock(name, run_id)
         if tables is not None:
             held = _acquire_by(give_up_at, tables.get_table_client(TABLE), name, {"RunId": run_id, "By": by})
         ended = threading.Event()
@@ -157,7 +162,7 @@ def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds:
             keeper.join()
             held.release()
     finally:
-        in_this_process.release()
+        turn.free.release()
 
 
 def _keep(held: RowLock, ended: threading.Event) -> None:
@@ -182,10 +187,15 @@ def _acquire_by(give_up_at: float, table: "TableClient", name: str, who: dict[st
 
 def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
     from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is taken
-    from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError  # noqa: PLC0415
+    from azure.core.exceptions import (  # noqa: PLC0415 - the same
+        ResourceExistsError,
+        ResourceModifiedError,
+        ResourceNotFoundError,
+        ServiceResponseError,
+    )
     from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
-    mine = {**_row(name), **who, "Since": datetime.now(UTC)}
+    mine: dict[str, Any] = {**_row(name), **who, "Since": datetime.now(UTC)}
     with while_trying_to(f"take the lock of the {name} in CIPP's table storage"):
         try:
             try:
@@ -193,24 +203,41 @@ def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
             except ResourceNotFoundError:  # the first run ever: there is no table yet
                 table.create_table()
                 answer = table.create_entity(mine)
-            return RowLock(name, table, str(answer["etag"]))
-        except ResourceExistsError:
+            return RowLock(name, mine["RunId"], table, str(answer["etag"]))
+        except (ResourceExistsError, ServiceResponseError):
             pass
         dates: list[datetime] = []
         try:
             row = table.get_entity(PARTITION, _key(name), raw_response_hook=lambda a: dates.append(_date(a)))
         except ResourceNotFoundError as error:
             raise ConflictError(_taken(name, "Another run, which has just ended", None)) from error
-        renewed = row.metadata["timestamp"] or dates[-1]
+        renewed, etag = row.metadata["timestamp"] or dates[-1], str(row.metadata["etag"])
+        if row.get("RunId") == mine["RunId"]:  # it was made, but the answer was lost
+            return RowLock(name, mine["RunId"], table, etag)
         if dates[-1] - renewed < LIFETIME:
             raise ConflictError(_taken(name, f"Run {row.get('RunId')} by {row.get('By')}", row.get("Since")))
         try:
             answer = table.update_entity(
-                mine, mode=UpdateMode.REPLACE, etag=row.metadata["etag"], match_condition=MatchConditions.IfNotModified
+                mine, mode=UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
             )
-        except (ResourceModifiedError, ResourceNotFoundError) as error:
-            raise ConflictError(_taken(name, "Another run, which has just begun", None)) from error
-        return RowLock(name, table, str(answer["etag"]))
+            etag = str(answer["etag"])
+        except (ResourceModifiedError, ResourceNotFoundError, ServiceResponseError) as error:
+            ours = _etag_of_ours(table, name, mine["RunId"])
+            if ours is None:
+                raise ConflictError(_taken(name, "Another run, which has just begun", None)) from error
+            etag = ours
+        return RowLock(name, mine["RunId"], table, etag)
+
+
+def _etag_of_ours(table: "TableClient", name: str, run_id: str) -> str | None:
+    """Answer the row's etag where it is that run's; None where it is another's or gone."""
+    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - imported where a lock is taken
+
+    try:
+        row = table.get_entity(PARTITION, _key(name))
+    except ResourceNotFoundError:
+        return None
+    return str(row.metadata["etag"]) if row.get("RunId") == run_id else None
 
 
 def _row(name: str) -> dict[str, str]:

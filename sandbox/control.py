@@ -35,8 +35,9 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
         return JSONResponse(snapshot(server.azure))
 
     async def faults(request: Request) -> Response:
-        server.faults = read_faults(await _body(request))
-        return JSONResponse({"faults": len(server.faults)})
+        if request.method == "POST":
+            server.replace_faults(read_faults(await _body(request)))
+        return JSONResponse({"faults": [{"seen": fault.seen, "held": fault.held} for fault in server.faults]})
 
     async def clock(request: Request) -> Response:
         server.azure.clock.advance(_advance(await _body(request)))
@@ -54,7 +55,7 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
         routes=[
             Route("/sandbox/state", state),
             Route("/sandbox/reset", reset, methods=["POST"]),
-            Route("/sandbox/faults", faults, methods=["POST"]),
+            Route("/sandbox/faults", faults, methods=["GET", "POST"]),
             Route("/sandbox/clock", clock, methods=["POST"]),
             Route("/sandbox/calls", calls),
         ],

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sandbox.alteration import UNALTERED, Alteration, read_alteration
 
-_MODES: Final = ("refuse", "drop-after", "hang", "alter")
+_MODES: Final = ("refuse", "drop-after", "hang", "hold", "alter")
 _FIELDS: Final = frozenset(
     {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
 )
@@ -19,7 +19,7 @@ class InvalidFaultError(Exception):
 
 @dataclass
 class Fault:
-    """One fault; `seen` counts the calls that fit since it was posted."""
+    """One fault; `seen` counts the calls that fit since it was posted, `held` those that wait for its end."""
 
     method: str
     host: str
@@ -33,6 +33,7 @@ class Fault:
     aadsts: int = 0  # the code with which Entra refuses
     alter: Alteration = UNALTERED  # what mode "alter" changes in the answer
     seen: int = 0
+    held: int = 0
 
     def strikes(self, method: str, host: str, path: str, body: str = "") -> bool:
         """Count the call where it fits, and say whether it is hit."""

@@ -33,13 +33,15 @@ class Server:
 
     def __init__(self, azure: Azure, identity_header: str) -> None:
         self._identity_header = identity_header
+        self._held_back: list[asyncio.Event] = []
+        self.faults: list[Fault] = []
         self.reset(azure)
 
     def reset(self, azure: Azure) -> None:
         """Start over with another Azure, no calls and no faults."""
         self.azure = azure
         self.calls: list[Call] = []
-        self.faults: list[Fault] = []
+        self.replace_faults([])
         self._apps: dict[str, ASGIApp] = {
             "arm": arm_app(azure),
             "vault": vault_app(azure),
@@ -47,6 +49,13 @@ class Server:
             "entra": entra_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
+
+    def replace_faults(self, faults: list[Fault]) -> None:
+        """Plant other faults; what those before held back goes on."""
+        for call in self._held_back:
+            call.set()
+        self._held_back = []
+        self.faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, whole: body in, answer out."""
@@ -62,6 +71,8 @@ class Server:
         if fault is not None and fault.mode == "hang":
             await _wait_for_the_end(receive)
             return
+        if fault is not None and fault.mode == "hold":
+            await self._hold(fault)
         await asyncio.sleep(_latency(azure, call.host, place))
         if fault is not None and fault.mode == "refuse":
             answer = Answer(refusal(place, fault, call.method, call.path, azure.clock.now()))
@@ -76,6 +87,13 @@ class Server:
             await _wait_for_the_end(receive)
             return
         await answer.send(send)
+
+    async def _hold(self, fault: Fault) -> None:
+        """Wait until the faults are replaced; a client that gives up meanwhile does not take its call back."""
+        others_came = asyncio.Event()
+        self._held_back.append(others_came)
+        fault.held += 1
+        await others_came.wait()
 
     def _fault(self, call: Call) -> Fault | None:
         # Every fault counts the call, also those behind the one that strikes.

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
@@ -83,6 +84,17 @@ class Sandbox:
     def faults(self, faults: list[dict[str, object]]) -> None:
         """Replace the planted faults."""
         self.control("POST", "faults", faults)
+
+    def wait_until_held(self, *, or_else: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until a planted fault holds a call; False where `or_else` came to be so before."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if any(fault["held"] for fault in self.control("GET", "faults")["faults"]):
+                return True
+            if or_else():
+                return False
+            time.sleep(0.005)
+        raise RuntimeError("No call came that a fault holds.")
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock ahead."""

@@ -180,6 +180,7 @@ class ClientSecretWork:
     def _remove_named(self, name: str) -> None:
         for secret in self._registration.read().client_secrets:
             if secret.display_name == name:
+                self._run.held.must_hold()
                 self._registration.remove_password(self._object_id, secret.key_id)
 
     def _given_up(self, error: BackendError, made: NewClientSecret, *, is_sent: bool) -> BackendError:
@@ -190,6 +191,7 @@ class ClientSecretWork:
             is_needed = any(version.tags.get(CREDENTIAL_ID) == made.key_id for version in versions)
             # A store that was cut off may still be on its way, and what the vault serves must sign in.
             if not is_needed and not (is_sent and isinstance(error, AzureUnreachableError)):
+                self._run.held.must_hold()
                 self._registration.remove_password(self._object_id, made.key_id)
                 left = ""
         except BackendError as second:

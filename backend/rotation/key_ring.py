@@ -45,12 +45,15 @@ class KeyRing:
     def __init__(
         self,
         session: Session,
-        tell: Callable[[KeyReport], None] = lambda _report: None,
+        tell: Callable[[KeyReport, frozenset[str] | None], None] = lambda _report, _scopes: None,
         tokens_done: Callable[[], None] = lambda: None,
         *,
         doubted: Container[str] = (),
     ) -> None:
-        """`doubted` names in lower case the keys that failed when last tried: those are looked at in any case."""
+        """`tell` is told of each key, of a token with its scopes.
+
+        `doubted` names in lower case the keys that failed when last tried: those are looked at in any case.
+        """
         self._session = session
         self._tell = tell
         self._tokens_done = tokens_done
@@ -58,7 +61,7 @@ class KeyRing:
         self._addresses = Together(session.services.addresses)
         self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
         self._graph_token: SecretText | None = None
-        self.scopes: dict[str, frozenset[str]] = {}
+        self._scopes: dict[str, frozenset[str]] = {}
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
@@ -133,7 +136,7 @@ class KeyRing:
 
     def _rotated(self, key: Key) -> KeyReport:
         report = self._worked(key)
-        self._tell(report)
+        self._tell(report, self._scopes.get(key.name.lower()))
         return report
 
     def _worked(self, key: Key) -> KeyReport:  # noqa: PLR0911 - one return an outcome
@@ -213,7 +216,7 @@ class KeyRing:
     def _keep(self, key: Key, done: Done, work: Work) -> None:
         """Keep what is told of the run as a whole."""
         if isinstance(work, RefreshTokenWork) and work.scopes:
-            self.scopes[key.name.lower()] = work.scopes
+            self._scopes[key.name.lower()] = work.scopes
         if isinstance(work, ClientSecretWork):
             self.secret_renewed = done.changed
         if isinstance(work, ClientSecretWork | CertificateWork) and work.superseded_ends:

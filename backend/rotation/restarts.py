@@ -1,7 +1,8 @@
 """Whether CIPP's apps run with the current client secret, and their restart: CIPP reads its keys once per process."""
 
+import time
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from backend.errors import BackendError
@@ -12,6 +13,7 @@ from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
 from backend.rotation.run import OUR_NAME
 from backend.uptime import Uptimes
 
+ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 
 
@@ -32,11 +34,15 @@ class Restarts:
         midnight nothing is restarted: the hourly catch-up comes back to it.
         """
         said: list[str] = []
-        for name, is_current in self._current(CLIENT_SECRET, ours_only=True):
+        stored = self._stored(CLIENT_SECRET, ours_only=True)
+        if stored is None:
+            return []
+        for name, is_current in self._current(stored):
             if is_current or (is_current is None and not (just_renewed or self._remembers)):
                 continue
             if is_quiet(self._vault.now(), zone):
                 break
+            time.sleep(max((stored + ONE_SECOND - self._vault.now()).total_seconds(), 0))
             try:
                 control = self._apps.control("restart", name=name, every=False, dry_run=False, force=False)
             except BackendError as error:
@@ -49,17 +55,20 @@ class Restarts:
         return [
             f"Restart '{name}' before {ends:%Y-%m-%d}: it may run with the old {_WORDS[secret]} until then."
             for secret, ends in superseded.items()
-            for name, is_current in self._current(secret)
+            for name, is_current in self._current(self._stored(secret))
             if not is_current
         ]
 
-    def _current(self, secret: str, *, ours_only: bool = False) -> list[tuple[str, bool | None]]:
-        """Answer for each app whether it started after what the vault serves was stored; None if that is unknown."""
+    def _stored(self, secret: str, *, ours_only: bool = False) -> datetime | None:
+        """Answer when what the vault serves was stored; None where it does not tell, or where it is not ours."""
         try:
             versions = self._vault.versions(secret)
         except BackendError:
-            return []
+            return None
         if ours_only and not (versions and versions[0].tags.get(ROTATED_BY) == OUR_NAME):
-            return []
-        stored = versions[0].created if versions else None
+            return None
+        return versions[0].created if versions else None
+
+    def _current(self, stored: datetime | None) -> list[tuple[str, bool | None]]:
+        """Answer for each app whether it started after that; None if that is unknown."""
         return [(u.name, u.started_after(stored) if stored else None) for u in self._uptimes.uptimes()]

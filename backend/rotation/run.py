@@ -9,6 +9,7 @@ from typing import Final
 from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
+from backend.held import Held
 from backend.key_vault import ROTATED_BY, DisabledError, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
 from backend.pace import Pace
@@ -16,7 +17,6 @@ from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
 from backend.rotation.plan import Moment
 from backend.rotation.signer import Signer
-from backend.row_lock import Held
 from backend.together import Together
 from backend.values import SecretText
 

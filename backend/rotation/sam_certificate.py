@@ -214,6 +214,7 @@ class CertificateWork:
             is_needed = any(version.tags.get(CREDENTIAL_ID) == made.thumbprint for version in versions)
             # A store that was cut off may still be on its way, and what the vault serves must sign in.
             if not is_needed and not (is_sent and isinstance(error, AzureUnreachableError)):
+                self._run.held.must_hold()
                 self._remove(made.thumbprint, made)
                 left = ""
         except BackendError as second:

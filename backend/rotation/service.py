@@ -3,27 +3,29 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
-from zlib import crc32
 
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import BackendError, ConflictError
 from backend.function_apps import FunctionApps
+from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
-from backend.rotation.chronicle import Chronicle
-from backend.rotation.journal import Journal, KeyMemory, is_doubted, proof_tried
+from backend.rotation.chronicle import Chronicle, Known
+from backend.rotation.distress import tell_of_failure
+from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in, kind_of
 from backend.rotation.overview import Look
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
-from backend.row_lock import NoLock, holder, row_lock
+from backend.rotation.telling import Telling
+from backend.rotation.turns import doubted_in, is_its_turn, is_pulse_due
+from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
 from backend.values import SecretText
 
@@ -33,8 +35,6 @@ WEEKLY: Final = "the weekly timer"
 CATCH_UP: Final = "the hourly catch-up"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
-FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
-LONGEST_WAIT: Final = timedelta(days=1)
 NO_STORAGE: Final = (
     "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
     "nor a history."
@@ -100,8 +100,8 @@ class KeyRotation:
 
     def _dead_of_this_hour(self, hours: int) -> list[Key]:
         """Prove the keys whose hour it is; answer those that Entra calls dead."""
-        memories, now = self._journal.keys(), self._vault.now()
         keys = keys_in(self._vault.names())
+        memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
         proofs = self._proven(turn) if turn else []
         for proof in proofs:
@@ -148,7 +148,8 @@ class KeyRotation:
     def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
         """Prove keys, and remember when which signed in."""
         proofs = KeyRing(self._looking()).prove(keys)
-        memories, now = self._journal.keys(), self._vault.now()
+        # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
+        memories, now = self._journal.keys(), self._vault.now().replace(microsecond=0)
         self._journal.remember(
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
         )
@@ -165,18 +166,24 @@ class KeyRotation:
             rotation = self._run(by, keys, force=False, most_seconds=most_seconds, doubt=doubt)
         except ConflictError as error:
             logger.warning("Rotation by %s did not run: %s", by, error)
-        except BackendError:
+        except BackendError as error:
             logger.exception("Rotation by %s failed before it touched a key", by)
+            now, zone = self._vault.now(), self._tables.zone()
+            tell_of_failure(self._journal, self._logbook, by=by, error=error, now=now, zone=zone)
         else:
             for warning in rotation.warnings:
-                logger.warning("Rotation %s: %s", rotation.run_id, warning)
+                # The catch-up would say the same every hour.
+                logger.log(
+                    logging.INFO if by == CATCH_UP else logging.WARNING, "Rotation %s: %s", rotation.run_id, warning
+                )
             for key in rotation.keys:
                 level = logging.ERROR if key.outcome == "failed" else logging.INFO
                 logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.reason)
 
     def _keys_whose_turn_it_is(self) -> Sequence[Key]:
+        keys = keys_in(self._vault.names())  # first: the time is the Date of the vault's answer
         memories, now = self._journal.keys(), self._vault.now()
-        return [key for key in keys_in(self._vault.names()) if is_its_turn(memories.get(key.name.lower()), now)]
+        return [key for key in keys if is_its_turn(memories.get(key.name.lower()), now)]
 
     def _run(
         self, by: str, keys: Callable[[], Sequence[Key]], *, force: bool, most_seconds: float, doubt: bool = False
@@ -188,26 +195,23 @@ class KeyRotation:
         with row_lock(self._clients, LOCK, run_id=run_id, by=by) as held:
             chosen = keys()
             started = self._vault.now().replace(microsecond=0)
+            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
+            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
+            memories = self._journal.keys()
+            telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
             chronicle = Chronicle(
                 self._journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=by, started=started, total=len(chosen)),
+                Known(telling, session.zone, memories, self._vault.now),
                 quiet=by == CATCH_UP,
             )
-            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
-            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=force)
-            doubted = [key.name.lower() for key in chosen] if doubt else self._doubted()
+            doubted = [key.name.lower() for key in chosen] if doubt else doubted_in(memories)
             ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
             reports = ring.rotate(chosen)
             warnings = self._after(session, ring)
             ended = self._vault.now().replace(microsecond=0)
-            warnings += chronicle.end(
-                ended,
-                session.zone,
-                tenants=session.tenants,
-                scopes=ring.scopes,
-                warn_before=ended + timedelta(days=limits.key_rotation_warn_days),
-            )
+            warnings += chronicle.end(ended)
         return Rotation(
             run_id=run_id,
             dry_run=False,
@@ -229,7 +233,7 @@ class KeyRotation:
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        planned = KeyRing(self._looking(force=force), doubted=self._doubted()).plan(keys)
+        planned = KeyRing(self._looking(force=force), doubted=doubted_in(self._journal.keys())).plan(keys)
         reports = [report for report, _ in planned]
         would_do = [f"{report.name}: {report.reason} {step}" for report, step in planned if step]
         return Rotation(
@@ -242,29 +246,5 @@ class KeyRotation:
             warnings=self._no_storage(),
         )
 
-    def _doubted(self) -> list[str]:
-        return [name for name, memory in self._journal.keys().items() if is_doubted(memory)]
-
     def _no_storage(self) -> list[str]:
         return [NO_STORAGE] if self._clients.tables() is None else []
-
-
-def is_pulse_due(name: str, memory: KeyMemory | None, now: datetime, hours: int) -> bool:
-    """Tell whether a key is to be proven: once a round of `hours`, at an hour of its own, by its name.
-
-    So a thousand tenants are not asked at once. A key that missed its hour is proven at the next one.
-    """
-    hour = int(now.timestamp() // 3600)
-    late = (hour - crc32(name.lower().encode())) % hours  # hours since its own
-    last = memory.proof_tried if memory else None
-    if last is None:
-        return late == 0
-    return last < datetime.fromtimestamp((hour - late) * 3600, UTC)
-
-
-def is_its_turn(memory: KeyMemory | None, now: datetime) -> bool:
-    """Tell whether a key may be tried again: a failing one waits longer after each failure."""
-    if memory is None or memory.tried is None or not memory.failures:
-        return True
-    wait = min(FIRST_WAIT * float(2 ** min(memory.failures - 1, 6)), LONGEST_WAIT)
-    return now - memory.tried >= wait

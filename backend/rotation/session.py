@@ -11,6 +11,7 @@ from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.entra import Entra
 from backend.errors import BackendError, NotFoundError
+from backend.held import Held
 from backend.key_vault import DisabledError, KeyVault
 from backend.pace import Pace
 from backend.rotation.calendar import due_before
@@ -19,7 +20,6 @@ from backend.rotation.plan import Moment
 from backend.rotation.report import KeyReport
 from backend.rotation.run import Run
 from backend.rotation.signer import choose_signer
-from backend.row_lock import Held
 from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")

@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -84,6 +85,26 @@ def test_hang_never_answers_and_has_no_effect(clean: Sandbox) -> None:
         clean.web().get(GRAPH, timeout=0.3)
     assert [call["status"] for call in clean.calls()] == [0]
     assert statuses(clean, 1) == [401]
+
+
+def test_a_call_is_held_until_the_faults_are_replaced(clean: Sandbox) -> None:
+    clean.faults([{"mode": "hold", "nth": 2}])
+    with ThreadPoolExecutor() as workers:
+        answers = workers.submit(statuses, clean, 3)
+        clean.wait_until_held()
+        assert [call["status"] for call in clean.calls()] == [401, 0]
+        assert not answers.done()
+        clean.faults([])
+        assert answers.result() == [401, 401, 401]
+
+
+def test_a_held_call_is_done_though_its_client_gave_up(clean: Sandbox) -> None:
+    clean.faults([{"mode": "hold"}])
+    with pytest.raises(requests.ReadTimeout):
+        clean.web().get(GRAPH, timeout=0.3)
+    clean.faults([])
+    assert statuses(clean, 1) == [401]
+    assert [call["status"] for call in clean.calls()] == [401, 401]
 
 
 def test_the_identity_endpoint_can_be_disturbed_too(clean: Sandbox) -> None:

@@ -1,0 +1,92 @@
+"""Other processes of ours: each an app of its own, asked as the host asks it, that can be stopped and killed."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Self
+
+from tests.api import AMBIENT, Answer, Api
+
+WAIT_SECONDS = 100
+# Forked from a process that has imported everything: a start takes some hundredths of a second.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "azure.data.tables",
+        "azure.identity",
+        "azure.keyvault.secrets",
+        "azure.mgmt.resource.resources",
+        "azure.mgmt.web",
+        "backend.connections",
+        "backend.graph_token",
+        "msal",
+        "msgraph.graph_service_client",
+        "tests.api",
+    ]
+)
+
+
+class Instance:
+    """One process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._ours, theirs = _FORKS.Pipe()
+        self._process = _FORKS.Process(target=_serve, args=(theirs, dict(environ)), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def begin(self, **body: object) -> None:
+        """Ask for a rotation, and do not wait for it."""
+        self._ours.send(body)
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether the answer is there."""
+        return self._ours.poll()
+
+    def answer(self) -> Answer:
+        """Wait for the answer."""
+        if not self._ours.poll(WAIT_SECONDS):
+            raise TimeoutError("The other instance does not answer.")
+        answer: Answer = self._ours.recv()
+        return answer
+
+    def rotate(self, **body: object) -> Answer:
+        """Ask for a rotation."""
+        self.begin(**body)
+        return self.answer()
+
+    def pause(self) -> None:
+        """Stop it where it stands, as a machine that sleeps does."""
+        os.kill(self._process.pid or 0, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        os.kill(self._process.pid or 0, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self._process.kill()
+        self._process.join()
+        self._ours.close()
+
+
+def _serve(asked: Connection, environ: Mapping[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith(AMBIENT)]:
+        del os.environ[name]
+    os.environ.update(environ)
+    api = Api()
+    while True:
+        try:
+            body = asked.recv()
+        except EOFError:
+            return
+        asked.send(api.post("ExecKeyRotation", body))

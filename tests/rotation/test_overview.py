@@ -1,0 +1,279 @@
+"""ListKeyRotations: how long CIPP keeps working, what was done, and what nobody does."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.rotation.overview import promise
+from backend.rotation.report import KeyState
+from sandbox import names
+from tests.api import Api
+from tests.rotation.pfx import thumbprint
+from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene, key_of, moment, refused
+from tests.sandbox.certificate import Certificate
+from tests.sandbox.vault_calls import identity_token
+
+STRANGER = "11111111-2222-3333-4444-555555555555"
+SILENT = {"host": "management.azure.com", "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
+NOW = datetime(2026, 9, 2, 12, 0, tzinfo=UTC)
+
+
+def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
+    """One key that ends in so many days, or whose end is unknown."""
+    ends = None if days is None else NOW + timedelta(days=days)
+    return KeyState(
+        name=name,
+        kind="RefreshToken",
+        current_since=NOW,
+        ends=ends,
+        last_proven=None,
+        counts=counts,
+        overlapping=[],
+        problems=[],
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "days", "words"),
+    [
+        ([], None, "is unknown: the vault holds no key whose end is known"),
+        ([state("a", None)], None, "is unknown"),
+        (
+            [state("a", 5)],
+            5,
+            "keeps working until 2026-09-07 12:00 UTC unless someone revokes a key; the first to end is a.",
+        ),
+        ([state("a", 5), state("b", 3)], 3, "the first to end is b."),
+        ([state("a", 5), state("b", 3, counts=False)], 5, "the first to end is a."),
+        ([state("a", 5), state("b", None)], 5, "The end of b is unknown."),
+        ([state("a", 5), state("b", -1)], -1, "does not work with b, which has ended on 2026-09-01 12:00 UTC."),
+        ([state("a", -3, counts=False)], None, "is unknown"),
+    ],
+)
+def test_the_promise(states: list[KeyState], days: int | None, words: str) -> None:
+    until, sentence = promise(states, NOW)
+    assert until == (None if days is None else NOW + timedelta(days=days))
+    assert words in sentence
+
+
+def test_it_begins_with_until_when_cipp_works_and_which_key_ends_first(scene: Scene) -> None:
+    body = json.loads(Api().get("ListKeyRotations").text)["Results"]
+    assert list(body)[:2] == ["WorksUntil", "Sentence"]
+    ends = scene.secrets_on_app()[0]["endDateTime"]
+    assert body["WorksUntil"] == ends
+    assert "keeps working until" in body["Sentence"]
+    assert "unless someone revokes a key" in body["Sentence"]
+    assert "the first to end is ApplicationSecret" in body["Sentence"]
+    token = key_of(body["Keys"], TOKEN)
+    assert moment(token["Ends"]) == moment(scene.served(TOKEN)["created"]) + timedelta(days=90)
+
+
+def test_each_key_is_told_with_its_age_end_proof_and_old_ones(scene: Scene) -> None:
+    scene.others.give_certificate(Certificate(days=40))
+    scene.rotate()
+    scene.rotate(SECRET, CERTIFICATE, force=True)
+    overview = scene.overview()
+    for name in (TOKEN, SECRET, CERTIFICATE, scene.tenants()[0]):
+        key, served = key_of(overview["Keys"], name), scene.served(name)
+        assert key["CurrentSince"] == served["created"]
+        assert key["Ends"] == served["expires"]
+        assert abs(moment(key["LastProven"]) - scene.now()) < timedelta(minutes=1)
+        assert key["Counts"]
+        assert key["Problems"] == []
+    old = scene.versions(SECRET)[-2]["tags"]["credential-id"]
+    (line,) = key_of(overview["Keys"], SECRET)["Overlapping"]
+    assert old in line
+    assert "restart CIPP's apps before" in line
+    (line,) = key_of(overview["Keys"], CERTIFICATE)["Overlapping"]
+    assert scene.versions(CERTIFICATE)[-2]["tags"]["credential-id"] in line
+    assert key_of(overview["Keys"], TOKEN)["Overlapping"] == []
+
+
+def test_the_last_runs_are_told_with_who_started_them_and_each_keys_outcome(scene: Scene) -> None:
+    scene.azure.faults([refused(53003)])
+    scene.tick("WeeklyKeyRotation")
+    scene.go(minutes=1)
+    scene.rotate(TOKEN)
+    by_hand, weekly = scene.overview()["Runs"]
+    assert (by_hand["By"], weekly["By"]) == ("admin@contoso.com", "the weekly timer")
+    assert [weekly[count] for count in ("Total", "Rotated", "Unchanged", "Failed", "Postponed")] == [4, 3, 0, 1, 0]
+    assert moment(weekly["Ended"]) - moment(weekly["Started"]) == timedelta(seconds=weekly["Seconds"])
+    key = key_of(weekly["Keys"], TOKEN)
+    assert key["Outcome"] == "failed"
+    assert "AADSTS53003" in key["Reason"]
+    assert "outbound" in key["Advice"]
+    assert key_of(weekly["Keys"], SECRET)["Outcome"] == "rotated"
+    assert len(by_hand["Keys"]) == 1
+
+
+def test_a_run_in_progress_is_shown_with_its_counts(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", "1.5")
+    running: list[dict[str, object]] = []
+    with ThreadPoolExecutor(1) as threads:
+        rotation = threads.submit(scene.rotate)
+        while not rotation.done():
+            if found := scene.overview()["Running"]:
+                running.append(found)
+            time.sleep(0.2)
+    assert running
+    assert running[-1]["Rotated"] in (2, 3)  # the tokens are through, the others are at work
+    assert (running[-1]["Total"], running[-1]["Ended"]) == (4, None)
+    overview = scene.overview()
+    assert overview["Running"] is None
+    assert [run["Rotated"] for run in overview["Runs"]] == [4]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "local"),
+    [
+        ("Europe/Amsterdam", datetime(2027, 3, 27, 12, tzinfo=UTC), "2027-03-28T00:00:00+01:00"),
+        ("Europe/Amsterdam", datetime(2027, 3, 28, 12, tzinfo=UTC), "2027-04-04T00:00:00+02:00"),
+        ("Pacific/Kiritimati", datetime(2027, 3, 27, 12, tzinfo=UTC), "2027-04-04T00:00:00+14:00"),
+    ],
+)
+def test_the_next_weeks_start_is_told_in_utc_and_in_the_zone(
+    scene: Scene, zone: str, first: datetime, local: str
+) -> None:
+    scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: Entra is not asked
+    scene.others.zone(zone)
+    scene.go_to(first)
+    overview = scene.overview()
+    assert overview["NextWeekStartsLocal"] == local
+    assert moment(overview["NextWeekStarts"]) == datetime.fromisoformat(local)
+    assert overview["TimeZone"] == zone
+
+
+def test_whether_each_app_runs_with_the_current_client_secret(scene: Scene) -> None:
+    apps = [names.MAIN_SITE, names.OFFLOAD_SITE]
+    assert {app["Name"]: app["RunsWithCurrentKeys"] for app in scene.overview()["Apps"]} == dict.fromkeys(apps, "yes")
+    scene.others.store(SECRET, scene.others.add_secret()["secretText"])
+    scene.go(seconds=2)
+    scene.others.restart(names.OFFLOAD_SITE)
+    told = {app["Name"]: app for app in scene.overview()["Apps"]}
+    assert [told[name]["RunsWithCurrentKeys"] for name in apps] == ["no", "yes"]
+    assert "Restart 'cippabc12'" in told[names.MAIN_SITE]["Advice"]
+    scene.azure.faults([SILENT])
+    unknown = scene.overview()["Apps"]
+    assert [app["RunsWithCurrentKeys"] for app in unknown] == ["unknown", "unknown"]
+    assert all(app["Advice"] for app in unknown)
+
+
+def test_an_app_that_is_stopped_reads_the_current_keys_when_it_starts(scene: Scene) -> None:
+    headers = {"Authorization": f"Bearer {identity_token(scene.azure, 'https://management.azure.com')}"}
+    url = f"https://management.azure.com{names.RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{names.MAIN_SITE}/stop"
+    assert scene.others.web.post(f"{url}?api-version=2024-11-01", headers=headers).ok
+    scene.others.store(SECRET, scene.others.add_secret()["secretText"])
+    assert scene.overview()["Apps"][0]["RunsWithCurrentKeys"] == "yes"
+
+
+def test_what_nobody_rotates_is_told(scene: Scene) -> None:
+    added = scene.others.add_secret("By an admin")
+    certificate = Certificate()
+    scene.others.add_certificate(certificate, "By an admin, too")
+    scene.others.store("SSOAppSecret", "sso")
+    lines = scene.overview()["NotRotated"]
+    assert any("SSOAppSecret" in line and "does not tell" in line for line in lines)
+    assert any(added["keyId"] in line and added["endDateTime"][:10] in line for line in lines)
+    assert any(thumbprint(certificate.x509) in line for line in lines)
+    assert len(lines) == 3  # not the secret that CIPP made, for it is the served one
+    scene.others.store("SSOAppSecret", "sso", attributes={"exp": 1_900_000_000})
+    assert any("SSOAppSecret ends on 2030-03-17" in line for line in scene.overview()["NotRotated"])
+
+
+@pytest.mark.parametrize(("longest", "told"), [("P44D", True), ("P45D", False), ("P30D", True)])
+def test_a_policy_under_45_days_is_told(scene: Scene, longest: str, *, told: bool) -> None:
+    scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime=longest)
+    notes = [note for note in scene.overview()["Notes"] if "CIPP's own job" in note]
+    assert bool(notes) == told
+    assert all(f"of {longest[1:-1]} days" in note for note in notes)
+
+
+def test_a_dead_key_ends_the_promise_until_it_is_healed_or_stored_anew(scene: Scene) -> None:
+    scene.azure.faults([refused(50173)])
+    scene.prove(TOKEN)
+    overview = scene.overview()
+    assert "does not work with RefreshToken" in overview["Sentence"]
+    assert moment(overview["WorksUntil"]) <= scene.now()
+    (problem,) = key_of(overview["Keys"], TOKEN)["Problems"]
+    assert "AADSTS50173" in problem
+    scene.azure.faults([])
+    scene.go(seconds=2)
+    scene.others.store(TOKEN, scene.value(TOKEN))  # an admin ran the wizard: what died is not served any more
+    overview = scene.overview()
+    assert "does not work" not in overview["Sentence"]
+    assert key_of(overview["Keys"], TOKEN)["Problems"] == []
+
+
+def test_a_key_that_was_dead_is_so_no_longer_once_it_was_rotated(scene: Scene) -> None:
+    scene.azure.faults([refused(50173)])
+    scene.prove(TOKEN)
+    scene.azure.faults([])
+    scene.report(TOKEN)
+    overview = scene.overview()
+    assert "does not work" not in overview["Sentence"]
+    assert moment(key_of(overview["Keys"], TOKEN)["Ends"]) > scene.now()
+
+
+def test_excluded_and_unknown_tenants_do_not_count(scene: Scene) -> None:
+    scene.azure.reset(direct_tenants=2, propagation_seconds=0)
+    excluded, unknown = scene.tenants()
+    scene.others.tenant_row(excluded, excluded=True)
+    scene.azure.faults([refused(50173, unknown)])
+    scene.prove(unknown)
+    overview = scene.overview()
+    assert [key_of(overview["Keys"], tenant)["Counts"] for tenant in (excluded, unknown)] == [False, False]
+    assert "Excluded in CIPP" in key_of(overview["Keys"], excluded)["Problems"][0]
+    assert any("no such tenant" in line for line in key_of(overview["Keys"], unknown)["Problems"])
+    assert "ApplicationSecret" in overview["Sentence"]
+    assert "does not work" not in overview["Sentence"]
+
+
+def test_a_failure_is_a_problem_with_its_advice_until_it_is_over(scene: Scene) -> None:
+    scene.azure.faults([refused(50076)])
+    scene.report(TOKEN)
+    (problem,) = key_of(scene.overview()["Keys"], TOKEN)["Problems"]
+    assert "AADSTS50076" in problem
+    assert "signs in again with MFA" in problem
+    scene.azure.faults([])
+    scene.report(TOKEN)
+    assert key_of(scene.overview()["Keys"], TOKEN)["Problems"] == []
+
+
+def test_a_certificate_that_cipp_made_is_told_with_its_end(scene: Scene) -> None:
+    certificate = Certificate(days=300)
+    scene.others.give_certificate(certificate)
+    overview = scene.overview()
+    assert moment(key_of(overview["Keys"], CERTIFICATE)["Ends"]) == certificate.x509.not_valid_after_utc
+    assert not any(
+        "SAM app is not ours" in line and thumbprint(certificate.x509) in line for line in overview["NotRotated"]
+    )
+
+
+def test_the_names_that_cipps_template_writes_are_known(scene: Scene) -> None:
+    """It writes them in lower case, and the vault keeps the first spelling."""
+    secret = scene.value(SECRET)
+    scene.others.delete(SECRET)
+    assert scene.others.vault.call("DELETE", f"/deletedsecrets/{SECRET}").status_code == 204
+    scene.others.store("applicationsecret", secret)
+    overview = scene.overview()
+    assert overview["WorksUntil"] == scene.secrets_on_app()[0]["endDateTime"]
+    assert {app["RunsWithCurrentKeys"] for app in overview["Apps"]} <= {"no", "yes"}
+    assert not overview["NotRotated"]
+    scene.rotate(force=True)
+    assert len(scene.versions("applicationsecret")) == 2
+    assert len(scene.overview()["Keys"]) == 4
+
+
+@pytest.mark.parametrize("name", [TOKEN, SECRET])
+def test_a_disabled_key_is_told_and_hides_nothing_else(scene: Scene, name: str) -> None:
+    scene.others.disable(name, scene.served(name)["version"])
+    overview = scene.overview()
+    assert any("disabled" in problem for problem in key_of(overview["Keys"], name)["Problems"])
+    assert len(overview["Keys"]) == 3
+
+
+def test_where_there_is_no_certificate_yet_it_is_told(scene: Scene) -> None:
+    assert any("no SAMCertificate yet" in note for note in scene.overview()["Notes"])

@@ -1,0 +1,234 @@
+"""What becomes of old keys: kept as long as CIPP may hold them, ours removed after that, others' never."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sandbox import names
+from tests.api import Api
+from tests.rotation.scene import CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
+from tests.sandbox.certificate import Certificate
+
+SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
+ARM = "management.azure.com"
+# Where ARM does not show processes, nobody tells since when an app runs.
+SILENT = {"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
+
+
+def ids(scene: Scene) -> list[str]:
+    return [one["keyId"] for one in scene.secrets_on_app()]
+
+
+def thumbprints(scene: Scene) -> list[str]:
+    return [one["customKeyIdentifier"] for one in scene.certificates_on_app()]
+
+
+def restart(scene: Scene, *sites: str) -> None:
+    for site in sites:
+        scene.others.restart(site)
+
+
+def restarts(scene: Scene) -> list[str]:
+    """The apps that were restarted, in their order."""
+    return [call["path"].split("/")[-2] for call in scene.calls(ARM, "POST", "/restart")]
+
+
+@pytest.fixture
+def twice(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
+    """Two client secrets of ours, the second one served; of a kind that is not due again for long."""
+    nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
+    scene.rotate(SECRET, force=True)
+    scene.go(days=2)
+    scene.rotate(SECRET, force=True)
+    scene.go(seconds=2)
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("days", "restarted", "stays"),
+    [
+        (31, SITES, False),
+        (29, SITES, True),  # the overlap is not over
+        (31, (), True),  # CIPP may hold it
+        (31, SITES[:1], True),  # so may its offload app
+    ],
+)
+def test_an_old_secret_of_ours_goes_when_the_overlap_is_over_and_every_app_has_restarted(
+    twice: Scene, days: int, restarted: tuple[str, ...], *, stays: bool
+) -> None:
+    seeded, old, new = ids(twice)
+    restart(twice, *restarted)
+    twice.go(days=days)
+    warnings = twice.rotate(SECRET)["Warnings"]
+    assert (old in ids(twice)) == stays
+    assert {seeded, new} <= {*ids(twice)}
+    waiting = [site for site in SITES if site not in restarted]
+    assert all(any(f"Restart '{site}' before " in warning for warning in warnings) for site in waiting)
+    assert twice.signs_in()
+
+
+def test_the_answer_names_the_day_before_which_an_app_must_have_restarted(scene: Scene) -> None:
+    ends = moment(scene.secrets_on_app()[0]["endDateTime"])  # of the secret that CIPP runs with
+    for warnings in (scene.rotate(SECRET)["Warnings"], scene.rotate(SECRET)["Warnings"]):
+        assert [warning.partition(":")[0] for warning in warnings] == [
+            f"Restart '{site}' before {ends:%Y-%m-%d}" for site in SITES
+        ]
+    assert scene.overview()["Apps"] == [
+        {"Name": site, "RunsWithCurrentKeys": "no", "Advice": f"Restart '{site}' before {ends:%Y-%m-%d}."}
+        for site in SITES
+    ]
+    restart(scene, *SITES)
+    assert not scene.rotate(SECRET)["Warnings"]
+
+
+def test_the_overlap_is_a_setting(twice: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_OVERLAP_DAYS", "2")
+    _, old, _ = ids(twice)
+    restart(twice, *SITES)
+    twice.go(days=3)
+    twice.rotate(SECRET)
+    assert old not in ids(twice)
+
+
+def test_where_nobody_tells_of_a_restart_it_stays_till_its_own_end(twice: Scene) -> None:
+    seeded, old, new = ids(twice)
+    restart(twice, *SITES)
+    twice.azure.faults([SILENT])
+    twice.go(days=100)
+    warnings = twice.rotate(SECRET)["Warnings"]
+    assert old in ids(twice)
+    assert len(warnings) == 2
+    twice.go(days=79)  # its own end was yesterday, the new one's is tomorrow
+    twice.rotate(SECRET)
+    assert old not in ids(twice)
+    assert {seeded, new} < {*ids(twice)}  # the seeded one ended long ago, but is not ours
+
+
+def test_a_restart_of_ours_is_known_where_arm_does_not_tell(twice: Scene) -> None:
+    _, old, _ = ids(twice)
+    twice.azure.faults([SILENT])
+    assert Api().post("ExecFunctionAppRestart", {"All": True}).status == 200
+    assert [app["RunsWithCurrentKeys"] for app in twice.overview()["Apps"]] == ["yes", "yes"]
+    twice.go(days=31)
+    assert not twice.rotate(SECRET)["Warnings"]
+    assert old not in ids(twice)
+
+
+def test_an_old_certificate_of_ours_goes_by_the_same_rule_and_others_stay(scene: Scene) -> None:
+    other = Certificate()
+    scene.others.give_certificate(other)
+    for _ in range(2):
+        scene.rotate(CERTIFICATE, force=True)
+    theirs, old, new = thumbprints(scene)
+    scene.go(days=31)
+    assert any("old certificate" in warning for warning in scene.rotate(CERTIFICATE)["Warnings"])
+    assert thumbprints(scene) == [theirs, old, new]
+    restart(scene, *SITES)
+    scene.rotate(CERTIFICATE)
+    assert thumbprints(scene) == [theirs, new]
+    assert scene.calls(GRAPH, "POST", "/removeKey")
+    assert scene.certificate_signs_in()
+
+
+@pytest.mark.parametrize(("minutes", "stays"), [(29, True), (31, False)])
+def test_an_orphan_of_ours_goes_when_it_is_older_than_30_minutes(scene: Scene, minutes: int, *, stays: bool) -> None:
+    scene.rotate(SECRET)
+    orphan = scene.others.add_secret("CIPP Backend 0123456789ab")
+    theirs = scene.others.add_secret("UpdateTokens")
+    scene.go(minutes=minutes)
+    scene.rotate(SECRET)
+    assert (orphan["keyId"] in ids(scene)) == stays
+    assert theirs["keyId"] in ids(scene)
+
+
+@pytest.mark.parametrize("name", [TOKEN, SECRET, CERTIFICATE])
+def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_after_the_overlap(
+    scene: Scene, nowhere: pytest.MonkeyPatch, name: str
+) -> None:
+    nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
+    if name != SECRET:
+        scene.others.store(SECRET, scene.others.add_secret()["secretText"])  # for it is to live a while
+    if name == CERTIFICATE:
+        scene.others.give_certificate(Certificate())
+    for _ in range(3):
+        scene.go(minutes=1)
+        scene.rotate(name, force=True)
+    scene.go(days=29)
+    scene.rotate(name)
+    assert all(version["enabled"] for version in scene.versions(name))
+    scene.go(days=2)
+    scene.rotate(name)
+    enabled = [version["enabled"] for version in scene.versions(name)]
+    assert enabled[0]  # theirs is the oldest, and is never disabled
+    assert not enabled[1]
+    assert enabled[-2:] == [True, True]
+
+
+# Restarts
+
+
+def test_without_the_setting_no_app_is_ever_restarted(scene: Scene) -> None:
+    scene.rotate(SECRET)
+    scene.tick("KeyRotationCatchUp")
+    assert not restarts(scene)
+
+
+@pytest.fixture
+def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
+    """The seeded CIPP at noon, and this app allowed to restart CIPP's."""
+    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    scene.go_to(scene.sunday() + timedelta(days=2, hours=12))
+    return scene
+
+
+def test_cipps_apps_are_restarted_one_after_another_after_a_new_secret_and_once(restarting: Scene) -> None:
+    warnings = restarting.rotate(SECRET)["Warnings"]
+    assert restarts(restarting) == [*SITES]
+    assert any("Restarted 'cippabc12'." in warning for warning in warnings)
+    restarting.go(seconds=10)
+    restarting.tick("KeyRotationCatchUp")
+    restarting.rotate(SECRET)
+    assert restarts(restarting) == [*SITES]
+    assert [app["RunsWithCurrentKeys"] for app in restarting.overview()["Apps"]] == ["yes", "yes"]
+
+
+def test_nothing_is_restarted_for_a_secret_that_someone_else_wrote(restarting: Scene) -> None:
+    restarting.rotate(SECRET)
+    before = restarts(restarting)
+    restarting.go(minutes=1)
+    restarting.others.store(SECRET, restarting.others.add_secret()["secretText"])
+    restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting) == before
+
+
+@pytest.mark.parametrize("faults", [[], [SILENT]])
+def test_in_the_quiet_half_hour_of_cipps_zone_nothing_is_restarted_but_after_it(
+    scene: Scene, nowhere: pytest.MonkeyPatch, faults: list[dict[str, Any]]
+) -> None:
+    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    scene.others.zone("Asia/Tokyo")
+    scene.azure.faults(faults)
+    saturday = scene.sunday() - timedelta(hours=9)  # the midnight that begins Sunday in Tokyo
+    scene.go_to(saturday + timedelta(seconds=30))
+    scene.tick("WeeklyKeyRotation")
+    assert scene.served(SECRET)["tags"]["rotated-by"]
+    scene.go_to(saturday + timedelta(minutes=20))
+    scene.tick("KeyRotationCatchUp")
+    assert not restarts(scene)
+    scene.go_to(saturday + timedelta(minutes=80))
+    scene.tick("KeyRotationCatchUp")
+    assert restarts(scene) == [*SITES]
+    scene.go_to(saturday + timedelta(minutes=140))
+    scene.tick("KeyRotationCatchUp")
+    assert restarts(scene) == [*SITES]
+
+
+def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) -> None:
+    restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 500, "times": 0}])
+    warnings = restarting.rotate(SECRET)["Warnings"]
+    assert any("'cippabc12' was not restarted" in warning for warning in warnings)
+    assert restarts(restarting) == [SITES[0]]
+    assert datetime.now(UTC) < restarting.now()
