@@ -15,7 +15,8 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureError, AzureUnreachableError, ConflictError, InvalidInputError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
-from backend.row_lock import Held, row_lock
+from backend.held import Held
+from backend.row_lock import row_lock
 from backend.values import Value
 
 NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule

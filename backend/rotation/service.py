@@ -137,7 +137,7 @@ class KeyRotation:
         key = self.key_named(name)
         if key is None:
             return None
-        return KeyRing(self._looking(), lambda _report: None).prove([key], value)[0]
+        return KeyRing(self._looking()).prove([key], value)[0]
 
     def overview(self) -> Overview:
         """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
