@@ -9,6 +9,7 @@ from backend.discovery import Discovery
 from backend.errors import NotConfiguredError, NotFoundError
 from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
+from backend.key_trial import KeyTrial
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.overview import BackendOverview
@@ -39,7 +40,7 @@ class Backend:
         self.time_zone = TimeZone(self.clients)
         self.key_vault = KeyVault(self.clients, self.discovery)
         self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
-        self.secret_changes = SecretChanges(self.key_vault, self.key_rotation)
+        self.secret_changes = SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_users = StaticWebAppUsers(self.static_web_app, self.tables)
         parts = (self.clients, self.discovery, self.function_apps, self.static_web_app, self.key_rotation)

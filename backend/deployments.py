@@ -1,19 +1,21 @@
 """Where an app's code comes from, what was deployed, and whether CIPP's apps run the same of it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from backend.act import Act
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureRefusedError, ConflictError, NotFoundError, while_trying_to
+from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.static_web_app import moment_of
 from backend.values import Value
 
 STATUSES: Final = {0: "Pending", 1: "Building", 2: "Deploying", 3: "Failed", 4: "Success"}  # Kudu's DeployStatus
 CONFLICT: Final = 409
+COMMIT: Final = r"[0-9a-f]{40}"
 
 
 class Source(Value, frozen=True):
@@ -66,14 +68,13 @@ class FunctionAppDeployments:
         found = self._deployments(app)
         ours = [other for other in self._apps.apps() if other.is_main or other.offload_suffix]
         versions = {
-            other.name: _version(found if other.name == app.name else self._deployments(other)) for other in ours
+            other.name: _version(found) if other.name == app.name else self._version_of_another(other) for other in ours
         }
-        known = set(versions.values())
         return Deployments(
             name=app.name,
             source=self._source(app),
             deployments=found,
-            same_version=None if None in known or not known else len(known) == 1,
+            same_version=same_version(versions.values()),
             versions=versions,
         )
 
@@ -135,6 +136,13 @@ class FunctionAppDeployments:
             is_manual_integration=bool(properties.get("isManualIntegration")),
         )
 
+    def _version_of_another(self, app: FunctionApp) -> str | None:
+        """Answer what another app runs; None where it does not tell, which spoils nothing else."""
+        try:
+            return _version(self._deployments(app))
+        except (AzureError, NotFoundError):
+            return None
+
     def _deployments(self, app: FunctionApp) -> list[Deployment]:
         subscription, group = self._discovery.deployment().group()
         with while_trying_to(f"list the deployments of '{app.name}'"):
@@ -143,6 +151,19 @@ class FunctionAppDeployments:
             ]
         found = [_deployment(entry) for entry in listed]
         return sorted(found, key=lambda deployment: str(deployment.time), reverse=True)
+
+
+def same_version(versions: Iterable[str | None]) -> bool | None:
+    """Tell whether all run the same; None where that cannot be told.
+
+    A deployment from a repository is named by its commit; of others, such as a zip file, each has a name of its own.
+    """
+    known = set(versions)
+    if None in known or not known:
+        return None
+    if len(known) == 1:
+        return True
+    return False if all(re.fullmatch(COMMIT, str(version)) for version in known) else None
 
 
 def _version(deployments: list[Deployment]) -> str | None:

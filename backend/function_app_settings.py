@@ -3,8 +3,7 @@
 One writer at a time across instances; what went missing by a write that was cut is put back.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,57 +12,17 @@ import msgspec
 from backend.act import Act
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureError, AzureUnreachableError, ConflictError, InvalidInputError, while_trying_to
+from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.held import Held
 from backend.row_lock import row_lock
+from backend.setting_names import check_force, check_names, is_harmless
 from backend.values import Value
 
-NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule
 REFERENCE: Final = "@microsoft.keyvault("
-WAIT_SECONDS: Final = 18.0  # for other writers
-# Shown as they are; every other value is masked.
-HARMLESS: Final = frozenset(
-    name.lower()
-    for name in (
-        "AzureWebJobsDisableHomepage",
-        "CIPP_CLOUD",
-        "CIPP_FUNCTION_APP",
-        "CIPP_HOSTED",
-        "CIPP_KV_NAME",
-        "CIPP_PROCESSOR",
-        "CIPP_RESOURCE_GROUP",
-        "CIPP_TIMEZONE",
-        "FUNCTIONS_EXTENSION_VERSION",
-        "FUNCTIONS_WORKER_PROCESS_COUNT",
-        "FUNCTIONS_WORKER_RUNTIME",
-        "KEY_ROTATION_SCHEDULE",
-        "PYTHON_THREADPOOL_THREAD_COUNT",
-        "SCM_DO_BUILD_DURING_DEPLOYMENT",
-        "WEBSITE_NODE_DEFAULT_VERSION",
-        "WEBSITE_TIME_ZONE",
-    )
-)
-# Without these the app does not start, or starts with other code.
-VITAL: Final = frozenset(
-    name.lower()
-    for name in (
-        "AzureWebJobsStorage",
-        "DEPLOYMENT_STORAGE_CONNECTION_STRING",
-        "FUNCTIONS_EXTENSION_VERSION",
-        "FUNCTIONS_WORKER_RUNTIME",
-        "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
-        "WEBSITE_CONTENTSHARE",
-        "WEBSITE_RUN_FROM_PACKAGE",
-    )
-)
-NEVER: Final = r"WEBSITE_AUTH_.*|AZURE_FUNCTIONS_ENVIRONMENT"
-# On our own app: what decides who may call it, and whose vault and tables that is read from.
-ACCESS: Final = (
-    r"ALLOWED_TENANTS|TRUSTED_PROXIES|CIPP_STORAGE.*|CIPP_KV_NAME|CIPP_FUNCTION_APP|CIPP_RESOURCE_GROUP"
-    r"|CIPP_SUBSCRIPTION_ID|CIPP_CLOUD|AzureWebJobsStorage.*|IDENTITY_.*|MSI_.*|CONTAINER_NAME|LEGION_SERVICE_HOST"
-    r"|KUBERNETES_SERVICE_HOST|WEBSITE_INSTANCE_ID|WEBSITE_POD_NAME|WEBSITE_SKU|WEBSITE_SITE_NAME"
-)
+WAIT_SECONDS: Final = 12.0  # for other writers
+WRITES: Final = 3  # at most, until nothing is missing
+RESTARTS: Final = "The write restarts the app."
 
 
 class Setting(Value, frozen=True):
@@ -123,9 +82,9 @@ class FunctionAppSettings:
             AzureError: The settings could not be read, or not written; the message says what is there now.
         """
         app = self._apps.find(name)
-        _check_names(to_set, remove, app)
+        check_names(to_set, remove, app)
         if not force:
-            _check_force(to_set, remove, app)
+            check_force([*to_set, *remove], app)
         told = SettingsAct(dry_run=dry_run, name=app.name, set=sorted(to_set), removed=sorted(remove))
         what = " and ".join(
             part
@@ -137,63 +96,75 @@ class FunctionAppSettings:
         )
         if dry_run:
             self._read(app)
-            return _with(told, would_do=[f"On '{app.name}' {what}; every other setting stays.", _RESTARTS])
+            return _with(told, would_do=[f"On '{app.name}' {what}; every other setting stays.", RESTARTS])
         lock = f"settings of {app.name}"
         with row_lock(self._clients, lock, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as held:
-            self._write(app, to_set, remove, held)
-        return _with(told, done=[f"On '{app.name}' {what}; every other setting is as it was.", _RESTARTS])
+            written = self._write(app, to_set, remove, held)
+        if not written:
+            return _with(told, done=[f"'{app.name}' has it so already: {what}. Nothing was written."])
+        return _with(told, done=[f"On '{app.name}' {what}; every other setting is as it was.", RESTARTS])
 
-    def _write(self, app: FunctionApp, to_set: Mapping[str, str], remove: Sequence[str], held: Held) -> None:
+    def _write(self, app: FunctionApp, to_set: Mapping[str, str], remove: Sequence[str], held: Held) -> bool:
+        """Write, read back, and write again what went missing, until all is there; tell whether it was needed.
+
+        A write that Azure refused or that was cut off is repeated only if it took something away; if it did
+        nothing, its error is the answer.
+        """
         before = self._read(app)
         wanted = merged(before, to_set, remove)
         if wanted == before:
-            return
-        held.must_hold()
-        try:
-            self._put(app, wanted)
-        except AzureError as error:
-            after = self._read(app)
-            if missing := lost(before, wanted, after):
-                self._restore(app, {**before, **after, **wanted}, missing, held)
-            elif not _took_place(wanted, after, to_set, remove):
-                raise
-            if isinstance(error, AzureUnreachableError) and _took_place(wanted, after, to_set, remove):
-                return
-            raise
-        after = self._read(app)
-        if missing := lost(wanted, wanted, after):
-            self._restore(app, {**after, **wanted}, missing, held)
+            return False
+        kept = [name for name in wanted if name in before]
+        whole = wanted
+        for _ in range(WRITES):
+            held.must_hold()
+            failure = self._put(app, whole)
+            after = self._read_back(app, failure)
+            if is_there(after, wanted, to_set, remove):
+                return True
+            if failure and not lost(kept, after):
+                raise failure
+            whole = merged(completed(after, wanted), to_set, remove)
+        missing = ", ".join(lost(wanted, after)) or "none"
+        raise ConflictError(
+            f"The settings of '{app.name}' were written {WRITES} times, and someone else or Azure undid it each time. "
+            f"Missing now: {missing}. Set those again, in the portal if need be."
+        ) from failure
 
-    def _restore(self, app: FunctionApp, whole: Mapping[str, str], missing: Sequence[str], held: Held) -> None:
-        """Put back what a write lost.
-
-        Raises:
-            ConflictError: Something is still missing; the message names it.
-        """
-        held.must_hold()
-        self._put(app, whole)
-        if still := lost(whole, whole, self._read(app)):
-            raise ConflictError(
-                f"These settings of '{app.name}' went missing and could not be put back: {', '.join(still)}. "
-                f"Lost first: {', '.join(missing)}. Set them again, in the portal if need be."
-            )
-
-    def _read(self, app: FunctionApp) -> dict[str, str]:
+    def _read(self, app: FunctionApp, **options: int) -> dict[str, str]:
         subscription, group = self._discovery.deployment().group()
         with while_trying_to(f"read the settings of '{app.name}'"):
-            found = self._clients.web(subscription).web_apps.list_application_settings(group, app.name).as_dict()
-        properties: dict[str, str] = dict(found["properties"])
-        return properties
+            sites = self._clients.web(subscription).web_apps
+            found = sites.list_application_settings(group, app.name, **options).as_dict()
+        properties = found.get("properties")
+        if not isinstance(properties, dict):
+            raise AzureUnreachableError(f"Tried to read the settings of '{app.name}', but Azure's answer names none.")
+        return {str(name): str(value) for name, value in properties.items() if value is not None}
 
-    def _put(self, app: FunctionApp, settings: Mapping[str, str]) -> None:
+    def _read_back(self, app: FunctionApp, failure: AzureError | None) -> dict[str, str]:
+        """Read what is there after a write; only once, if Azure did not take that well.
+
+        Raises:
+            AzureError: It could not be read; the message says so of the write, too.
+        """
+        try:
+            return self._read(app, **({"retry_total": 0} if failure else {}))
+        except (AzureError, NotFoundError) as error:
+            written = str(failure) if failure else f"Azure took the write of the settings of '{app.name}'."
+            error.args = (f"{written} Whether every setting is there could not be seen: {error}",)
+            raise
+
+    def _put(self, app: FunctionApp, settings: Mapping[str, str]) -> AzureError | None:
+        """Replace all settings. A failure is answered: whether it did something shows only afterwards."""
         subscription, group = self._discovery.deployment().group()
-        with while_trying_to(f"write the settings of '{app.name}'"):
-            self._clients.web(subscription).web_apps.update_application_settings(
-                group, app.name, {"properties": dict(settings)}, retry_total=0
-            )
-
-
-_RESTARTS: Final = "The write restarts the app."
+        try:
+            with while_trying_to(f"write the settings of '{app.name}'"):
+                self._clients.web(subscription).web_apps.update_application_settings(
+                    group, app.name, {"properties": dict(settings)}, retry_total=0
+                )
+        except AzureError as error:
+            return error
+        return None
 
 
 def merged(before: Mapping[str, str], to_set: Mapping[str, str], remove: Sequence[str]) -> dict[str, str]:
@@ -201,59 +172,31 @@ def merged(before: Mapping[str, str], to_set: Mapping[str, str], remove: Sequenc
     spelled = {name.lower(): name for name in before}
     gone = {name.lower() for name in remove}
     kept = {name: value for name, value in before.items() if name.lower() not in gone}
-    return kept | {spelled.get(name.lower(), name): value for name, value in to_set.items()}
+    return kept | {name if name in kept else spelled.get(name.lower(), name): value for name, value in to_set.items()}
 
 
-def lost(before: Mapping[str, str], wanted: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Name what should be there and is not: in `before` and `wanted`, but not in `after`. Pure."""
+def completed(after: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Add what is missing of `wanted`; what is there, whoever wrote it, stays. Pure."""
+    missing = lost(wanted, after)
+    return {**after, **{name: wanted[name] for name in missing}}
+
+
+def lost(names: Iterable[str], after: Mapping[str, str]) -> list[str]:
+    """Name those that are not there, whatever their case. Pure."""
     here = {name.lower() for name in after}
-    return sorted(name for name in wanted if name in before and name.lower() not in here)
+    return sorted(name for name in names if name.lower() not in here)
 
 
-def _took_place(
-    wanted: Mapping[str, str], after: Mapping[str, str], to_set: Mapping[str, str], remove: Sequence[str]
+def is_there(
+    after: Mapping[str, str], wanted: Mapping[str, str], to_set: Mapping[str, str], remove: Sequence[str]
 ) -> bool:
-    here = {name.lower(): value for name, value in after.items()}
-    return all(here.get(name.lower()) == value for name, value in to_set.items()) and not any(
-        name.lower() in here for name in remove if name not in wanted
-    )
-
-
-def _check_names(to_set: Mapping[str, str], remove: Sequence[str], app: FunctionApp) -> None:
-    if not to_set and not remove:
-        raise InvalidInputError("Nothing is to be set or removed.", field="Set")
-    for name in to_set:
-        if not re.fullmatch(NAME, name):
-            raise InvalidInputError(
-                f"'{name}' is no name of a setting: letters, digits, periods and underscores.", field="Set"
-            )
-    lower = [name.lower() for name in (*to_set, *remove)]
-    if twins := {name for name in lower if lower.count(name) > 1}:
-        raise InvalidInputError(f"Named more than once: {', '.join(sorted(twins))}.", field="Remove")
-    for name in (*to_set, *remove):
-        field = "Set" if name in to_set else "Remove"
-        if re.fullmatch(NEVER, name, re.IGNORECASE):
-            raise InvalidInputError(f"'{name}' is the platform's, and is never changed here.", field=field)
-        if app.answers_this and re.fullmatch(ACCESS, name, re.IGNORECASE):
-            raise InvalidInputError(
-                f"'{name}' of the app that answers decides who may call it, and is never changed here.", field=field
-            )
-
-
-def _check_force(to_set: Mapping[str, str], remove: Sequence[str], app: FunctionApp) -> None:
-    vital = [name for name in (*to_set, *remove) if name.lower() in VITAL]
-    if vital:
-        raise ConflictError(f"Without {', '.join(vital)} '{app.name}' may not start. Repeat with Force: true if meant.")
-    if app.answers_this:
-        raise ConflictError(
-            f"'{app.name}' is the app that answers this call, and a write of its settings restarts it. "
-            "Repeat with Force: true if that is meant."
-        )
+    """Tell whether a change took place and nothing is missing; values that others wrote meanwhile are theirs. Pure."""
+    return not lost(wanted, after) and merged(after, to_set, remove) == after
 
 
 def _setting(name: str, value: str, sticky: set[str], references: Mapping[str, Any]) -> Setting:
     is_reference = value.strip().lower().startswith(REFERENCE)
-    masked = not is_reference and name.lower() not in HARMLESS
+    masked = not is_reference and not is_harmless(name)
     return Setting(
         name=name,
         value=None if masked or is_reference else value,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureRefusedError, NotFoundError, while_trying_to
+from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
 from backend.values import SecretText, Value
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ROTATED_BY = "rotated-by"
 NEVER = datetime.min.replace(tzinfo=UTC)
 CONFLICT = 409
 RECOVERY_SECONDS = 15.0
+_ONCE: Mapping[str, Any] = MappingProxyType({"retry_read": 0})
 READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 
@@ -181,24 +182,44 @@ class KeyVault:
             self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
             return _stored(put())
 
-    def disable(self, name: str, version: str) -> None:
-        """Disable one version. Needs set."""
+    def disable(self, name: str, version: str, *, once: bool = False) -> None:
+        """Disable one version; with `once` silence is not asked twice. Needs set."""
         with while_trying_to(f"disable version {version} of secret '{name}'"):
-            self._client().update_secret_properties(name, version, enabled=False, raw_response_hook=self._note_time)
+            self._client().update_secret_properties(
+                name, version, enabled=False, raw_response_hook=self._note_time, **(_ONCE if once else {})
+            )
 
     def enable(self, name: str, version: str) -> None:
-        """Enable one version. Needs set."""
+        """Enable one version; silence is not asked twice. Needs set."""
         with while_trying_to(f"enable version {version} of secret '{name}'"):
-            self._client().update_secret_properties(name, version, enabled=True, raw_response_hook=self._note_time)
+            self._client().update_secret_properties(
+                name, version, enabled=True, raw_response_hook=self._note_time, **_ONCE
+            )
+
+    def must_be_deleted(self, name: str) -> None:
+        """Look whether a secret of that name is deleted and can be recovered. Needs get.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with while_trying_to(f"look at the deleted secret '{name}'"):
+            self._client().get_deleted_secret(name, raw_response_hook=self._note_time)
 
     def recover(self, name: str) -> None:
         """Recover a deleted secret with all its versions, and wait until it is there. Needs recover.
 
         Raises:
             NotFoundError: No deleted secret has that name.
+            AzureUnreachableError: It is being recovered, and takes longer than usual.
         """
+        seconds = min(RECOVERY_SECONDS, self._clients.limits.azure_deadline_seconds)
         with while_trying_to(f"recover the deleted secret '{name}'"):
-            self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
+            recovery = self._client().begin_recover_deleted_secret(name)
+            recovery.wait(seconds)
+        if not recovery.done():
+            raise AzureUnreachableError(
+                f"The vault took the recovery of '{name}', but it was not there after {seconds:g} s. Look again later."
+            )
 
     def partner_tenant(self) -> str:
         """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""

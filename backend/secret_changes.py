@@ -2,21 +2,28 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from backend.act import Act
-from backend.errors import ConflictError, InvalidInputError, NotFoundError
+from backend.entra import SignInRefusedError
+from backend.errors import (
+    BackendError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+)
+from backend.key_trial import KeyTrial
 from backend.key_vault import ROTATED_BY, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
-from backend.rotation.keys import IDENTITY_NAMES
+from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.run import CREDENTIAL_ID, RESTORED_FROM
-from backend.rotation.service import KeyRotation
 from backend.values import SecretText, Value
 
 NAME: Final = r"[0-9A-Za-z-]{1,127}"  # Key Vault's own rule
 MOST_BYTES: Final = 25_600  # the same
 LONGEST_CONTENT_TYPE: Final = 255  # the same
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class SecretVersion(Value, frozen=True):
@@ -34,7 +41,11 @@ class SecretVersion(Value, frozen=True):
 
 
 class SecretAct(Act, frozen=True, kw_only=True):
-    """A secret that was set, restored or recovered. `proven` tells whether it signed in before; None: it is no key."""
+    """A secret that was set, restored or recovered.
+
+    `proven` tells whether it signs in, tried before it was stored, or after it was recovered, since a deleted
+    secret cannot be read; None: it is no key, or a dry run could not tell.
+    """
 
     name: str
     version: str | None = None
@@ -53,9 +64,9 @@ class NewValue:
 class SecretChanges:
     """The service of changes by hand. Needs the vault's get, list, set, recover."""
 
-    def __init__(self, vault: KeyVault, rotation: KeyRotation) -> None:
+    def __init__(self, vault: KeyVault, trial: KeyTrial) -> None:
         self._vault = vault
-        self._rotation = rotation
+        self._trial = trial
 
     def versions(self, name: str) -> list[SecretVersion]:
         """List a secret's versions, the current one first.
@@ -78,7 +89,12 @@ class SecretChanges:
         if not 1 <= size <= MOST_BYTES:
             raise InvalidInputError(f"The value has {size:,} bytes; it may have 1 to {MOST_BYTES:,}.", field="Value")
         if len(new.content_type) > LONGEST_CONTENT_TYPE:
-            raise InvalidInputError(f"The content type is longer than {LONGEST_CONTENT_TYPE}.", field="ContentType")
+            raise InvalidInputError(
+                f"The content type is longer than {LONGEST_CONTENT_TYPE} letters.", field="ContentType"
+            )
+        if new.expires is not None and new.expires < EPOCH:
+            raise InvalidInputError("The vault knows no time before 1970.", field="Expires")
+        _check_identity(name, force=force)
         proven = self._checked(name, new.value, force=force)
         what = f"a new version of '{name}'{_how(proven)}"
         if dry_run:
@@ -96,12 +112,18 @@ class SecretChanges:
             ConflictError: It is current already, or a key that does not sign in.
         """
         check_name(name)
+        _check_identity(name, force=force)
         versions = self._versions(name)
         old = next((found for found in versions if found.id.lower() == version.lower()), None)
         if old is None:
             raise NotFoundError(f"'{name}' has no version {version}; ListKeyVaultSecretVersions lists those it has.")
         if old is versions[0]:
             raise ConflictError(f"Version {version} of '{name}' is the current one already.")
+        if dry_run and not old.enabled:
+            would_do = [f"Enable version {old.id} of '{name}' for the read and disable it again."]
+            if kind_of(name) and not force:
+                would_do.append("Sign in with its value; it is stored only if that succeeds, which shows only then.")
+            return SecretAct(dry_run=True, would_do=[*would_do, "Store its value again."], name=name)
         stored = self._read(name, old)
         proven = self._checked(name, stored.value, force=force)
         what = f"the value of version {old.id} of '{name}'{_how(proven)}"
@@ -119,20 +141,33 @@ class SecretChanges:
             dry_run=False, done=[f"Stored {what} again."], name=new.name, version=new.version, proven=proven
         )
 
-    def recover(self, name: str, *, dry_run: bool) -> SecretAct:
-        """Recover a deleted secret with all its versions.
+    def recover(self, name: str, *, dry_run: bool, force: bool) -> SecretAct:
+        """Recover a deleted secret with all its versions, and tell whether a key signs in.
 
         Raises:
-            ConflictError: It is not deleted.
+            ConflictError: It is not deleted; or it is CIPP's identity, without `force`.
             NotFoundError: No deleted secret has that name.
         """
         check_name(name)
+        _check_identity(name, force=force)
         if any(found.lower() == name.lower() for found in self._vault.names()):
             raise ConflictError(f"'{name}' is not deleted.")
         if dry_run:
+            self._vault.must_be_deleted(name)
             return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{name}'."], name=name)
         self._vault.recover(name)
-        return SecretAct(dry_run=False, done=[f"Recovered '{name}' with all its versions."], name=name)
+        done = f"Recovered '{name}' with all its versions."
+        if kind_of(name) is None:
+            return SecretAct(dry_run=False, done=[done], name=name)
+        if force:
+            return SecretAct(
+                dry_run=False, done=[f"{done} It is unproven, since Force is set."], name=name, proven=False
+            )
+        try:
+            self._trial.try_key(name, self._vault.read(name).value)
+        except BackendError as error:
+            return SecretAct(dry_run=False, done=[f"{done} But it is unproven: {error}"], name=name, proven=False)
+        return SecretAct(dry_run=False, done=[f"{done} It signs in."], name=name, proven=True)
 
     def _versions(self, name: str) -> list[VaultVersion]:
         check_name(name)
@@ -142,37 +177,54 @@ class SecretChanges:
         return versions
 
     def _read(self, name: str, version: VaultVersion) -> Stored:
-        """Read a version; a disabled one is enabled for the moment."""
+        """Read a version; a disabled one is enabled for the moment, and disabled again whatever happens."""
         if version.enabled:
             return self._vault.read(name, version.id)
-        self._vault.enable(name, version.id)
         try:
-            return self._vault.read(name, version.id)
-        finally:
-            self._vault.disable(name, version.id)
+            self._vault.enable(name, version.id)
+            stored = self._vault.read(name, version.id)
+        except BackendError as error:
+            try:
+                self._vault.disable(name, version.id, once=True)
+            except BackendError as second:
+                error.args = (f"{error} Version {version.id} may be enabled now. {second}",)
+            raise
+        self._vault.disable(name, version.id)
+        return stored
 
     def _checked(self, name: str, value: SecretText, *, force: bool) -> bool | None:
-        """Prove a key by signing in; answer None where the secret is no key.
+        """Prove a key by signing in; answer None where the secret is no key, False where `force` skips it.
 
         Raises:
-            ConflictError: It does not sign in, or it is CIPP's identity, without `force`.
+            ConflictError: It does not sign in.
+            InvalidInputError: It is no certificate, where it should be one.
+            AzureError: Whether it signs in could not be seen.
         """
-        if name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
-            if not force:
-                raise ConflictError(
-                    f"'{name}' decides who CIPP is: every key belongs to it. Repeat with Force: true if that is meant."
-                )
+        if kind_of(name) is None:
             return None
         if force:
-            return None if self._rotation.key_named(name) is None else False
-        proof = self._rotation.prove_value(name, value)
-        if proof is None:
-            return None
-        if proof.outcome != "proven":
+            return False
+        try:
+            self._trial.try_key(name, value)
+        except SignInRefusedError as error:
             raise ConflictError(
-                f"This value was not stored: it does not sign in. {proof.reason} Force: true stores it unproven."
+                f"This value was not stored: it does not sign in. {error} Force: true stores it unproven."
+            ) from error
+        except InvalidInputError:
+            raise
+        except BackendError as error:
+            error.args = (
+                f"This value was not stored, since it could not be proven. {error} Force: true stores it unproven.",
             )
+            raise
         return True
+
+
+def _check_identity(name: str, *, force: bool) -> None:
+    if not force and name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
+        raise ConflictError(
+            f"'{name}' decides who CIPP is: every key belongs to it. Repeat with Force: true if that is meant."
+        )
 
 
 def check_name(name: str) -> None:
@@ -182,7 +234,8 @@ def check_name(name: str) -> None:
         InvalidInputError: It breaks it.
     """
     if not re.fullmatch(NAME, name):
-        raise InvalidInputError(f"'{name}' is no name of a secret: 1 to 127 letters, digits and dashes.", field="Name")
+        # The name is not repeated: whoever mixes up the fields has put the value there.
+        raise InvalidInputError("This is no name of a secret: 1 to 127 letters, digits and dashes.", field="Name")
 
 
 def _how(proven: bool | None) -> str:

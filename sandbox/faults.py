@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sandbox.alteration import UNALTERED, Alteration, read_alteration
 
-_MODES: Final = ("refuse", "drop-after", "hang", "hold", "alter")
+_MODES: Final = ("refuse", "drop-before", "drop-after", "hang", "hold", "alter")
 _FIELDS: Final = frozenset(
     {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
 )

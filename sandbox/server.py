@@ -71,6 +71,10 @@ class Server:
         if fault is not None and fault.mode == "hang":
             await _wait_for_the_end(receive)
             return
+        if fault is not None and fault.mode == "drop-before":
+            connection_of(scope).cut()
+            await _wait_for_the_end(receive)
+            return
         if fault is not None and fault.mode == "hold":
             await self._hold(fault)
         await asyncio.sleep(_latency(azure, call.host, place))

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, get_origin
 
 import msgspec
 
@@ -40,7 +40,9 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
     """
     if not isinstance(parsed, dict):
         raise InvalidInputError("The body must be a JSON object.", field="body")
-    wire_names = {field.encode_name.lower(): field.encode_name for field in msgspec.structs.fields(kind)}
+    fields = msgspec.structs.fields(kind)
+    wire_names = {field.encode_name.lower(): field.encode_name for field in fields}
+    objects = {field.encode_name for field in fields if get_origin(field.type) is dict}  # whose names are the caller's
     given: dict[str, Any] = {}
     for name, value in parsed.items():
         wire_name = wire_names.get(name.lower())
@@ -51,7 +53,7 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
             raise InvalidInputError(f"The field '{name}' is unknown here; known fields: {known}.", field=name)
         if wire_name in given:
             raise InvalidInputError(f"The field '{wire_name}' is given twice.", field=wire_name)
-        given[wire_name] = _selected(value)
+        given[wire_name] = value if wire_name in objects else _selected(value)
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:

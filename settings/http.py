@@ -169,10 +169,10 @@ def _recorded(route: Route, call: Call, body: Body) -> Any:  # noqa: ANN401 - an
     """Do what was asked; what came of it, good or bad, is a line in CIPP's Logbook."""
     try:
         result = route.work(call, body)
-    except BackendError as error:
-        record(call.backend, route.name, call.caller, error)
+    except Exception as error:
+        record(call.backend, route.name, call.caller, body, error)
         raise
-    record(call.backend, route.name, call.caller, result)
+    record(call.backend, route.name, call.caller, body, result)
     return result
 
 

@@ -74,4 +74,4 @@ def restore(call: Call, body: OldVersion) -> SecretAct:
 @routes.post("ExecKeyVaultSecretRecover", needs=Permission.SUPER_ADMIN_WRITE)
 def recover(call: Call, body: DeletedSecret) -> SecretAct:
     """Recover a deleted secret with all its versions."""
-    return call.backend.secret_changes.recover(body.name, dry_run=body.dry_run)
+    return call.backend.secret_changes.recover(body.name, dry_run=body.dry_run, force=body.force)

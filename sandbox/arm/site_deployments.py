@@ -1,5 +1,8 @@
 """Where an app's code comes from, and when it last came."""
 
+import secrets
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -13,9 +16,19 @@ from sandbox.arm.site_document import scm_host_name
 from sandbox.arm.sites import SITE, page
 from sandbox.moment import moment
 
+_PULL_TAKES: Final = timedelta(seconds=20)
+# What a caller may write of a source control and the sandbox keeps.
+_KEPT: Final = (
+    "repoUrl",
+    "branch",
+    "isManualIntegration",
+    "isGitHubAction",
+    "deploymentRollbackEnabled",
+    "isMercurial",
+)
 
-def _source_control(call: Call) -> Response:
-    site = call.site()
+
+def _control(call: Call, site: Site) -> dict[str, Any]:
     nowhere = {
         "repoUrl": f"https://{scm_host_name(site, call.cloud)}",
         "branch": None,
@@ -24,7 +37,7 @@ def _source_control(call: Call) -> Response:
         "deploymentRollbackEnabled": False,
         "isMercurial": False,
     }
-    whole = {
+    return {
         "id": f"{site.id}/sourcecontrols/web",
         "name": site.name,
         "type": "Microsoft.Web/sites/sourcecontrols",
@@ -36,7 +49,38 @@ def _source_control(call: Call) -> Response:
             "gitHubActionConfiguration": None,
         },
     }
-    return JSONResponse(whole, headers=etag(site.modified))
+
+
+def _source_control(call: Call) -> Response:
+    site = call.site()
+    return JSONResponse(_control(call, site), headers=etag(site.modified))
+
+
+def _connect(call: Call) -> Response:
+    """Connect the app to a repository; 201, and no code comes yet."""
+    site = call.site()
+    site.source_control = {name: value for name, value in call.properties.items() if name in _KEPT}
+    site.modified = call.now
+    return JSONResponse(_control(call, site), 201, headers=etag(site.modified))
+
+
+def _disconnect(call: Call) -> Response:
+    site = call.site()
+    site.source_control = None
+    site.modified = call.now
+    return Response(headers=etag(site.modified))
+
+
+def _sync(call: Call) -> Response:
+    """Pull from the repository: a deployment of its newest commit, which is never the same twice."""
+    site = call.site()
+    if not site.source_control or site.source_control.get("isGitHubAction"):
+        raise not_found("Repository not found.")
+    ended = call.now + _PULL_TAKES
+    pulled = Deployment(secrets.token_hex(20), "Pulled", "alex", "alex@contosomsp.com", "GitHub", call.now, ended, True)  # noqa: FBT003 - active
+    site.deployments = [pulled, *(replace(deployment, active=False) for deployment in site.deployments)]
+    site.restart(call.now)
+    return Response(headers=etag(site.modified))
 
 
 def _deployment(site: Site, deployment: Deployment) -> dict[str, Any]:
@@ -84,6 +128,9 @@ def _get(call: Call) -> Response:
 
 OPERATIONS: Final = (
     Operation("GET", f"{SITE}/sourcecontrols/web", _source_control),
+    Operation("PUT", f"{SITE}/sourcecontrols/web", _connect),
+    Operation("DELETE", f"{SITE}/sourcecontrols/web", _disconnect),
+    Operation("POST", f"{SITE}/sync", _sync),
     Operation("GET", f"{SITE}/deployments", _list),
     Operation("GET", f"{SITE}/deployments/{{deployment}}", _get),
 )

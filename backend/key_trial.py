@@ -1,0 +1,61 @@
+"""The trial of a key that is not in the vault yet: it signs in, or it is not stored."""
+
+import time
+from typing import Final
+
+from backend.certificate import read_certificate
+from backend.clients import Clients
+from backend.entra import Entra, SamApp, SignInRefusedError
+from backend.errors import InvalidInputError, NotConfiguredError
+from backend.key_vault import KeyVault
+from backend.rotation.keys import IDENTITY_NAMES, is_placeholder, kind_of
+from backend.rotation.signer import choose_signer
+from backend.values import SecretText
+
+NOT_SET_UP: Final = "ApplicationID or TenantID in the vault is the template's placeholder: run CIPP's setup wizard."
+
+
+class KeyTrial:
+    """The service of the trial. What the vault serves under the key's name does not matter: it may be dead or gone."""
+
+    def __init__(self, clients: Clients, vault: KeyVault) -> None:
+        self._clients = clients
+        self._vault = vault
+
+    def try_key(self, name: str, value: SecretText) -> None:
+        """Sign in with a value as the key of that name; a secret that is no key passes.
+
+        Raises:
+            InvalidInputError: It is no certificate, where it should be one.
+            SignInRefusedError: Entra refused it; or, for a token, whoever shows it.
+            AzureError: The vault or Entra did not tell.
+        """
+        kind = kind_of(name)
+        if kind is None:
+            return
+        try:
+            credential = read_certificate(value) if kind == "Certificate" else value
+        except InvalidInputError as error:
+            raise InvalidInputError(str(error).replace("The stored certificate", "The value"), field="Value") from error
+        app_id, tenant = (self._vault.read(known).value.reveal().strip() for known in IDENTITY_NAMES)
+        if is_placeholder(app_id) or is_placeholder(tenant):
+            raise NotConfiguredError(NOT_SET_UP)
+        entra = Entra(self._clients.cloud, self._clients.limits)
+        if kind in ("Certificate", "ClientSecret"):
+            self._sign_in(entra, SamApp(app_id, tenant, credential))
+            return
+        app = choose_signer(self._vault, entra, self._clients.limits, app_id, tenant).app
+        entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)
+
+    def _sign_in(self, entra: Entra, app: SamApp) -> None:
+        """Sign in once; who has just made the key is refused by those of Entra's replicas that do not know it yet."""
+        limits = self._clients.limits
+        for left in reversed(range(limits.key_rotation_proof_count)):
+            try:
+                entra.sign_in(app)
+            except SignInRefusedError:
+                if not left:
+                    raise
+                time.sleep(limits.key_rotation_proof_gap_seconds)
+            else:
+                return
