@@ -21,6 +21,15 @@ _CODES: Final = {
     | {403: "Authorization_RequestDenied", 404: "Request_ResourceNotFound", 429: "TooManyRequests"}
     | {500: "InternalServerError", 503: "serviceNotAvailable", 504: "gatewayTimeout"},
 }
+# As Resource Manager was recorded: no JSON.
+_UNAVAILABLE: Final = (
+    '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r\n'
+    "<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r\n"
+    '<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>\r\n'
+    "<BODY><h2>Service Unavailable</h2>\r\n"
+    "<hr><p>HTTP Error 503. The service is unavailable.</p>\r\n"
+    "</BODY></HTML>\r\n"
+)
 
 
 def refusal(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
@@ -36,6 +45,9 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
         body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
     elif place.plane == "entra":
         body = _entra(fault, message, now)
+    elif place.plane == "arm" and status == 503:
+        html = {"content-type": "text/html; charset=us-ascii", "x-ms-failure-cause": "service"}
+        return Response(_UNAVAILABLE, status, {**headers, **html})
     else:
         code = _CODES[place.plane].get(status, phrase.replace(" ", ""))
         body = {"error": {"code": code, "message": message}}

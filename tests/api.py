@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import azure.functions as func
 from azure.functions.decorators.function_app import Function
@@ -65,7 +66,11 @@ class Api:
         role: str | None = "superadmin",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call as the host does: the function of that name and method, else the last one that catches all."""
+        """Call as the host does: the function of that name and method, else the last one that catches all.
+
+        A query may follow the name, as in an address.
+        """
+        name, _, query = name.partition("?")
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         if role is not None:
             sent.setdefault("x-ms-client-principal", principal(role))
@@ -78,6 +83,7 @@ class Api:
             method=method,
             url=f"http://localhost:7071/api/{name}",
             headers=sent,
+            params=dict(parse_qsl(query)),
             route_params={"endpoint": name},
             body=raw,
         )

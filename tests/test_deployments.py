@@ -1,0 +1,187 @@
+"""Where an app's code comes from, what was deployed, whether CIPP's apps run the same, and a sync with the fork."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backend.deployments import same_version
+from sandbox import names
+from tests.api import Api
+from tests.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
+from tests.sandbox.arm import WEB, Arm
+from tests.sandbox_client import Sandbox
+
+ARM = "management.azure.com"
+FORK = "https://github.com/contosomsp/CIPP-API"
+BY_HAND = {"repoUrl": FORK, "branch": "main", "isManualIntegration": True, "isGitHubAction": False}
+COMMIT, OTHER_COMMIT, ZIP = "a" * 40, "b" * 40, "c" * 32
+
+
+def connect(azure: Sandbox, site: str = names.MAIN_SITE, **more: object) -> None:
+    """Connect an app to the fork as an admin does in the portal."""
+    path = f"{WEB}/sites/{site}/sourcecontrols/web"
+    assert Arm(azure).call("PUT", path, {"properties": {**BY_HAND, **more}}).status_code == 201
+
+
+def syncs(azure: Sandbox) -> list[dict[str, Any]]:
+    return [call for call in azure.calls(ARM) if call["method"] == "POST" and call["path"].endswith("/sync")]
+
+
+@pytest.fixture
+def impatient(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API with short waits; no fault stays behind."""
+    for name, value in IMPATIENT.items():
+        nowhere.setenv(name, value)
+    yield Api()
+    azure.faults([])
+
+
+def test_the_source_and_the_deployments_are_told_the_newest_first(api: Api, azure: Sandbox) -> None:
+    results = api.get("ListFunctionAppDeployments").results
+    assert results["Name"] == names.MAIN_SITE
+    assert results["Source"] == {
+        "RepoUrl": FORK,
+        "Branch": "master",
+        "IsGitHubAction": True,
+        "IsManualIntegration": False,
+    }
+    held = azure.state()["sites"][names.MAIN_SITE]["deployments"]
+    assert [one["Id"] for one in results["Deployments"]] == [one["id"] for one in held]
+    assert results["Deployments"][0] == {
+        "Id": held[0]["id"],
+        "Time": results["Deployments"][0]["Time"],
+        "Author": "alex",
+        "Message": "Merge v10.8.2",
+        "Status": "Success",
+        "Active": True,
+    }
+    times = [one["Time"] for one in results["Deployments"]]
+    assert times == sorted(times, reverse=True)
+    assert [one["Active"] for one in results["Deployments"]] == [True, False, False]
+
+
+def test_an_app_without_a_repository_has_no_source(api: Api) -> None:
+    results = api.get(f"ListFunctionAppDeployments?Name={names.OFFLOAD_SITE}").results
+    assert (results["Name"], results["Source"], results["Deployments"]) == (names.OFFLOAD_SITE, None, [])
+
+
+def test_whether_the_apps_run_the_same_version_is_told(api: Api, azure: Sandbox) -> None:
+    results = api.get("ListFunctionAppDeployments").results
+    assert set(results["Versions"]) == {names.MAIN_SITE, names.OFFLOAD_SITE}
+    assert results["SameVersion"] is None  # the offload app was never deployed, as far as Azure tells
+    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+        connect(azure, site)
+        assert api.post("ExecFunctionAppDeploymentSync", {"Name": site}).status == 200
+    assert api.get("ListFunctionAppDeployments").results["SameVersion"] is False
+
+
+@pytest.mark.parametrize(
+    ("versions", "same"),
+    [
+        ([COMMIT, COMMIT], True),
+        ([COMMIT, OTHER_COMMIT], False),
+        ([COMMIT, COMMIT, OTHER_COMMIT], False),
+        ([COMMIT, None], None),
+        ([None, None], None),
+        ([ZIP, "d" * 32], None),  # a zip file's deployment has a name of its own: nothing is known
+        ([ZIP, COMMIT], None),
+        ([COMMIT], True),
+        ([], None),
+    ],
+)
+def test_two_versions_differ_only_where_both_are_commits(versions: list[str | None], same: bool | None) -> None:
+    assert same_version(versions) is same
+
+
+def test_another_app_that_does_not_tell_spoils_only_the_comparison(impatient: Api, azure: Sandbox) -> None:
+    azure.faults([{"path": "/cippabc12-proc/deployments$", "mode": "refuse", "status": 500, "times": 0}])
+    answer = impatient.get("ListFunctionAppDeployments")
+    assert answer.status == 200
+    assert len(answer.results["Deployments"]) == 3
+    assert answer.results["SameVersion"] is None
+
+
+def test_a_sync_pulls_from_the_fork_and_says_where_to_look(api: Api, azure: Sandbox) -> None:
+    connect(azure)
+    answer = api.post("ExecFunctionAppDeploymentSync")
+    assert answer.status == 200, answer.text
+    assert f"{FORK} (main)" in answer.results["Done"][0]
+    assert "ListFunctionAppDeployments" in answer.results["Done"][0]
+    assert api.get("ListFunctionAppDeployments").results["Deployments"][0]["Message"] == "Pulled"
+    assert len(syncs(azure)) == 1
+
+
+def test_a_dry_run_syncs_nothing(api: Api, azure: Sandbox) -> None:
+    connect(azure)
+    answer = api.post("ExecFunctionAppDeploymentSync", {"DryRun": True})
+    assert answer.status == 200
+    assert FORK in answer.results["WouldDo"][0]
+    assert syncs(azure) == []
+
+
+def test_what_a_github_action_deploys_must_be_run_there(api: Api, azure: Sandbox) -> None:
+    answer = api.post("ExecFunctionAppDeploymentSync")
+    assert answer.status == 409
+    assert f"{FORK}/actions" in answer.results
+    assert syncs(azure) == []
+
+
+def test_an_app_without_source_control_has_nothing_to_sync_with(api: Api, azure: Sandbox) -> None:
+    answer = api.post("ExecFunctionAppDeploymentSync", {"Name": names.OFFLOAD_SITE})
+    assert answer.status == 409
+    assert "not connected to a repository" in answer.results
+    assert syncs(azure) == []
+
+
+def test_a_conflict_is_told_as_one(api: Api, azure: Sandbox) -> None:
+    connect(azure)
+    azure.faults([{"path": "/sync$", "mode": "refuse", "status": 409, "times": 0}])
+    answer = api.post("ExecFunctionAppDeploymentSync")
+    assert answer.status == 409
+    assert "conflict" in answer.results
+    assert len(syncs(azure)) == 1
+
+
+def test_the_app_that_answers_is_synced_only_with_force(api: Api, azure: Sandbox) -> None:
+    connect(azure, names.BACKEND_SITE)
+    body = {"Name": names.BACKEND_SITE}
+    refused = api.post("ExecFunctionAppDeploymentSync", body)
+    assert refused.status == 409
+    assert "Force" in refused.results
+    assert syncs(azure) == []
+    assert api.post("ExecFunctionAppDeploymentSync", {**body, "Force": True}).status == 200
+
+
+@pytest.mark.parametrize("endpoint", ["ListFunctionAppDeployments", "ExecFunctionAppDeploymentSync"])
+def test_an_app_of_another_deployment_is_not_found(api: Api, azure: Sandbox, endpoint: str) -> None:
+    is_list = endpoint.startswith("List")
+    name = "somebodyelses"
+    answer = api.get(f"{endpoint}?Name={name}") if is_list else api.post(endpoint, {"Name": name})
+    assert answer.status == 404
+    assert not [call for call in azure.calls(ARM) if name in call["path"]]
+
+
+@pytest.mark.parametrize("fault", BAD_DAYS, ids=day_of)
+def test_a_sync_on_a_bad_day_is_told_and_never_repeated(impatient: Api, azure: Sandbox, fault: dict[str, Any]) -> None:
+    connect(azure)
+    azure.faults([{"path": "/sync$", "times": 0, **fault}])
+    started = time.monotonic()
+    check_told(impatient.post("ExecFunctionAppDeploymentSync"), fault)
+    assert time.monotonic() - started < LONGEST_SECONDS
+    assert len(syncs(azure)) == 1
+
+
+@pytest.mark.parametrize("fault", [day for day in BAD_DAYS if day.get("status") != 404], ids=day_of)
+@pytest.mark.parametrize("path", ["/sites$", "/cippabc12/sourcecontrols/web$", "/cippabc12/deployments$"])
+def test_a_list_that_azure_does_not_give_is_told(
+    impatient: Api, azure: Sandbox, fault: dict[str, Any], path: str
+) -> None:
+    azure.faults([{"host": ARM, "path": path, "times": 0, **fault}])
+    started = time.monotonic()
+    check_told(impatient.get("ListFunctionAppDeployments"), fault)
+    assert time.monotonic() - started < LONGEST_SECONDS
+    if "deployments" not in path:
+        check_told(impatient.post("ExecFunctionAppDeploymentSync"), fault)
+        assert syncs(azure) == []

@@ -1,0 +1,148 @@
+"""CIPP's time zone: set in its table Config, merged, and seen by every instance within a second."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.api import Api
+from tests.rotation.others import Others
+from tests.sandbox_client import Sandbox
+from tests.silence import silent_storage
+
+AUTO = {"TimezoneSource": "AutoRegion", "DetectedRegion": "westeurope", "Timezone": "UTC"}
+
+
+@pytest.fixture
+def others(azure: Sandbox) -> Others:
+    """Those who made CIPP's table Config."""
+    made = Others(azure)
+    made.tables.create_table_if_not_exists("Config")
+    for row in made.rows("Config"):
+        made.tables.get_table_client("Config").delete_entity(row)
+    return made
+
+
+def row(others: Others) -> dict[str, Any]:
+    """The row of the zone, as CIPP reads it."""
+    return dict(others.tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings"))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Europe/Amsterdam",
+        {"value": "Europe/Amsterdam"},
+        {"label": "Amsterdam", "value": "Europe/Amsterdam", "alternativeName": "Central European Time"},
+    ],
+)
+def test_the_zone_is_set_as_the_frontend_sends_it(others: Others, sent: object) -> None:
+    answer = Api().post("ExecTimeSettings", {"Timezone": sent, "tenantFilter": "AllTenants"})
+    assert answer.status == 200, answer.text
+    assert answer.results["Timezone"] == "Europe/Amsterdam"
+    assert {**row(others)} == {
+        "PartitionKey": "TimeSettings",
+        "RowKey": "TimeSettings",
+        "Timezone": "Europe/Amsterdam",
+        "TimezoneSource": "User",
+    }
+
+
+def test_the_row_is_merged_and_every_other_row_stays(others: Others) -> None:
+    others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
+    others.row("Config", "OffloadFunctions", "OffloadFunctions", state=True)
+    assert Api().post("ExecTimeSettings", {"Timezone": "Asia/Kolkata"}).status == 200
+    told = row(others)
+    assert (told["Timezone"], told["TimezoneSource"], told["DetectedRegion"]) == ("Asia/Kolkata", "User", "westeurope")
+    assert [found["state"] for found in others.rows("Config") if found["RowKey"] == "OffloadFunctions"] == [True]
+
+
+def test_the_links_show_the_new_zone_within_a_second_here_and_in_another_process(others: Others) -> None:
+    script = """
+import sys, time
+from tests.api import Api
+api = Api()
+seen = lambda: api.get("ExecBackendURLs").results["Timezone"]
+print(seen(), flush=True)
+end = time.monotonic() + 20
+while seen() != "Asia/Tokyo" and time.monotonic() < end:
+    time.sleep(0.05)
+print(time.time(), flush=True)
+"""
+    others.zone("Europe/Amsterdam")
+    api = Api()
+    assert api.get("ExecBackendURLs").results["Timezone"] == "Europe/Amsterdam"
+    seen: list[str] = []
+    other = threading.Thread(target=lambda: seen.extend(others.azure.run(script).split()))
+    other.start()
+    time.sleep(4)  # the other process has read the old zone by now, or it reads the new one at once
+    assert api.post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).status == 200
+    began = time.time()
+    while api.get("ExecBackendURLs").results["Timezone"] != "Asia/Tokyo":
+        assert time.time() - began < 1.5
+        time.sleep(0.05)
+    other.join()
+    assert float(seen[1]) - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Nowhere/Land", "../../etc/passwd", "/etc/localtime", "Europe", "W. Europe", "x" * 300, "a\x00b", "UTC\n"],
+)
+def test_what_is_no_zone_is_refused_before_azure_is_asked(nowhere: pytest.MonkeyPatch, zone: str) -> None:
+    del nowhere
+    answer = Api().post("ExecTimeSettings", {"Timezone": zone})
+    assert (answer.status, answer.body["field"]) == (400, "Timezone")
+    assert "IANA" in answer.results
+
+
+@pytest.mark.parametrize("body", [{}, {"Timezone": None}, {"Timezone": 1}, {"Timezone": ["UTC"]}, {"Timezone": {}}])
+def test_a_zone_is_required_and_a_text(nowhere: pytest.MonkeyPatch, body: dict[str, object]) -> None:
+    del nowhere
+    answer = Api().post("ExecTimeSettings", body)
+    assert (answer.status, answer.body["field"]) == (400, "Timezone")
+
+
+def test_a_dry_run_changes_nothing(others: Others) -> None:
+    others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
+    answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo", "DryRun": True})
+    assert answer.status == 200
+    assert "Asia/Tokyo" in answer.results["WouldDo"][0]
+    assert answer.results["Done"] == []
+    assert row(others)["Timezone"] == "UTC"
+
+
+def test_where_the_plan_honours_it_the_hosts_own_zone_is_told_too(others: Others) -> None:
+    del others
+    said = " ".join(Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).results["Done"])
+    assert "WEBSITE_TIME_ZONE" in said
+    assert "ExecFunctionAppSettings" in said
+
+
+def test_without_cipps_table_it_says_that_cipp_was_never_started_and_makes_none(others: Others) -> None:
+    others.tables.delete_table("Config")
+    answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"})
+    assert answer.status == 409
+    assert "start CIPP once" in answer.results
+    assert "Config" not in {table.name for table in others.tables.list_tables()}
+
+
+def test_without_a_storage_it_says_which_setting_is_missing(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    del azure
+    nowhere.delenv("AzureWebJobsStorage")
+    answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"})
+    assert answer.status == 500
+    assert "CIPP_STORAGE" in answer.results
+
+
+def test_a_silent_storage_is_told_in_time(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    del azure
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.5")
+    with silent_storage() as connection:
+        nowhere.setenv("AzureWebJobsStorage", connection)
+        started = time.monotonic()
+        answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"})
+        assert time.monotonic() - started < 20 / 12 + 2.5  # 2 s of it for the Logbook, which is silent as well
+    assert answer.status == 500
+    assert "did not answer" in answer.results
