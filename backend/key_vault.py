@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
+from backend.refusals import refusal_of_azure_core
 from backend.values import SecretText, Value
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class KeyVault:
                 return _stored(put())
             except Exception as error:
                 if getattr(error, "status_code", None) != CONFLICT:
+                    raise
+                if not refusal_of_azure_core(error).code.endswith("ObjectIsDeletedButRecoverable"):
                     raise
             self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
             return _stored(put())

@@ -9,7 +9,7 @@ from typing import Final
 from backend import at_once
 from backend.act import Act
 from backend.backend import Backend
-from backend.errors import BackendError
+from backend.errors import BackendError, NotConfiguredError
 from backend.function_apps import Control
 from backend.logbook import Line
 from backend.rotation.report import Rotation
@@ -56,7 +56,12 @@ def record(backend: Backend, endpoint: str, caller: Caller | None, body: Body, o
         data={"Endpoint": endpoint, "Role": caller.role.name if caller and caller.role else None},
     )
 
+    # Where the table cannot be written, this line is the record.
+    logger.info("%s", " ".join(f"{line.user} called {line.message}".split()))
+
     def write() -> None:
+        if backend.clients.tables() is None:
+            raise NotConfiguredError("no storage is configured, set CIPP_STORAGE to the one of CIPP.")
         backend.logbook.write([line], datetime.now(UTC), backend.tables.zone())
 
     try:
