@@ -177,7 +177,8 @@ def test_a_client_secret_that_entra_learns_of_slowly_is_tried_again(scene: Scene
 
 def test_a_key_is_not_set_where_entra_does_not_tell(scene: Scene) -> None:
     value, before = fresh(scene, "ClientSecret"), scene.versions(SECRET)
-    for fault in [{"mode": "hang"}, {"mode": "drop-before"}, {"mode": "refuse", "status": 503}]:
+    silences: list[dict[str, object]] = [{"mode": "hang"}, {"mode": "drop-before"}, {"mode": "refuse", "status": 503}]
+    for fault in silences:
         scene.azure.faults([{"host": ENTRA, "times": 0, **fault}])
         started = time.monotonic()
         answer = set_secret(SECRET, value)
