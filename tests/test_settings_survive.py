@@ -1,0 +1,167 @@
+"""No setting is ever lost: what a write that was cut took away is put back; and the rules of the merge."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.function_app_settings import completed, is_there, lost, merged
+from tests.api import Answer, Api
+from tests.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
+from tests.sandbox_client import Sandbox
+from tests.settings_in_azure import ARM, READ, WRITE, change, held, put, writes
+from tests.silence import silent_storage
+
+setting_names = st.text("ab_", min_size=1, max_size=2) | st.text("AB", min_size=1, max_size=2)
+settings_of = st.dictionaries(setting_names, st.text(max_size=3), max_size=6)
+
+
+@pytest.fixture
+def impatient(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API with short waits; no fault stays behind."""
+    for name, value in IMPATIENT.items():
+        nowhere.setenv(name, value)
+    yield Api()
+    azure.faults([])
+
+
+@pytest.mark.parametrize("fault", BAD_DAYS, ids=day_of)
+def test_a_change_is_refused_where_the_settings_cannot_be_read(
+    impatient: Api, azure: Sandbox, fault: dict[str, Any]
+) -> None:
+    before = held(azure)
+    azure.faults([{"path": READ, "times": 0, **fault}])
+    started = time.monotonic()
+    check_told(change(impatient, Set={"A": "1"}), fault)
+    assert time.monotonic() - started < LONGEST_SECONDS
+    assert writes(azure) == []
+    assert held(azure) == before
+
+
+@pytest.mark.parametrize("fault", [day for day in BAD_DAYS if day["mode"] != "drop-after"], ids=day_of)
+def test_a_write_that_azure_did_not_take_is_told_is_sent_once_and_loses_nothing(
+    impatient: Api, azure: Sandbox, fault: dict[str, Any]
+) -> None:
+    before = held(azure)
+    azure.faults([{"method": "PUT", "path": WRITE, "times": 0, **fault}])
+    started = time.monotonic()
+    check_told(change(impatient, Set={"A": "1"}, Remove=["TenantID"]), fault)
+    assert time.monotonic() - started < LONGEST_SECONDS
+    assert len(writes(azure)) == 1
+    assert held(azure) == before
+
+
+def test_a_write_that_was_cut_after_azure_took_it_is_seen_to_be_there(api: Api, azure: Sandbox) -> None:
+    before = held(azure)
+    azure.faults([{"method": "PUT", "path": WRITE, "mode": "drop-after"}])
+    assert change(api, Set={"A": "1"}, Remove=["TenantID"]).status == 200
+    assert held(azure) == {name: value for name, value in (before | {"A": "1"}).items() if name != "TenantID"}
+    assert len(writes(azure)) == 1
+
+
+@pytest.mark.parametrize(
+    "half",
+    [["AzureWebJobsStorage"], [], ["A", "TenantID"], ["AzureWebJobsStorage", "FUNCTIONS_EXTENSION_VERSION", "A"]],
+)
+def test_what_went_missing_by_a_write_that_was_cut_half_way_is_put_back(
+    impatient: Api, azure: Sandbox, half: list[str]
+) -> None:
+    before = held(azure)
+    azure.faults([{"method": "PUT", "path": WRITE, "mode": "hang"}])
+    answers: list[Answer] = []
+    editor = threading.Thread(target=lambda: answers.append(change(impatient, Set={"A": "1"}, Remove=["TenantID"])))
+    editor.start()
+    while not writes(azure):
+        time.sleep(0.02)
+    put(azure, {name: value for name, value in (before | {"A": "1"}).items() if name in half})
+    editor.join()
+    assert answers[0].status == 200, answers[0].text
+    assert held(azure) == {name: value for name, value in (before | {"A": "1"}).items() if name != "TenantID"}
+
+
+def test_what_someone_else_added_while_a_write_was_cut_stays(impatient: Api, azure: Sandbox) -> None:
+    before = held(azure)
+    azure.faults([{"method": "PUT", "path": WRITE, "mode": "hang"}])
+    answers: list[Answer] = []
+    editor = threading.Thread(target=lambda: answers.append(change(impatient, Set={"A": "1"})))
+    editor.start()
+    while not writes(azure):
+        time.sleep(0.02)
+    put(azure, {"THEIRS": "2", "AzureWebJobsStorage": before["AzureWebJobsStorage"]})
+    editor.join()
+    assert answers[0].status == 200, answers[0].text
+    assert held(azure) == before | {"A": "1", "THEIRS": "2"}
+
+
+@pytest.mark.parametrize("fault", BAD_DAYS, ids=day_of)
+def test_a_write_that_cannot_be_read_back_says_that_azure_took_it(
+    impatient: Api, azure: Sandbox, fault: dict[str, Any]
+) -> None:
+    azure.faults([{"path": READ, "times": 0, "nth": 2, **fault}])
+    answer = change(impatient, Set={"A": "1"})
+    check_told(answer, fault)
+    assert "Azure took the write" in answer.results
+    assert "could not be seen" in answer.results
+    assert held(azure)["A"] == "1"
+
+
+@pytest.mark.parametrize("fault", BAD_DAYS, ids=day_of)
+@pytest.mark.parametrize("path", ["/sites$", READ, "/config/slotConfigNames$", "/configreferences/appsettings$"])
+def test_a_list_that_azure_does_not_give_is_told(
+    impatient: Api, azure: Sandbox, fault: dict[str, Any], path: str
+) -> None:
+    azure.faults([{"host": ARM, "path": path, "times": 0, **fault}])
+    started = time.monotonic()
+    check_told(impatient.get("ListFunctionAppSettings"), fault)
+    assert time.monotonic() - started < LONGEST_SECONDS
+
+
+def test_without_the_lock_of_a_silent_storage_nothing_is_written(
+    impatient: Api, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    with silent_storage() as connection:
+        nowhere.setenv("AzureWebJobsStorage", connection)
+        started = time.monotonic()
+        answer = change(Api(), Set={"A": "1"})
+        assert time.monotonic() - started < LONGEST_SECONDS + 2  # for the Logbook, which is silent as well
+    assert answer.status == 500
+    assert "take the lock" in answer.results
+    assert writes(azure) == []
+    del impatient
+
+
+# The rules, by themselves
+
+
+@settings(deadline=None, max_examples=60)
+@given(before=settings_of, to_set=settings_of, remove=st.lists(setting_names, max_size=3))
+def test_a_merge_sets_what_is_set_removes_what_is_removed_and_keeps_the_rest(
+    before: dict[str, str], to_set: dict[str, str], remove: list[str]
+) -> None:
+    to_set = {name: value for name, value in to_set.items() if name.lower() not in {gone.lower() for gone in remove}}
+    after = merged(before, to_set, remove)
+    named = {name.lower() for name in [*to_set, *remove]}
+    assert {k: v for k, v in before.items() if k.lower() not in named}.items() <= after.items()
+    assert not {name.lower() for name in after} & {name.lower() for name in remove}
+    assert {name.lower() for name in to_set} <= {name.lower() for name in after}
+    assert {name.lower() for name in after} <= {name.lower() for name in [*before, *to_set]}
+    if len({name.lower() for name in to_set}) == len(to_set):
+        values = {(name.lower(), value) for name, value in after.items()}
+        assert {(name.lower(), value) for name, value in to_set.items()} <= values
+        assert merged(after, to_set, remove) == after  # asking twice is asking once
+        assert is_there(after, after, to_set, remove)
+
+
+@settings(deadline=None, max_examples=60)
+@given(after=settings_of, wanted=settings_of)
+def test_what_is_completed_has_all_that_was_wanted_and_all_that_was_there(
+    after: dict[str, str], wanted: dict[str, str]
+) -> None:
+    whole = completed(after, wanted)
+    assert after.items() <= whole.items()
+    assert lost(wanted, whole) == []
+    assert {name: whole[name] for name in lost(wanted, after)}.items() <= wanted.items()
