@@ -17,14 +17,6 @@ from tests.sandbox_client import Sandbox
 
 OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
 LOCK: Final = "CippBackendLocks"
-# A hanging Azure is given up within a second or two.
-IMPATIENT: Final = {
-    "AZURE_CONNECT_TIMEOUT_SECONDS": "1",
-    "AZURE_READ_TIMEOUT_SECONDS": "0.4",
-    "AZURE_DEADLINE_SECONDS": "1.5",
-    "KEY_ROTATION_PROOF_TIMEOUT_SECONDS": "1",
-    "KEY_ROTATION_TIME_LIMIT_SECONDS": "8",
-}
 END_OF_CERTIFICATE: Final = "-----END CERTIFICATE-----\n"
 
 

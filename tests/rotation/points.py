@@ -19,8 +19,13 @@ class Point:
     nth: int
 
     @property
-    def is_a_token(self) -> bool:
-        return self.path.endswith("/token$")
+    def only_reads(self) -> bool:
+        """Tell whether nothing changes by it; an earlier token stays good when a new one is issued."""
+        return self.method == "GET" or self.path.endswith("/token$")
+
+    @property
+    def is_of_graph(self) -> bool:
+        return self.host.startswith("graph.")
 
     def fault(self, **how: object) -> dict[str, object]:
         """Return the fault that hits this call."""

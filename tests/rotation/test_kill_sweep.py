@@ -48,9 +48,7 @@ class Runs:
 
     def close(self) -> None:
         """End the process that starts them."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(timeout=PATIENCE_SECONDS)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
     def _number(self) -> int:
         assert self._process.stdout
