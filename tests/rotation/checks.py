@@ -25,7 +25,12 @@ State = Mapping[str, Any]  # what /sandbox/state shows
 def after_a_fault(sandbox: Sandbox, before: State) -> list[str]:
     """What holds at every instant, whatever became of the run. The planted faults must be gone."""
     now, calls = sandbox.state(), sandbox.calls()
-    return [*stored_unproven(calls), *refused_now(sandbox, now), *taken_from_others(before, now)]
+    return [
+        *stored_unproven(calls),
+        *stored_twice(now),
+        *refused_now(sandbox, now),
+        *taken_from_others(before, now),
+    ]
 
 
 def after_the_next_run(sandbox: Sandbox, before: State) -> list[str]:
@@ -64,6 +69,14 @@ def stored_unproven(calls: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"{name} was stored before it had signed in"
 
 
+def stored_twice(now: State) -> Iterator[str]:
+    """Look for a store that was repeated, though the first one worked."""
+    for name, versions in secrets_of(now).items():
+        values = [version["value"] for version in versions if "restored-from" not in version["tags"]]
+        if len(values) != len(set(values)):
+            yield f"{name} was stored twice"
+
+
 def taken_from_others(before: State, now: State) -> Iterator[str]:
     """Look for what was there before and is gone, disabled or changed."""
     secrets = secrets_of(now)
@@ -85,10 +98,10 @@ def not_rotated(before: State, now: State) -> Iterator[str]:
     """Look for a key that the vault does not serve anew, stored by us."""
     secrets = secrets_of(now)
     for name in {*secrets_of(before), "SAMCertificate"} - {*IDENTITY}:
-        version = (secrets.get(name) or [None])[-1]
-        if version is None or OURS not in version["tags"].items():
-            yield f"{name} was not rotated: {version and version['tags']}"
-        elif any(version["value"] == earlier["value"] for earlier in secrets_of(before).get(name, [])):
+        served = secrets[name][-1] if name in secrets else {"tags": {}}
+        if OURS not in served["tags"].items():
+            yield f"{name} was not rotated"
+        elif any(served["value"] == earlier["value"] for earlier in secrets_of(before).get(name, [])):
             yield f"{name} is served with an earlier value"
 
 

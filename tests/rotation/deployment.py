@@ -1,18 +1,18 @@
 """A CIPP with one direct tenant, and this process as the app: each run in new services, as after a cold start."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableClient, TableServiceClient
+from azure.data.tables import TableServiceClient
 
 from settings.http import backend
 from tests.api import AMBIENT, QUICK, functions
 from tests.rotation.checks import State
+from tests.rotation.others import Others
+from tests.sandbox.certificate import Certificate
 from tests.sandbox_client import Sandbox
 
 OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
@@ -25,23 +25,33 @@ class Deployment:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        self._others = Others(sandbox)
+        self._certificate = Certificate()
+        self._begun = 0
         own_ca = str(_own_ca(sandbox))
         # A bundle of 140 certificates is read anew for each connection, which is half of a run's time.
         trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), own_ca)
         self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK, **trust}
 
     def begin(self) -> State:
-        """Start over, the storage too; answers what there is."""
-        tables = TableServiceClient.from_connection_string(self.environ["AzureWebJobsStorage"])
-        with tables:
+        """Start over, the storage too, with someone else's certificate on the app; answers what there is."""
+        with self._tables() as tables:
             for name in OUR_TABLES:
                 tables.delete_table(name)  # one that is not there is none the worse
         self.free_the_lock()
-        return self.sandbox.reset(propagation_seconds=0, direct_tenants=1)
+        self.sandbox.reset(propagation_seconds=0, direct_tenants=1)
+        self._others.add_certificate(self._certificate)
+        self._begun = len(self.sandbox.calls())
+        return self.sandbox.state()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Answer the calls since the beginning."""
+        return self.sandbox.calls()[self._begun :]
 
     def free_the_lock(self) -> None:
         """Take the lock from a holder that died, whose row the storage would honour for 30 s more."""
-        with TableClient.from_connection_string(self.environ["AzureWebJobsStorage"], LOCK) as table:
+        with self._tables() as tables:
+            table = tables.get_table_client(LOCK)
             try:
                 for row in list(table.list_entities()):
                     table.delete_entity(row)
@@ -55,6 +65,9 @@ class Deployment:
     def catch_up(self, **settings: str) -> None:
         """Do the hourly catch-up as the host does."""
         self._call("KeyRotationCatchUp", settings)
+
+    def _tables(self) -> TableServiceClient:
+        return TableServiceClient.from_connection_string(self.environ["AzureWebJobsStorage"])
 
     def _call(self, name: str, settings: dict[str, str]) -> None:
         with pytest.MonkeyPatch.context() as environ:

@@ -9,6 +9,7 @@ from tests.rotation.checks import after_a_fault, after_the_next_run, not_rotated
 from tests.rotation.deployment import Deployment
 from tests.rotation.points import Point, points_of
 
+pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
 PARTS: Final = 41  # of the sweep, so that several processes share it; odd, so that each has faults of all kinds
 MISTAKE: Final = "by a mistake of this app"
 Fault = dict[str, Any]
@@ -79,7 +80,7 @@ def cases(deployment: Deployment) -> list[Case]:
     """The faults at all calls of a run that nothing disturbs."""
     before = deployment.begin()
     deployment.weekly()
-    points = points_of(deployment.sandbox.calls())
+    points = points_of(deployment.calls())
     assert not list(not_rotated(before, deployment.sandbox.state()))
     assert len(points) > 60
     assert sum(not point.only_reads for point in points) > 6
@@ -109,7 +110,7 @@ def swept(deployment: Deployment, case: Case) -> tuple[bool, list[str]]:
     sandbox.faults(case.planted())
     deployment.weekly(**case.settings)
     sandbox.faults([])
-    reached = case.point.was_reached(sandbox.calls())
+    reached = case.point.was_reached(deployment.calls())
     problems = after_a_fault(sandbox, before)
     if case.stops_no_key:
         problems += [f"{problem}, though Azure was only busy" for problem in not_rotated(before, sandbox.state())]

@@ -13,8 +13,9 @@ import pytest
 from tests.api import AMBIENT
 from tests.rotation.checks import State, after_a_fault, after_the_next_run, not_rotated
 from tests.rotation.deployment import Deployment
-from tests.sandbox_client import ROOT, Sandbox
+from tests.sandbox_client import ROOT
 
+pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
 PARTS: Final = 8  # of the sweep, so that several processes share it
 LOCKED_SECONDS: Final = 30.0  # the lock's own word
 PATIENCE_SECONDS: Final = 60.0
@@ -69,7 +70,7 @@ def calls_of_a_run(deployment: Deployment, runs: Runs) -> int:
     runs.start()
     assert runs.end() == 0
     assert not list(not_rotated(before, deployment.sandbox.state()))
-    return len(deployment.sandbox.calls())
+    return len(deployment.calls())
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -108,16 +109,16 @@ def killed_before(deployment: Deployment, runs: Runs, number: int) -> State:
     before = deployment.begin()
     sandbox.faults([{"mode": "hang", "nth": number}])
     process = runs.start()
-    wait_for_call(sandbox, number)
+    wait_for_call(deployment, number)
     os.kill(process, signal.SIGKILL)
     assert runs.end() == -signal.SIGKILL
     sandbox.faults([])
     return before
 
 
-def wait_for_call(sandbox: Sandbox, number: int) -> None:
+def wait_for_call(deployment: Deployment, number: int) -> None:
     """Wait until the sandbox has seen so many calls."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while len(sandbox.calls()) < number:
+    while len(deployment.calls()) < number:
         assert time.monotonic() < give_up_at, f"the run made no call number {number}"
         time.sleep(0.03)
