@@ -74,6 +74,8 @@ $(VENV)/.made:
 $(VENV)/.packages: $(VENV)/.made requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@echo "Installing the Python packages into $(VENV) (about half a minute)"
 	@$(PIP) --requirement requirements-dev.txt
+	@$(PY) -m compileall -q -j 2 -x 'msgraph.generated' $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+		|| true # only for speed: where PYTHONDONTWRITEBYTECODE is set, each start would compile all again
 	@touch $@
 
 # what Azurite's packages ask for in their "engines"

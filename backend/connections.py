@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 
@@ -22,23 +22,27 @@ class Connections(requests.Session):
     def __init__(self, at_once: int = 1) -> None:
         super().__init__()
         self.trust_env = False  # see merge_environment_settings
-        self.verify = (
-            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(DEFAULT_CA_BUNDLE_PATH)
-        )
-        self._proxies: dict[str, dict[str, str]] = {}
+        self._by_environment = cache(_by_environment)
         self.mount("https://", _Adapter(pool_connections=8, pool_maxsize=at_once))
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 - requests' own signature
         """Answer how a call is made; what the environment says of a host is read once."""
         origin = "/".join(str(url).split("/", 3)[:3])
-        if origin not in self._proxies:
-            self._proxies[origin] = get_environ_proxies(url, no_proxy=None)
+        told = self._by_environment(origin)
         return {
-            "proxies": proxies or self._proxies[origin],
+            "proxies": proxies or told["proxies"],
             "stream": bool(stream),
-            "verify": self.verify if verify in (None, True) else verify,
+            "verify": told["verify"] if verify in (None, True) else verify,
             "cert": cert,
         }
+
+
+def _by_environment(origin: str) -> dict[str, Any]:
+    """Answer what requests reads from the environment: the proxies for a host, and the trusted certificates."""
+    with requests.Session() as plain:
+        told: dict[str, Any] = dict(plain.merge_environment_settings(origin, {}, None, None, None))
+    told["verify"] = told["verify"] if isinstance(told["verify"], str) else str(DEFAULT_CA_BUNDLE_PATH)
+    return told
 
 
 class _Adapter(HTTPAdapter):

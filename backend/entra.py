@@ -67,9 +67,11 @@ class Redeemed:
 class Entra:
     """The sign-in service of one cloud. No token is cached: each answer is Entra's word of this moment."""
 
-    def __init__(self, cloud: Cloud, limits: Limits) -> None:
+    def __init__(self, cloud: Cloud, limits: Limits, patient_until: float) -> None:
+        """`patient_until` is the time, by the monotonic clock, until which a Retry-After of Entra's is waited for."""
         self._cloud: Final = cloud
         self._limits: Final = limits
+        self._patient_until: Final = patient_until
         self._lock = threading.Lock()
         self._shared: requests.Session | None = None
 
@@ -153,7 +155,7 @@ class Entra:
                 client_credential=_as_msal_wants(app.credential),
                 authority=f"{self._cloud.entra}/{tenant}",
                 instance_discovery=False,  # the host is one of our table, and is not asked about at Microsoft's
-                http_client=TokenEndpoint(session, timeouts, self._limits.azure_deadline_seconds),
+                http_client=TokenEndpoint(session, timeouts, self._limits.azure_deadline_seconds, self._patient_until),
             )
             try:
                 result = ask(client)

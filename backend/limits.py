@@ -32,7 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_restart_cipp: bool = False
     key_rotation_pulse_hours: Annotated[int, msgspec.Meta(ge=0, le=8_760)] = 24
     key_rotation_warn_days: Count = 14
-    key_rotation_time_limit_seconds: Seconds = 540  # host.json lets a function run for 600 s
+    key_rotation_time_limit_seconds: Seconds = 3_600  # the host's and the load balancer's are shorter
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:

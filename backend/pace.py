@@ -11,10 +11,10 @@ from typing import Final
 from backend.errors import BackendError
 
 FIRST_PAUSE_SECONDS: Final = 1.0  # then twice as long after each refusal in a row, as Key Vault's guidance has it
-LONGEST_PAUSE_SECONDS: Final = 16.0
+LONGEST_PAUSE_SECONDS: Final = 4.0  # a vault's window is 10 s
 GROWTH: Final = 0.25  # of a place for each call that was taken: a quarter more in each window
 SHORTEST_WAIT_SECONDS: Final = 0.001  # 0 would mean that there is a place
-LOOK_AGAIN_SECONDS: Final = 0.05  # while every place is held by a call that was not answered yet
+LOOK_AGAIN_SECONDS: Final = 0.05  # while it depends on calls that were not answered yet
 
 
 class NoTimeLeftError(BackendError):
@@ -39,7 +39,8 @@ class Pace:
 
     A place is held from before the call until a window after its answer. The far side counts the call somewhere
     in between, so none of its windows holds more than `most`. One that refuses all the same has less to give, since
-    others use it too: it is asked for as much as it took in the last window, and then for more, little by little.
+    others use it too: after a pause one call tries it, then half as many go as before, but not less than it took in
+    the last window; and then more, little by little.
     """
 
     def __init__(self, most: int, window_seconds: float) -> None:
@@ -50,6 +51,7 @@ class Pace:
         self._under_way = 0
         self._answered: deque[float] = deque()
         self._not_before = 0.0
+        self._is_busy = False  # it has refused, and taken nothing since: one at a time
         self._paused_at = 0.0
         self._pause = FIRST_PAUSE_SECONDS
 
@@ -77,6 +79,8 @@ class Pace:
             self._forget(now)
             if now < self._not_before:
                 return self._not_before - now
+            if self._is_busy and self._under_way:
+                return LOOK_AGAIN_SECONDS
             if len(self._answered) + self._under_way >= int(self._allowed):
                 if not self._answered:
                     return LOOK_AGAIN_SECONDS
@@ -91,10 +95,12 @@ class Pace:
             if not turn.refused:
                 self._answered.append(now)
                 self._allowed = min(float(self._most), self._allowed + GROWTH)
-                self._pause = FIRST_PAUSE_SECONDS
+                if turn.began >= self._paused_at:
+                    self._is_busy, self._pause = False, FIRST_PAUSE_SECONDS
             elif turn.began >= self._paused_at:  # else it was sent before the others' refusal was known
                 self._forget(now)
-                self._allowed = max(1.0, float(len(self._answered)))
+                self._allowed = max(1.0, float(len(self._answered)), self._allowed / 2)
+                self._is_busy = True
                 self._not_before = now + (turn.retry_after or self._pause)
                 self._paused_at = now
                 self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)

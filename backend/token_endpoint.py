@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from backend.pace import NoTimeLeftError
 from backend.refusals import seconds_of
 
 if TYPE_CHECKING:
@@ -34,10 +35,18 @@ class Told:
 class TokenEndpoint:
     """msal's http_client. A refusal is answered as it is; only a busy Entra is asked again."""
 
-    def __init__(self, session: "requests.Session", timeouts: tuple[float, float], deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        session: "requests.Session",
+        timeouts: tuple[float, float],
+        deadline_seconds: float,
+        patient_until: float,
+    ) -> None:
+        """`patient_until` is the time, by the monotonic clock, until which a Retry-After is waited for."""
         self._session = session
         self._timeouts = timeouts
         self._ends_at = time.monotonic() + deadline_seconds
+        self._patient_until = patient_until
 
     def get(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
         """Answer the discovery document from the tenant's address; everything else from Entra."""
@@ -55,14 +64,21 @@ class TokenEndpoint:
         )
 
     def post(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
-        """Ask for a token. It may be asked twice: an earlier token stays valid."""
+        """Ask for a token. It may be asked twice: an earlier token stays valid.
+
+        Raises:
+            NoTimeLeftError: Entra wants to be left alone for longer than there is time.
+        """
         wait = _FIRST_WAIT_SECONDS
         while True:
             answer = self._session.post(url, timeout=self._timeouts, **options)
             if answer.status_code not in _BUSY:
                 return answer
-            wait = seconds_of(answer.headers.get("Retry-After")) or wait
-            if time.monotonic() + wait > self._ends_at:
+            told = seconds_of(answer.headers.get("Retry-After"))
+            wait = told or wait
+            if told and time.monotonic() + told > self._patient_until:
+                raise NoTimeLeftError(f"Entra wants to be left alone for {told:g} s, and there is no time for that.")
+            if not told and time.monotonic() + wait > self._ends_at:
                 return answer
             time.sleep(wait)
             wait *= 2

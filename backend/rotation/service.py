@@ -11,6 +11,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import BackendError, ConflictError
 from backend.function_apps import FunctionApps
+from backend.function_timeout import function_seconds
 from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
@@ -34,6 +35,7 @@ LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
 CATCH_UP: Final = "the hourly catch-up"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
+TIMER_MARGIN_SECONDS: Final = 60.0  # before the host ends the function: Python and the SDKs are loaded in it, too
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
 NO_STORAGE: Final = (
     "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
@@ -46,6 +48,7 @@ class KeyRotation:
 
     def __init__(self, clients: Clients, discovery: Discovery, vault: KeyVault, environ: Mapping[str, str]) -> None:
         apps = FunctionApps(clients, discovery)
+        self._environ = environ
         self._clients = clients
         self._vault = vault
         self._apps = apps
@@ -73,10 +76,9 @@ class KeyRotation:
             ConflictError: Another run holds the lock.
             AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
-        keys = keys_in(self._vault.names(), names)
         if dry_run:
-            return self._dry(keys, force=force)
-        return self._run(by, lambda: keys, force=force, most_seconds=most_seconds)
+            return self._dry(keys_in(self._vault.names(), names), force=force)
+        return self._run(by, lambda: keys_in(self._vault.names(), names), force=force, most_seconds=most_seconds)
 
     def rotate_by_timer(self) -> None:
         """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
@@ -161,7 +163,8 @@ class KeyRotation:
         return open_session(self._services, run_id=uuid4().hex[:12], held=NoLock(), ends_at=ends_at, force=force)
 
     def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]], *, doubt: bool = False, spent: float = 0) -> None:
-        most_seconds = max(self._clients.limits.key_rotation_time_limit_seconds - spent, 0)
+        killed_after = function_seconds(self._environ)
+        most_seconds = max(killed_after - TIMER_MARGIN_SECONDS, killed_after / 2) - spent
         try:
             rotation = self._run(by, keys, force=False, most_seconds=most_seconds, doubt=doubt)
         except ConflictError as error:

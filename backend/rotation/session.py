@@ -73,7 +73,7 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
         values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
         if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
             return replace(session, not_set_up=True)
-        entra = Entra(services.clients.cloud, limits)
+        entra = Entra(services.clients.cloud, limits, ends_at)
         signer = choose_signer(vault, entra, limits, *values)
     except BackendError as error:
         return replace(session, failure=error)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.rotation.deployment import Deployment
 from tests.rotation.others import Others
 from tests.rotation.scene import Scene
 from tests.sandbox_client import Sandbox
@@ -15,3 +16,9 @@ def scene(azure: Sandbox) -> Scene:
     for table in others.tables.list_tables():
         others.tables.delete_table(table.name)
     return Scene(azure, others)
+
+
+@pytest.fixture(scope="module")
+def deployment(sandbox: Sandbox) -> Deployment:
+    """The same CIPP, begun anew as often as a sweep asks."""
+    return Deployment(sandbox)

@@ -49,7 +49,7 @@ def send(pace: Pace, far_side: FarSide, until: float = FOREVER) -> None:
         with pace.turn(until) as turn:
             if far_side.call():
                 return
-            turn.refuse(0.01)
+            turn.refuse(0.02)
 
 
 def send_all(pace: Pace, far_side: FarSide, calls: int, threads: int = 16) -> float:
@@ -151,6 +151,18 @@ def test_those_that_were_under_way_when_one_was_refused_do_not_add_to_the_wait()
     began = time.monotonic()
     with pace.turn(FOREVER):
         assert time.monotonic() - began < 1.5
+
+
+def test_after_a_refusal_one_call_tries_the_far_side_before_the_others() -> None:
+    pace = Pace(10, 0.01)
+    with pace.turn(FOREVER) as turn:
+        turn.refuse(0.05)
+    with pace.turn(FOREVER):
+        began = time.monotonic()
+        with pytest.raises(NoTimeLeftError), pace.turn(began + 0.3):
+            pass
+    with pace.turn(FOREVER), pace.turn(time.monotonic() + 0.1):
+        pass
 
 
 def test_a_far_side_with_less_room_than_we_knew_is_soon_asked_for_no_more_than_it_has() -> None:

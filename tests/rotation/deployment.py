@@ -1,0 +1,89 @@
+"""A CIPP with one direct tenant, and this process as the app: each run in new services, as after a cold start."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient
+
+from settings.http import backend
+from tests.api import AMBIENT, QUICK, functions
+from tests.rotation.checks import State
+from tests.rotation.others import Others
+from tests.sandbox.certificate import Certificate
+from tests.sandbox_client import Sandbox
+
+OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
+LOCK: Final = "CippBackendLocks"
+END_OF_CERTIFICATE: Final = "-----END CERTIFICATE-----\n"
+
+
+class Deployment:
+    """The sandbox, and the environment of an app that is aimed at it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._others = Others(sandbox)
+        self._certificate = Certificate()
+        self._begun = 0
+        own_ca = str(_own_ca(sandbox))
+        # A bundle of 140 certificates is read anew for each connection, which is half of a run's time.
+        trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), own_ca)
+        self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK, **trust}
+
+    def begin(self) -> State:
+        """Start over, the storage too, with someone else's certificate on the app; answers what there is."""
+        with self._tables() as tables:
+            for name in OUR_TABLES:
+                tables.delete_table(name)  # one that is not there is none the worse
+        self.free_the_lock()
+        self.sandbox.reset(propagation_seconds=0, direct_tenants=1)
+        self._others.add_certificate(self._certificate)
+        self._begun = len(self.sandbox.calls())
+        return self.sandbox.state()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Answer the calls since the beginning."""
+        return self.sandbox.calls()[self._begun :]
+
+    def free_the_lock(self) -> None:
+        """Take the lock from a holder that died, whose row the storage would honour for 30 s more."""
+        with self._tables() as tables:
+            table = tables.get_table_client(LOCK)
+            try:
+                for row in list(table.list_entities()):
+                    table.delete_entity(row)
+            except ResourceNotFoundError:
+                return
+
+    def weekly(self, **settings: str) -> None:
+        """Do the week's run as the host does."""
+        self._call("WeeklyKeyRotation", settings)
+
+    def catch_up(self, **settings: str) -> None:
+        """Do the hourly catch-up as the host does."""
+        self._call("KeyRotationCatchUp", settings)
+
+    def _tables(self) -> TableServiceClient:
+        return TableServiceClient.from_connection_string(self.environ["AzureWebJobsStorage"])
+
+    def _call(self, name: str, settings: dict[str, str]) -> None:
+        with pytest.MonkeyPatch.context() as environ:
+            for variable in list(os.environ):
+                if variable.startswith(AMBIENT):
+                    environ.delenv(variable)
+            for variable, value in {**self.environ, **settings}.items():
+                environ.setenv(variable, value)
+            backend.cache_clear()
+            functions()[name.lower()].get_user_function()(None)
+            backend.cache_clear()
+
+
+def _own_ca(sandbox: Sandbox) -> Path:
+    """Write the sandbox's own CA alone, the last of its bundle, to a file."""
+    bundle = Path(sandbox.env["SSL_CERT_FILE"]).read_text(encoding="utf-8")
+    path = sandbox.folder / "own-ca.pem"
+    path.write_text(bundle.split(END_OF_CERTIFICATE)[-2] + END_OF_CERTIFICATE, encoding="utf-8")
+    return path

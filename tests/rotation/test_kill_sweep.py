@@ -1,0 +1,124 @@
+"""The process of a run killed between any two calls to Azure; then an hour passes, and another process comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.api import AMBIENT
+from tests.rotation.checks import State, after_a_fault, after_the_next_run, not_rotated
+from tests.rotation.deployment import Deployment
+from tests.sandbox_client import ROOT
+
+pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
+PARTS: Final = 8  # of the sweep, so that several processes share it
+LOCKED_SECONDS: Final = 30.0  # the lock's own word
+PATIENCE_SECONDS: Final = 60.0
+
+
+class Runs:
+    """Runs in processes of their own."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(AMBIENT)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.rotation.one_run"],
+            cwd=ROOT,
+            env={**environ, **deployment.environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def start(self) -> int:
+        """Start a run; answers its process id."""
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._number()
+
+    def end(self) -> int:
+        """Wait for the run's end; answers its exit code, or the negative number of a signal."""
+        return self._number()
+
+    def close(self) -> None:
+        """End the process that starts them."""
+        self._process.communicate(timeout=PATIENCE_SECONDS)
+
+    def _number(self) -> int:
+        assert self._process.stdout
+        return int(self._process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def runs(deployment: Deployment) -> Iterator[Runs]:
+    running = Runs(deployment)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def calls_of_a_run(deployment: Deployment, runs: Runs) -> int:
+    """The number of calls of a run that nobody kills."""
+    before = deployment.begin()
+    runs.start()
+    assert runs.end() == 0
+    assert not list(not_rotated(before, deployment.sandbox.state()))
+    return len(deployment.calls())
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_what_the_vault_serves_signs_in_and_the_next_run_finishes(
+    deployment: Deployment, runs: Runs, calls_of_a_run: int, part: int
+) -> None:
+    assert calls_of_a_run > 60
+    problems = []
+    # The last call may be spared in one run or another: threads share a question, or ask it twice.
+    for number in range(1 + part, calls_of_a_run, PARTS):
+        before = killed_before(deployment, runs, number)
+        found = after_a_fault(deployment.sandbox, before)
+        # Azurite's clock is the machine's: an hour of the sandbox does not free the lock.
+        deployment.free_the_lock()
+        deployment.sandbox.advance(3600)
+        deployment.catch_up()
+        found += after_the_next_run(deployment.sandbox, before)
+        problems += [f"killed before call {number}: {problem}" for problem in found]
+    assert not problems
+
+
+def test_a_killed_runs_lock_is_free_after_half_a_minute(deployment: Deployment, runs: Runs) -> None:
+    before = killed_before(deployment, runs, 40)
+    killed = time.monotonic()
+    deployment.sandbox.advance(3600)
+    deployment.catch_up()
+    assert list(not_rotated(before, deployment.sandbox.state())), "the dead run's lock was not honoured"
+    time.sleep(killed + LOCKED_SECONDS + 1 - time.monotonic())  # the storage tells whole seconds
+    deployment.catch_up()
+    assert after_the_next_run(deployment.sandbox, before) == []
+
+
+def killed_before(deployment: Deployment, runs: Runs, number: int) -> State:
+    """Start over, and kill a run that waits for the answer to its call of that number, which does nothing."""
+    sandbox = deployment.sandbox
+    before = deployment.begin()
+    sandbox.faults([{"mode": "hang", "nth": number}])
+    process = runs.start()
+    wait_for_call(deployment, number)
+    os.kill(process, signal.SIGKILL)
+    assert runs.end() == -signal.SIGKILL
+    sandbox.faults([])
+    return before
+
+
+def wait_for_call(deployment: Deployment, number: int) -> None:
+    """Wait until the sandbox has seen so many calls."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while len(deployment.calls()) < number:
+        assert time.monotonic() < give_up_at, f"the run made no call number {number}"
+        time.sleep(0.03)
