@@ -40,11 +40,12 @@ class KeyTrial:
         app_id, tenant = (self._vault.read(known).value.reveal().strip() for known in IDENTITY_NAMES)
         if is_placeholder(app_id) or is_placeholder(tenant):
             raise NotConfiguredError(NOT_SET_UP)
-        entra = Entra(self._clients.cloud, self._clients.limits)
+        limits = self._clients.limits
+        entra = Entra(self._clients.cloud, limits, time.monotonic() + limits.azure_deadline_seconds)
         if kind in ("Certificate", "ClientSecret"):
             self._sign_in(entra, SamApp(app_id, tenant, credential))
             return
-        app = choose_signer(self._vault, entra, self._clients.limits, app_id, tenant).app
+        app = choose_signer(self._vault, entra, limits, app_id, tenant).app
         entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)
 
     def _sign_in(self, entra: Entra, app: SamApp) -> None:

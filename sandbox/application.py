@@ -88,6 +88,7 @@ class Application:
     passwords: list[PasswordCredential] = field(default_factory=list)
     keys: list[KeyCredential] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
+    refresh_token: str | None = field(default=None, repr=False)  # of a spare app, which no vault holds
 
     def snapshot(self) -> dict[str, Any]:
         """Return what `/sandbox/state` shows, secrets included."""
@@ -96,6 +97,7 @@ class Application:
             "displayName": self.display_name,
             "passwordCredentials": [p.as_graph(with_secret=True) for p in self.passwords],
             "keyCredentials": [k.as_graph(with_key=True) for k in self.keys],
+            **({"refreshToken": self.refresh_token} if self.refresh_token else {}),
         }
 
 

@@ -20,6 +20,7 @@ class Options:
     propagation_seconds: float = 2.0  # until a new client secret or certificate signs in
     latency_seconds: Mapping[str, float] = field(default_factory=dict)  # by host, or "vault" for every vault
     vault_writes_per_10s: int = 300
+    spare_apps: int = 0  # app registrations as CIPP's setup wizard makes them, which no vault names yet
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, beside the seeded ones
 
 

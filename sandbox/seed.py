@@ -32,11 +32,16 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
     customers = [_customer(number) for number in range(options.direct_tenants)]
     directory.add(tenants=[partner, *customers], principals=_principals(partner, customers))
+    admin = User(names.ADMIN_ID, names.ADMIN_NAME)
+    for spare in (_spare(number, now) for number in range(options.spare_apps)):
+        directory.applications[spare.app_id] = spare
+        directory.add(principals=[_sam_principal(spare.app_id, partner)])
+        spare.refresh_token = directory.issue_refresh_token(RefreshToken(spare.app_id, partner.id, admin, now))
     values = {
         "ApplicationID": sam.app_id,
         "ApplicationSecret": sam.passwords[0].secret_text,
         "TenantID": partner.id,
-        "RefreshToken": _refresh_token(directory, partner, User(names.ADMIN_ID, names.ADMIN_NAME), now),
+        "RefreshToken": _refresh_token(directory, partner, admin, now),
     }
     for customer in customers:
         user = User(_id(customer.id, "user"), f"cipp.service@{customer.domain}")
@@ -72,6 +77,19 @@ def _sam(now: datetime) -> Application:
     )
 
 
+def _spare(number: int, now: datetime) -> Application:
+    secret = PasswordCredential(new_secret_text(), start=now, end=now + timedelta(days=730), created=now)
+    return Application(
+        id=_id("spare", str(number)),
+        app_id=_id("spare app", str(number)),
+        tenant_id=names.TENANT_ID,
+        display_name=names.SAM_DISPLAY_NAME,
+        created=now,
+        passwords=[secret],
+        properties={"signInAudience": "AzureADMultipleOrgs"},
+    )
+
+
 def _customer(number: int) -> Tenant:
     name = _CUSTOMERS[number % len(_CUSTOMERS)]
     word = name.split()[0].lower()
@@ -82,13 +100,8 @@ def _customer(number: int) -> Tenant:
 
 def _principals(partner: Tenant, customers: list[Tenant]) -> list[ServicePrincipal]:
     principals = [
-        ServicePrincipal(
-            app_id=names.SAM_APP_ID,
-            tenant_id=tenant.id,
-            display_name=names.SAM_DISPLAY_NAME,
-            roles=SAM_ROLES,
-            scopes=SAM_SCOPES,
-            id=names.SAM_SERVICE_PRINCIPAL_ID if tenant is partner else _id(tenant.id, "sam"),
+        _sam_principal(
+            names.SAM_APP_ID, tenant, names.SAM_SERVICE_PRINCIPAL_ID if tenant is partner else _id(tenant.id, "sam")
         )
         for tenant in [partner, *customers]
     ]
@@ -106,6 +119,17 @@ def _principals(partner: Tenant, customers: list[Tenant]) -> list[ServicePrincip
         )
     )
     return principals
+
+
+def _sam_principal(app_id: str, tenant: Tenant, principal_id: str | None = None) -> ServicePrincipal:
+    return ServicePrincipal(
+        app_id=app_id,
+        tenant_id=tenant.id,
+        display_name=names.SAM_DISPLAY_NAME,
+        roles=SAM_ROLES,
+        scopes=SAM_SCOPES,
+        id=principal_id or _id(app_id, tenant.id),
+    )
 
 
 def _refresh_token(directory: Directory, tenant: Tenant, user: User, now: datetime) -> str:

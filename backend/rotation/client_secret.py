@@ -50,16 +50,17 @@ class ClientSecretWork:
         self._dead: set[str] = set()
         self._adopted: dict[str, str | None] = {}
         self._seen: Registration | None = None
-        self._served: str | None = None
+        self.served: str | None = None
         self.since: datetime | None = None
         self.ends: datetime | None = None
         self.superseded_ends: datetime | None = None
 
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
-        self._seen = self._registration.read()
+        # First the vault: whoever stores a secret has put it on the app before.
         found = self._run.vault.versions(CLIENT_SECRET)
-        self._served = found[0].id if found else None
+        self._seen = self._registration.read()
+        self.served = found[0].id if found else None
         self._judge(found)
         shown = [planned(version, dead=frozenset(self._dead)) for version in found]
         versions = told_versions(self._run.vault, shown, self._seen.client_secrets, self._adopted)
@@ -97,12 +98,17 @@ class ClientSecretWork:
         return None
 
     def _judge(self, versions: Sequence[VaultVersion]) -> None:
-        """Sign in with what the vault serves, where that is not what the run began with."""
+        """Sign in with what the vault serves, where that is not what the run began with.
+
+        Raises:
+            ConflictError: Someone has set up another app: what is served is no longer this run's business.
+        """
         if not versions or versions[0].id == self._judged:
             return
         if not versions[0].enabled:
             self._signs_in = False
             return
+        self._run.refuse_if_another_app(CLIENT_SECRET)
         served = self._run.vault.read(CLIENT_SECRET, versions[0].id)
         self._judged, self._earlier = served.version, None
         self._signs_in = self._refusal(served.value) is None
@@ -121,7 +127,7 @@ class ClientSecretWork:
             self._dead.add(version_id)
             self._earlier = None
             return f"The earlier version {version_id} was not put back, for it does not sign in: {refusal}"
-        stored = run.store(CLIENT_SECRET, self._served, restored(earlier, self._adopted.get(version_id)))
+        stored = run.store(CLIENT_SECRET, self.served, restored(earlier, self._adopted.get(version_id)))
         self._judged, self._signs_in, self._earlier = stored.version, True, None
         return None
 
@@ -135,7 +141,7 @@ class ClientSecretWork:
 
     def _renew(self) -> None:
         run = self._run
-        over, did_sign_in = self._served, self._signs_in
+        over, did_sign_in = self.served, self._signs_in
         made, is_sent = self._made(), False
         try:
             prove(run, made.text)

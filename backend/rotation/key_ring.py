@@ -200,6 +200,8 @@ class KeyRing:
                 said.append(step.reason)
         if isinstance(work, RefreshTokenWork) and work.unreadable:
             said.append("Its claims cannot be read, so MFA and account were not compared.")
+        if self._was_overtaken(key, work):
+            said.append("Someone else has stored it after this run did; theirs is served.")
         if done.problem:
             said.append(f"Afterwards: {done.problem}")
         if done.postponed:
@@ -212,6 +214,11 @@ class KeyRing:
             current_since=work.since,
             expires=in_whole_seconds(done.ends),
         )
+
+    def _was_overtaken(self, key: Key, work: Work) -> bool:
+        """Tell whether the vault has come to serve another version than the one that this run stored."""
+        ours = self._session.run.stored.get(key.name) if self._session.run else None
+        return ours not in (None, work.served)
 
     def _keep(self, key: Key, done: Done, work: Work) -> None:
         """Keep what is told of the run as a whole."""

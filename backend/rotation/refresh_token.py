@@ -27,7 +27,7 @@ class RefreshTokenWork:
         self._doubted = doubted
         self._tenant = key.tenant or run.app.tenant
         self._dead: set[str] = set()
-        self._served = ""
+        self.served = ""
         self.since: datetime | None = None
         self.ends: datetime | None = None
         self.scopes: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class RefreshTokenWork:
             raise NotFoundError(
                 f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
             )
-        self._served = versions[0].id
+        self.served = versions[0].id
         self.since = versions[0].created
         self.ends = versions[0].expires or versions[0].created + LIFETIME
         shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
@@ -62,7 +62,7 @@ class RefreshTokenWork:
 
     def _signs_in(self) -> bool:
         """Tell whether the vault serves a living token; a refusal that is not the token's is raised."""
-        served = self._run.vault.read(self._key.name, self._served)
+        served = self._run.vault.read(self._key.name, self.served)
         try:
             self._run.entra.redeem(self._run.app, self._tenant, served.value)
         except SignInRefusedError as refusal:
@@ -73,7 +73,7 @@ class RefreshTokenWork:
         return True
 
     def _renew(self) -> None:
-        served = self._run.vault.read(self._key.name, self._served)
+        served = self._run.vault.read(self._key.name, self.served)
         old, fresh = self._redeemed(served)
         proof = self._run.entra.redeem(self._run.app, self._tenant, fresh.refresh_token)
         self._refuse_worse(fresh, proof)
@@ -81,7 +81,7 @@ class RefreshTokenWork:
         self.unreadable = proof.has_mfa is None
         healed = {} if old.version == served.version else {"healed-from": old.version}
         ends = self._run.vault.now() + LIFETIME
-        self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
+        self._run.store(self._key.name, self.served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, healed))
         self._doubted = False  # it was just proven
 
     def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
@@ -111,7 +111,7 @@ class RefreshTokenWork:
             self._dead.add(version_id)
             return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
         fresh = replace(restored(theirs), expires=theirs.expires or theirs.created + LIFETIME)
-        run.store(self._key.name, self._served, fresh)
+        run.store(self._key.name, self.served, fresh)
         return None
 
     def _refuse_worse(self, fresh: Redeemed, proof: Redeemed) -> None:

@@ -49,6 +49,7 @@ class Run:
     """One run of the rotation. `identity` holds the versions of ApplicationID and TenantID at its start.
 
     `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now.
+    `stored` are the versions that the run made, the last one of each key.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Run:
     moment: Moment
     pace: Pace
     ends_at: float
+    stored: dict[str, str] = field(default_factory=dict)
     _identity_now: Together[Mapping[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +105,7 @@ class Run:
         back = self._written(name, over, replace(fresh, tags=ours), until)
         if back.value != fresh.value:
             raise OvertakenError(f"Someone else stored '{name}' right after this run did; theirs stays.")
+        self.stored[name] = back.version
         return back
 
     def _written(self, name: str, over: str | None, fresh: Fresh, until: float) -> Stored:
@@ -132,6 +135,14 @@ class Run:
         """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""
         if self._served_version(name) != over:
             raise OvertakenError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
+        self.refuse_if_another_app(name)
+
+    def refuse_if_another_app(self, name: str) -> None:
+        """Look whether CIPP's app is still the one that this run began with.
+
+        Raises:
+            ConflictError: Someone changed ApplicationID or TenantID.
+        """
         if self._identity_now() != self.identity:
             raise ConflictError(f"Someone changed ApplicationID or TenantID meanwhile, so '{name}' was left alone.")
 

@@ -57,8 +57,8 @@ class CertificateWork:
         self._doubted = doubted
         self._dead: set[str] = set()
         self._seen: Registration | None = None
-        self._over: str | None = None
-        self._served: Certificate | None = None
+        self.served: str | None = None
+        self._certificate: Certificate | None = None
         self._thumbprints: dict[str, str] = {}
         self.since: datetime | None = None
         self.ends: datetime | None = None
@@ -66,13 +66,14 @@ class CertificateWork:
 
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
-        self._seen = self._registration.read()
+        # First the vault: whoever stores a certificate has put it on the app before.
         versions = self._run.vault.versions(CERTIFICATE)
-        self._over = versions[0].id if versions else None
-        self._served = self._read(versions[0]) if versions else None
+        self._seen = self._registration.read()
+        self.served = versions[0].id if versions else None
+        self._certificate = self._read(versions[0]) if versions else None
         self.since = versions[0].created if versions else None
-        on_app = _find(self._seen, self._served.thumbprint) if self._served else None
-        self.ends = min((found.ends for found in (self._served, on_app) if found), default=None)
+        on_app = _find(self._seen, self._certificate.thumbprint) if self._certificate else None
+        self.ends = min((found.ends for found in (self._certificate, on_app) if found), default=None)
         if versions and versions[0].managed:
             return self._leave_to_key_vault(moment, is_on_app=on_app is not None)
         shown = [self._shown(version) for version in versions]
@@ -81,8 +82,10 @@ class CertificateWork:
         if on_app and any(one.ours and one.id != on_app.thumbprint for one in credentials):
             moment = replace(moment, restarted=self._restarted())
         step = certificate_step(shown, credentials, moment, ends=self.ends)
-        if self._doubted and self._served and not isinstance(step, Renew | PutBack):
-            return certificate_step(shown, credentials, moment, ends=self.ends, signs_in=self._signs_in(self._served))
+        if self._doubted and self._certificate and not isinstance(step, Renew | PutBack):
+            return certificate_step(
+                shown, credentials, moment, ends=self.ends, signs_in=self._signs_in(self._certificate)
+            )
         return step
 
     def do(self, step: Step) -> str | None:
@@ -91,7 +94,7 @@ class CertificateWork:
             return self._put_back(step.version_id)
         if isinstance(step, Remove):
             self._run.held.must_hold()
-            self._remove(step.credential_id, self._served)
+            self._remove(step.credential_id, self._certificate)
         elif isinstance(step, Disable):
             self._run.held.must_hold()
             self._run.vault.disable(CERTIFICATE, step.version_id)
@@ -114,7 +117,7 @@ class CertificateWork:
         if known.credential_id is not None or not version.enabled:
             return known
         if version.id not in self._thumbprints:
-            certificate = self._served if version.id == self._over else self._read(version)
+            certificate = self._certificate if version.id == self.served else self._read(version)
             self._thumbprints[version.id] = certificate.thumbprint if certificate else ""
         return replace(known, credential_id=self._thumbprints[version.id])
 
@@ -151,7 +154,7 @@ class CertificateWork:
             with advised(policy, blocks, seen.object_id):
                 exempt(self._registration.graph, seen.object_id, policy)
         made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
-        over, is_sent = self._over, False
+        over, is_sent = self.served, False
         run.held.must_hold()
         try:
             with advised(policy, blocks, seen.object_id):
@@ -166,7 +169,7 @@ class CertificateWork:
     def _add(self, made: Certificate) -> None:
         """Add the public part to the app; what was cut off is looked up."""
         name = f"{OUR_NAME} {self._run.id}"
-        seen, served = self._registration.read(), self._served
+        seen, served = self._registration.read(), self._certificate
         try:
             if served and served.ends > self._run.vault.now() and _find(seen, served.thumbprint):
                 self._registration.add_key(
@@ -185,10 +188,10 @@ class CertificateWork:
 
     def _put_vanished_back(self, seen: Registration) -> None:
         """Put back what the list had before ours was written, and what the vault has come to serve meanwhile."""
+        versions = self._run.vault.versions(CERTIFICATE)
+        theirs = self._read(versions[0]) if versions and versions[0].id != self.served else None
         after = self._registration.read()
         vanished = [c.raw for c in seen.certificates if _find(after, c.thumbprint) is None]
-        versions = self._run.vault.versions(CERTIFICATE)
-        theirs = self._read(versions[0]) if versions and versions[0].id != self._over else None
         if theirs and _find(after, theirs.thumbprint) is None and _find(seen, theirs.thumbprint) is None:
             vanished.append(public_key(theirs.public_der, f"CIPP-SAM Certificate ({self._site})"))
         if vanished:
@@ -203,7 +206,7 @@ class CertificateWork:
         except (SignInRefusedError, InvalidInputError) as refusal:
             self._dead.add(version_id)
             return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
-        run.store(CERTIFICATE, self._over, restored(theirs, self._thumbprints.get(version_id)))
+        run.store(CERTIFICATE, self.served, restored(theirs, self._thumbprints.get(version_id)))
         return None
 
     def _given_up(self, error: BackendError, made: Certificate, *, is_sent: bool) -> BackendError:

@@ -22,6 +22,10 @@ class Work(Protocol):
         """Do the step; answer why not, where it turned out that it is better not done."""
 
     @property
+    def served(self) -> str | None:
+        """The version that the vault serves, as of the last look."""
+
+    @property
     def since(self) -> datetime | None:
         """When what the vault serves was stored, as of the last look; None where there is nothing."""
 

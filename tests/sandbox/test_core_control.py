@@ -64,3 +64,15 @@ def test_what_the_control_cannot_read_is_named(sandbox: Sandbox, name: str, body
 
 def test_unreadable_json_is_a_400(sandbox: Sandbox) -> None:
     assert sandbox.refused("reset", b"{")[0] == 400
+
+
+def test_a_spare_app_signs_in_and_no_vault_names_it(sandbox: Sandbox) -> None:
+    state = sandbox.reset(spare_apps=1, propagation_seconds=0)
+    secrets = state["vaults"]["cippabc12"]["secrets"]
+    (app_id,) = state["applications"].keys() - {secrets["ApplicationID"][0]["value"]}
+    app = state["applications"][app_id]
+    form = {"client_id": app_id, "client_secret": app["passwordCredentials"][0]["secretText"]}
+    form |= {"scope": "https://graph.microsoft.com/.default", "refresh_token": app["refreshToken"]}
+    url = f"https://login.microsoftonline.com/{secrets['TenantID'][0]['value']}/oauth2/v2.0/token"
+    assert sandbox.web().post(url, data={**form, "grant_type": "refresh_token"}).status_code == 200
+    sandbox.reset()
