@@ -141,10 +141,10 @@ def host_name(text: str) -> str:
         InvalidInputError: It is none; a scheme, a path or a port is no part of one.
     """
     wanted = text.strip().lower().removesuffix(".")
-    if len(wanted) > LONGEST_NAME or not re.fullmatch(rf"{LABEL}(\.{LABEL})+", wanted):
+    if len(wanted) > LONGEST_NAME or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", wanted):
         raise InvalidInputError(
             f"'{text}' is no host name: at least two labels of 1 to 63 letters a-z, digits and dashes, no dash first "
-            "or last, no scheme, no port, no path.",
+            "or last, the last not a number, no scheme, no port, no path.",
             field="Domain",
         )
     return wanted
