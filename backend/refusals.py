@@ -94,6 +94,8 @@ def granting(message: str) -> str:
 
 
 def _role_command(who: str, action: str, scope: str) -> str:
+    from shlex import quote  # noqa: PLC0415 - imported where something is refused
+
     by_start = next(role for start, role in _ROLES if action.lower().startswith(start))
     role = "Reader" if action.lower().endswith("/read") else by_start
     if not role:
@@ -101,7 +103,7 @@ def _role_command(who: str, action: str, scope: str) -> str:
     return (
         f"Missing: {action} ({_ALL}). "
         f"Grant it with: az role assignment create --assignee-object-id {who} "
-        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {scope}'
+        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {quote(scope)}'
     )
 
 

@@ -118,20 +118,18 @@ class RightsHeld:
         try:
             with while_trying_to("list the tables of CIPP's storage"):
                 self._in_time(lambda: next(iter(tables.list_tables(results_per_page=1)), None))
-        except AzureRefusedError as error:
-            return [Held(need, (lambda _: False) if error.status == FORBIDDEN else None, str(error))]
         except BackendError as error:
-            return [Held(need, None, str(error))]
+            return [Held(need, nothing if _is_forbidden(error) else None, str(error))]
         return [Held(need, lambda _: True)]
 
     def _by_arm(self, need: Need) -> Held:
-        """Ask ARM what we may do at the need's scope."""
+        """Ask ARM what we may do at the need's scope; that it may not even be asked is an answer: nothing."""
         try:
             answer = self._in_time(
                 partial(self._arm, f"{need.scope}/providers/Microsoft.Authorization/permissions", PERMISSIONS_API)
             )
         except BackendError as error:
-            return Held(need, None, str(error))
+            return Held(need, nothing if _is_forbidden(error) else None, str(error))
         return Held(need, partial(allowed, answer["value"]))
 
     def _storage_account(self, name: str) -> str:
@@ -179,6 +177,15 @@ def held_by_policy(policies: Permissions, who: str) -> frozenset[str]:
         for right in (policy.get("permissions") or {}).get("secrets") or ()
     }
     return frozenset(SECRET_PERMISSIONS if "all" in held else held)
+
+
+def nothing(_: str) -> bool:
+    """Hold no right."""
+    return False
+
+
+def _is_forbidden(error: BackendError) -> bool:
+    return isinstance(error, AzureRefusedError) and error.status == FORBIDDEN
 
 
 def _fits(action: str, pattern: str) -> bool:

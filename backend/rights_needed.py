@@ -6,6 +6,7 @@ Names of actions are those that ARM derives from the calls that we make. The com
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final, Literal
 
 from backend.clouds import Cloud
@@ -114,12 +115,12 @@ def to_manage(who: str, static_web_app: str) -> Need:
     role = f"CIPP Backend on {static_web_app.rpartition('/')[2]}"
     definition = {
         "Name": role,
-        "Description": "Domains, users and invitations of CIPP's static web app",
+        "Description": "Domains, users and invitations of one static web app",
         "Actions": _ROLE_ACTIONS,
         "NotActions": _ROLE_NOT_ACTIONS,
         "AssignableScopes": [static_web_app.partition("/providers/")[0]],
     }
-    create = f"az role definition create --role-definition '{json.dumps(definition)}'"
+    create = f"az role definition create --role-definition {quote(json.dumps(definition))}"
     command = f"{create} && {assign(who, role, static_web_app)}"
     return Need("Domains and users of the static web app", "azure", static_web_app, ON_STATIC_WEB_APP, command)
 
@@ -155,7 +156,7 @@ def to_use_tables(who: str, account: str) -> Need:
 def to_use_tables_by_key(app: str, group: str, account: str) -> Need:
     """CIPP's tables by a connection string, which holds every right or none."""
     command = (
-        f"az functionapp config appsettings set --name {app} --resource-group {group} --output none --settings "
+        f"az functionapp config appsettings set --name {app} --resource-group {quote(group)} --output none --settings "
         f'CIPP_STORAGE="$(az storage account show-connection-string --name {account} --query connectionString '
         '--output tsv)"'
     )
@@ -181,5 +182,5 @@ def assign(who: str, role: str, scope: str) -> str:
     """Word the command that gives our identity a role."""
     return (
         f"az role assignment create --assignee-object-id {who} --assignee-principal-type ServicePrincipal "
-        f'--role "{role}" --scope {scope}'
+        f'--role "{role}" --scope {quote(scope)}'
     )
