@@ -1,9 +1,12 @@
 """Several calls at once, in threads that never hold up the end of the process."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
+
+from backend.errors import AzureUnreachableError
 
 T = TypeVar("T")
 
@@ -20,3 +23,17 @@ def start(work: Callable[[], T], *, name: str) -> "Future[T]":
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+def by(moment: float, future: "Future[T]", *, what: str) -> T:
+    """Answer the future's value, waiting until the moment (of `time.monotonic`) at the longest.
+
+    Raises:
+        AzureUnreachableError: The moment came first.
+    """
+    try:
+        return future.result(max(0.0, moment - time.monotonic()))
+    except TimeoutError as error:
+        if future.done():
+            raise  # it is what the work raised
+        raise AzureUnreachableError(f"Tried to {what}, but that took too long: ask again in a moment.") from error

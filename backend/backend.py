@@ -19,6 +19,8 @@ from backend.rights import BackendRights
 from backend.rotation.service import KeyRotation
 from backend.secret_changes import SecretChanges
 from backend.static_web_app import StaticWebApp
+from backend.static_web_app_domains import StaticWebAppDomains
+from backend.static_web_app_invitations import StaticWebAppInvitations
 from backend.static_web_app_users import StaticWebAppUsers
 from backend.time_zone import TimeZone
 
@@ -42,10 +44,12 @@ class Backend:
         self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
         self.secret_changes = SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
-        self.static_web_app_users = StaticWebAppUsers(self.static_web_app, self.tables)
-        parts = (self.clients, self.discovery, self.function_apps, self.static_web_app, self.key_rotation)
-        self.overview = BackendOverview(*parts)
-        self.rights = BackendRights(*parts)
+        self.static_web_app_domains = StaticWebAppDomains(self.static_web_app)
+        self.static_web_app_users = StaticWebAppUsers(self.clients, self.static_web_app, self.tables)
+        self.static_web_app_invitations = StaticWebAppInvitations(self.static_web_app, self.static_web_app_domains)
+        parts = (self.clients, self.discovery, self.function_apps)
+        self.overview = BackendOverview(*parts, self.key_rotation, self.serves)
+        self.rights = BackendRights(*parts, self.key_vault, self.key_rotation)
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.

@@ -87,6 +87,16 @@ class Clients:
                 return self._once("tables", partial(self._tables_by_identity, uri))
         return None
 
+    @property
+    def tables_by_identity(self) -> bool:
+        """Whether `tables` are opened with our identity, and not by a connection string."""
+        for prefix in ("CIPP_STORAGE", "AzureWebJobsStorage"):
+            if self._environ.get(prefix, "").strip():
+                return False
+            if self._environ.get(f"{prefix}__tableServiceUri", "").strip():
+                return True
+        return False
+
     def credential(self) -> "ManagedIdentityCredential":
         """Answer the app's own identity: one for the process, since its token cache is its own.
 

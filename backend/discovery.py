@@ -75,27 +75,21 @@ class Discovery:
                 return Deployment.of(self._environ)
         return Deployment.of(self._environ, self._claims)
 
-    def vault_id(self) -> str:
-        """Answer the id of CIPP's vault; "" where Azure shows none. Asks Azure, unless it just did.
+    def vault(self) -> Mapping[str, Any] | None:
+        """Ask Azure for CIPP's vault, wherever in the subscription it is; None where it shows none.
 
         Raises:
             AzureError: Azure refused, or is silent.
         """
-        known = self._known
-        if known and time.monotonic() < self._known_until:
-            return known.vault_id or ""
-        return self._vault_id(self.deployment()) or ""
+        return self._vault(self.deployment())
 
-    def static_web_app_id(self) -> str:
-        """Answer the id of CIPP's static web app; "" where Azure shows none. Asks Azure, unless it just did.
+    def static_web_app(self) -> Mapping[str, Any] | None:
+        """Ask Azure for CIPP's static web app, as its list shows it; None where there is none.
 
         Raises:
             AzureError: Azure refused, or is silent.
         """
-        known = self._known
-        if known and time.monotonic() < self._known_until:
-            return known.static_web_app_id or ""
-        return self._static_web_app(self.deployment()) or ""
+        return self._static_web_app(self.deployment())
 
     def _look_once(self) -> "Future[Found]":
         """Join the look that is under way, or begin one."""
@@ -133,8 +127,8 @@ class Discovery:
         if not deployment.subscription_id:
             return Found(deployment)
         app = at_once.start(lambda: self._main_app_exists(deployment), name="discover the main app")
-        vault = at_once.start(lambda: self._vault_id(deployment), name="discover the vault")
-        static = at_once.start(lambda: self._static_web_app(deployment), name="discover the static web app")
+        vault = at_once.start(lambda: _id_of(self._vault(deployment)), name="discover the vault")
+        static = at_once.start(lambda: _id_of(self._static_web_app(deployment)), name="discover the static web app")
         problems: list[str] = []
         app_exists = _or_problem(app, problems)
         vault_id = _or_problem(vault, problems)
@@ -146,7 +140,7 @@ class Discovery:
                 "set CIPP_FUNCTION_APP to the name of CIPP's main function app (and CIPP_RESOURCE_GROUP, "
                 "CIPP_SUBSCRIPTION_ID if they differ from this app's)."
             )
-        if vault_id == "":
+        if vault_id == "" and deployment.vault_name:
             warnings.append(
                 f"Azure shows no key vault '{deployment.vault_name}' in the subscription: set CIPP_KV_NAME to the "
                 "vault's name, or CIPP_FUNCTION_APP to the app that it is named after."
@@ -174,31 +168,32 @@ class Discovery:
             return False
         return True
 
-    def _vault_id(self, deployment: Deployment) -> str | None:
-        """Answer the vault's id, wherever in the subscription it is; "" where Azure shows none."""
+    def _vault(self, deployment: Deployment) -> Mapping[str, Any] | None:
         if not deployment.vault_name:
             return None
         named = deployment.vault_name.replace("'", "''")
         with while_trying_to(f"look up key vault '{deployment.vault_name}'"):
             resources = self._clients.resources(deployment.subscription_id or "").resources.list(
-                filter=f"resourceType eq 'Microsoft.KeyVault/vaults' and name eq '{named}'"
+                filter=f"resourceType eq 'Microsoft.KeyVault/vaults' and name eq '{named}'",
+                expand="provisioningState",
             )
-            return next((str(vault.id) for vault in resources), "")
+            return next((vault.as_dict() for vault in resources), None)
 
-    def _static_web_app(self, deployment: Deployment) -> str | None:
-        """Answer the id of the static web app that is linked to the main app; "" where Azure shows none."""
+    def _static_web_app(self, deployment: Deployment) -> Mapping[str, Any] | None:
+        """Answer the static web app that is linked to the main app, else the one that the template names so."""
         if not (deployment.resource_group and deployment.main_app):
             return None
         main_app = deployment.resource_id("Microsoft.Web/sites", deployment.main_app).lower()
         template = deployment.template_static_web_app
         with while_trying_to("look up the static web app"):
             sites = self._clients.web(deployment.subscription_id or "").static_sites
-            named = ""
-            for site in sites.list():
-                if main_app in _backends(site.as_dict()["properties"]):
-                    return str(site.id)
-                if str(site.name).lower() == template:
-                    named = str(site.id)
+            named = None
+            for listed in sites.list():
+                site = listed.as_dict()
+                if main_app in backends_of(site["properties"]):
+                    return site
+                if str(site["name"]).lower() == template:
+                    named = site
             return named
 
 
@@ -209,8 +204,8 @@ def _silence(seconds: float) -> str:
     )
 
 
-def _backends(properties: Mapping[str, Any]) -> set[str]:
-    """Collect the ids of the apps behind a static web app, linked in either of Azure's two ways."""
+def backends_of(properties: Mapping[str, Any]) -> set[str]:
+    """Collect the ids, in lower case, of the apps behind a static web app, linked in either of Azure's two ways."""
     linked: Iterable[Mapping[str, Any]] = properties.get("linkedBackends") or ()
     provided: Iterable[Mapping[str, Any]] = properties.get("userProvidedFunctionApps") or ()
     ids = [backend.get("backendResourceId") for backend in linked]
@@ -219,6 +214,10 @@ def _backends(properties: Mapping[str, Any]) -> set[str]:
         for app in provided
     ]
     return {str(found).lower() for found in ids if found}
+
+
+def _id_of(resource: Mapping[str, Any] | None) -> str:
+    return str(resource["id"]) if resource else ""
 
 
 def _or_problem(asked: "Future[T]", problems: list[str]) -> T | None:

@@ -7,7 +7,7 @@ The shapes were recorded from real answers: ARM and Key Vault send {"error": {..
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 # Patterns are compiled when they are first needed: an idle app pays for each import again.
 _MISSING_ACTION = (
@@ -22,11 +22,13 @@ _VAULT_RBAC = (
 )
 # The least built-in role that holds an action, by the action's beginning.
 _ROLES = (
-    ("microsoft.web/staticsites/", "Contributor"),
-    ("microsoft.web/", "Website Contributor"),
+    ("microsoft.web/staticsites/", ""),  # none is small enough
+    ("microsoft.web/sites/", "Website Contributor"),
     ("microsoft.keyvault/vaults/secrets/", "Key Vault Secrets Officer"),
-    ("", "Reader"),
+    ("microsoft.storage/storageaccounts/tableservices/", "Storage Table Data Contributor"),
+    ("", ""),
 )
+_ALL: Final = "ListBackendRights shows all that is missing"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Refusal:
 
 
 _ADVICE = {
+    403: "A right is missing: ListBackendRights shows which, and the command that grants it.",
     401: "The token was not accepted: check the tenant and the identity of this app.",
     429: "Too many requests: wait and try again.",
     500: "Azure itself failed: try again, and see https://azure.status.microsoft if it stays.",
@@ -89,8 +92,8 @@ def granting(message: str) -> str:
         return _role_command(found["who"], found["action"], found["scope"])
     if found := re.search(_VAULT_POLICY, message):
         return (
-            f"Missing: secrets {found['right']}. Grant it with: az keyvault set-policy --name {found['vault']} "
-            f"--object-id {found['who']} --secret-permissions get list set recover"
+            f"Missing: secrets {found['right']} ({_ALL}). Grant it with: az keyvault set-policy "
+            f"--name {found['vault']} --object-id {found['who']} --secret-permissions get list set recover"
         )
     if found := re.search(_VAULT_RBAC, message):
         return _role_command(found["who"], found["action"], found["scope"])
@@ -98,12 +101,16 @@ def granting(message: str) -> str:
 
 
 def _role_command(who: str, action: str, scope: str) -> str:
+    from shlex import quote  # noqa: PLC0415 - imported where something is refused
+
     by_start = next(role for start, role in _ROLES if action.lower().startswith(start))
     role = "Reader" if action.lower().endswith("/read") else by_start
+    if not role:
+        return f"Missing: {action}. {_ALL}, and the command that grants it."
     return (
-        f"Missing: {action} (ListBackendRights shows all that is). "
+        f"Missing: {action} ({_ALL}). "
         f"Grant it with: az role assignment create --assignee-object-id {who} "
-        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {scope}'
+        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {quote(scope)}'
     )
 
 

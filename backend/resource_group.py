@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from backend import at_once
 from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import while_trying_to
@@ -53,10 +54,15 @@ class ResourceGroup:
         deployment = self._discovery.deployment()
         subscription, name = deployment.group()
         client, portal = self._clients.resources(subscription), Portal(deployment)
+
+        def listed() -> list[Resource]:
+            found = client.resources.list_by_resource_group(name, expand="createdTime,changedTime,provisioningState")
+            return [_resource(resource.as_dict(), portal) for resource in found]
+
+        listing = at_once.start(listed, name="list the resources")
         with while_trying_to(f"list the resources of resource group '{name}'"):
             group = client.resource_groups.get(name).as_dict()
-            found = client.resources.list_by_resource_group(name, expand="createdTime,changedTime,provisioningState")
-            resources = [_resource(resource.as_dict(), portal) for resource in found]
+            resources = listing.result()
         return Resources(
             resource_group=Group(
                 name=group["name"],

@@ -1,15 +1,17 @@
-"""Who has which role in the static web app, and invitations to one."""
+"""Who has which role in the static web app."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
+from uuid import uuid4
 
 from backend.act import Act
 from backend.cipp_tables import CippTables
+from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotFoundError, while_trying_to
-from backend.static_web_app import NONE, StaticWebApp
+from backend.row_lock import row_lock
+from backend.static_web_app import NoStaticWebAppError, StaticWebApp
 from backend.values import Value
 
 SEATS: Final = 25  # users in custom roles, per app, on every plan (Static Web Apps quotas)
@@ -18,8 +20,9 @@ SUPERADMIN: Final = "superadmin"
 BASE_ROLES: Final = frozenset({SUPERADMIN, "admin", "editor", "readonly"})
 ROLE: Final = r"[0-9A-Za-z_]{1,25}"
 MOST_ROLES: Final = 50
-LONGEST_HOURS: Final = 168
-DONE_WITHOUT_CONTENT: Final = 204
+API_VERSION: Final = "2025-05-01"  # azure-mgmt-web's own
+WAIT_SECONDS: Final = 10.0  # for another writer
+NOT_LISTED: Final = "Azure cannot list invitations that nobody has accepted yet; each takes a seat when it is."
 
 
 class User(Value, frozen=True):
@@ -37,15 +40,8 @@ class Users(Value, frozen=True):
 
     users: list[User]
     seats_used: int
-    seats: int
     note: str
-
-
-class Invitation(Act, frozen=True, kw_only=True):
-    """An invitation. The address is given this once; whoever has it takes the roles."""
-
-    invitation_url: str | None = None
-    expires_on: datetime | None = None
+    seats: int = SEATS
 
 
 class UserAct(Act, frozen=True, kw_only=True):
@@ -54,64 +50,21 @@ class UserAct(Act, frozen=True, kw_only=True):
     user_id: str
 
 
-@dataclass(frozen=True)
-class Guest:
-    """Whom to invite: `details` is the e-mail address or user name; `domain` None is the default host name."""
-
-    details: str
-    provider: str
-    roles: Sequence[str]
-    hours: int
-    domain: str | None
-
-
 class StaticWebAppUsers:
-    """The service of the users. Needs Microsoft.Web/staticSites/* on the static web app."""
+    """The service of the users. Needs listUsers, users/write and users/delete on the app."""
 
-    def __init__(self, app: StaticWebApp, tables: CippTables) -> None:
+    def __init__(self, clients: Clients, app: StaticWebApp, tables: CippTables) -> None:
+        self._clients = clients
         self._app = app
         self._tables = tables
 
     def users(self) -> Users:
         """List the users with roles."""
-        note = "Azure cannot list invitations that nobody has accepted yet; each takes a seat when it is."
         try:
             found = self._users()
-        except NotFoundError:
-            return Users(users=[], seats_used=0, seats=SEATS, note=NONE)
-        return Users(users=found, seats_used=len(found), seats=SEATS, note=note)
-
-    def invite(self, guest: Guest, *, dry_run: bool) -> Invitation:
-        """Invite a user; the link is answered once and kept nowhere. Sent once: a repeat would invite twice."""
-        checked = check_roles(guest.roles)
-        if not 1 <= guest.hours <= LONGEST_HOURS:
-            raise InvalidInputError(f"Hours must be from 1 to {LONGEST_HOURS}.", field="Hours")
-        if not guest.details.strip():
-            raise InvalidInputError("UserDetails is empty: it is the e-mail address or user name.", field="UserDetails")
-        subscription, group, name = self._app.where()
-        host = self._domain(guest.domain)
-        who = f"'{guest.details}' ({guest.provider}) to '{name}' as {', '.join(checked)} for {guest.hours} hours"
-        if dry_run:
-            return Invitation(dry_run=True, would_do=[f"Invite {who}."])
-        envelope = {
-            "properties": {
-                "domain": host,
-                "provider": guest.provider,
-                "userDetails": guest.details,
-                "roles": ",".join(checked),
-                "numHoursToExpiration": guest.hours,
-            }
-        }
-        with while_trying_to(f"invite {who}"):
-            made = self._app.client(subscription).create_user_roles_invitation_link(
-                group, name, envelope, retry_total=0
-            )
-        return Invitation(
-            dry_run=False,
-            done=[f"Invited {who}."],
-            invitation_url=made.as_dict()["properties"]["invitationUrl"],
-            expires_on=made.properties.expires_on,
-        )
+        except NoStaticWebAppError as error:
+            return Users(users=[], seats_used=0, note=str(error))
+        return Users(users=found, seats_used=sum(bool(user.roles) for user in found), note=NOT_LISTED)
 
     def set_roles(self, *, user_id: str, provider: str, roles: Sequence[str], dry_run: bool) -> UserAct:
         """Give a user these roles and no others.
@@ -120,21 +73,22 @@ class StaticWebAppUsers:
             ConflictError: It would leave nobody who is superadmin.
         """
         checked = check_roles(roles)
-        users = self._users()
-        user = _find(users, user_id, provider)
-        if SUPERADMIN not in {role.lower() for role in checked}:
-            self._keep_a_superadmin(users, user)
-        subscription, group, name = self._app.where()
-        what = f"give '{user.display_name}' the roles {', '.join(checked)} instead of {', '.join(user.roles) or 'none'}"
-        if dry_run:
-            return UserAct(dry_run=True, would_do=[f"{what.capitalize()}."], user_id=user.user_id)
-        with while_trying_to(f"{what} in '{name}'"):
-            self._app.client(subscription).update_static_site_user(
-                group, name, user.provider, user.user_id, {"properties": {"roles": ",".join(checked)}}
+        keeps = SUPERADMIN in {role.lower() for role in checked}
+
+        def write(user: User) -> None:
+            self._app.operations.update_static_site_user(
+                self._app.group,
+                self._app.name,
+                user.provider,
+                user.user_id,
+                {"properties": {"roles": ",".join(checked)}},
             )
-        return UserAct(
-            dry_run=False, done=[f"'{user.display_name}' has the roles {', '.join(checked)} now."], user_id=user.user_id
-        )
+
+        def words(user: User) -> str:
+            before = ", ".join(user.roles) or "none"
+            return f"give '{user.display_name}' the roles {', '.join(checked)} instead of {before}"
+
+        return self._change(user_id, provider, words, write, keeps_superadmin=keeps, dry_run=dry_run)
 
     def remove(self, *, user_id: str, provider: str, dry_run: bool) -> UserAct:
         """Take all roles from a user.
@@ -142,47 +96,56 @@ class StaticWebAppUsers:
         Raises:
             ConflictError: It would leave nobody who is superadmin.
         """
+
+        def write(user: User) -> None:
+            from azure.core.rest import HttpRequest  # noqa: PLC0415 - imported where ARM is asked
+
+            # Azure answers 204, where its description, and so the SDK's own method, expects 200.
+            path = f"{self._app.resource['id']}/authproviders/{quote(user.provider)}/users/{quote(user.user_id)}"
+            url = f"{self._clients.cloud.arm}{path}?api-version={API_VERSION}"
+            self._app.client.send_request(HttpRequest("DELETE", url)).raise_for_status()
+
+        def words(user: User) -> str:
+            return f"remove '{user.display_name}' ({', '.join(user.roles)}) from '{self._app.name}'"
+
+        return self._change(user_id, provider, words, write, keeps_superadmin=False, dry_run=dry_run)
+
+    def _change(  # noqa: PLR0913 - a user by two names, and what shall happen
+        self,
+        user_id: str,
+        provider: str,
+        words: Callable[[User], str],
+        write: Callable[[User], None],
+        *,
+        keeps_superadmin: bool,
+        dry_run: bool,
+    ) -> UserAct:
+        """Change one user; one change at a time, or two could each leave the other's superadmin as the last."""
+        if dry_run:
+            user = self._leaving(user_id, provider, keeps_superadmin=keeps_superadmin)
+            return UserAct(dry_run=True, would_do=[_sentence(words(user))], user_id=user.user_id)
+        name = f"users of '{self._app.name}'"
+        with row_lock(self._clients, name, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as held:
+            user = self._leaving(user_id, provider, keeps_superadmin=keeps_superadmin)
+            held.must_hold()
+            with while_trying_to(words(user)):
+                write(user)
+        return UserAct(dry_run=False, done=[f"Done: {words(user)}."], user_id=user.user_id)
+
+    def _leaving(self, user_id: str, provider: str, *, keeps_superadmin: bool) -> User:
+        """Answer the user, unless they are the last superadmin; a group that is one in CIPP's table counts."""
         users = self._users()
         user = _find(users, user_id, provider)
-        self._keep_a_superadmin(users, user)
-        subscription, group, name = self._app.where()
-        if dry_run:
-            would_do = [f"Remove '{user.display_name}' ({', '.join(user.roles)}) from '{name}'."]
-            return UserAct(dry_run=True, would_do=would_do, user_id=user.user_id)
-        with while_trying_to(f"remove '{user.display_name}' from '{name}'"):
-            try:
-                self._app.client(subscription).delete_static_site_user(group, name, user.provider, user.user_id)
-            except Exception as error:
-                # Azure answers 204, where its description, and so the SDK, expects 200.
-                if getattr(error, "status_code", None) != DONE_WITHOUT_CONTENT:
-                    raise
-        return UserAct(dry_run=False, done=[f"Removed '{user.display_name}' from '{name}'."], user_id=user.user_id)
+        others = any(_is_superadmin(other) for other in users if other is not user)
+        if not _is_superadmin(user) or keeps_superadmin or others or self._tables.has_superadmin_group():
+            return user
+        raise ConflictError(f"'{user.display_name}' is the last superadmin: make somebody else superadmin first.")
 
     def _users(self) -> list[User]:
-        subscription, group, name = self._app.where()
-        custom = self._tables.custom_roles()
+        name, custom = self._app.name, self._tables.custom_roles()
         with while_trying_to(f"list the users of static web app '{name}'"):
-            listed = self._app.client(subscription).list_static_site_users(group, name, "all")
+            listed = self._app.operations.list_static_site_users(self._app.group, name, "all")
             return [_user(found.as_dict()["properties"], custom) for found in listed]
-
-    def _keep_a_superadmin(self, users: Sequence[User], leaving: User) -> None:
-        """Refuse to take the last superadmin; a group that is superadmin in CIPP's table counts as one."""
-        if SUPERADMIN not in leaving.roles or self._tables.has_superadmin_group():
-            return
-        if not any(SUPERADMIN in user.roles for user in users if user is not leaving):
-            raise ConflictError(
-                f"'{leaving.display_name}' is the last superadmin: make somebody else superadmin first."
-            )
-
-    def _domain(self, wanted: str | None) -> str:
-        """Answer the host name that an invitation leads to: the one asked for, if it is ready."""
-        default = self._app.default_host_name()
-        if wanted is None:
-            return default
-        ready = [default, *(domain.name for domain in self._app.domains() if domain.state == "Ready")]
-        if wanted.lower() not in ready:
-            raise InvalidInputError(f"'{wanted}' is no ready domain here: {', '.join(ready)}.", field="Domain")
-        return wanted.lower()
 
 
 def check_roles(roles: Sequence[str]) -> list[str]:
@@ -203,6 +166,14 @@ def check_roles(roles: Sequence[str]) -> list[str]:
     return checked
 
 
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _is_superadmin(user: User) -> bool:
+    return SUPERADMIN in {role.lower() for role in user.roles}
+
+
 def _find(users: Sequence[User], user_id: str, provider: str) -> User:
     for user in users:
         if user.user_id.lower() == user_id.lower() and user.provider.lower() == provider.lower():
@@ -211,7 +182,8 @@ def _find(users: Sequence[User], user_id: str, provider: str) -> User:
 
 
 def _user(properties: Mapping[str, Any], custom: frozenset[str]) -> User:
-    roles = [role for role in str(properties.get("roles") or "").split(",") if role and role not in PLATFORM_ROLES]
+    given = (role.strip() for role in str(properties.get("roles") or "").split(","))
+    roles = [role for role in given if role and role.lower() not in PLATFORM_ROLES]
     return User(
         user_id=properties["userId"],
         display_name=properties.get("displayName") or "",

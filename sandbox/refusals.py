@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
+from sandbox.arm.errors import app_service_refused
 from sandbox.clouds import Place
 from sandbox.denials import denial
 from sandbox.faults import Fault
@@ -31,6 +32,21 @@ _UNAVAILABLE: Final = (
     "</BODY></HTML>\r\n"
 )
 
+_WEB: Final = "/providers/microsoft.web/"
+_BY_WEB: Final = {
+    409: ("59206", "Cannot modify this site because another operation is in progress."),
+    429: ("59206", "Cannot acquire exclusive lock to create, update or delete this site. Retry the request later."),
+    500: ("51021", "There was an unexpected InternalServerError."),
+    503: ("", ""),
+}
+_UNAVAILABLE: Final = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r
+<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r
+<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>\r
+<BODY><h2>Service Unavailable</h2>\r
+<hr><p>HTTP Error 503. The service is unavailable.</p>\r
+</BODY></HTML>\r
+"""
+
 
 def refusal(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
     """Answer the fault's status as the service behind `place` would; the managed identity's where it is None."""
@@ -41,6 +57,8 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
     body: dict[str, Any]
     if place is not None and status == 403 and (denied := denial(place, method, path)):
         body = denied
+    elif place is not None and place.plane == "arm" and _WEB in path.lower() and status in _BY_WEB:
+        return _of_web(status, path, headers)
     elif place is None:
         body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
     elif place.plane == "entra":
@@ -59,6 +77,16 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
                 "client-request-id": request_id,
             }
     return JSONResponse(body, status, headers)
+
+
+def _of_web(status: int, path: str, headers: dict[str, str]) -> Response:
+    """Answer as Microsoft.Web itself does, where Resource Manager only hands its answer on."""
+    headers = {**headers, "x-ms-failure-cause": "service"}
+    if status == 503:
+        return Response(_UNAVAILABLE, status, headers, "text/html; charset=us-ascii")
+    if status == 500 and "/staticsites/" in path.lower():
+        return JSONResponse({"Message": "An error has occurred."}, status, headers)
+    return JSONResponse(app_service_refused(status, str(status), *_BY_WEB[status]).body, status, headers)
 
 
 def _entra(fault: Fault, message: str, now: datetime) -> dict[str, Any]:

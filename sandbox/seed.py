@@ -49,6 +49,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     secrets = {name: SeedSecret(value, created=now - _STORED) for name, value in values.items()}
     for name, planned in options.secrets.items():
         secrets[name] = SeedSecret(planned.value, created=now - _STORED, managed=planned.managed)
+    arm = seed_arm(clock)
     return Azure(
         clock=clock,
         tokens=tokens,
@@ -56,8 +57,8 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         subscription_id=names.SUBSCRIPTION_ID,
         options=options,
         directory=directory,
-        vaults={names.VAULT: seed_vault(clock, secrets)},
-        arm=seed_arm(clock),
+        vaults={names.VAULT: seed_vault(clock, secrets, arm.access)},
+        arm=arm,
     )
 
 

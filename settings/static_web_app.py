@@ -1,9 +1,9 @@
 """The static web app: its state, domains and users."""
 
-from typing import Literal
-
-from backend.static_web_app import Domain, DomainAct, StaticWebAppState
-from backend.static_web_app_users import Guest, Invitation, UserAct, Users
+from backend.static_web_app import StaticWebAppState
+from backend.static_web_app_domains import Domain, DomainAct, Validation
+from backend.static_web_app_invitations import Guest, Invitation
+from backend.static_web_app_users import UserAct, Users
 from settings.access import Permission
 from settings.body import Body
 from settings.http import Call, Routes
@@ -15,7 +15,7 @@ class NewDomain(Body, frozen=True):
     """A domain to add, and how Azure is to see that it is ours."""
 
     domain: str
-    validation: Literal["cname", "txt"] = "cname"
+    validation: Validation = "cname"
     dry_run: bool = False
     force: bool = False
 
@@ -68,19 +68,19 @@ def state(call: Call) -> StaticWebAppState:
 @routes.get("ListStaticWebAppDomains", needs=Permission.APP_SETTINGS_READ)
 def domains(call: Call) -> list[Domain]:
     """List the custom domains, and the exact DNS record that each still needs."""
-    return call.backend.static_web_app.domains()
+    return call.backend.static_web_app_domains.domains()
 
 
 @routes.post("ExecStaticWebAppDomainAdd", needs=Permission.SUPER_ADMIN_WRITE)
 def add_domain(call: Call, body: NewDomain) -> DomainAct:
     """Add a custom domain, and answer at once with the record to make."""
-    return call.backend.static_web_app.add_domain(body.domain, body.validation, dry_run=body.dry_run)
+    return call.backend.static_web_app_domains.add(body.domain, body.validation, dry_run=body.dry_run)
 
 
 @routes.post("ExecStaticWebAppDomainRemove", needs=Permission.SUPER_ADMIN_WRITE)
 def remove_domain(call: Call, body: OldDomain) -> DomainAct:
     """Remove a custom domain."""
-    return call.backend.static_web_app.remove_domain(body.domain, dry_run=body.dry_run)
+    return call.backend.static_web_app_domains.remove(body.domain, dry_run=body.dry_run)
 
 
 @routes.get("ListStaticWebAppUsers", needs=Permission.APP_SETTINGS_READ)
@@ -93,7 +93,7 @@ def users(call: Call) -> Users:
 def invite(call: Call, body: Invite) -> Invitation:
     """Invite a user; the link is given once and kept nowhere."""
     guest = Guest(body.user_details, body.provider, body.roles, body.hours, body.domain)
-    return call.backend.static_web_app_users.invite(guest, dry_run=body.dry_run)
+    return call.backend.static_web_app_invitations.invite(guest, dry_run=body.dry_run)
 
 
 @routes.post("ExecStaticWebAppUserRoles", needs=Permission.SUPER_ADMIN_WRITE)

@@ -15,10 +15,17 @@ class Role:
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
     data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
+    assignable_scopes: tuple[str, ...] = ("/",)
+    custom: bool = False
 
     def allows(self, action: str) -> bool:
         """Tell whether the role holds the right, whatever the case."""
         return _any(self.actions, action) and not _any(self.not_actions, action)
+
+    def allows_data(self, action: str) -> bool:
+        """Tell the same of a right on data."""
+        return _any(self.data_actions, action) and not _any(self.not_data_actions, action)
 
 
 OWNER: Final = Role(
@@ -69,7 +76,40 @@ WEBSITE_CONTRIBUTOR: Final = Role(
         "Microsoft.Web/sites/*",
     ),
 )
-ROLES: Final = (OWNER, CONTRIBUTOR, READER, WEBSITE_CONTRIBUTOR)
+SECRETS_OFFICER: Final = Role(
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+    "Key Vault Secrets Officer",
+    "Perform any action on the secrets of a key vault, except manage permissions. Only works for key vaults that "
+    "use the 'Azure role-based access control' permission model.",
+    (
+        "Microsoft.Authorization/*/read",
+        "Microsoft.Insights/alertRules/*",
+        "Microsoft.Resources/deployments/*",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+        "Microsoft.Support/*",
+        "Microsoft.KeyVault/checkNameAvailability/read",
+        "Microsoft.KeyVault/deletedVaults/read",
+        "Microsoft.KeyVault/locations/*/read",
+        "Microsoft.KeyVault/vaults/*/read",
+        "Microsoft.KeyVault/operations/read",
+    ),
+    data_actions=("Microsoft.KeyVault/vaults/secrets/*",),
+)
+_TABLES: Final = "Microsoft.Storage/storageAccounts/tableServices/tables"
+TABLE_DATA_CONTRIBUTOR: Final = Role(
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "Storage Table Data Contributor",
+    "Allows for read, write and delete access to Azure Storage tables and entities",
+    (f"{_TABLES}/read", f"{_TABLES}/write", f"{_TABLES}/delete"),
+    data_actions=(
+        f"{_TABLES}/entities/read",
+        f"{_TABLES}/entities/write",
+        f"{_TABLES}/entities/delete",
+        f"{_TABLES}/entities/add/action",
+        f"{_TABLES}/entities/update/action",
+    ),
+)
+ROLES: Final = (OWNER, CONTRIBUTOR, READER, WEBSITE_CONTRIBUTOR, SECRETS_OFFICER, TABLE_DATA_CONTRIBUTOR)
 
 
 @dataclass(frozen=True)
@@ -85,16 +125,26 @@ class RoleAssignment:
 
 @dataclass
 class AccessControl:
-    """Every role assignment of the subscription."""
+    """Every role assignment of the subscription, and the roles that were made in it."""
 
     assignments: list[RoleAssignment] = field(default_factory=list)
+    custom_roles: dict[str, Role] = field(default_factory=dict)  # by id
+
+    def roles(self) -> list[Role]:
+        """Return every role that can be assigned."""
+        return [*ROLES, *self.custom_roles.values()]
+
+    def held(self, principal_id: str, scope: str) -> list[Role]:
+        """Return the roles that the principal has at `scope`, from there or from above."""
+        return [a.role for a in self.assignments if a.principal_id == principal_id and is_within(scope, a.scope)]
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
         """Tell whether the principal may do `action` at `scope`."""
-        return any(
-            a.principal_id == principal_id and is_within(scope, a.scope) and a.role.allows(action)
-            for a in self.assignments
-        )
+        return any(role.allows(action) for role in self.held(principal_id, scope))
+
+    def allows_data(self, principal_id: str, action: str, scope: str) -> bool:
+        """Tell the same of a right on data."""
+        return any(role.allows_data(action) for role in self.held(principal_id, scope))
 
     def sees(self, principal_id: str, scope: str) -> bool:
         """Tell whether the principal has any role at `scope`, above it or below it."""

@@ -1,4 +1,4 @@
-"""Roles, who has them, and what the caller may do."""
+"""Roles, who has them, and what the caller may do; roles are made, given and taken away."""
 
 import re
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox import names
-from sandbox.arm.access import ROLES, Role, RoleAssignment, is_within
+from sandbox.arm.access import Role, RoleAssignment, is_within
 from sandbox.arm.call import Call
 from sandbox.arm.errors import refused
 from sandbox.arm.gateway import Operation
@@ -19,7 +19,7 @@ def _permission(role: Role) -> dict[str, Any]:
         "actions": list(role.actions),
         "notActions": list(role.not_actions),
         "dataActions": list(role.data_actions),
-        "notDataActions": [],
+        "notDataActions": list(role.not_data_actions),
     }
 
 
@@ -28,9 +28,9 @@ def _role(call: Call, role: Role) -> dict[str, Any]:
     return {
         "properties": {
             "roleName": role.name,
-            "type": "BuiltInRole",
+            "type": "CustomRole" if role.custom else "BuiltInRole",
             "description": role.description,
-            "assignableScopes": ["/"],
+            "assignableScopes": list(role.assignable_scopes),
             "permissions": [_permission(role)],
             **times,
             "createdBy": None,
@@ -70,12 +70,8 @@ def _assignment(call: Call, assignment: RoleAssignment) -> dict[str, Any]:
 
 
 def _permissions(call: Call) -> Response:
-    mine = [
-        _permission(a.role)
-        for a in call.arm.access.assignments
-        if a.principal_id == call.caller.object_id and is_within(_scope(call), a.scope)
-    ]
-    return JSONResponse({"value": mine, "nextLink": None})
+    mine = call.arm.access.held(call.caller.object_id, _scope(call))
+    return JSONResponse({"value": [_permission(role) for role in mine], "nextLink": None})
 
 
 def _assignments(call: Call) -> Response:
@@ -102,16 +98,64 @@ def _get_assignment(call: Call) -> Response:
 
 def _roles(call: Call) -> Response:
     name = re.search(r"roleName\s+eq\s+'([^']+)'", call.query.get("$filter", ""), re.IGNORECASE)
-    found = [_role(call, r) for r in ROLES if name is None or name[1].lower() == r.name.lower()]
-    return JSONResponse({"value": found})
+    found = [r for r in call.arm.access.roles() if name is None or name[1].lower() == r.name.lower()]
+    return JSONResponse({"value": [_role(call, r) for r in found]})
 
 
 def _get_role(call: Call) -> Response:
-    for role in ROLES:
-        if role.id == call.params["name"].lower():
-            return JSONResponse(_role(call, role))
-    message = f"The specified role definition with ID '{call.params['name']}' does not exist."
+    return JSONResponse(_role(call, _named(call, call.params["name"])))
+
+
+def _named(call: Call, name: str) -> Role:
+    for role in call.arm.access.roles():
+        if role.id == name.lower():
+            return role
+    message = f"The specified role definition with ID '{name}' does not exist."
     raise refused(404, "RoleDefinitionDoesNotExist", message)
+
+
+def _put_assignment(call: Call) -> Response:
+    """Give a principal a role; the same again, under another name, is refused."""
+    access, given, scope = call.arm.access, call.properties, _scope(call)
+    role = _named(call, str(given.get("roleDefinitionId", "")).rpartition("/")[2])
+    principal, name = str(given.get("principalId", "")).lower(), call.params["name"].lower()
+    if any(a.id != name and (a.principal_id, a.role, a.scope) == (principal, role, scope) for a in access.assignments):
+        raise refused(409, "RoleAssignmentExists", "The role assignment already exists.")
+    access.assignments = [a for a in access.assignments if a.id != name]
+    made = RoleAssignment(name, principal, role, scope, call.now.isoformat().replace("+00:00", "Z"))
+    access.assignments.append(made)
+    return JSONResponse(_assignment(call, made), 201)
+
+
+def _delete_assignment(call: Call) -> Response:
+    access, name = call.arm.access, call.params["name"].lower()
+    taken = next((a for a in access.assignments if a.id == name and a.scope.lower() == _scope(call).lower()), None)
+    if taken is None:
+        return Response(status_code=204)
+    access.assignments.remove(taken)
+    return JSONResponse(_assignment(call, taken))
+
+
+def _put_role(call: Call) -> Response:
+    """Make a role, or change one that was made; its name must be free."""
+    access, given, name = call.arm.access, call.properties, call.params["name"].lower()
+    title, permissions = str(given.get("roleName", "")), given.get("permissions") or [{}]
+    if any(role.id != name and role.name.lower() == title.lower() for role in access.roles()):
+        raise refused(
+            409, "RoleDefinitionWithSameNameExists", f"A custom role with the same name already exists: '{title}'."
+        )
+    parts = {"actions": "actions", "notActions": "not_actions"}
+    parts |= {"dataActions": "data_actions", "notDataActions": "not_data_actions"}
+    lists: dict[str, Any] = {field: tuple(permissions[0].get(wire) or ()) for wire, field in parts.items()}
+    access.custom_roles[name] = Role(
+        name,
+        title,
+        str(given.get("description") or ""),
+        **lists,
+        assignable_scopes=tuple(given.get("assignableScopes") or ()),
+        custom=True,
+    )
+    return JSONResponse(_role(call, access.custom_roles[name]), 201)
 
 
 def _scope(call: Call) -> str:
@@ -122,6 +166,9 @@ OPERATIONS: Final = (
     Operation("GET", f"{_HERE}/permissions", _permissions, listing=True),
     Operation("GET", f"{_HERE}/roleAssignments", _assignments),
     Operation("GET", f"{_HERE}/roleAssignments/{{name}}", _get_assignment),
+    Operation("PUT", f"{_HERE}/roleAssignments/{{name}}", _put_assignment),
+    Operation("DELETE", f"{_HERE}/roleAssignments/{{name}}", _delete_assignment),
     Operation("GET", f"{_HERE}/roleDefinitions", _roles, listing=True),
+    Operation("PUT", f"{_HERE}/roleDefinitions/{{name}}", _put_role),
     Operation("GET", f"{_HERE}/roleDefinitions/{{name}}", _get_role, listing=True),
 )

@@ -68,12 +68,11 @@ class StorageAccount(Resource):
 
 @dataclass(kw_only=True)
 class KeyVault(Resource):
-    """A vault as ARM shows it; its secrets are the data plane's."""
+    """A vault as ARM shows it; its secrets, and who may do what with them, are the data plane's."""
 
     type: ClassVar[str] = "Microsoft.KeyVault/vaults"
 
     created: str
-    readers: tuple[str, ...]  # object ids with every permission on secrets, as CIPP's template gives it
     retention_days: int = 90
 
 

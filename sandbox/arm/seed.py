@@ -66,7 +66,6 @@ def _vault(created: datetime) -> KeyVault:
         group=names.RESOURCE_GROUP,
         name=names.VAULT,
         location=names.LOCATION,
-        readers=(names.MAIN_PRINCIPAL_ID, names.OFFLOAD_PRINCIPAL_ID, names.BACKEND_PRINCIPAL_ID),
         created=_time(created),
     )
 

@@ -1,4 +1,4 @@
-"""Key vaults as resources; their secrets are served elsewhere."""
+"""Key vaults as resources, and who may do what with their secrets; the secrets are served elsewhere."""
 
 from typing import Any, Final
 
@@ -6,8 +6,10 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox import names
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.errors import refused
 from sandbox.arm.gateway import Operation
 from sandbox.arm.resource import KeyVault
+from sandbox.key_vault.state import SECRET_PERMISSIONS
 
 _VAULTS: Final = "providers/Microsoft.KeyVault/vaults"
 _DELETED: Final = "providers/Microsoft.KeyVault/deletedVaults"
@@ -15,8 +17,7 @@ _HSMS: Final = "providers/Microsoft.KeyVault/managedHSMs"  # the Azure CLI lists
 
 
 def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
-    tenant = call.arm.tenant_id
-    permissions = {"keys": [], "secrets": ["all"], "certificates": [], "storage": []}
+    tenant, held = call.arm.tenant_id, call.azure.vaults[vault.name]
     return {
         "id": vault.id,
         "name": vault.name,
@@ -34,20 +35,74 @@ def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
         "properties": {
             "sku": {"family": "A", "name": "standard"},
             "tenantId": tenant,
-            "accessPolicies": [
-                {"tenantId": tenant, "objectId": reader, "permissions": permissions} for reader in vault.readers
-            ],
+            "accessPolicies": [_policy(tenant, who, rights) for who, rights in held.permissions.items()],
             "enabledForDeployment": False,
             "enabledForDiskEncryption": False,
             "enabledForTemplateDeployment": True,
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": vault.retention_days,
-            "enableRbacAuthorization": False,
+            "enableRbacAuthorization": held.rbac,
             "vaultUri": f"https://{vault.name}.{call.cloud.vault_suffix}/",
             "provisioningState": "Succeeded",
             "publicNetworkAccess": "Enabled",
         },
     }
+
+
+def _policy(tenant: str, who: str, rights: frozenset[str]) -> dict[str, Any]:
+    """Show a policy on secrets; CIPP's template gives `all`, and Azure keeps the word."""
+    secrets = ["all"] if rights == SECRET_PERMISSIONS else sorted(rights)
+    permissions = {"keys": [], "secrets": secrets, "certificates": [], "storage": []}
+    return {"tenantId": tenant, "objectId": who, "permissions": permissions}
+
+
+def _policies(given: object) -> dict[str, frozenset[str]]:
+    """Read access policies: the rights on secrets by object id.
+
+    Raises:
+        ArmError: 400; they are none.
+    """
+    policies: dict[str, frozenset[str]] = {}
+    try:
+        for policy in given:  # type: ignore[attr-defined] # what is no list is refused below
+            rights = {str(right).lower() for right in (policy["permissions"].get("secrets") or ())}
+            held = SECRET_PERMISSIONS if "all" in rights else frozenset(rights)
+            policies[str(policy["objectId"]).lower()] = held
+    except (AttributeError, KeyError, TypeError) as error:
+        message = "The parameter accessPolicies has an invalid value."
+        raise refused(400, "BadRequest", message) from error
+    return policies
+
+
+def _write(call: Call) -> Response:
+    """Change a vault that is there: its access policies, and whether roles count in their place."""
+    vault, given = call.vault(), call.properties
+    held = call.azure.vaults[vault.name]
+    if "accessPolicies" in given:
+        held.permissions = _policies(given["accessPolicies"])
+    held.rbac = bool(given.get("enableRbacAuthorization", held.rbac))
+    vault.tags = call.body.get("tags", vault.tags) or {}
+    return JSONResponse(_shown(call, vault))
+
+
+def _write_policies(call: Call) -> Response:
+    """Add, replace or remove rights of single principals."""
+    vault, given = call.vault(), _policies(call.properties.get("accessPolicies", []))
+    held, how = call.azure.vaults[vault.name], call.params["how"].lower()
+    if how not in ("add", "replace", "remove"):
+        raise refused(400, "BadRequest", f"The operation kind '{how}' is not supported.")
+    for who, rights in given.items():
+        before = held.permissions.get(who, frozenset())
+        held.permissions[who] = {"add": before | rights, "replace": rights, "remove": before - rights}[how]
+    held.permissions = {who: rights for who, rights in held.permissions.items() if rights}
+    policies = [_policy(call.arm.tenant_id, who, rights) for who, rights in held.permissions.items()]
+    return JSONResponse(
+        {
+            "id": f"{vault.id}/accessPolicies/",
+            "type": "Microsoft.KeyVault/vaults/accessPolicies",
+            "properties": {"accessPolicies": policies},
+        }
+    )
 
 
 def _list(call: Call) -> Response:
@@ -67,6 +122,9 @@ OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/{_VAULTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_VAULTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_VAULTS}/{{vault}}", _get),
+    Operation("PUT", f"{GROUP}/{_VAULTS}/{{vault}}", _write),
+    Operation("PATCH", f"{GROUP}/{_VAULTS}/{{vault}}", _write),
+    Operation("PUT", f"{GROUP}/{_VAULTS}/{{vault}}/accessPolicies/{{how}}", _write_policies),
     Operation("GET", f"{SUBSCRIPTION}/{_DELETED}", _none, listing=True),
     Operation("GET", f"{SUBSCRIPTION}/{_HSMS}", _none, listing=True),
     Operation("GET", f"{GROUP}/{_HSMS}", _none, listing=True),

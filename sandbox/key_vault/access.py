@@ -44,14 +44,18 @@ def authorize(claims: dict[str, Any], operation: Operation, vault: Vault, secret
     Raises:
         VaultError: 403, neither an access policy nor a role lets them do it.
     """
-    allowed = vault.permissions.get(str(claims.get("oid", "")).lower(), frozenset())
-    if operation.permission in allowed:
+    who = str(claims.get("oid", "")).lower()
+    resource = vault.resource_id.lower() + (f"/secrets/{secret}".lower() if secret else "")
+    if vault.rbac and vault.access is not None:
+        allowed = vault.access.allows_data(who, _ACTIONS + operation.action, resource)
+    else:
+        allowed = operation.permission in vault.permissions.get(who, frozenset())
+    if allowed:
         return
     app_id = claims.get("appid") or claims.get("azp")
     caller = f"appid={app_id};oid={claims.get('oid')};iss={claims.get('iss')}"
     if not vault.rbac:
         raise errors.denied_by_policy(caller, operation.permission, vault.name, vault.location)
-    resource = vault.resource_id.lower() + (f"/secrets/{secret}".lower() if secret else "")
     raise errors.denied_by_rbac(caller, _ACTIONS + operation.action, resource, vault.name, vault.location)
 
 

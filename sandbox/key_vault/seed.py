@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sandbox import names
+from sandbox.arm.access import AccessControl
 from sandbox.clock import Clock
 from sandbox.key_vault.secret import SecretVersion
 from sandbox.key_vault.state import SECRET_PERMISSIONS, Vault
@@ -18,7 +19,7 @@ _PRINCIPALS: Final = (
 )
 
 
-def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret]) -> Vault:
+def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret], access: AccessControl | None = None) -> Vault:
     """Build the vault of the seeded CIPP: access policies, 90 days, the given secrets by name."""
     vault = Vault(
         name=names.VAULT,
@@ -27,6 +28,7 @@ def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret]) -> Vault:
         location=names.LOCATION,
         clock=clock,
         permissions=dict.fromkeys(_PRINCIPALS, SECRET_PERMISSIONS),
+        access=access,
     )
     for name, secret in secrets.items():
         created = secret.created.replace(microsecond=0)

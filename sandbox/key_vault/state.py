@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.clock import Clock
 from sandbox.key_vault import errors
 from sandbox.key_vault.secret import DeletedSecret, Secret, SecretVersion
+
+if TYPE_CHECKING:
+    from sandbox.arm.access import AccessControl
 
 DEFAULT_RETENTION_DAYS: Final = 90
 SECRET_PERMISSIONS: Final = frozenset({"get", "list", "set", "delete", "recover", "backup", "restore", "purge"})
@@ -17,8 +20,8 @@ SECRET_PERMISSIONS: Final = frozenset({"get", "list", "set", "delete", "recover"
 class Vault:
     """One vault. Names of secrets match whatever their case and keep the case first stored.
 
-    `permissions` says what each principal (object id, lower case) may do, be it by access policy or,
-    with `rbac`, by role; it only decides which words the refusal has.
+    `permissions` says what each principal (object id, lower case) may do by access policy. With `rbac` it is
+    `access`, the roles of Resource Manager, that says so; a vault without them goes by `permissions` still.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Vault:
     clock: Clock
     permissions: dict[str, frozenset[str]] = field(default_factory=dict)
     rbac: bool = False
+    access: "AccessControl | None" = None
     purge_protection: bool = False
     retention_days: int = DEFAULT_RETENTION_DAYS
     _secrets: dict[str, Secret] = field(default_factory=dict)

@@ -1,0 +1,67 @@
+"""What Azure does on a bad day, for the tests of the Backend page's endpoints."""
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from tests.api import Answer, Api
+from tests.sandbox_client import Sandbox
+
+ARM = "management.azure.com"
+# So that silence and refusals end soon; the defaults keep to 20 s (tests/test_refusals.py).
+SHORT = {"AZURE_READ_TIMEOUT_SECONDS": "0.3", "AZURE_DEADLINE_SECONDS": "0.3"}
+MOST_SECONDS = 3.0
+REFUSALS = (403, 404, 409, 429, 500, 503)
+SILENCES = ("hang", "drop-after")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call of an endpoint, and the call to Azure that decides it."""
+
+    name: str
+    method: str
+    path: str
+    body: dict[str, object] | None = None
+
+    def by(self, api: Api) -> Answer:
+        return api.get(self.name) if self.body is None else api.post(self.name, self.body)
+
+
+def cases(*asked: Asked) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("asked", asked, ids=lambda one: one.name)
+
+
+def assert_a_refusal_is_told(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, status: int) -> Answer:
+    """Refuse the call that decides; the caller is told as a problem, soon."""
+    answer = _answer(azure, nowhere, asked, {"mode": "refuse", "status": status, "retry_after": 2700})
+    if status == 404:
+        assert answer.status == 404
+    else:
+        assert (answer.status, answer.body["azureStatus"]) == (500, status)
+    assert answer.results.startswith("Tried to ")
+    assert "<" not in answer.results
+    if status == 403:
+        assert "Missing: Microsoft." in answer.results
+        assert "ListBackendRights" in answer.results
+    return answer
+
+
+def assert_silence_is_told(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, mode: str) -> None:
+    """Let the call that decides hang, or cut it after Azure took it; the caller is told, soon."""
+    answer = _answer(azure, nowhere, asked, {"mode": mode})
+    assert answer.status == 500
+    assert "did not answer" in answer.results
+    assert "azureStatus" not in answer.body
+
+
+def _answer(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, fault: dict[str, object]) -> Answer:
+    for name, value in SHORT.items():
+        nowhere.setenv(name, value)
+    api = Api()
+    azure.faults([{"host": ARM, "method": asked.method, "path": asked.path, "times": 0, **fault}])
+    began = time.monotonic()
+    answer = asked.by(api)
+    assert time.monotonic() - began < MOST_SECONDS
+    return answer
