@@ -39,13 +39,6 @@ _BY_WEB: Final = {
     500: ("51021", "There was an unexpected InternalServerError."),
     503: ("", ""),
 }
-_UNAVAILABLE: Final = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r
-<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r
-<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>\r
-<BODY><h2>Service Unavailable</h2>\r
-<hr><p>HTTP Error 503. The service is unavailable.</p>\r
-</BODY></HTML>\r
-"""
 
 
 def refusal(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
