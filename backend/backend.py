@@ -1,6 +1,8 @@
 """All services of one CIPP deployment; making them costs nothing until one is asked."""
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
@@ -9,20 +11,21 @@ from backend.discovery import Discovery
 from backend.errors import NotConfiguredError, NotFoundError
 from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
-from backend.key_trial import KeyTrial
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
-from backend.overview import BackendOverview
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
-from backend.rights import BackendRights
-from backend.rotation.service import KeyRotation
-from backend.secret_changes import SecretChanges
 from backend.static_web_app import StaticWebApp
 from backend.static_web_app_domains import StaticWebAppDomains
 from backend.static_web_app_invitations import StaticWebAppInvitations
 from backend.static_web_app_users import StaticWebAppUsers
 from backend.time_zone import TimeZone
+
+if TYPE_CHECKING:
+    from backend.overview import BackendOverview
+    from backend.rights import BackendRights
+    from backend.rotation.service import KeyRotation
+    from backend.secret_changes import SecretChanges
 
 
 class Backend:
@@ -41,15 +44,41 @@ class Backend:
         self.deployments = FunctionAppDeployments(self.clients, self.discovery, self.function_apps)
         self.time_zone = TimeZone(self.clients)
         self.key_vault = KeyVault(self.clients, self.discovery)
-        self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
-        self.secret_changes = SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_domains = StaticWebAppDomains(self.static_web_app)
         self.static_web_app_users = StaticWebAppUsers(self.clients, self.static_web_app, self.tables)
         self.static_web_app_invitations = StaticWebAppInvitations(self.static_web_app, self.static_web_app_domains)
+
+    @cached_property
+    def key_rotation(self) -> "KeyRotation":
+        """The rotation, which is a third of this app's code: it is loaded when it is asked, not at a cold start."""
+        from backend.rotation.service import KeyRotation  # noqa: PLC0415 - see the docstring
+
+        return KeyRotation(self.clients, self.discovery, self.key_vault, self.environ)
+
+    @cached_property
+    def secret_changes(self) -> "SecretChanges":
+        """Changes of secrets by hand; a key is tried with the rotation's means."""
+        from backend.key_trial import KeyTrial  # noqa: PLC0415 - as above
+        from backend.secret_changes import SecretChanges  # noqa: PLC0415 - as above
+
+        return SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
+
+    @cached_property
+    def overview(self) -> "BackendOverview":
+        """All of it at a glance."""
+        from backend.overview import BackendOverview  # noqa: PLC0415 - as above
+
         parts = (self.clients, self.discovery, self.function_apps)
-        self.overview = BackendOverview(*parts, self.key_rotation, self.serves)
-        self.rights = BackendRights(*parts, self.key_vault, self.key_rotation)
+        return BackendOverview(*parts, self.key_rotation, self.serves)
+
+    @cached_property
+    def rights(self) -> "BackendRights":
+        """The rights that each feature needs."""
+        from backend.rights import BackendRights  # noqa: PLC0415 - as above
+
+        parts = (self.clients, self.discovery, self.function_apps)
+        return BackendRights(*parts, self.key_vault, self.key_rotation)
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.

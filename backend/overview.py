@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from backend import at_once
 from backend.clients import Clients
@@ -13,9 +13,11 @@ from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.platform_sign_in import sign_in_problems
 from backend.portal import Portal
-from backend.rotation.service import KeyRotation
 from backend.static_web_app import NONE
 from backend.values import Value
+
+if TYPE_CHECKING:
+    from backend.rotation.service import KeyRotation
 
 REMEMBERED_SECONDS: Final = 15.0
 Kind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
@@ -48,7 +50,7 @@ class BackendOverview:
         clients: Clients,
         discovery: Discovery,
         apps: FunctionApps,
-        rotation: KeyRotation,
+        rotation: "KeyRotation",
         serves: Callable[[str], bool],
     ) -> None:
         self._clients = clients

@@ -11,11 +11,12 @@ from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.rights_held import Held, RightsHeld
 from backend.rights_needed import Kind
-from backend.rotation.service import KeyRotation
 from backend.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from backend.rotation.service import KeyRotation
 
 
 class Right(Value, frozen=True):
@@ -44,7 +45,7 @@ class BackendRights:
     """The service of the rights."""
 
     def __init__(
-        self, clients: Clients, discovery: Discovery, apps: FunctionApps, vault: KeyVault, rotation: KeyRotation
+        self, clients: Clients, discovery: Discovery, apps: FunctionApps, vault: KeyVault, rotation: "KeyRotation"
     ) -> None:
         self._clients = clients
         self._discovery = discovery

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend import at_once, rights_needed
 from backend.clients import Clients
@@ -17,7 +17,9 @@ from backend.errors import AzureRefusedError, BackendError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.rights_needed import GRAPH, SECRET_PERMISSIONS, Need
-from backend.rotation.service import KeyRotation
+
+if TYPE_CHECKING:
+    from backend.rotation.service import KeyRotation
 
 T = TypeVar("T")
 Permissions = Sequence[Mapping[str, Any]]
@@ -88,7 +90,7 @@ class RightsHeld:
             return [self._by_arm(need)]
         return [Held(need, held_by_policy(properties.get("accessPolicies") or (), self._who).__contains__)]
 
-    def in_graph(self, rotation: KeyRotation, vault: KeyVault) -> list[Held]:
+    def in_graph(self, rotation: "KeyRotation", vault: KeyVault) -> list[Held]:
         """Ask for what the SAM app's own token holds; its id is read only where a command needs it."""
         problem, app, held = None, "", frozenset(GRAPH)
         try:

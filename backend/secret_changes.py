@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backend.act import Act
 from backend.entra import SignInRefusedError
@@ -13,12 +13,14 @@ from backend.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from backend.key_trial import KeyTrial
 from backend.key_vault import ROTATED_BY, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
-from backend.rotation.run import CREDENTIAL_ID, RESTORED_FROM
+from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
 from backend.values import SecretText, Value
+
+if TYPE_CHECKING:
+    from backend.key_trial import KeyTrial
 
 NAME: Final = r"[0-9A-Za-z-]{1,127}"  # Key Vault's own rule
 MOST_BYTES: Final = 25_600  # the same
@@ -64,7 +66,7 @@ class NewValue:
 class SecretChanges:
     """The service of changes by hand. Needs the vault's get, list, set, recover."""
 
-    def __init__(self, vault: KeyVault, trial: KeyTrial) -> None:
+    def __init__(self, vault: KeyVault, trial: "KeyTrial") -> None:
         self._vault = vault
         self._trial = trial
 

@@ -30,7 +30,8 @@ from backend.rotation.plan import (
     superseded_ends,
 )
 from backend.rotation.proof import prove
-from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, Fresh, Run, planned, restored
+from backend.rotation.run import Fresh, Run, planned, restored
+from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 
 CONTENT_TYPE: Final = "text/plain; client secret"
 REFUSED: Final = range(400, 500)  # of these Graph says that it did nothing

@@ -18,9 +18,10 @@ from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
 from backend.rotation.plan import NEAR_END, superseded_ends
 from backend.rotation.refresh_token import LIFETIME
 from backend.rotation.report import AppState, KeyState, Overview
-from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, planned
+from backend.rotation.run import planned
 from backend.rotation.session import NOT_SET_UP, Session, reason_to_leave
 from backend.rotation.signer import served_certificate
+from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 from backend.uptime import Uptime
 from backend.values import in_whole_seconds
 

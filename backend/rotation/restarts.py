@@ -10,7 +10,7 @@ from backend.function_apps import FunctionApps
 from backend.key_vault import ROTATED_BY, KeyVault
 from backend.rotation.calendar import is_quiet
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
-from backend.rotation.run import OUR_NAME
+from backend.rotation.tags import OUR_NAME
 from backend.uptime import Uptimes
 
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after

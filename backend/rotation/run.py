@@ -17,14 +17,10 @@ from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
 from backend.rotation.plan import Moment
 from backend.rotation.signer import Signer
+from backend.rotation.tags import CREDENTIAL_ID, FOLLOWS, LOOKED, OUR_NAME, RESTORED_FROM
 from backend.together import Together
 from backend.values import SecretText
 
-OUR_NAME: Final = "CIPP Backend"
-CREDENTIAL_ID: Final = "credential-id"  # Graph's keyId, or the certificate's thumbprint
-FOLLOWS: Final = "follows"  # the version that ours was put on top of
-LOOKED: Final = "looked"  # when the vault was seen to have nothing that ours could follow
-RESTORED_FROM: Final = "restored-from"  # the version whose value is stored again
 TOO_MANY: Final = 429
 # What repairs a write of this run may use of the margin that is kept for its end.
 REPAIR_SECONDS: Final = 10.0

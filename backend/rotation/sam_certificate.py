@@ -32,7 +32,8 @@ from backend.rotation.plan import (
     superseded_ends,
 )
 from backend.rotation.proof import prove
-from backend.rotation.run import CREDENTIAL_ID, OUR_NAME, Fresh, Run, planned, restored
+from backend.rotation.run import Fresh, Run, planned, restored
+from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 
 CONTENT_TYPE: Final = "application/x-pkcs12"
 
