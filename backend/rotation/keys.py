@@ -52,22 +52,22 @@ def keys_in(vault_names: Iterable[str], wanted: Iterable[str] | None = None) -> 
     own = (CLIENT_SECRET, CERTIFICATE) if wanted is not None else (PARTNER_TOKEN, CLIENT_SECRET, CERTIFICATE)
     by_name = {name.lower(): name for name in (*own, *vault_names)}
     if wanted is not None:
-        asked = [name.lower() for name in wanted]
+        asked = list(wanted)
         for name in asked:
             _check_wanted(name, by_name)
-        by_name = {name: by_name[name] for name in asked}
+        by_name = {name.lower(): by_name[name.lower()] for name in asked}
     found = [Key(name, kind) for name in by_name.values() if (kind := kind_of(name))]
     order: list[Kind] = ["RefreshToken", "TenantRefreshToken", "ClientSecret", "Certificate"]
     return sorted(found, key=lambda key: (order.index(key.kind), key.name.lower()))
 
 
 def _check_wanted(name: str, by_name: dict[str, str]) -> None:
-    if name in (identity.lower() for identity in IDENTITY_NAMES):
+    if name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
         raise InvalidInputError(f"'{name}' is no key: it is never rotated.", field="Names")
-    if name not in by_name:
+    if name.lower() not in by_name:
         raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
     if kind_of(name) is None:
-        raise InvalidInputError(f"'{by_name[name]}' is no key that the rotation looks after.", field="Names")
+        raise InvalidInputError(f"'{by_name[name.lower()]}' is no key that the rotation looks after.", field="Names")
 
 
 def is_placeholder(value: str) -> bool:
