@@ -1,0 +1,148 @@
+"""ExecKeyProof: each key signs in now, nothing is changed, and a refusal is told for what it says of the key."""
+
+import pytest
+
+from sandbox import names
+from tests.api import Api
+from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
+from tests.sandbox.certificate import Certificate
+
+HERE = (50005, 50053, 50097, 50131, 50158, 53000, 53001, 53002, 53003, 53004, 53009, 530032, 530034)
+
+
+def test_each_key_signs_in_and_nothing_is_changed(scene: Scene) -> None:
+    scene.others.give_certificate(Certificate())
+    state, written = scene.azure.state(), len(scene.azure.calls())
+    proofs = scene.prove()
+    assert [(proof["Name"], proof["Outcome"]) for proof in proofs] == [
+        (name, "proven") for name in (TOKEN, scene.tenants()[0], SECRET, CERTIFICATE)
+    ]
+    after = scene.azure.state()
+    assert {name: after[name] for name in after if name != "now"} == {
+        name: state[name] for name in state if name != "now"
+    }
+    called = scene.azure.calls()[written:]
+    assert not [call for call in called if call["host"] == GRAPH]
+    assert {call["method"] for call in called if call["host"] == VAULT} == {"GET"}
+    assert {call["host"] for call in called if call["method"] != "GET"} == {ENTRA}
+    assert not scene.others.rows("CippLogs")
+    for key in scene.overview()["Keys"]:
+        assert moment(key["LastProven"]) <= scene.now()
+
+
+def test_a_certificate_that_is_not_there_yet_is_no_failure(scene: Scene) -> None:
+    assert key_of(scene.prove(), CERTIFICATE)["Outcome"] == "skipped"
+
+
+def test_only_the_named_keys_are_proven(scene: Scene) -> None:
+    tenant = scene.tenants()[0]
+    proofs = scene.prove(TOKEN.lower(), tenant.upper())
+    assert [proof["Name"] for proof in proofs] == [TOKEN, tenant]  # as the vault spells them
+
+
+@pytest.mark.parametrize("endpoint", ["ExecKeyProof", "ExecKeyRotation"])
+@pytest.mark.parametrize(
+    ("asked", "status", "word"),
+    [
+        (["NoSuchSecret"], 404, "NoSuchSecret"),
+        ([TOKEN, "11111111-2222-3333-4444-555555555555"], 404, "11111111"),
+        (["ApplicationID"], 400, "never rotated"),
+        (["tenantid"], 400, "never rotated"),
+        (["HIBP"], 400, "no key"),
+        ([], 400, "empty"),
+    ],
+)
+def test_a_name_that_is_no_key_is_refused_and_nothing_is_asked_of_entra(
+    scene: Scene, endpoint: str, asked: list[str], status: int, word: str
+) -> None:
+    scene.others.store("HIBP", "an api key")
+    answer = Api().post(endpoint, {"Names": asked})
+    assert answer.status == status
+    assert word in answer.results
+    assert not scene.calls(ENTRA)
+
+
+def test_readers_may_prove_and_only_writers_rotate(scene: Scene) -> None:
+    del scene
+    assert Api().post("ExecKeyProof", {"Names": [TOKEN]}, role="admin").status == 200
+    assert Api().post("ExecKeyProof", {"Names": [TOKEN]}, role="readonly").status == 403
+    assert Api().post("ExecKeyRotation", {"DryRun": True}, role="readonly").status == 403
+    assert Api().get("ExecKeyProof").status == 405
+
+
+@pytest.mark.parametrize("code", [700082, 50173, 70008, 70043])
+def test_what_entra_says_is_over_for_good_is_dead(scene: Scene, code: int) -> None:
+    scene.azure.faults([refused(code)])
+    proof = key_of(scene.prove(TOKEN), TOKEN)
+    assert proof["Outcome"] == "dead"
+    assert f"AADSTS{code}" in proof["Reason"]
+    assert proof["Advice"]
+
+
+@pytest.mark.parametrize("code", [50076, 65001, 7000112, 999999])
+def test_what_says_nothing_of_the_key_leaves_it_unproven(scene: Scene, code: int) -> None:
+    scene.azure.faults([refused(code)])
+    proof = key_of(scene.prove(TOKEN), TOKEN)
+    assert proof["Outcome"] == "unproven"
+    assert f"AADSTS{code}" in proof["Reason"]
+    assert proof["Advice"]
+
+
+@pytest.mark.parametrize("code", [7000215, 7000222, 700027])
+def test_a_refusal_of_the_apps_own_secret_does_not_call_a_token_dead(scene: Scene, code: int) -> None:
+    tenant = scene.tenants()[0]
+    scene.azure.faults([refused(code, tenant, status=401)])
+    assert key_of(scene.prove(tenant), tenant)["Outcome"] == "unproven"
+    assert key_of(scene.rotate(tenant)["Keys"], tenant)["Reason"].startswith("Unproven, not dead")
+
+
+@pytest.mark.parametrize("code", HERE)
+def test_refused_by_place_device_or_risk_it_is_unproven_with_the_addresses_to_compare(scene: Scene, code: int) -> None:
+    scene.azure.faults([refused(code)])
+    proof = key_of(scene.prove(TOKEN), TOKEN)
+    assert proof["Outcome"] == "unproven"
+    advice = proof["Advice"]
+    assert "perhaps not to CIPP" in advice
+    for site in (names.MAIN_SITE, names.BACKEND_SITE):
+        assert f"'{site}' goes out from " in advice
+    assert advice.count(".") > 8  # IP addresses
+
+
+def test_refused_here_the_rotation_leaves_the_key_alone_and_says_so(scene: Scene) -> None:
+    scene.azure.faults([refused(53003)])
+    key = scene.report(TOKEN)
+    assert key["Outcome"] == "failed"
+    assert key["Reason"].startswith("Unproven, not dead: the key is left alone.")
+    assert f"'{names.BACKEND_SITE}' goes out from " in key["Advice"]
+    assert not scene.calls(VAULT, "PUT")
+    assert "does not work" not in scene.overview()["Sentence"]
+
+
+def test_where_the_app_itself_is_refused_here_every_key_says_so(scene: Scene) -> None:
+    blocked = {"host": ENTRA, "mode": "refuse", "status": 401, "aadsts": 53003, "times": 0}
+    scene.azure.faults([blocked])
+    for key in scene.rotate()["Keys"]:
+        assert key["Outcome"] == "failed"
+        assert f"'{names.MAIN_SITE}' goes out from " in key["Advice"]
+    assert {proof["Outcome"] for proof in scene.prove()} == {"unproven"}
+
+
+def test_addresses_that_arm_does_not_tell_hide_no_refusal(scene: Scene) -> None:
+    unknown = {"host": "management.azure.com", "path": "/sites", "mode": "refuse", "status": 403, "times": 0}
+    scene.azure.faults([refused(53003), unknown])
+    proof = key_of(scene.prove(TOKEN), TOKEN)
+    assert proof["Outcome"] == "unproven"
+    assert "AADSTS53003" in proof["Reason"]
+    assert "addresses are unknown" in proof["Advice"]
+
+
+def test_a_dead_secret_is_dead_and_the_others_are_proven_with_the_certificate(scene: Scene) -> None:
+    scene.others.give_certificate(Certificate())
+    scene.others.store(SECRET, "dead")
+    outcomes = {proof["Name"]: proof["Outcome"] for proof in scene.prove()}
+    assert outcomes == {TOKEN: "proven", scene.tenants()[0]: "proven", SECRET: "dead", CERTIFICATE: "proven"}
+
+
+def test_where_entra_is_silent_nothing_is_called_dead(scene: Scene) -> None:
+    scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 503, "retry_after": 30, "times": 0}])
+    assert {proof["Outcome"] for proof in scene.prove(TOKEN, SECRET)} == {"unproven"}
