@@ -25,12 +25,12 @@ class Others:
     """What others do in the vault, in Entra, in ARM and in CIPP's tables."""
 
     azure: Sandbox
-    authority: str  # the file of certificates that its hosts are trusted by
+    authority: str = ""  # the file of certificates that its hosts are trusted by, where it is not the sandbox's whole
 
     @cached_property
     def web(self) -> requests.Session:
         session = self.azure.web()
-        session.verify = self.authority
+        session.verify = self.authority or session.verify
         return session
 
     @cached_property
