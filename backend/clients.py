@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from azure.mgmt.web import WebSiteManagementClient
 
 T = TypeVar("T")
-SOCKETS = 32  # at once per host: as many as the rotation has threads
+SOCKETS = 64  # at once per host: as many as the rotation has threads
 
 
 class Clients:

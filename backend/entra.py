@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import requests
 
 Credential = SecretText | Certificate
-SOCKETS: Final = 32
+SOCKETS: Final = 64  # as many as the rotation has threads
 
 
 class SignInRefusedError(AzureRefusedError):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 logger = logging.getLogger("cipp.rotation")
-AT_ONCE: Final = 32
+AT_ONCE: Final = 64
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 NEXT_TRY: Final = (
     "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
