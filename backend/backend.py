@@ -1,6 +1,8 @@
 """All services of one CIPP deployment; making them costs nothing until one is asked."""
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from backend.clients import Clients
 from backend.discovery import Discovery
@@ -8,7 +10,9 @@ from backend.errors import NotConfiguredError, NotFoundError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.portal_links import Links
-from backend.rotation.service import KeyRotation
+
+if TYPE_CHECKING:
+    from backend.rotation.service import KeyRotation
 
 
 class Backend:
@@ -21,7 +25,13 @@ class Backend:
         self.links = Links(environ, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
         self.key_vault = KeyVault(self.clients, self.discovery)
-        self.key_rotation = KeyRotation(self.clients, self.discovery, self.key_vault, environ)
+
+    @cached_property
+    def key_rotation(self) -> "KeyRotation":
+        """The service of the keys' rotation; an app that only answers links does not load it."""
+        from backend.rotation.service import KeyRotation  # noqa: PLC0415 - it is half of this app's code
+
+        return KeyRotation(self.clients, self.discovery, self.key_vault, self.environ)
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.
