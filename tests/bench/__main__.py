@@ -14,13 +14,14 @@ from tests.api import AMBIENT, QUICK
 from tests.bench.imports import imports
 from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
-from tests.bench.rotation import rotation, short_runs
+from tests.bench.rotation import first_rotation, rotation, short_runs
 from tests.sandbox_client import Sandbox
 
 MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     imports,
     warm_links,
     first_links,
+    first_rotation,
     rotation,
     short_runs,
 )

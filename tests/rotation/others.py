@@ -25,10 +25,13 @@ class Others:
     """What others do in the vault, in Entra, in ARM and in CIPP's tables."""
 
     azure: Sandbox
+    authority: str = ""  # the file of certificates that its hosts are trusted by, where it is not the sandbox's whole
 
     @cached_property
     def web(self) -> requests.Session:
-        return self.azure.web()
+        session = self.azure.web()
+        session.verify = self.authority or session.verify
+        return session
 
     @cached_property
     def vault(self) -> Vault:

@@ -1,9 +1,10 @@
 """One deployment of CIPP in the sandbox, and its rotation, asked by the front door."""
 
+import os
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,12 +23,14 @@ VAULT = "cippabc12.vault.azure.net"
 Json = Any  # what JSON may hold
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scene:
     """What the sandbox holds, and what the rotation is asked."""
 
     azure: Sandbox
     others: Others
+    _process: Api | None = None
+    _environ: dict[str, str] = field(default_factory=dict)
 
     # What is there
 
@@ -112,10 +115,17 @@ class Scene:
 
     # What the rotation is asked
 
+    def api(self) -> Api:
+        """The API: one process as long as its environment stays as it is."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        if self._process is None or environ != self._environ:
+            self._process, self._environ = Api(), environ
+        return self._process
+
     def rotate(self, *key_names: str, force: bool = False, dry: bool = False) -> dict[str, Json]:
         """Ask for a rotation of all keys, or of some; returns its result."""
         body: dict[str, object] = {"Force": force, "DryRun": dry, **({"Names": key_names} if key_names else {})}
-        answer = Api().post("ExecKeyRotation", body)
+        answer = self.api().post("ExecKeyRotation", body)
         assert answer.status == 200, answer.text
         results: dict[str, Json] = answer.results
         return results
@@ -125,20 +135,20 @@ class Scene:
         return key_of(self.rotate(name, force=force, dry=dry)["Keys"], name)
 
     def prove(self, *key_names: str) -> list[dict[str, Json]]:
-        answer = Api().post("ExecKeyProof", {"Names": key_names} if key_names else {})
+        answer = self.api().post("ExecKeyProof", {"Names": key_names} if key_names else {})
         assert answer.status == 200, answer.text
         found: list[dict[str, Json]] = answer.results
         return found
 
     def overview(self) -> dict[str, Json]:
-        answer = Api().get("ListKeyRotations")
+        answer = self.api().get("ListKeyRotations")
         assert answer.status == 200, answer.text
         results: dict[str, Json] = answer.results
         return results
 
     def tick(self, timer: str) -> None:
         """Let the clock start a function."""
-        Api()
+        self.api()
         functions()[timer.lower()].get_user_function()(None)
 
 

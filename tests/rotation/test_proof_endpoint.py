@@ -144,5 +144,5 @@ def test_a_dead_secret_is_dead_and_the_others_are_proven_with_the_certificate(sc
 
 
 def test_where_entra_is_silent_nothing_is_called_dead(scene: Scene) -> None:
-    scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 503, "retry_after": 30, "times": 0}])
+    scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 503, "retry_after": 600, "times": 0}])
     assert {proof["Outcome"] for proof in scene.prove(TOKEN, SECRET)} == {"unproven"}

@@ -142,15 +142,13 @@ def test_an_orphan_of_ours_goes_when_it_is_older_than_30_minutes(scene: Scene, m
     assert theirs["keyId"] in ids(scene)
 
 
-@pytest.mark.parametrize("name", [TOKEN, SECRET, CERTIFICATE])
+@pytest.mark.parametrize("name", [TOKEN, SECRET])
 def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_after_the_overlap(
     scene: Scene, nowhere: pytest.MonkeyPatch, name: str
 ) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
     if name != SECRET:
         scene.others.store(SECRET, scene.others.add_secret()["secretText"])  # for it is to live a while
-    if name == CERTIFICATE:
-        scene.others.give_certificate(Certificate())
     for _ in range(3):
         scene.go(minutes=1)
         scene.rotate(name, force=True)

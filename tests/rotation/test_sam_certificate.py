@@ -64,9 +64,8 @@ def test_it_is_proven_by_a_client_assertion_before_it_is_stored(scene: Scene) ->
 
 
 def test_only_public_parts_reach_graph(scene: Scene) -> None:
-    scene.others.give_certificate(Certificate(days=40))
-    scene.rotate(CERTIFICATE)
-    scene.rotate(CERTIFICATE, force=True)
+    scene.rotate(CERTIFICATE)  # by PATCH
+    scene.rotate(CERTIFICATE, force=True)  # by addKey
     for version in scene.versions(CERTIFICATE):
         private = opened(version["value"])[0].private_numbers()
         secret_part = base64.b64encode(private.p.to_bytes(128, "big")).decode()[8:60]
@@ -216,6 +215,7 @@ def test_a_rule_that_blocks_is_named_with_the_command_that_lifts_it(scene: Scene
 
 def test_a_soft_deleted_name_is_recovered_then_written(scene: Scene) -> None:
     scene.others.give_certificate(Certificate(days=10))
+    scene.go(minutes=1)
     scene.others.delete(CERTIFICATE)
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     assert len(scene.versions(CERTIFICATE)) == 2
