@@ -77,8 +77,14 @@ class Backend:
         """The rights that each feature needs."""
         from backend.rights import BackendRights  # noqa: PLC0415 - as above
 
-        parts = (self.clients, self.discovery, self.function_apps)
-        return BackendRights(*parts, self.key_vault, self.key_rotation)
+        return BackendRights(
+            self.clients,
+            self.discovery,
+            apps=self.function_apps,
+            static_web_app=self.static_web_app,
+            vault=self.key_vault,
+            rotation=self.key_rotation,
+        )
 
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.

@@ -11,6 +11,7 @@ from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.rights_held import Held, RightsHeld
 from backend.rights_needed import Kind
+from backend.static_web_app import StaticWebApp
 from backend.values import Value
 
 if TYPE_CHECKING:
@@ -44,12 +45,20 @@ class Rights(Value, frozen=True):
 class BackendRights:
     """The service of the rights."""
 
-    def __init__(
-        self, clients: Clients, discovery: Discovery, apps: FunctionApps, vault: KeyVault, rotation: "KeyRotation"
+    def __init__(  # noqa: PLR0913 - it asks about all that this API works with
+        self,
+        clients: Clients,
+        discovery: Discovery,
+        *,
+        apps: FunctionApps,
+        static_web_app: StaticWebApp,
+        vault: KeyVault,
+        rotation: "KeyRotation",
     ) -> None:
         self._clients = clients
         self._discovery = discovery
         self._apps = apps
+        self._static_web_app = static_web_app
         self._vault = vault
         self._rotation = rotation
 
@@ -61,7 +70,7 @@ class BackendRights:
         probes: list[Callable[[], list[Held]]] = [
             held.on_group,
             partial(held.on_function_apps, self._apps),
-            held.on_static_web_app,
+            partial(held.on_static_web_app, self._static_web_app),
             held.on_vault,
             partial(held.in_graph, self._rotation, self._vault),
             held.on_tables,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from backend import at_once, rights_needed
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureRefusedError, BackendError, while_trying_to
+from backend.errors import AzureRefusedError, BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.rights_needed import GRAPH, SECRET_PERMISSIONS, Need
+from backend.static_web_app import NoStaticWebAppError, StaticWebApp
 
 if TYPE_CHECKING:
     from backend.rotation.service import KeyRotation
@@ -63,13 +64,14 @@ class RightsHeld:
         started = [at_once.start(partial(self._by_arm, need), name=need.scope) for need in needs]
         return [answer.result() for answer in started]
 
-    def on_static_web_app(self) -> list[Held]:
+    def on_static_web_app(self, app: StaticWebApp) -> list[Held]:
         """Ask about the static web app, by the name that CIPP's template gives it where it cannot be listed."""
         deployment = self._discovery.deployment()
         name = deployment.template_static_web_app
         try:
-            found = self._in_time(self._discovery.static_web_app)
-            scope = str(found["id"]) if found else ""
+            scope = str(self._in_time(lambda: app.resource)["id"])
+        except NoStaticWebAppError:
+            scope = ""
         except BackendError:
             scope = deployment.resource_id("Microsoft.Web/staticSites", name) if name else ""
         return [self._by_arm(rights_needed.to_manage(self._who, scope))] if scope else []
@@ -79,9 +81,12 @@ class RightsHeld:
         deployment = self._discovery.deployment()
         scope = deployment.resource_id("Microsoft.KeyVault/vaults", deployment.vault_name or "")
         try:
-            found = self._in_time(self._discovery.vault)
-            scope = str(found["id"]) if found else scope
-            properties = self._in_time(partial(self._arm, scope, VAULT_API))["properties"]
+            try:
+                properties = self._in_time(partial(self._arm, scope, VAULT_API))["properties"]
+            except NotFoundError:
+                found = self._in_time(self._discovery.vault)  # it may be in another group
+                scope = str(found["id"]) if found else scope
+                properties = self._in_time(partial(self._arm, scope, VAULT_API))["properties"]
         except BackendError as error:
             return [Held(rights_needed.to_keep_secrets(self._who, scope, by_role=False), None, str(error))]
         by_role = bool(properties.get("enableRbacAuthorization"))

@@ -19,57 +19,11 @@ Json = Any  # what JSON may hold
 _OPENER = build_opener(ProxyHandler({}))
 
 
-class Sandbox:
-    """`python -m sandbox` in a directory of its own."""
+class Control:
+    """A running sandbox's control address."""
 
-    def __init__(self, folder: Path, stale: str = "") -> None:
-        """Start it and wait for its env file; `stale` is what a killed one left there."""
-        self.folder = folder
-        self._stale = stale
-        self._log = (folder / "output.txt").open("w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--quiet"],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        self.env = self._read_env()
-        self.url = self.env["SANDBOX_URL"]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=10)
-        self._log.close()
-
-    def output(self) -> str:
-        """Return what the process printed."""
-        self._log.seek(0)
-        return self._log.read()
-
-    def web(self) -> requests.Session:
-        """Return a client that goes through the sandbox's proxy, whatever this machine's variables say."""
-        session = requests.Session()
-        session.trust_env = False
-        session.proxies = {"https": self.env["HTTPS_PROXY"], "http": self.env["HTTPS_PROXY"]}
-        session.verify = self.env["SSL_CERT_FILE"]
-        return session
-
-    def run(self, script: str) -> str:
-        """Run Python code as a tool that `.sandbox/env` aims; returns what it prints."""
-        done = subprocess.run(  # noqa: S603 - the test's own script
-            [sys.executable, "-c", script],
-            env={**os.environ, **self.env},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     def state(self) -> dict[str, Json]:
         """Return all that the sandbox holds."""
@@ -122,6 +76,59 @@ class Sandbox:
         request = Request(self.url + path, body, headers, method=method)  # noqa: S310 - our own loopback
         with _OPENER.open(request, timeout=30) as response:
             return json.load(response)
+
+
+class Sandbox(Control):
+    """`python -m sandbox` in a directory of its own."""
+
+    def __init__(self, folder: Path, stale: str = "") -> None:
+        """Start it and wait for its env file; `stale` is what a killed one left there."""
+        self.folder = folder
+        self._stale = stale
+        self._log = (folder / "output.txt").open("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--quiet"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self.env = self._read_env()
+        super().__init__(self.env["SANDBOX_URL"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self._log.close()
+
+    def output(self) -> str:
+        """Return what the process printed."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def web(self) -> requests.Session:
+        """Return a client that goes through the sandbox's proxy, whatever this machine's variables say."""
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = {"https": self.env["HTTPS_PROXY"], "http": self.env["HTTPS_PROXY"]}
+        session.verify = self.env["SSL_CERT_FILE"]
+        return session
+
+    def run(self, script: str) -> str:
+        """Run Python code as a tool that `.sandbox/env` aims; returns what it prints."""
+        done = subprocess.run(  # noqa: S603 - the test's own script
+            [sys.executable, "-c", script],
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def _read_env(self) -> dict[str, str]:
         path = self.folder / ".sandbox" / "env"

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.api import AMBIENT, QUICK
+from tests.bench.azure_calls import azure_calls
 from tests.bench.imports import imports
 from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
+from tests.bench.overview import overview
 from tests.bench.rotation import first_rotation, rotation, short_runs
 from tests.sandbox_client import Sandbox
 
@@ -24,6 +26,8 @@ MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     first_rotation,
     rotation,
     short_runs,
+    overview,
+    azure_calls,
 )
 
 
