@@ -17,7 +17,7 @@ from tests.sandbox_client import ROOT
 
 pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
 PARTS: Final = 8  # of the sweep, so that several processes share it
-LOCKED_SECONDS: Final = 30.0  # the lock's own word
+LOCKED_SECONDS: Final = 30.0  # what is promised; the storage's clock is the machine's
 PATIENCE_SECONDS: Final = 60.0
 
 
@@ -98,7 +98,7 @@ def test_a_killed_runs_lock_is_free_after_half_a_minute(deployment: Deployment, 
     deployment.sandbox.advance(3600)
     deployment.catch_up()
     assert list(not_rotated(before, deployment.sandbox.state())), "the dead run's lock was not honoured"
-    time.sleep(killed + LOCKED_SECONDS + 1 - time.monotonic())  # the storage tells whole seconds
+    time.sleep(killed + LOCKED_SECONDS - time.monotonic())
     deployment.catch_up()
     assert after_the_next_run(deployment.sandbox, before) == []
 
