@@ -33,10 +33,10 @@ def after_a_fault(sandbox: Sandbox, before: State) -> list[str]:
     ]
 
 
-def after_the_next_run(sandbox: Sandbox, before: State) -> list[str]:
-    """What holds besides once the catch-up came by."""
+def after_the_next_run(sandbox: Sandbox, before: State, due: State | None = None) -> list[str]:
+    """What holds besides once the catch-up came by; `due` is when the keys were, if others had done all `before`."""
     now = sandbox.state()
-    return [*after_a_fault(sandbox, before), *not_rotated(before, now), *orphans(before, now)]
+    return [*after_a_fault(sandbox, before), *not_rotated(due or before, now), *orphans(before, now)]
 
 
 def refused_now(sandbox: Sandbox, state: State) -> Iterator[str]:
@@ -58,14 +58,15 @@ def refused_now(sandbox: Sandbox, state: State) -> Iterator[str]:
 
 
 def stored_unproven(calls: list[dict[str, Any]]) -> Iterator[str]:
-    """Look for a store of a value with which nobody had signed in before."""
+    """Look for a store of ours of a value with which nobody had signed in before."""
     proven: set[str] = set()
     for call in calls:
         if call["path"].endswith("/token") and call["method"] == "POST" and call["status"] == 200:
             proven |= _shown_in(call["request_body"])
         if call["method"] == "PUT" and call["path"].startswith("/secrets/") and call["status"] == 200:
-            name, value = call["path"].removeprefix("/secrets/"), json.loads(call["request_body"])["value"]
-            if (_thumbprint(_read(value)[1]) if name == "SAMCertificate" else value) not in proven:
+            name, body = call["path"].removeprefix("/secrets/"), json.loads(call["request_body"])
+            value, is_ours = body["value"], OURS in body.get("tags", {}).items()
+            if is_ours and (_thumbprint(_read(value)[1]) if name == "SAMCertificate" else value) not in proven:
                 yield f"{name} was stored before it had signed in"
 
 

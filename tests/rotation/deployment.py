@@ -25,7 +25,7 @@ class Deployment:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self._others = Others(sandbox)
+        self.others = Others(sandbox)
         self._certificate = Certificate()
         self._begun = 0
         own_ca = str(_own_ca(sandbox))
@@ -40,7 +40,7 @@ class Deployment:
                 tables.delete_table(name)  # one that is not there is none the worse
         self.free_the_lock()
         self.sandbox.reset(propagation_seconds=0, direct_tenants=1)
-        self._others.add_certificate(self._certificate)
+        self.others.add_certificate(self._certificate)
         self._begun = len(self.sandbox.calls())
         return self.sandbox.state()
 

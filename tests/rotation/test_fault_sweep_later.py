@@ -1,0 +1,76 @@
+"""The writes of a later run: old keys of ours are to be retired, and someone else's certificate is near its end."""
+
+from typing import Any, Final
+
+import pytest
+
+from sandbox import names
+from tests.rotation.cases import Case, cases_of
+from tests.rotation.checks import State, after_a_fault, after_the_next_run, secrets_of
+from tests.rotation.deployment import Deployment
+from tests.rotation.points import points_of
+from tests.sandbox.certificate import Certificate
+
+pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
+PARTS: Final = 7
+DAY: Final = 86_400
+KINDS: Final = ("500", "dropped after it took effect", "hanging from then on")
+ONE_PROOF: Final = {"KEY_ROTATION_PROOF_COUNT": "1"}
+ENDING: Final = Certificate(days=60)
+OLD: Final = 1  # of the versions of a secret, the seeded one being 0
+
+
+def begin(deployment: Deployment) -> tuple[State, State]:
+    """Rotate twice, let CIPP restart, and let the overlap pass; answers what others had, and what there is now."""
+    deployment.begin()
+    deployment.others.give_certificate(ENDING)
+    before = deployment.sandbox.state()
+    deployment.weekly(**ONE_PROOF)
+    deployment.sandbox.advance(7 * DAY)
+    deployment.weekly(**ONE_PROOF)
+    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+        deployment.others.restart(site)
+    deployment.sandbox.advance(33 * DAY)
+    return before, deployment.sandbox.state()
+
+
+@pytest.fixture(scope="module")
+def cases(deployment: Deployment) -> list[Case]:
+    """What can happen at the writes of a run that nothing disturbs."""
+    before, due = begin(deployment)
+    begun = len(deployment.calls())
+    deployment.weekly()
+    points = [point for point in points_of(deployment.calls()[begun:]) if not point.only_reads]
+    assert after_the_next_run(deployment.sandbox, before, due) == []
+    assert not_retired(due, deployment.sandbox.state()) == []
+    asked = " ".join(map(str, points))
+    assert all(word in asked for word in ("addPassword", "removePassword", "addKey", "PATCH", "PUT"))
+    return [case for point in points for case in cases_of(point) if case.name in KINDS]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_next_run_finishes_what_was_to_be_retired(deployment: Deployment, cases: list[Case], part: int) -> None:
+    problems = []
+    for case in cases[part::PARTS]:
+        before, due = begin(deployment)
+        assert case.disturbs_a_run(deployment)
+        found = after_a_fault(deployment.sandbox, before)
+        deployment.sandbox.advance(3600)
+        deployment.catch_up()
+        found += after_the_next_run(deployment.sandbox, before, due)
+        found += not_retired(due, deployment.sandbox.state())
+        problems += [f"{case}: {problem}" for problem in found]
+    assert not problems
+
+
+def not_retired(due: State, now: State) -> list[str]:
+    """Look for what nobody needs any more and is still good."""
+    problems = []
+    for name, versions in secrets_of(due).items():
+        if len(versions) > OLD + 1:
+            old: dict[str, Any] = secrets_of(now)[name][OLD]
+            problems += [f"the old version of {name} is enabled"] if old["enabled"] else []
+    key_id = secrets_of(due)["ApplicationSecret"][OLD]["tags"]["credential-id"]
+    if key_id in [c["keyId"] for c in now["applications"][names.SAM_APP_ID]["passwordCredentials"]]:
+        problems.append("the old client secret is on the app")
+    return problems
