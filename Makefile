@@ -31,7 +31,7 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 	@exec $(PY) -m sandbox.run --port '$(HOST_PORT)' --as '$(ROLE)'
 
 test: setup ## run the tests; ARGS="-k links" chooses
-	@$(PY) -m pytest -n auto --maxprocesses=4 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: setup ## ruff with all rules, formatting, mypy --strict
 	@$(PY) -m ruff check .

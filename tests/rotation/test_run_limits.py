@@ -10,8 +10,7 @@ import pytest
 from backend.function_timeout import function_seconds
 from tests.rotation.scene import ENTRA, VAULT, Scene
 
-LATENCY = {"login.microsoftonline.com": 0.3, "vault": 0.02}
-SLOW = {"login.microsoftonline.com": 0.7, "vault": 0.05}
+SLOW = {"login.microsoftonline.com": 1.5, "vault": 0.05}
 
 
 def start(scene: Scene, tenants: int, **options: object) -> None:
@@ -47,29 +46,30 @@ def test_a_run_by_http_stops_before_its_limit_and_the_next_one_does_the_rest(
     assert all("time was over" in key["Reason"] and key["Advice"] for key in first["Keys"] if key["Name"] in left)
     assert rotated_names(scene) == {key["Name"] for key in first["Keys"]} - left - {"RefreshToken"}
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
-    second = scene.rotate()
-    assert outcomes(second["Keys"]).keys() == {"rotated", "unchanged"}
-    assert {key["Name"] for key in second["Keys"] if key["Outcome"] == "rotated"} == left
+    tenants = scene.tenants()
+    assert outcomes(scene.rotate(*tenants)["Keys"]) == {
+        "rotated": len(left & set(tenants)),
+        "unchanged": len(set(tenants) - left),
+    }
 
 
 def test_what_a_run_postponed_the_catch_up_does(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
-    start(scene, 60, latency_seconds=LATENCY)
-    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "3")
+    start(scene, 90, latency_seconds={"vault": 0.3})
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "4")
     scene.tick("WeeklyKeyRotation")
-    done = rotated_names(scene)
-    assert len(done) < 60
+    assert len(rotated_names(scene)) < 90
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
     scene.tick("KeyRotationCatchUp")
-    assert len(rotated_names(scene)) == 60
+    assert len(rotated_names(scene)) == 90
     assert all(len(scene.versions(name)) == 2 for name in scene.tenants())
 
 
 def test_a_timers_run_ends_before_the_host_ends_the_function(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     start(scene, 150, latency_seconds=SLOW)
-    nowhere.setenv("AzureFunctionsJobHost__functionTimeout", "00:00:16")
+    nowhere.setenv("AzureFunctionsJobHost__functionTimeout", "00:00:24")
     began = time.monotonic()
     scene.tick("WeeklyKeyRotation")
-    assert time.monotonic() - began < 16
+    assert time.monotonic() - began < 24
     assert 0 < len(rotated_names(scene)) < 150
 
 
