@@ -51,5 +51,9 @@ def test_every_editor_that_was_told_200_finds_its_setting_and_nothing_else_chang
     before = settings_of(azure)
     told = edit_at_once(azure)
     happy = [number for number, status, _ in told if status == 200]
-    assert len(happy) == 2 * EACH - cut, told
+    unhappy = [(status, said) for _, status, said in told if status != 200]
+    waited = [said for status, said in unhappy if status == 409]  # for longer than an answer may take
+    assert all("Wait for it to end; nothing was changed" in said for said in waited), told
+    assert len(unhappy) - len(waited) <= cut, told
+    assert len(happy) >= EACH, told
     assert settings_of(azure) == before | {f"EDITOR_{number}": str(number) for number in happy}

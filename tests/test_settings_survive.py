@@ -16,6 +16,7 @@ from tests.sandbox_client import Sandbox
 from tests.settings_in_azure import ARM, READ, WRITE, change, held, put, writes
 from tests.silence import silent_storage
 
+CUT_SECONDS = "3"  # until a write is given up: the test must change the settings before
 setting_names = st.text("ab_", min_size=1, max_size=2) | st.text("AB", min_size=1, max_size=2)
 settings_of = st.dictionaries(setting_names, st.text(max_size=3), max_size=6)
 
@@ -27,6 +28,21 @@ def impatient(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Iterator[Api]:
         nowhere.setenv(name, value)
     yield Api()
     azure.faults([])
+
+
+def cut_short(azure: Sandbox, left: dict[str, str], **body: object) -> Answer:
+    """Change settings by a write that never ends and leaves the app with no more than `left`."""
+    azure.faults([{"method": "PUT", "path": WRITE, "mode": "hang"}])
+    answers: list[Answer] = []
+    editor = threading.Thread(target=lambda: answers.append(change(Api(), **body)))
+    editor.start()
+    while not writes(azure):
+        time.sleep(0.02)
+    put(azure, left)
+    assert not answers, "the test was too slow: the write had been given up"
+    editor.join()
+    azure.faults([])
+    return answers[0]
 
 
 @pytest.mark.parametrize("fault", BAD_DAYS, ids=day_of)
@@ -68,32 +84,22 @@ def test_a_write_that_was_cut_after_azure_took_it_is_seen_to_be_there(api: Api, 
     [["AzureWebJobsStorage"], [], ["A", "TenantID"], ["AzureWebJobsStorage", "FUNCTIONS_EXTENSION_VERSION", "A"]],
 )
 def test_what_went_missing_by_a_write_that_was_cut_half_way_is_put_back(
-    impatient: Api, azure: Sandbox, half: list[str]
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, half: list[str]
 ) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", CUT_SECONDS)
     before = held(azure)
-    azure.faults([{"method": "PUT", "path": WRITE, "mode": "hang"}])
-    answers: list[Answer] = []
-    editor = threading.Thread(target=lambda: answers.append(change(impatient, Set={"A": "1"}, Remove=["TenantID"])))
-    editor.start()
-    while not writes(azure):
-        time.sleep(0.02)
-    put(azure, {name: value for name, value in (before | {"A": "1"}).items() if name in half})
-    editor.join()
-    assert answers[0].status == 200, answers[0].text
+    left = {name: value for name, value in (before | {"A": "1"}).items() if name in half}
+    answer = cut_short(azure, left, Set={"A": "1"}, Remove=["TenantID"])
+    assert answer.status == 200, answer.text
     assert held(azure) == {name: value for name, value in (before | {"A": "1"}).items() if name != "TenantID"}
 
 
-def test_what_someone_else_added_while_a_write_was_cut_stays(impatient: Api, azure: Sandbox) -> None:
+def test_what_someone_else_added_while_a_write_was_cut_stays(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", CUT_SECONDS)
     before = held(azure)
-    azure.faults([{"method": "PUT", "path": WRITE, "mode": "hang"}])
-    answers: list[Answer] = []
-    editor = threading.Thread(target=lambda: answers.append(change(impatient, Set={"A": "1"})))
-    editor.start()
-    while not writes(azure):
-        time.sleep(0.02)
-    put(azure, {"THEIRS": "2", "AzureWebJobsStorage": before["AzureWebJobsStorage"]})
-    editor.join()
-    assert answers[0].status == 200, answers[0].text
+    left = {"THEIRS": "2", "AzureWebJobsStorage": before["AzureWebJobsStorage"]}
+    answer = cut_short(azure, left, Set={"A": "1"})
+    assert answer.status == 200, answer.text
     assert held(azure) == before | {"A": "1", "THEIRS": "2"}
 
 
