@@ -12,7 +12,7 @@ from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
 
 logger = logging.getLogger("cipp.tables")
-ZONE_LIFETIME_SECONDS: Final = 1.0  # a zone that was set is effective on every instance within a second
+ZONE_LIFETIME_SECONDS: Final = 0.5  # with the wait, a zone that was set is effective on every instance within a second
 ZONE_WAIT_SECONDS: Final = 0.4
 
 
