@@ -15,7 +15,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench sandbox conformance clean
+.PHONY: help setup run test soak check bench sandbox conformance clean
 
 help: ## print this table
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -32,6 +32,10 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 
 test: setup ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
+
+soak: setup ## tell twenty times as many histories of the rotation, others each time (about an hour)
+	@$(PY) -m pytest tests/rotation -k state_machine --hypothesis-profile=soak --timeout 14400 \
+		-n auto --maxprocesses=4 --dist loadfile $(ARGS)
 
 check: setup ## ruff with all rules, formatting, mypy --strict
 	@$(PY) -m ruff check .

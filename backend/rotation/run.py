@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
-from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
+from backend.errors import AzureError, AzureRefusedError, BackendError, ConflictError, NotFoundError
 from backend.held import Held
 from backend.key_vault import ROTATED_BY, DisabledError, KeyVault, Stored
 from backend.key_vault import Version as VaultVersion
@@ -121,11 +121,18 @@ class Run:
                     turn.refuse(error.retry_after)
                     continue
                 except AzureError:
-                    back = self.vault.read(name)
-                    if back.value != fresh.value:
+                    back = self._read_if_there(name)
+                    if back is None or back.value != fresh.value:
                         raise
                     return back
             return self.vault.read(name)
+
+    def _read_if_there(self, name: str) -> Stored | None:
+        """Read what a store that was cut off may have left; nothing learned is no answer to it."""
+        try:
+            return self.vault.read(name)
+        except BackendError:
+            return None
 
     def _refuse_if_changed(self, name: str, over: str | None) -> None:
         """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""

@@ -1,13 +1,31 @@
 """Fixtures of the rotation's tests."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests.api import QUICK
 from tests.rotation.deployment import Deployment
+from tests.rotation.history import History
 from tests.rotation.others import Others
 from tests.rotation.scene import Scene
 from tests.sandbox_client import Sandbox
+
+# The same histories in every run of the tests; a soak tells others, and more of them.
+settings.register_profile("test", derandomize=True, max_examples=100)
+settings.register_profile("soak", derandomize=False, max_examples=2_000)
+settings.load_profile("test")
+
+# Nothing of what these shorten is what a history is about.
+SHORT = {
+    **QUICK,
+    "KEY_ROTATION_PROOF_COUNT": "1",
+    "KEY_ROTATION_PROOF_GAP_SECONDS": "0.01",
+    "KEY_ROTATION_PROOF_TIMEOUT_SECONDS": "0.5",
+    "AZURE_DEADLINE_SECONDS": "2",
+}
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +55,12 @@ def scene(azure: Sandbox, nowhere: pytest.MonkeyPatch, authority: str) -> Scene:
 def deployment(sandbox: Sandbox) -> Deployment:
     """The same CIPP, begun anew as often as a sweep asks."""
     return Deployment(sandbox)
+
+
+@pytest.fixture
+def told(scene: Scene, deployment: Deployment, nowhere: pytest.MonkeyPatch) -> Callable[..., History]:
+    """Make a history of some keys; of all if none is named."""
+    environ = {**deployment.environ, **SHORT}
+    for name, value in environ.items():
+        nowhere.setenv(name, value)
+    return lambda *keys: History(scene, environ, keys)

@@ -1,0 +1,258 @@
+"""What can happen to one CIPP, step by step; after each step of ours everything that must hold is looked at."""
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+
+from sandbox import names
+from tests.api import Answer, Api
+from tests.rotation.instance import Instance
+from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
+from tests.rotation.theirs import orphans, touched
+from tests.rotation.world import World, look
+from tests.sandbox.certificate import Certificate
+
+APPS = ("cippabc12", "cippabc12-proc")
+LOCKS, MEMORY = "CippBackendLocks", "CippBackendKeys"
+QUIET_HOUR = 3_700.0
+PATIENCE_SECONDS = 60.0
+THEIRS = [Certificate(days=days) for days in (20, 200, 400)]  # made once: a key takes a tenth of a second
+
+
+class History:
+    """One CIPP and what became of it. `keys` are those that the runs are asked for; all if there are none."""
+
+    def __init__(self, scene: Scene, environ: Mapping[str, str], keys: Iterable[str]) -> None:
+        self._scene = scene
+        self._others = scene.others
+        self._environ = environ
+        self._asked = tuple(keys)
+        self._api = Api()
+        self._instance: Instance | None = None
+        self._blocked = False
+        self.runs = 0
+
+    def begin(self) -> None:
+        """Start over: Azure, the lock, and what is remembered of the keys."""
+        self._scene.azure.reset(propagation_seconds=0, direct_tenants=1)
+        self._empty(LOCKS)
+        self._empty(MEMORY)
+        self._blocked = False
+        keys = self._asked or (TOKEN, SECRET, CERTIFICATE, *self._scene.tenants())
+        self._keys = [key for name in keys for key in (self._scene.tenants() if name == "tenant" else [name])]
+        self._held = dict.fromkeys(APPS, self._scene.value(SECRET))
+        self.world = look(self._others, self._keys, self._held)
+
+    @property
+    def tokens(self) -> list[str]:
+        """The keys that are refresh tokens."""
+        return [key for key in self._keys if key not in (SECRET, CERTIFICATE)]
+
+    def close(self) -> None:
+        """End the other process."""
+        if self._instance:
+            self._instance.kill()
+
+    # What we do
+
+    def run(self, *, force: bool = False) -> None:
+        """Run to the end, undisturbed; then whatever can be healed is."""
+        before = self.world
+        answer = self._api.post("ExecKeyRotation", self._body(force=force))
+        assert answer.status == 200, answer.text
+        self._check(before, answer)
+        self._check_healed(before, answer.results["Keys"])
+
+    def disturbed_run(self, fault: Mapping[str, object]) -> None:
+        """Run while Azure has a bad day."""
+        before = self.world
+        self._scene.azure.faults([dict(fault)])
+        answer = self._api.post("ExecKeyRotation", self._body())
+        self._scene.azure.faults([])
+        self._check(before, answer)
+
+    def killed_run(self, nth: int) -> None:
+        """Run in another process that is killed at its nth call; the lock is free half a minute later."""
+        before, other = self.world, self._other()
+        self._scene.azure.faults([{"mode": "hold", "nth": nth}])
+        other.begin(**self._body())
+        is_killed = self._scene.azure.wait_until_held(or_else=lambda: other.is_done)
+        if is_killed:
+            other.kill()
+            self._instance = None
+            # the held call comes through all the same, or never, as it happens
+            self._scene.azure.faults([])
+            self._scene.azure.advance(30)
+            self._empty(LOCKS)
+            self._check(before, None)
+            return
+        self._scene.azure.faults([])
+        self._check(before, other.answer())
+
+    def two_runs(self, *, force: bool = False) -> None:
+        """Let two processes run at once: at most one of them acts."""
+        before, other = self.world, self._other()
+        other.begin(**self._body())
+        with ThreadPoolExecutor(1) as worker:
+            mine = worker.submit(self._api.post, "ExecKeyRotation", self._body(force=force)).result()
+        answers = [mine, other.answer()]
+        assert {answer.status for answer in answers} <= {200, 409}, [answer.text for answer in answers]
+        assert any(answer.status == 200 for answer in answers)
+        for answer in answers:
+            self._check(before, answer)
+        acted = [answer for answer in answers if answer.status == 200 and _changed(answer)]
+        assert len(acted) <= (2 if force else 1), [answer.text for answer in answers]
+
+    def end(self) -> None:
+        """Let a quiet hour go by, and run once more: nothing of ours is left over."""
+        self._scene.azure.faults([])
+        self.wait(QUIET_HOUR)
+        before = self.world
+        answer = self._api.post("ExecKeyRotation", self._body())
+        assert answer.status == 200, answer.text
+        self._check(before, answer)
+        self._check_healed(before, answer.results["Keys"])
+        failed = {key["Name"] for key in answer.results["Keys"] if key["Outcome"] == "failed"}
+        left = [one for one in orphans(self.world.state) if not any(one.endswith(name) for name in failed)]
+        left = [one for one in left if not self._asked or any(one.endswith(name) for name in self._asked)]
+        assert left == [], answer.text
+
+    # What others do
+
+    def wait(self, seconds: float) -> None:
+        self._scene.azure.advance(seconds)
+        self._look()
+
+    def store_a_secret(self) -> None:
+        """Make a client secret and store it, as CIPP's own job does."""
+        if self.world.live_secrets and not self._blocked:
+            made = self._others.add_secret("UpdateTokens")
+            if not self._is_deleted(SECRET):
+                self._others.store(SECRET, made["secretText"])
+        self._look()
+
+    def store_a_token(self, key: str) -> None:
+        """Sign in anew as the key's account."""
+        secrets, versions = self.world.live_secrets, self.world.versions(key)
+        if key in self.world.alive and secrets and versions:
+            form = {"grant_type": "refresh_token", "refresh_token": versions[-1]["value"]}
+            tenant = names.TENANT_ID if key == TOKEN else key
+            fresh = self._others.token(tenant, **form, client_secret=next(iter(secrets))).json()
+            self._others.store(key, fresh["refresh_token"])
+        self._look()
+
+    def store_a_certificate(self, which: int) -> None:
+        """Write the app's list of certificates, and store one's own."""
+        if self.world.live_secrets and not self._is_deleted(CERTIFICATE):
+            self._others.give_certificate(THEIRS[which % len(THEIRS)])
+        self._look()
+
+    def store_garbage(self, key: str) -> None:
+        if not self._is_deleted(key):
+            self._others.store(key, "not what CIPP needs")
+        self._look()
+
+    def remove_a_credential(self, which: int) -> None:
+        """Remove a client secret in the portal, whosever it is."""
+        there = self.world.state["applications"][names.SAM_APP_ID]["passwordCredentials"]
+        if there and self.world.live_secrets:
+            self._others.remove_secret(there[which % len(there)]["keyId"])
+        self._look()
+
+    def remove_a_certificate(self, which: int) -> None:
+        """Remove a certificate in the portal, whosever it is."""
+        if self.world.live_secrets and (there := self._others.app("keyCredentials")["keyCredentials"]):
+            gone = there[which % len(there)]
+            self._others.patch_app(keyCredentials=[one for one in there if one is not gone])
+        self._look()
+
+    def disable_a_version(self, key: str, which: int) -> None:
+        if versions := self.world.versions(key):
+            self._others.disable(key, versions[which % len(versions)]["version"])
+        self._look()
+
+    def delete_or_recover(self, key: str) -> None:
+        """Delete a secret of the vault; one that is deleted is recovered."""
+        if self._is_deleted(key):
+            answer = self._others.vault.call("POST", f"/deletedsecrets/{key}/recover")
+            assert answer.status_code == 200, answer.text
+        elif self.world.versions(key):
+            self._others.delete(key)
+        self._look()
+
+    def restrict(self, **restriction: object) -> None:
+        """Change the tenant's app management policy."""
+        if self.world.live_secrets:
+            self._others.restrict("passwordCredentials", **restriction)
+            self._blocked = (
+                restriction.get("state") == "enabled" and restriction["restrictionType"] == "passwordAddition"
+            )
+        self._look()
+
+    def restart_cipp(self) -> None:
+        """Restart CIPP's apps; each reads the client secret that is served then."""
+        versions = self.world.versions(SECRET)
+        for app in APPS:
+            self._others.restart(app)
+            if versions and versions[-1]["enabled"]:
+                self._held[app] = versions[-1]["value"]
+        self._look()
+
+    # What must hold
+
+    def _check(self, before: World, answer: Answer | None) -> None:
+        """Look what became of a run: what signed in still does, and nothing of others was touched."""
+        self.runs += 1
+        told = answer.text if answer else "killed"
+        self._look()
+        assert "made a mistake" not in told
+        assert before.alive <= self.world.alive, (before.alive - self.world.alive, told)
+        assert touched(before.state, self.world.state) == [], told
+        for app, secret in before.held.items():
+            assert secret not in before.live_secrets or secret in self.world.live_secrets, (app, told)
+        for name in ("ApplicationID", "TenantID"):
+            assert before.versions(name) == self.world.versions(name), told
+
+    def _check_healed(self, before: World, keys: list[dict[str, Any]]) -> None:
+        """A run that nothing disturbs heals what can be healed."""
+        outcomes = {key["Name"]: key["Outcome"] for key in keys}
+        can_make = before.can_ask and not self._blocked
+        if SECRET in outcomes and (can_make or before.earlier_lives):
+            assert SECRET in self.world.alive, keys
+        if CERTIFICATE in outcomes and before.can_ask:
+            assert CERTIFICATE in self.world.alive, keys
+        for key in before.alive & outcomes.keys():
+            if before.can_ask and not (key == SECRET and self._blocked):
+                assert outcomes[key] in ("rotated", "unchanged"), keys
+
+    def _look(self) -> None:
+        self.world = look(self._others, self._keys, self._held)
+
+    def _body(self, *, force: bool = False) -> dict[str, object]:
+        """Ask for the keys that there are: one that the vault has lost is no name that it knows."""
+        made = (SECRET, CERTIFICATE)
+        there = [key for key in self._keys if key in made or self.world.versions(key)]
+        return {"Force": force, **({"Names": there} if self._asked and there else {})}
+
+    def _is_deleted(self, key: str) -> bool:
+        return key in self.world.state["vaults"][names.VAULT]["deleted"]
+
+    def _other(self) -> Instance:
+        self._instance = self._instance or Instance(self._environ)
+        return self._instance
+
+    def _empty(self, table: str) -> None:
+        client = self._others.tables.get_table_client(table)
+        end = time.monotonic() + PATIENCE_SECONDS
+        try:
+            for row in list(client.list_entities()):
+                client.delete_entity(row)
+        except ResourceNotFoundError:
+            assert time.monotonic() < end
+
+
+def _changed(answer: Answer) -> bool:
+    return any(key["Outcome"] == "rotated" for key in answer.results["Keys"])

@@ -1,0 +1,165 @@
+"""Histories of one CIPP, made by Hypothesis: what we do, what others do, and what goes wrong, in any order."""
+
+from typing import ClassVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.rotation.history import History
+from tests.rotation.scene import CERTIFICATE, SECRET
+
+HOUR, DAY = 3_600.0, 86_400.0
+CALLS = 45  # the calls of a run of one key are fewer
+BAD_DAYS: list[dict[str, object]] = [
+    {"mode": "drop-after"},
+    {"mode": "refuse", "status": 503},
+    {"mode": "refuse", "status": 403, "times": 0},
+    {"mode": "refuse", "status": 400},
+]
+POLICIES: list[dict[str, object]] = [
+    {"restrictionType": "passwordAddition", "state": "enabled"},
+    {"restrictionType": "passwordAddition", "state": "disabled"},
+    {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P90D"},
+    {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P2D"},
+    {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P1D"},
+]
+
+
+class Machine(RuleBasedStateMachine):
+    """One CIPP. What no key of the history needs is left out of its rules."""
+
+    history: ClassVar[History]
+
+    @initialize()
+    def begin(self) -> None:
+        self.history.begin()
+
+    @rule(force=st.sampled_from([False, False, False, True]))
+    def run(self, *, force: bool) -> None:
+        self.history.run(force=force)
+
+    @rule(nth=st.integers(1, CALLS), day=st.sampled_from(BAD_DAYS))
+    def run_on_a_bad_day(self, nth: int, day: dict[str, object]) -> None:
+        self.history.disturbed_run({**day, "nth": nth})
+
+    @rule(nth=st.integers(1, CALLS))
+    def run_and_be_killed(self, nth: int) -> None:
+        self.history.killed_run(nth)
+
+    @rule(force=st.sampled_from([False, False, True]))
+    def run_twice_at_once(self, *, force: bool) -> None:
+        self.history.two_runs(force=force)
+
+    @rule(seconds=st.sampled_from([60.0, 2 * HOUR, DAY, 8 * DAY, 8 * DAY, 31 * DAY, 50 * DAY, 200 * DAY]))
+    def wait(self, seconds: float) -> None:
+        self.history.wait(seconds)
+
+    def teardown(self) -> None:
+        if hasattr(self.history, "world"):
+            self.history.end()
+
+
+class Tokens(Machine):
+    """What happens to refresh tokens."""
+
+    @rule(which=st.integers(0, 1))
+    def someone_stores_a_token(self, which: int) -> None:
+        self.history.store_a_token(self._token(which))
+
+    @rule(which=st.integers(0, 1), version=st.integers(0, 3))
+    def someone_disables_a_token(self, which: int, version: int) -> None:
+        self.history.disable_a_version(self._token(which), version)
+
+    @rule(which=st.integers(0, 1))
+    def someone_deletes_or_recovers_a_token(self, which: int) -> None:
+        self.history.delete_or_recover(self._token(which))
+
+    @rule(which=st.integers(0, 1))
+    def someone_stores_garbage_as_a_token(self, which: int) -> None:
+        self.history.store_garbage(self._token(which))
+
+    def _token(self, which: int) -> str:
+        return self.history.tokens[which % len(self.history.tokens)]
+
+
+class Secrets(Machine):
+    """What happens to client secrets."""
+
+    @rule()
+    def someone_stores_a_secret(self) -> None:
+        self.history.store_a_secret()
+
+    @rule(which=st.integers(0, 3))
+    def someone_removes_a_secret_from_the_app(self, which: int) -> None:
+        self.history.remove_a_credential(which)
+
+    @rule(version=st.integers(0, 3))
+    def someone_disables_a_secret(self, version: int) -> None:
+        self.history.disable_a_version(SECRET, version)
+
+    @rule()
+    def someone_deletes_or_recovers_the_secret(self) -> None:
+        self.history.delete_or_recover(SECRET)
+
+    @rule()
+    def someone_stores_garbage_as_the_secret(self) -> None:
+        self.history.store_garbage(SECRET)
+
+    @rule(policy=st.sampled_from(POLICIES))
+    def the_policy_changes(self, policy: dict[str, object]) -> None:
+        self.history.restrict(**policy)
+
+    @rule()
+    def cipp_restarts(self) -> None:
+        self.history.restart_cipp()
+
+
+class Certificates(Machine):
+    """What happens to certificates."""
+
+    @rule(which=st.integers(0, 2))
+    def someone_stores_a_certificate(self, which: int) -> None:
+        self.history.store_a_certificate(which)
+
+    @rule(which=st.integers(0, 3))
+    def someone_removes_a_certificate_from_the_app(self, which: int) -> None:
+        self.history.remove_a_certificate(which)
+
+    @rule(version=st.integers(0, 3))
+    def someone_disables_a_certificate(self, version: int) -> None:
+        self.history.disable_a_version(CERTIFICATE, version)
+
+    @rule()
+    def someone_deletes_or_recovers_the_certificate(self) -> None:
+        self.history.delete_or_recover(CERTIFICATE)
+
+    @rule()
+    def someone_stores_garbage_as_the_certificate(self) -> None:
+        self.history.store_garbage(CERTIFICATE)
+
+
+class Everything(Tokens, Secrets, Certificates):
+    """What happens to all keys."""
+
+
+def tell(kind: type[Machine], history: History, *, histories: int) -> None:
+    """Let Hypothesis tell histories: so many where its profile says 100."""
+    profile = settings()
+    kind.history = history
+    try:
+        run_state_machine_as_test(
+            kind,
+            settings=settings(
+                profile,
+                max_examples=histories * profile.max_examples // 100,
+                stateful_step_count=6,
+                deadline=None,
+                database=None,
+                print_blob=True,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        history.close()

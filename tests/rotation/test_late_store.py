@@ -1,0 +1,78 @@
+"""A store that the vault was still busy with when we gave up comes through later, and does no harm."""
+
+import time
+
+import pytest
+
+from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
+from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
+from tests.rotation.theirs import orphans, touched
+
+SOON_SECONDS = 30
+STORES = {TOKEN: store_a_token, SECRET: store_a_secret, CERTIFICATE: store_a_certificate}
+
+
+def give_up(scene: Scene, key: str, nowhere: pytest.MonkeyPatch) -> None:
+    """Run while the vault is busy with the store for longer than we wait."""
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1.5")
+    scene.azure.faults([{"method": "PUT", "path": f"^/secrets/{key}$", "mode": "hold"}])
+    report = scene.report(key)
+    assert report["Outcome"] == "failed"
+    assert "Azure did not answer" in report["Reason"]
+    if key != TOKEN:
+        assert "still on the app" in report["Reason"]
+
+
+def let_it_through(scene: Scene, key: str) -> None:
+    """Let the vault get done with it."""
+    scene.azure.faults([])
+    end = time.monotonic() + SOON_SECONDS
+    while not (versions := scene.versions(key)) or "rotated-by" not in versions[-1]["tags"]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def signs_in(scene: Scene, key: str) -> bool:
+    return {TOKEN: scene.redeems, SECRET: scene.signs_in, CERTIFICATE: scene.certificate_signs_in}[key]()
+
+
+@pytest.mark.parametrize("key", STORES)
+def test_what_comes_through_late_signs_in(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+    give_up(scene, key, nowhere)
+    let_it_through(scene, key)
+    assert signs_in(scene, key)
+    scene.go(hours=1)
+    assert scene.report(key)["Outcome"] == "unchanged"
+    assert signs_in(scene, key)
+
+
+@pytest.mark.parametrize("key", STORES)
+def test_what_comes_through_over_theirs_is_undone(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+    give_up(scene, key, nowhere)
+    wanted = STORES[key](scene)[key]
+    time.sleep(1.1)  # the vault's times are whole seconds
+    let_it_through(scene, key)
+    before = scene.azure.state()
+    assert scene.value(key) != wanted
+    report = scene.report(key)
+    assert report["Outcome"] == "rotated"
+    assert "Someone else's version" in report["Reason"]
+    assert scene.value(key) == wanted
+    assert signs_in(scene, key)
+    assert touched(before, scene.azure.state()) == []
+
+
+def test_a_client_secret_that_is_made_late_is_removed_by_a_later_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1.5")
+    scene.azure.faults([{"path": "/addPassword$", "mode": "hold"}])
+    assert scene.report(SECRET)["Outcome"] == "failed"
+    scene.azure.faults([])
+    end = time.monotonic() + SOON_SECONDS
+    while len(scene.secrets_on_app()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    scene.go(hours=1)
+    assert scene.report(SECRET)["Outcome"] == "rotated"
+    assert len(scene.secrets_on_app()) == 2
+    assert list(orphans(scene.azure.state())) == []
+    assert scene.signs_in()
