@@ -121,11 +121,12 @@ class Others:
         self.tables.get_table_client(table).upsert_entity({"PartitionKey": partition, "RowKey": key, **properties})
 
     def rows(self, table: str) -> list[dict[str, Json]]:
-        """Read a table; one that is not there is empty."""
+        """Read a table; one that is not there is empty. The record of who called what is told apart in its own tests."""
         try:
-            return [dict(row) for row in self.tables.get_table_client(table).list_entities()]
+            rows = [dict(row) for row in self.tables.get_table_client(table).list_entities()]
         except ResourceNotFoundError:
             return []
+        return [row for row in rows if row.get("API") != "Backend"]
 
     def tenant_row(self, tenant: str, name: str = "Fabrikam", *, excluded: bool = False) -> None:
         """Let CIPP know a tenant."""
