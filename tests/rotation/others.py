@@ -121,7 +121,7 @@ class Others:
         self.tables.get_table_client(table).upsert_entity({"PartitionKey": partition, "RowKey": key, **properties})
 
     def rows(self, table: str) -> list[dict[str, Json]]:
-        """Read a table; one that is not there is empty. The record of who called what is told apart in its own tests."""
+        """Read a table; one that is not there is empty. The record of calls has tests of its own."""
         try:
             rows = [dict(row) for row in self.tables.get_table_client(table).list_entities()]
         except ResourceNotFoundError:
