@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_the_last_runs_are_told_with_who_started_them_and_each_keys_outcome(scen
 
 def test_a_run_in_progress_is_shown_with_its_counts(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", "1.5")
-    running: list[dict[str, object]] = []
+    running: list[dict[str, Any]] = []
     with ThreadPoolExecutor(1) as threads:
         rotation = threads.submit(scene.rotate)
         while not rotation.done():
