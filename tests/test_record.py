@@ -53,7 +53,7 @@ def others(azure: Sandbox) -> Others:
 
 def lines(others: Others) -> list[dict[str, Any]]:
     """The lines of the acts; the rotation leaves others beside them."""
-    return [row for row in others.rows("CippLogs") if row["API"] == "Backend"]
+    return [row for row in others.rows("CippLogs", record=True) if row["API"] == "Backend"]
 
 
 @contextmanager
