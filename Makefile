@@ -35,7 +35,7 @@ test: setup ## run the tests; ARGS="-k links" chooses
 
 soak: setup ## tell twenty times as many histories of the rotation, others each time (about an hour)
 	@$(PY) -m pytest tests/rotation -k state_machine --hypothesis-profile=soak --timeout 14400 \
-		-n auto --maxprocesses=4 --dist loadfile $(ARGS)
+		-n 4 --dist worksteal $(ARGS)
 
 check: setup ## ruff with all rules, formatting, mypy --strict
 	@$(PY) -m ruff check .

@@ -32,7 +32,7 @@ class History:
         self._asked = tuple(keys)
         self._api = Api()
         self._instance: Instance | None = None
-        self._blocked = False
+        self._restricted = self._blocked = False  # by the tenant's policy: for CIPP's own job; for ours, too
         self.runs = 0
 
     def begin(self) -> None:
@@ -40,7 +40,7 @@ class History:
         self._scene.azure.reset(propagation_seconds=0, direct_tenants=1)
         self._empty(LOCKS)
         self._empty(MEMORY)
-        self._blocked = False
+        self._restricted = self._blocked = False
         keys = self._asked or (TOKEN, SECRET, CERTIFICATE, *self._scene.tenants())
         self._keys = [key for name in keys for key in (self._scene.tenants() if name == "tenant" else [name])]
         self._held = dict.fromkeys(APPS, self._scene.value(SECRET))
@@ -128,7 +128,7 @@ class History:
 
     def store_a_secret(self) -> None:
         """Make a client secret and store it, as CIPP's own job does."""
-        if self.world.live_secrets and not self._blocked:
+        if self.world.live_secrets and not self._restricted:
             made = self._others.add_secret("UpdateTokens")
             if not self._is_deleted(SECRET):
                 self._others.store(SECRET, made["secretText"])
@@ -175,11 +175,12 @@ class History:
         self._look()
 
     def delete_or_recover(self, key: str) -> None:
-        """Delete a secret of the vault; one that is deleted is recovered."""
+        """Delete a secret of the vault, or recover it; one token is left, for the runs to ask for."""
+        is_last_token = [token for token in self.tokens if self.world.versions(token)] == [key]
         if self._is_deleted(key):
             answer = self._others.vault.call("POST", f"/deletedsecrets/{key}/recover")
             assert answer.status_code == 200, answer.text
-        elif self.world.versions(key):
+        elif self.world.versions(key) and not is_last_token:
             self._others.delete(key)
         self._look()
 
@@ -235,7 +236,7 @@ class History:
         """Ask for the keys that there are: one that the vault has lost is no name that it knows."""
         made = (SECRET, CERTIFICATE)
         there = [key for key in self._keys if key in made or self.world.versions(key)]
-        return {"Force": force, **({"Names": there} if self._asked and there else {})}
+        return {"Force": force, **({"Names": there} if self._asked else {})}
 
     def _is_deleted(self, key: str) -> bool:
         return key in self.world.state["vaults"][names.VAULT]["deleted"]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -43,13 +43,12 @@ class Machine(RuleBasedStateMachine):
     def run_on_a_bad_day(self, nth: int, day: dict[str, object]) -> None:
         self.history.disturbed_run({**day, "nth": nth})
 
-    @rule(nth=st.integers(1, CALLS))
-    def run_and_be_killed(self, nth: int) -> None:
-        self.history.killed_run(nth)
-
-    @rule(force=st.sampled_from([False, False, True]))
-    def run_twice_at_once(self, *, force: bool) -> None:
-        self.history.two_runs(force=force)
+    @rule(nth=st.integers(1, CALLS), how=st.sampled_from(["killed", "killed", "twice", "twice, forced"]))
+    def run_in_another_process(self, nth: int, how: str) -> None:
+        if how == "killed":
+            self.history.killed_run(nth)
+        else:
+            self.history.two_runs(force=how != "twice")
 
     @rule(seconds=st.sampled_from([60.0, 2 * HOUR, DAY, 8 * DAY, 8 * DAY, 31 * DAY, 50 * DAY, 200 * DAY]))
     def wait(self, seconds: float) -> None:
@@ -143,15 +142,16 @@ class Everything(Tokens, Secrets, Certificates):
     """What happens to all keys."""
 
 
-def tell(kind: type[Machine], history: History, *, histories: int) -> None:
-    """Let Hypothesis tell histories: so many where its profile says 100."""
+def tell(kind: type[Machine], history: History, *, part: int, histories: int) -> None:
+    """Let Hypothesis tell histories: so many where its profile says 100; each part tells others."""
     profile = settings()
-    kind.history = history
+    told = type(kind.__name__, (kind,), {"history": history})
     try:
         run_state_machine_as_test(
-            kind,
+            seed(part)(told) if profile.derandomize else told,
             settings=settings(
                 profile,
+                derandomize=False,
                 max_examples=histories * profile.max_examples // 100,
                 stateful_step_count=6,
                 deadline=None,

@@ -1,13 +1,34 @@
-"""Histories in which everything happens to all keys; those of single keys are in the files beside this one."""
+"""Five hundred histories of one CIPP, in which anything happens in any order: what the vault serves signs in.
+
+They are told in parts, so that several processes share them.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
 from tests.rotation.history import History
-from tests.rotation.machine import Everything, tell
+from tests.rotation.machine import Certificates, Everything, Secrets, Tokens, tell
+from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN
+
+pytestmark = pytest.mark.timeout(1800)  # on a machine that others use, too
 
 
-@pytest.mark.timeout(1800)
-def test_whatever_happens_to_all_keys_what_the_vault_serves_signs_in(told: Callable[..., History]) -> None:
-    tell(Everything, told(), histories=70)
+@pytest.mark.parametrize("part", range(5))
+def test_whatever_happens_to_refresh_tokens(told: Callable[..., History], part: int) -> None:
+    tell(Tokens, told(TOKEN, "tenant"), part=part, histories=44)
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_whatever_happens_to_the_client_secret(told: Callable[..., History], part: int) -> None:
+    tell(Secrets, told(SECRET), part=part, histories=32)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_whatever_happens_to_the_certificate(told: Callable[..., History], part: int) -> None:
+    tell(Certificates, told(CERTIFICATE), part=part, histories=20)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_whatever_happens_to_all_keys(told: Callable[..., History], part: int) -> None:
+    tell(Everything, told(), part=part, histories=10)

@@ -62,7 +62,7 @@ def signs_in(others: Others, state: Mapping[str, Any], key: str) -> bool:
     if key == CERTIFICATE:
         return _thumbprint(value) in live_certificates(state)
     if not secrets:
-        return True  # nobody can tell: it is the client secret that is missing
+        return False  # nobody can redeem it
     tenant = names.TENANT_ID if key == TOKEN else key
     form = {"grant_type": "refresh_token", "refresh_token": value, "client_secret": next(iter(secrets))}
     return bool(others.token(tenant, **form).ok)
