@@ -5,7 +5,7 @@ from backend.function_app_settings import Setting, SettingsAct
 from backend.time_zone import TimeZoneAct
 from settings.access import Permission
 from settings.body import Body
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

@@ -4,7 +4,7 @@ from backend.errors import InvalidInputError
 from backend.function_apps import Action, Control, FunctionApp
 from settings.access import Permission
 from settings.body import Body
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

@@ -1,4 +1,4 @@
-"""The front door: the route table, the call that a page gets, and the way from a request to an answer.
+"""The front door: the functions that the host indexes, and the way from a request to an answer.
 
 Only this file knows azure.functions' requests and responses.
 """
@@ -6,102 +6,28 @@ Only this file knows azure.functions' requests and responses.
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import ModuleType
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 import azure.functions as func
 import msgspec
 
 from backend.backend import Backend
 from backend.errors import BackendError, NotFoundError
-from settings.access import Caller, NotAllowedError, Permission, caller_of
+from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, read_body
 from settings.log import quiet_libraries
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
 from settings.record import record
+from settings.routes import Call, Route, Timer, all_routes
 
 logger = logging.getLogger("cipp.backend")
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 ALL_METHODS: Final = [method.value for method in func.HttpMethod]
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a page gets of a request: the services, who calls (None: anyone), and the query by lower-case name."""
-
-    backend: Backend
-    caller: Caller | None
-    query: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Route:
-    """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`."""
-
-    name: str
-    method: str
-    needs: Permission | None
-    public: bool
-    enveloped: bool
-    body: type[Body] | None
-    answers: Any
-    work: Callable[..., Any]
-
-    @property
-    def doc(self) -> str:
-        """The endpoint's docstring."""
-        return self.work.__doc__ or ""
-
-
-@dataclass(frozen=True)
-class Timer:
-    """One function that the clock starts. The schedule is NCRONTAB in UTC, seconds first."""
-
-    name: str
-    schedule: str
-    work: Callable[[Backend], None]
-
-
-class Routes:
-    """The endpoints and timers of one page."""
-
-    def __init__(self) -> None:
-        self.routes: list[Route] = []
-        self.timers: list[Timer] = []
-
-    def get(
-        self, name: str, *, needs: Permission | None = None, public: bool = False, enveloped: bool = True
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare an endpoint that reads."""
-        return self._declare(name, "GET", needs, public=public, enveloped=enveloped)
-
-    def post(self, name: str, *, needs: Permission) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare an endpoint that acts; its work takes a `body`."""
-        return self._declare(name, "POST", needs, public=False, enveloped=True)
-
-    def timer(self, name: str, schedule: str) -> Callable[[Callable[[Backend], None]], Callable[[Backend], None]]:
-        """Declare a function that the clock starts."""
-
-        def declare(work: Callable[[Backend], None]) -> Callable[[Backend], None]:
-            self.timers.append(Timer(name, schedule, work))
-            return work
-
-        return declare
-
-    def _declare(
-        self, name: str, method: str, needs: Permission | None, *, public: bool, enveloped: bool
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        def declare(work: Callable[..., Any]) -> Callable[..., Any]:
-            hints = get_type_hints(work)
-            self.routes.append(Route(name, method, needs, public, enveloped, hints.get("body"), hints["return"], work))
-            return work
-
-        return declare
 
 
 @cache
@@ -118,7 +44,7 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
     """
     quiet_libraries()
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-    routes = [route for page in pages for route in page.routes.routes]
+    routes = all_routes(pages)
     for route in routes:
         _add(app, route.name, route.name, [route.method], _handler(route))
     by_name = {route.name.lower(): route for route in routes}
@@ -246,8 +172,3 @@ def _admitted(req: func.HttpRequest, route: Route) -> Caller:
     if route.needs:
         caller.must_have(route.needs)
     return caller
-
-
-def all_routes(pages: Iterable[ModuleType]) -> list[Route]:
-    """Answer the routes of the pages, in their order."""
-    return [route for page in pages for route in page.routes.routes]

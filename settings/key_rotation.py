@@ -7,7 +7,7 @@ from backend.errors import InvalidInputError
 from backend.rotation.report import KeyProof, Overview, Rotation
 from settings.access import Permission
 from settings.body import Body
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 # The host refuses a function whose schedule names an app setting that is not there.

@@ -8,7 +8,7 @@ from backend.secret_changes import NewValue, SecretAct, SecretVersion
 from backend.values import SecretText
 from settings.access import Permission
 from settings.body import Body
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

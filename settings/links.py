@@ -2,7 +2,7 @@
 
 from backend.portal_links import PortalLinks
 from settings.access import Permission
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

@@ -4,7 +4,7 @@ import msgspec
 
 from backend.errors import BackendError
 from settings.access import Caller
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

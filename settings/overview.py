@@ -3,7 +3,7 @@
 from backend.overview import Overview
 from backend.rights import Rights
 from settings.access import Permission
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

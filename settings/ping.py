@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from backend.values import Value
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

@@ -2,7 +2,7 @@
 
 from backend.resource_group import Resources
 from settings.access import Permission
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

@@ -6,7 +6,7 @@ from backend.static_web_app_invitations import Guest, Invitation
 from backend.static_web_app_users import UserAct, Users
 from settings.access import Permission
 from settings.body import Body
-from settings.http import Call, Routes
+from settings.routes import Call, Routes
 
 routes = Routes()
 

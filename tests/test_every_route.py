@@ -9,7 +9,8 @@ import pytest
 import function_app
 from sandbox.host import index
 from settings.access import BASE_ROLES, Permission
-from settings.http import ALL_METHODS, Route, all_routes, functions_app
+from settings.http import ALL_METHODS, functions_app
+from settings.routes import Route, all_routes
 from tests.api import Api, functions, principal
 
 ROUTES = all_routes(function_app.PAGES)

@@ -12,7 +12,7 @@ import pytest
 import function_app
 from backend.limits import Limits
 from settings.access import BASE_ROLES
-from settings.http import Route, all_routes
+from settings.routes import Route, all_routes
 
 ROOT: Final = Path(__file__).parent.parent
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")

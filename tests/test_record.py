@@ -13,8 +13,8 @@ import pytest
 import function_app
 from backend.rotation.report import KeyReport, Rotation
 from sandbox import names
-from settings.http import Route, all_routes
 from settings.record import said_of
+from settings.routes import Route, all_routes
 from tests.api import Api, principal
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox

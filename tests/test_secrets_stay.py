@@ -14,8 +14,8 @@ import pytest
 import function_app
 from backend.entra import SamApp
 from backend.values import SecretText
-from settings.http import all_routes
 from settings.log import CHATTERING
+from settings.routes import all_routes
 from tests.api import Api
 from tests.sandbox.arm import GROUP, Arm
 from tests.sandbox.vault_calls import Vault, identity_token
