@@ -208,7 +208,10 @@ def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
             pass
         dates: list[datetime] = []
         try:
-            row = table.get_entity(PARTITION, _key(name), raw_response_hook=lambda a: dates.append(_date(a)))
+            # Tried once: the write before it has waited for a silent storage already.
+            row = table.get_entity(
+                PARTITION, _key(name), raw_response_hook=lambda a: dates.append(_date(a)), retry_total=0
+            )
         except ResourceNotFoundError as error:
             raise ConflictError(_taken(name, "Another run, which has just ended", None)) from error
         renewed, etag = row.metadata["timestamp"] or dates[-1], str(row.metadata["etag"])

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from backend import at_once
 from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
 from backend.rotation.report import KeyProof, KeyReport, RunReport
@@ -84,7 +86,8 @@ class Journal:
     def runs(self, most: int) -> list[RunReport]:
         """Answer the last runs, the newest first, with their keys."""
         rows = self._query(RUNS, "PartitionKey eq 'run'", "read the last runs", most=most)
-        return [self._run(row) for row in rows]
+        reading = [at_once.start(partial(self._run, row), name="read a run's keys") for row in rows]
+        return [run.result() for run in reading]
 
     def _run(self, row: Mapping[str, Any]) -> RunReport:
         run = msgspec.convert(_known(row, RunReport), RunReport)

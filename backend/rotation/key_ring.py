@@ -60,7 +60,6 @@ class KeyRing:
         self._doubted = doubted
         self._addresses = Together(session.services.addresses)
         self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
-        self._graph_token: SecretText | None = None
         self._scopes: dict[str, frozenset[str]] = {}
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
@@ -99,18 +98,18 @@ class KeyRing:
         )
         return report, in_words(step, key.kind)
 
-    def prove(self, keys: Sequence[Key], value: SecretText | None = None) -> list[KeyProof]:
-        """Sign in with each key, or with `value` in its place, and change nothing."""
+    def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
+        """Sign in with each key and change nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
-            return list(workers.map(lambda key: self._proven(key, value), keys))
+            return list(workers.map(self._proven, keys))
 
-    def _proven(self, key: Key, value: SecretText | None) -> KeyProof:
+    def _proven(self, key: Key) -> KeyProof:
         session = self._session
         try:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             run = session.opened()
-            sign_in_with(key, value or run.vault.read(key.name).value, run)
+            sign_in_with(key, run.vault.read(key.name).value, run)
         except NotFoundError as error:
             outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
             return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
@@ -167,18 +166,12 @@ class KeyRing:
         if key.kind in TOKENS:
             return RefreshTokenWork(key, run, doubted=doubted)
         registration = AppRegistration(
-            Graph(run.clients.cloud, run.clients.limits, lambda: self._token_for_graph(run)), run.app.app_id
+            Graph(run.clients.cloud, run.clients.limits, lambda: run.signer.signed_in.token), run.app.app_id
         )
         if key.kind == "ClientSecret":
             return ClientSecretWork(run, registration, self._restarted)
         site = self._session.services.deployment().main_app or ""
         return CertificateWork(run, registration, site, restarted=self._restarted, doubted=doubted)
-
-    def _token_for_graph(self, run: Run) -> SecretText:
-        """Sign in once for all of Graph's calls: a token outlives every run."""
-        if self._graph_token is None:
-            self._graph_token = run.entra.sign_in(run.app).token
-        return self._graph_token
 
     def _moment(self, key: Key, run: Run) -> Moment:
         if key.kind != "ClientSecret":

@@ -1,10 +1,12 @@
 """How long CIPP keeps working: what every key's end is, the first of them, and what nobody rotates."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final
 
+from backend import at_once
 from backend.app_policy import LESS, read_app_policy
 from backend.app_registration import AppRegistration, Registration
 from backend.certificate import Certificate
@@ -13,11 +15,11 @@ from backend.graph import Graph
 from backend.key_vault import Version
 from backend.rotation.calendar import next_week_start
 from backend.rotation.client_secret import app_credential, credential_told_by, told_versions
-from backend.rotation.journal import Journal, KeyMemory
+from backend.rotation.journal import KeyMemory
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
 from backend.rotation.plan import NEAR_END, superseded_ends
 from backend.rotation.refresh_token import LIFETIME
-from backend.rotation.report import AppState, KeyState, Overview
+from backend.rotation.report import AppState, KeyState, Overview, RunReport
 from backend.rotation.run import planned
 from backend.rotation.session import NOT_SET_UP, Session, reason_to_leave
 from backend.rotation.signer import served_certificate
@@ -25,19 +27,28 @@ from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 from backend.uptime import Uptime
 from backend.values import in_whole_seconds
 
-RUNS_SHOWN: Final = 10
 NOT_OURS: Final = "SSOAppSecret"  # CIPP's own sign-in app's secret, which no job rotates
+
+
+@dataclass(frozen=True)
+class Past:
+    """What storage tells: of each key, of the last runs, the newest first, and which run holds the lock now."""
+
+    memories: Mapping[str, KeyMemory]
+    runs: Sequence[RunReport]
+    holder: str | None
 
 
 class Look:
     """One look at everything that an overview tells."""
 
-    def __init__(self, session: Session, journal: Journal, served: Mapping[str, Version], holder: str | None) -> None:
+    def __init__(self, session: Session, past: Past, served: Mapping[str, Version]) -> None:
         self._session = session
-        self._memories = journal.keys()
-        self._runs = journal.runs(RUNS_SHOWN)
+        self._memories = past.memories
+        self._runs = past.runs
         self._served = {name.lower(): version for name, version in served.items()}  # CIPP's template writes lower case
-        self._holder = holder
+        self._holder = past.holder
+        self._uptimes = at_once.start(session.services.uptimes.uptimes, name="ask since when CIPP's apps run")
         self._now = session.services.vault.now()
         self._problem = str(session.failure)
         self._registration = self._read_registration()
@@ -57,7 +68,7 @@ class Look:
             next_week_starts_local=starts.astimezone(zone).isoformat(),
             time_zone=str(getattr(zone, "key", "UTC")),
             keys=states,
-            apps=[self._app(uptime) for uptime in self._session.services.uptimes.uptimes()],
+            apps=[self._app(uptime) for uptime in self._uptimes.result()],
             not_rotated=self._not_rotated(),
             notes=self._notes(),
         )
@@ -66,7 +77,7 @@ class Look:
         run = self._session.run
         if run is None:
             return None
-        graph = Graph(run.clients.cloud, run.clients.limits, lambda: run.entra.sign_in(run.app).token)
+        graph = Graph(run.clients.cloud, run.clients.limits, lambda: run.signer.signed_in.token)
         self._app_registration = AppRegistration(graph, run.app.app_id)
         try:
             return self._app_registration.read()
@@ -112,10 +123,11 @@ class Look:
         if key.kind == "ClientSecret" and self._registration:
             current = self._current_secret(served)
             return next((s.ends for s in self._registration.client_secrets if s.key_id == current), served.expires)
-        if key.kind == "Certificate" and (found := self._certificate()):
-            return found.ends
+        if key.kind == "Certificate" and self._certificate:
+            return self._certificate.ends
         return served.expires
 
+    @cached_property
     def _certificate(self) -> Certificate | None:
         """Read the served certificate; None where it cannot be read."""
         try:
@@ -129,11 +141,17 @@ class Look:
             return served.tags[CREDENTIAL_ID]
         if self._registration is None:
             return None
+        if self._hint is None:
+            return None
+        return credential_told_by(self._hint, served.created, self._registration.client_secrets)
+
+    @cached_property
+    def _hint(self) -> str | None:
+        """The letters of the served client secret that Graph shows, too; None where it cannot be read."""
         try:
-            hint = self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
+            return self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
         except BackendError:
             return None
-        return credential_told_by(hint, served.created, self._registration.client_secrets)
 
     def _overlapping(self, key: Key, served: Version) -> list[str]:
         """Tell the older credentials of ours that still sign in, and when to have restarted CIPP's apps."""
@@ -156,8 +174,7 @@ class Look:
         served = self._served.get(CERTIFICATE.lower())
         if served is None:
             return None
-        found = self._certificate()
-        return found.thumbprint if found else served.tags.get(CREDENTIAL_ID)
+        return self._certificate.thumbprint if self._certificate else served.tags.get(CREDENTIAL_ID)
 
     def _app(self, uptime: Uptime) -> AppState:
         served = self._served.get(CLIENT_SECRET.lower())

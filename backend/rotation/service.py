@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
+from backend import at_once
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.discovery import Discovery
@@ -19,8 +21,8 @@ from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.distress import tell_of_failure
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
-from backend.rotation.keys import Key, keys_in, kind_of
-from backend.rotation.overview import Look
+from backend.rotation.keys import Key, keys_in
+from backend.rotation.overview import Look, Past
 from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
@@ -28,7 +30,6 @@ from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in, is_its_turn, is_pulse_due
 from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
-from backend.values import SecretText
 
 logger = logging.getLogger("cipp.rotation")
 LOCK: Final = "rotation"
@@ -37,6 +38,8 @@ CATCH_UP: Final = "the hourly catch-up"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 TIMER_MARGIN_SECONDS: Final = 60.0  # before the host ends the function: Python and the SDKs are loaded in it, too
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
+RUNS_SHOWN: Final = 10
+JOURNAL_WAIT_SECONDS: Final = 2.0  # an answer waits no longer for what is only remembered
 NO_STORAGE: Final = (
     "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
     "nor a history."
@@ -78,7 +81,10 @@ class KeyRotation:
         """
         if dry_run:
             return self._dry(keys_in(self._vault.names(), names), force=force)
-        return self._run(by, lambda: keys_in(self._vault.names(), names), force=force, most_seconds=most_seconds)
+        if names is None:
+            return self._run(by, lambda: keys_in(self._vault.names()), force=force, most_seconds=most_seconds)
+        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
+        return self._run(by, lambda: chosen, force=force, most_seconds=most_seconds)
 
     def rotate_by_timer(self) -> None:
         """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
@@ -92,20 +98,24 @@ class KeyRotation:
         began = time.monotonic()
         self._by_timer(CATCH_UP, self._keys_whose_turn_it_is)
         hours = self._clients.limits.key_rotation_pulse_hours
+        left = began + function_seconds(self._environ) - TIMER_MARGIN_SECONDS - time.monotonic()
+        if left <= 0:
+            logger.info("The catch-up took its time: the keys of this hour are proven in the next one")
+            return
         try:
-            dead = self._dead_of_this_hour(hours) if hours else []
+            dead = self._dead_of_this_hour(hours, min(left, HTTP_SECONDS)) if hours else []
         except BackendError:
             logger.exception("The keys could not be proven")
             return
         if dead:
             self._by_timer(CATCH_UP, lambda: dead, doubt=True, spent=time.monotonic() - began)
 
-    def _dead_of_this_hour(self, hours: int) -> list[Key]:
+    def _dead_of_this_hour(self, hours: int, most_seconds: float) -> list[Key]:
         """Prove the keys whose hour it is; answer those that Entra calls dead."""
         keys = keys_in(self._vault.names())
         memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
-        proofs = self._proven(turn) if turn else []
+        proofs = self._proven(turn, most_seconds) if turn else []
         for proof in proofs:
             if proof.outcome == "dead":
                 logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
@@ -126,40 +136,35 @@ class KeyRotation:
         Raises:
             BackendError: Nobody can sign in as the SAM app; what the first credential met.
         """
-        run = self._looking().opened()
-        return run.entra.sign_in(run.app).roles
-
-    def key_named(self, name: str) -> Key | None:
-        """Answer the key of that name; None where the rotation does not look after such a secret."""
-        kind = kind_of(name)
-        return Key(name, kind) if kind else None
-
-    def prove_value(self, name: str, value: SecretText) -> KeyProof | None:
-        """Sign in with a value that is not in the vault yet; None where it is no key."""
-        key = self.key_named(name)
-        if key is None:
-            return None
-        return KeyRing(self._looking()).prove([key], value)[0]
+        return self._looking().opened().signer.signed_in.roles
 
     def overview(self) -> Overview:
         """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
-        served = self._vault.served()
-        look = Look(self._looking(), self._journal, served, holder(self._clients, LOCK))
-        return look.overview(keys_in(list(served)))
+        memories = at_once.start(self._journal.keys, name="read the keys' past")
+        runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN), name="read the last runs")
+        holds = at_once.start(lambda: holder(self._clients, LOCK), name="look at the lock")
+        served = at_once.start(self._vault.served, name="list the vault")
+        session = self._looking()
+        look = Look(session, Past(memories.result(), runs.result(), holds.result()), served.result())
+        return look.overview(keys_in(list(served.result())))
 
-    def _proven(self, keys: Sequence[Key]) -> list[KeyProof]:
+    def _proven(self, keys: Sequence[Key], most_seconds: float = HTTP_SECONDS) -> list[KeyProof]:
         """Prove keys, and remember when which signed in."""
-        proofs = KeyRing(self._looking()).prove(keys)
+        reading = at_once.start(self._journal.keys, name="read the keys' past")
+        proofs = KeyRing(self._looking(most_seconds)).prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
-        memories, now = self._journal.keys(), self._vault.now().replace(microsecond=0)
-        self._journal.remember(
+        memories, now = reading.result(), self._vault.now().replace(microsecond=0)
+        tried = [
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
-        )
+        ]
+        writing = at_once.start(lambda: self._journal.remember(tried), name="write the keys' past")
+        with suppress(TimeoutError):  # a silent storage has held up the answer once already
+            writing.result(JOURNAL_WAIT_SECONDS)
         return proofs
 
-    def _looking(self, *, force: bool = False) -> Session:
+    def _looking(self, most_seconds: float = HTTP_SECONDS, *, force: bool = False) -> Session:
         """Open a session that writes nothing."""
-        ends_at = time.monotonic() + HTTP_SECONDS
+        ends_at = time.monotonic() + most_seconds
         return open_session(self._services, run_id=uuid4().hex[:12], held=NoLock(), ends_at=ends_at, force=force)
 
     def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]], *, doubt: bool = False, spent: float = 0) -> None:
@@ -236,7 +241,9 @@ class KeyRotation:
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        planned = KeyRing(self._looking(force=force), doubted=doubted_in(self._journal.keys())).plan(keys)
+        reading = at_once.start(self._journal.keys, name="read the keys' past")
+        session = self._looking(force=force)
+        planned = KeyRing(session, doubted=doubted_in(reading.result())).plan(keys)
         reports = [report for report, _ in planned]
         would_do = [f"{report.name}: {report.reason} {step}" for report, step in planned if step]
         return Rotation(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta, tzinfo
 from typing import Final
 
+from backend import at_once
 from backend.cipp_tables import CippTables, Tenant
 from backend.clients import Clients
 from backend.deployment import Deployment
@@ -65,8 +66,9 @@ class Session:
 
 def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
-    zone, tenants = services.tables.zone(), services.tables.tenants()
-    session = Session(services, None, zone, tenants)
+    tenants = at_once.start(services.tables.tenants, name="read CIPP's tenants")
+    zone = services.tables.zone()
+    session = Session(services, None, zone, tenants.result())
     vault, limits = services.vault, services.clients.limits
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}

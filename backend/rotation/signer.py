@@ -11,7 +11,7 @@ from typing import Final
 
 from backend.aadsts import Verdict
 from backend.certificate import Certificate, read_certificate
-from backend.entra import Credential, Entra, SamApp, SignInRefusedError
+from backend.entra import Credential, Entra, SamApp, SignedIn, SignInRefusedError
 from backend.errors import InvalidInputError, NotFoundError
 from backend.key_vault import DisabledError, KeyVault, Stored, Version
 from backend.limits import Limits
@@ -28,9 +28,11 @@ class Signer:
 
     `secret_version` is the version of ApplicationSecret that was tried, None if there is none that can be read.
     `earlier` is the newest earlier one that signs in, looked for only where the served one does not.
+    `signed_in` is what Entra gave it: a token for Graph, which outlives every run, with the permissions in it.
     """
 
     app: SamApp
+    signed_in: SignedIn
     secret_signs_in: bool
     secret_version: str | None
     earlier: str | None = None
@@ -51,8 +53,8 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
     if served and not is_placeholder(served.value.reveal()):
         app = SamApp(app_id, tenant, served.value)
         try:
-            app = _signed_in(entra, app, limits, young=vault.now() - served.created < YOUNG)
-            return Signer(app, secret_signs_in=True, secret_version=served.version)
+            app, signed_in = _signed_in(entra, app, limits, young=vault.now() - served.created < YOUNG)
+            return Signer(app, signed_in, secret_signs_in=True, secret_version=served.version)
         except SignInRefusedError as error:
             if error.verdict is not Verdict.DEAD:
                 raise
@@ -61,12 +63,13 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
     others: list[Credential] = [c for c in (served_certificate(vault), earlier and earlier.value) if c]
     for credential in others:
         try:
-            app = _signed_in(entra, SamApp(app_id, tenant, credential), limits, young=False)
+            app, signed_in = _signed_in(entra, SamApp(app_id, tenant, credential), limits, young=False)
         except SignInRefusedError as error:
             refusal = refusal or error
         else:
             return Signer(
                 app,
+                signed_in,
                 secret_signs_in=False,
                 secret_version=served.version if served else None,
                 earlier=earlier.version if earlier else None,
@@ -79,7 +82,7 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
     )
 
 
-def _signed_in(entra: Entra, app: SamApp, limits: Limits, *, young: bool) -> SamApp:
+def _signed_in(entra: Entra, app: SamApp, limits: Limits, *, young: bool) -> tuple[SamApp, SignedIn]:
     """Sign in; answer the app with its tenant's GUID, which the token tells also where TenantID is a domain."""
     tries = limits.key_rotation_proof_count if young else 1
     for left in reversed(range(tries)):
@@ -90,7 +93,8 @@ def _signed_in(entra: Entra, app: SamApp, limits: Limits, *, young: bool) -> Sam
                 raise
             time.sleep(limits.key_rotation_proof_gap_seconds)
         else:
-            return SamApp(app.app_id, signed_in.tenant_id or app.tenant, app.credential)
+            known = SamApp(app.app_id, signed_in.tenant_id or app.tenant, app.credential)
+            return known, signed_in
     raise AssertionError("a sign-in is tried at least once")
 
 

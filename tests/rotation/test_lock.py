@@ -76,6 +76,35 @@ def test_a_second_run_of_the_same_process_is_told_who_runs_since_when(
         assert first.result().status == 200
 
 
+def test_a_wrong_name_is_refused_while_another_run_holds_the_lock(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    with held_at(scene, 2, nowhere) as first:
+        assert Api().post("ExecKeyRotation", {"Names": ["NoSuchKey"]}).status == 404
+        assert Api().post("ExecKeyRotation", {"Names": ["ApplicationID"]}).status == 400
+        assert Api().post("ExecKeyRotation", {"Names": [TOKEN]}).status == 409
+        scene.azure.faults([])
+        assert first.result().status == 200
+
+
+@pytest.mark.parametrize("endpoint", ["ExecKeyProof", "ListKeyRotations", "ExecKeyRotation", "a dry run"])
+def test_a_silent_storage_holds_up_no_answer_for_long(
+    scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "3")  # a sixth of what is so without these settings
+    api = Api()
+    storage.silent.set()
+    began = time.monotonic()
+    if endpoint.startswith("List"):
+        answer = api.get(endpoint)
+    else:
+        dry = endpoint == "a dry run"
+        answer = api.post("ExecKeyRotation" if dry else endpoint, {"DryRun": True} if dry else {})
+    took = time.monotonic() - began
+    assert answer.status == (500 if endpoint == "ExecKeyRotation" else 200), answer.text
+    assert took < 2 * 3 + 2, "two waits for the storage would take longer than 20 s"
+    assert scene.versions(SECRET)[1:] == []
+
+
 def test_a_second_process_is_told_who_runs_since_when(
     scene: Scene, nowhere: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
