@@ -27,14 +27,17 @@ PROOF_AUDIENCE: Final = "00000002-0000-0000-c000-000000000000"
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its private key. `thumbprint` is SHA-1 in upper-case hex, as Graph and CIPP name it."""
+    """A certificate with its private key. `thumbprint` is SHA-1 in upper-case hex, as Graph and CIPP name it.
+
+    The key is kept as it was read: OpenSSL checks its primes whenever a PEM is read, which takes longer than to sign.
+    """
 
     thumbprint: str
     starts: datetime
     ends: datetime
     public_der: bytes
     public_pem: str
-    private_pem: SecretText
+    private_key: "RSAPrivateKey"
     pfx: SecretText  # base64
 
     def proof(self, object_id: str) -> str:
@@ -44,7 +47,7 @@ class Certificate:
         now = int(time.time())
         claims = {"aud": PROOF_AUDIENCE, "iss": object_id, "nbf": now - 60, "exp": now + 540, "jti": str(uuid4())}
         thumbprint = base64.urlsafe_b64encode(bytes.fromhex(self.thumbprint)).rstrip(b"=").decode()
-        return jwt.encode(claims, self.private_pem.reveal(), algorithm="RS256", headers={"x5t": thumbprint})
+        return jwt.encode(claims, self.private_key, algorithm="RS256", headers={"x5t": thumbprint})
 
 
 def make_certificate(site_name: str, now: datetime, lifetime: timedelta = LIFETIME) -> Certificate:
@@ -107,7 +110,6 @@ def _certificate(key: "RSAPrivateKey", made: "x509.Certificate") -> Certificate:
     from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415 - as above
 
     open_pfx = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, open_pfx)
     pfx = pkcs12.serialize_key_and_certificates(b"CIPP-SAM", key, made, None, open_pfx)
     return Certificate(
         thumbprint=made.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - a name, not a protection
@@ -115,6 +117,6 @@ def _certificate(key: "RSAPrivateKey", made: "x509.Certificate") -> Certificate:
         ends=made.not_valid_after_utc,
         public_der=made.public_bytes(serialization.Encoding.DER),
         public_pem=made.public_bytes(serialization.Encoding.PEM).decode(),
-        private_pem=SecretText(pem.decode()),
+        private_key=key,
         pfx=SecretText(base64.b64encode(pfx).decode()),
     )

@@ -174,9 +174,10 @@ def _new_session(at_once: int = 1) -> "requests.Session":
     return Connections(at_once)
 
 
-def _as_msal_wants(credential: Credential) -> str | dict[str, str]:
+def _as_msal_wants(credential: Credential) -> str | dict[str, Any]:
     if isinstance(credential, Certificate):
-        return {"private_key": credential.private_pem.reveal(), "public_certificate": credential.public_pem}
+        # Its documents say PEM; it hands the key to PyJWT as it is, which takes a key that is read already, too.
+        return {"private_key": credential.private_key, "public_certificate": credential.public_pem}
     return credential.reveal()
 
 
