@@ -1,7 +1,7 @@
 """What Azure says when it refuses: its envelopes, and the command that grants a missing right.
 
 The shapes were recorded from real answers: ARM and Key Vault send {"error": {...}}, App Service
-{"Code", "Message"}, static web apps {"Message"}, a gateway in trouble HTML.
+{"Code", "Message"}, static web apps {"Message"}, table storage {"odata.error": {...}}, a gateway in trouble HTML.
 """
 
 import json
@@ -44,11 +44,18 @@ class Refusal:
     def sentence(self) -> str:
         """Say it: status, code, Azure's words, and the command that would help."""
         code = f" {self.code}" if self.code else ""
-        advice = granting(self.message) or _ADVICE.get(self.status, "")
+        advice = granting(self.message) or _ADVICE_BY_CODE.get(self.code) or _ADVICE.get(self.status, "")
         words = " ".join(self.message.split())[:700].rstrip(". ")
         return f"{self.status}{code}: {words}. {advice}".rstrip()
 
 
+_ADVICE_BY_CODE = {
+    # Table storage names neither the right nor who lacks it.
+    "AuthorizationPermissionMismatch": (
+        "Missing: Microsoft.Storage/storageAccounts/tableServices/tables/entities, which the role Storage Table Data "
+        "Contributor on CIPP's storage account holds. ListBackendRights shows the command that grants it."
+    ),
+}
 _ADVICE = {
     403: "A right is missing: ListBackendRights shows which, and the command that grants it.",
     401: "The token was not accepted: check the tenant and the identity of this app.",
@@ -122,7 +129,7 @@ def _envelope(body: str) -> tuple[str, str]:
         return "", " ".join(re.sub(r"<[^>]*>", " ", body).split())
     if not isinstance(parsed, dict):
         return "", ""
-    inner = parsed.get("error", parsed)
+    inner = parsed.get("error", parsed.get("odata.error", parsed))
     if isinstance(inner, str):  # Entra
         return inner, str(parsed.get("error_description", ""))
     if not isinstance(inner, dict):
@@ -132,4 +139,7 @@ def _envelope(body: str) -> tuple[str, str]:
     code = str(by_name.get("code") or "")
     if isinstance(detail, dict) and isinstance(detail.get("code"), str):
         code = f"{code}/{detail['code']}"
-    return code, str(by_name.get("message") or "")
+    message = by_name.get("message")
+    if isinstance(message, dict):  # table storage's, with its language
+        message = str(message.get("value") or "").partition("\n")[0]
+    return code, str(message or "")

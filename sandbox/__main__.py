@@ -36,7 +36,7 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
         # Imported now, not above: reading all that code takes as long as Azurite takes to start.
         from sandbox.listen import listen  # noqa: PLC0415
 
-        variables = await listen(folder, servers)
+        variables = await listen(folder, servers, azurite.tables)
         await azurite.wait_until_it_answers()
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string})
         if not quiet:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -17,6 +18,15 @@ _LISTENING: Final = re.compile(r"Azurite (\w+) service is successfully listening
 # The account that every Azurite has; both are printed in Microsoft's documentation.
 _ACCOUNT: Final = "devstoreaccount1"
 _KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where Azurite keeps the tables, and the key to them."""
+
+    address: str
+    account: str
+    key: str
 
 
 class AzuriteError(Exception):
@@ -38,6 +48,10 @@ class Azurite:
         """What AzureWebJobsStorage holds."""
         endpoints = [f"{name}Endpoint={self._addresses[name]}/{_ACCOUNT}" for name in _SERVICES]
         return ";".join(["DefaultEndpointsProtocol=http", f"AccountName={_ACCOUNT}", f"AccountKey={_KEY}", *endpoints])
+
+    def tables(self) -> Tables:
+        """The tables, for callers with a token; by the connection string they are the same ones."""
+        return Tables(f"{self._addresses['Table']}/{_ACCOUNT}", _ACCOUNT, _KEY)
 
     async def ended(self) -> int:
         """Wait until it ends by itself, and return its exit code."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Plane = Literal["arm", "entra", "graph", "vault"]
+Plane = Literal["arm", "entra", "graph", "vault", "tables"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Cloud:
     graph: str
     logins: tuple[str, ...]
     vault_suffix: str
+    storage_suffix: str
 
     @property
     def login(self) -> str:
@@ -41,6 +42,7 @@ CLOUDS: Final = (
         graph="graph.microsoft.com",
         logins=("login.microsoftonline.com", "login.windows.net"),
         vault_suffix="vault.azure.net",
+        storage_suffix="core.windows.net",
     ),
     Cloud(
         name="usgov",
@@ -49,6 +51,7 @@ CLOUDS: Final = (
         graph="graph.microsoft.us",
         logins=("login.microsoftonline.us",),
         vault_suffix="vault.usgovcloudapi.net",
+        storage_suffix="core.usgovcloudapi.net",
     ),
     Cloud(
         name="china",
@@ -57,6 +60,7 @@ CLOUDS: Final = (
         graph="microsoftgraph.chinacloudapi.cn",
         logins=("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
         vault_suffix="vault.azure.cn",
+        storage_suffix="core.chinacloudapi.cn",
     ),
 )
 
@@ -68,6 +72,7 @@ class Place:
     cloud: Cloud
     plane: Plane
     vault: str | None = None  # lower case
+    account: str | None = None  # of storage, lower case
 
 
 def place_of(host: str) -> Place | None:
@@ -83,4 +88,6 @@ def place_of(host: str) -> Place | None:
         name, dot, suffix = host.partition(".")
         if dot and suffix == cloud.vault_suffix:
             return Place(cloud, "vault", name)
+        if suffix == f"table.{cloud.storage_suffix}":
+            return Place(cloud, "tables", account=name)
     return None

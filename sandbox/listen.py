@@ -2,10 +2,12 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from sandbox import names
+from sandbox.azurite import Tables
 from sandbox.ca import CertificateAuthority
 from sandbox.connection import HttpServer
 from sandbox.control import control
@@ -18,15 +20,15 @@ from sandbox.tokens import TokenIssuer
 _LOOPBACK: Final = "127.0.0.1"
 
 
-async def listen(folder: Path, servers: list[HttpServer]) -> dict[str, str]:
-    """Open the proxy and the control address; return the variables that aim at them."""
+async def listen(folder: Path, servers: list[HttpServer], tables: Callable[[], Tables]) -> dict[str, str]:
+    """Open the proxy and the control address; return the variables that aim at them. `tables`: see Azurite."""
     loop = asyncio.get_running_loop()
     authority = CertificateAuthority()
     bundle = folder / "ca.pem"
     authority.write_bundle(bundle)
     tokens = TokenIssuer()
     identity_header = str(uuid.uuid4()).upper()
-    azure = Server(seed(Options(), tokens), identity_header)
+    azure = Server(seed(Options(), tokens), identity_header, tables)
     https = HttpServer(azure)
     plain = HttpServer(control(azure, lambda options: seed(options, tokens)))
     servers += [https, plain]

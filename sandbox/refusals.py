@@ -21,6 +21,7 @@ _CODES: Final = {
     "graph": {400: "Request_BadRequest", 401: "InvalidAuthenticationToken"}
     | {403: "Authorization_RequestDenied", 404: "Request_ResourceNotFound", 429: "TooManyRequests"}
     | {500: "InternalServerError", 503: "serviceNotAvailable", 504: "gatewayTimeout"},
+    "tables": {403: "AuthorizationFailure", 500: "InternalError", 503: "ServerBusy"},
 }
 # As Resource Manager was recorded: no JSON.
 _UNAVAILABLE: Final = (
@@ -62,6 +63,8 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
     else:
         code = _CODES[place.plane].get(status, phrase.replace(" ", ""))
         body = {"error": {"code": code, "message": message}}
+        if place.plane == "tables":
+            body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": message}}}
         if place.plane == "graph":
             request_id = str(uuid.uuid4())
             body["error"]["innerError"] = {

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from sandbox import identity
 from sandbox.answer import Answer, answer_of
 from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
+from sandbox.azurite import Tables
 from sandbox.calls import Call, shown, text
 from sandbox.clouds import Place, place_of
 from sandbox.connection import connection_of
@@ -23,6 +25,7 @@ from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
 from sandbox.refusals import refusal
 from sandbox.service import not_in_the_sandbox
+from sandbox.tables.app import app as tables_app
 
 IDENTITY_PATH: Final = "/msi/token"
 _log = logging.getLogger("sandbox")
@@ -31,8 +34,9 @@ _log = logging.getLogger("sandbox")
 class Server:
     """Answers for every host of Azure; holds what a reset clears."""
 
-    def __init__(self, azure: Azure, identity_header: str) -> None:
+    def __init__(self, azure: Azure, identity_header: str, tables: Callable[[], Tables]) -> None:
         self._identity_header = identity_header
+        self._tables = tables
         self._held_back: list[asyncio.Event] = []
         self.faults: list[Fault] = []
         self.reset(azure)
@@ -47,6 +51,7 @@ class Server:
             "vault": vault_app(azure),
             "graph": graph_app(azure),
             "entra": entra_app(azure),
+            "tables": tables_app(azure, self._tables),
         }
         self._identity = identity.app(azure, self._identity_header)
 

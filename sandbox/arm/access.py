@@ -95,18 +95,18 @@ SECRETS_OFFICER: Final = Role(
     ),
     data_actions=("Microsoft.KeyVault/vaults/secrets/*",),
 )
-_TABLES: Final = "Microsoft.Storage/storageAccounts/tableServices/tables"
+TABLES: Final = "Microsoft.Storage/storageAccounts/tableServices/tables"
 TABLE_DATA_CONTRIBUTOR: Final = Role(
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
     "Storage Table Data Contributor",
     "Allows for read, write and delete access to Azure Storage tables and entities",
-    (f"{_TABLES}/read", f"{_TABLES}/write", f"{_TABLES}/delete"),
+    (f"{TABLES}/read", f"{TABLES}/write", f"{TABLES}/delete"),
     data_actions=(
-        f"{_TABLES}/entities/read",
-        f"{_TABLES}/entities/write",
-        f"{_TABLES}/entities/delete",
-        f"{_TABLES}/entities/add/action",
-        f"{_TABLES}/entities/update/action",
+        f"{TABLES}/entities/read",
+        f"{TABLES}/entities/write",
+        f"{TABLES}/entities/delete",
+        f"{TABLES}/entities/add/action",
+        f"{TABLES}/entities/update/action",
     ),
 )
 ROLES: Final = (OWNER, CONTRIBUTOR, READER, WEBSITE_CONTRIBUTOR, SECRETS_OFFICER, TABLE_DATA_CONTRIBUTOR)

@@ -10,16 +10,11 @@ from sandbox.arm.resource import StorageAccount
 from sandbox.clouds import Cloud
 
 _ACCOUNTS: Final = "providers/Microsoft.Storage/storageAccounts"
-_SUFFIXES: Final = {
-    "public": "core.windows.net",
-    "usgov": "core.usgovcloudapi.net",
-    "china": "core.chinacloudapi.cn",
-}
 
 
 def _shown(account: StorageAccount, cloud: Cloud) -> dict[str, Any]:
     services = ("blob", "file", "queue", "table", "dfs")
-    suffix = _SUFFIXES[cloud.name]
+    suffix = cloud.storage_suffix
     encrypted = {"keyType": "Account", "enabled": True, "lastEnabledTime": account.created}
     return {
         "sku": {"name": "Standard_LRS", "tier": "Standard"},

@@ -1,0 +1,1 @@
+"""Table storage by Entra sign-in: the caller and their role are checked here, Azurite keeps the tables."""
