@@ -24,6 +24,7 @@ from backend.time_zone import TimeZone
 if TYPE_CHECKING:
     from backend.overview import BackendOverview
     from backend.rights import BackendRights
+    from backend.rotation.by_clock import RotationByClock
     from backend.rotation.service import KeyRotation
     from backend.secret_changes import SecretChanges
 
@@ -55,6 +56,13 @@ class Backend:
         from backend.rotation.service import KeyRotation  # noqa: PLC0415 - see the docstring
 
         return KeyRotation(self.clients, self.discovery, self.key_vault, self.environ)
+
+    @cached_property
+    def rotation_by_clock(self) -> "RotationByClock":
+        """The rotation that the timers start."""
+        from backend.rotation.by_clock import RotationByClock  # noqa: PLC0415 - as above
+
+        return RotationByClock(self.key_rotation, self.clients, self.key_vault, self.environ)
 
     @cached_property
     def secret_changes(self) -> "SecretChanges":

@@ -52,13 +52,13 @@ def overview(call: Call) -> Overview:
 @routes.timer("WeeklyKeyRotation", SCHEDULE)
 def weekly(backend: Backend) -> None:
     """Do the week's run, Sunday 00:00 UTC unless KEY_ROTATION_SCHEDULE says otherwise."""
-    backend.key_rotation.rotate_by_timer()
+    backend.rotation_by_clock.weekly()
 
 
 @routes.timer("KeyRotationCatchUp", "0 20 * * * *")
 def catch_up(backend: Backend) -> None:
     """Finish every hour what the week's run left, and prove keys that were not proven for long."""
-    backend.key_rotation.catch_up()
+    backend.rotation_by_clock.catch_up()
 
 
 def _check_names(names: list[str] | None) -> None:

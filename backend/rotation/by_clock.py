@@ -1,0 +1,101 @@
+"""The rotation that the clock starts, every week and every hour. Nobody reads an answer, so the log tells all."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from backend.cipp_tables import CippTables
+from backend.clients import Clients
+from backend.errors import BackendError, ConflictError
+from backend.function_timeout import function_seconds
+from backend.key_vault import KeyVault
+from backend.logbook import Logbook
+from backend.rotation.distress import tell_of_failure
+from backend.rotation.journal import Journal
+from backend.rotation.keys import Key, keys_in
+from backend.rotation.service import HTTP_SECONDS, KeyRotation, Order
+from backend.rotation.turns import is_its_turn, is_pulse_due
+
+logger = logging.getLogger("cipp.rotation")
+WEEKLY: Final = "the weekly timer"
+CATCH_UP: Final = "the hourly catch-up"
+TIMER_MARGIN_SECONDS: Final = 60.0  # before the host ends the function: Python and the SDKs are loaded in it, too
+
+
+class RotationByClock:
+    """What the timers start, each within the time that the host gives a function."""
+
+    def __init__(self, rotation: KeyRotation, clients: Clients, vault: KeyVault, environ: Mapping[str, str]) -> None:
+        self._rotation = rotation
+        self._clients = clients
+        self._vault = vault
+        self._environ = environ
+        self._journal = Journal(clients)
+
+    def weekly(self) -> None:
+        """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
+        self._by_timer(WEEKLY, lambda: keys_in(self._vault.names()))
+
+    def catch_up(self) -> None:
+        """Finish what the week's run left, and prove each key once in `KEY_ROTATION_PULSE_HOURS`.
+
+        Failing keys are tried again with growing waits. A key whose proof calls it dead is worked through at once.
+        """
+        began = time.monotonic()
+        self._by_timer(CATCH_UP, self._keys_whose_turn_it_is)
+        hours = self._clients.limits.key_rotation_pulse_hours
+        left = began + function_seconds(self._environ) - TIMER_MARGIN_SECONDS - time.monotonic()
+        if left <= 0:
+            logger.info("The catch-up took its time: the keys of this hour are proven in the next one")
+            return
+        try:
+            dead = self._dead_of_this_hour(hours, min(left, HTTP_SECONDS)) if hours else []
+        except BackendError:
+            logger.exception("The keys could not be proven")
+            return
+        if dead:
+            self._by_timer(CATCH_UP, lambda: dead, doubt=True, spent=time.monotonic() - began)
+
+    def _dead_of_this_hour(self, hours: int, most_seconds: float) -> list[Key]:
+        """Prove the keys whose hour it is; answer those that Entra calls dead."""
+        keys = keys_in(self._vault.names())
+        memories, now = self._journal.keys(), self._vault.now()
+        turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
+        proofs = self._rotation.prove_keys(turn, most_seconds) if turn else []
+        for proof in proofs:
+            if proof.outcome == "dead":
+                logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
+        return [key for key, proof in zip(turn, proofs, strict=True) if proof.outcome == "dead"]
+
+    def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]], *, doubt: bool = False, spent: float = 0) -> None:
+        killed_after = function_seconds(self._environ)
+        most_seconds = max(killed_after - TIMER_MARGIN_SECONDS, killed_after / 2) - spent
+        try:
+            rotation = self._rotation.run(
+                Order(by=by, keys=keys, most_seconds=most_seconds, doubt=doubt, quiet=by == CATCH_UP)
+            )
+        except ConflictError as error:
+            logger.warning("Rotation by %s did not run: %s", by, error)
+        except BackendError as error:
+            logger.exception("Rotation by %s failed before it touched a key", by)
+            self._tell_of(error, by)
+        else:
+            for warning in rotation.warnings:
+                # The catch-up would say the same every hour.
+                logger.log(
+                    logging.INFO if by == CATCH_UP else logging.WARNING, "Rotation %s: %s", rotation.run_id, warning
+                )
+            for key in rotation.keys:
+                level = logging.ERROR if key.outcome == "failed" else logging.INFO
+                logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.reason)
+
+    def _keys_whose_turn_it_is(self) -> Sequence[Key]:
+        keys = keys_in(self._vault.names())  # first: the time is the Date of the vault's answer
+        memories, now = self._journal.keys(), self._vault.now()
+        return [key for key in keys if is_its_turn(memories.get(key.name.lower()), now)]
+
+    def _tell_of(self, error: BackendError, by: str) -> None:
+        zone = CippTables(self._clients, self._environ).zone()
+        logbook = Logbook(self._clients, self._environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
+        tell_of_failure(self._journal, logbook, by=by, error=error, now=self._vault.now(), zone=zone)
