@@ -23,6 +23,8 @@ ROTATED_BY = "rotated-by"
 NEVER = datetime.min.replace(tzinfo=UTC)
 CONFLICT = 409
 RECOVERY_SECONDS = 15.0
+RECOVERY_POLL_SECONDS = 1.0
+FORBIDDEN = 403
 _ONCE: Mapping[str, Any] = MappingProxyType({"retry_read": 0})
 READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
@@ -182,7 +184,8 @@ class KeyVault:
                     raise
                 if not refusal_of_azure_core(error).code.endswith("ObjectIsDeletedButRecoverable"):
                     raise
-            self._client().begin_recover_deleted_secret(name).wait(RECOVERY_SECONDS)
+            self._client().begin_recover_deleted_secret(name)
+            self._comes_back(name, RECOVERY_SECONDS)
             return _stored(put())
 
     def disable(self, name: str, version: str, *, once: bool = False) -> None:
@@ -217,12 +220,28 @@ class KeyVault:
         """
         seconds = min(RECOVERY_SECONDS, self._clients.limits.azure_deadline_seconds)
         with while_trying_to(f"recover the deleted secret '{name}'"):
-            recovery = self._client().begin_recover_deleted_secret(name)
-            recovery.wait(seconds)
-        if not recovery.done():
+            self._client().begin_recover_deleted_secret(name)
+        if not self._comes_back(name, seconds):
             raise AzureUnreachableError(
                 f"The vault took the recovery of '{name}', but it was not there after {seconds:g} s. Look again later."
             )
+
+    def _comes_back(self, name: str, seconds: float) -> bool:
+        """Wait for a secret that is being recovered. The SDK's own wait would leave a thread that asks for ever."""
+        give_up_at = time.monotonic() + seconds
+        while True:
+            try:
+                self.read(name)
+            except NotFoundError:
+                if time.monotonic() + RECOVERY_POLL_SECONDS > give_up_at:
+                    return False
+                time.sleep(RECOVERY_POLL_SECONDS)
+            except AzureRefusedError as error:
+                if error.status != FORBIDDEN:
+                    raise
+                return True  # it is there: disabled, or not for us to read
+            else:
+                return True
 
     def partner_tenant(self) -> str:
         """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""

@@ -60,6 +60,7 @@ class CertificateWork:
         self._seen: Registration | None = None
         self.served: str | None = None
         self._certificate: Certificate | None = None
+        self._read_already: dict[str, Certificate | None] = {}
         self._thumbprints: dict[str, str] = {}
         self.since: datetime | None = None
         self.ends: datetime | None = None
@@ -107,10 +108,13 @@ class CertificateWork:
         """Read a version as a certificate; None where it is none."""
         if not version.enabled:
             return None
-        try:
-            return read_certificate(self._run.vault.read(CERTIFICATE, version.id).value)
-        except InvalidInputError:
-            return None
+        if version.id not in self._read_already:  # a version's value never changes, and its key is slow to read
+            try:
+                certificate = read_certificate(self._run.vault.read(CERTIFICATE, version.id).value)
+            except InvalidInputError:
+                certificate = None
+            self._read_already[version.id] = certificate
+        return self._read_already[version.id]
 
     def _shown(self, version: VaultVersion) -> Version:
         """Show a version to the plan; what others stored is adopted: its credential is told by what it holds."""
