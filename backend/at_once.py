@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from backend import correlation
 from backend.errors import AzureUnreachableError
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ def start(work: Callable[[], T], *, name: str) -> "Future[T]":
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             future.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    threading.Thread(target=correlation.inherited(run), name=name, daemon=True).start()
     return future
 
 

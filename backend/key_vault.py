@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from backend import correlation
 from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
@@ -101,7 +102,7 @@ class KeyVault:
         names = self.names()
         readers = ThreadPoolExecutor(READERS)
         try:
-            versions = list(readers.map(self.versions, names))
+            versions = list(readers.map(correlation.inherited(self.versions), names))
         finally:
             readers.shutdown(wait=False, cancel_futures=True)  # after a failure the others are not waited for
         return [_listed(name, found[0]) for name, found in zip(names, versions, strict=True) if found]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from backend import correlation
 from backend.clients import Clients
 from backend.errors import ConflictError, while_trying_to
 from backend.held import Held
@@ -153,7 +154,9 @@ def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds:
         if tables is not None:
             held = _acquire_by(give_up_at, tables.get_table_client(TABLE), name, {"RunId": run_id, "By": by})
         ended = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(held, ended), name=f"lock of the {name}", daemon=True)
+        keeper = threading.Thread(
+            target=correlation.inherited(_keep), args=(held, ended), name=f"lock of the {name}", daemon=True
+        )
         keeper.start()
         try:
             yield held

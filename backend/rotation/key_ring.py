@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from backend import correlation
 from backend.aadsts import Verdict
 from backend.app_registration import AppRegistration
 from backend.certificate import read_certificate
@@ -68,7 +69,7 @@ class KeyRing:
         """Work through the keys: the tokens at once, then the client secret, then the certificate."""
         tokens = [key for key in keys if key.kind in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
-            reports = list(workers.map(self._rotated, tokens))
+            reports = list(workers.map(correlation.inherited(self._rotated), tokens))
         if len(tokens) < len(keys):
             self._tokens_done()
         return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
@@ -76,7 +77,7 @@ class KeyRing:
     def plan(self, keys: Sequence[Key]) -> list[tuple[KeyReport, str]]:
         """Say what is to be done with each key, "" for nothing, and do nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as workers:
-            return list(workers.map(self._planned, keys))
+            return list(workers.map(correlation.inherited(self._planned), keys))
 
     def _planned(self, key: Key) -> tuple[KeyReport, str]:
         session = self._session
@@ -101,7 +102,7 @@ class KeyRing:
     def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
         """Sign in with each key and change nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
-            return list(workers.map(self._proven, keys))
+            return list(workers.map(correlation.inherited(self._proven), keys))
 
     def _proven(self, key: Key) -> KeyProof:
         session = self._session
