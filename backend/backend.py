@@ -13,6 +13,7 @@ from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.once_a_minute import OnceAMinute
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
 from backend.static_web_app import StaticWebApp
@@ -38,6 +39,8 @@ class Backend:
         self.discovery = Discovery(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
+        self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
+        self.denials = OnceAMinute()  # the same of those who were denied
         self.links = Links(environ, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Final, Literal
 from uuid import uuid4
 
+from backend import correlation
 from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
 
@@ -19,7 +20,7 @@ Severity = Literal["Info", "Warning", "Error", "Critical"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line. `data` must hold no secret: it is shown as it is."""
+    """One line. `data` must hold no secret: it is shown as it is. `address` is where the caller is, if known."""
 
     api: str
     message: str
@@ -27,6 +28,7 @@ class Line:
     tenant: str = "None"
     tenant_id: str = "None"
     user: str = "CIPP"
+    address: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,6 +55,7 @@ class Logbook:
             logger.warning("%s lines are not in CIPP's Logbook: %s", len(rows), error)
 
     def _row(self, line: Line, now: datetime, zone: tzinfo) -> dict[str, Any]:
+        data = {**line.data, "CorrelationId": correlation.current() or None}
         return {
             "PartitionKey": f"{now.astimezone(zone):%Y%m%d}",
             "RowKey": str(uuid4()),
@@ -64,5 +67,6 @@ class Logbook:
             "Severity": line.severity,
             "sentAsAlert": False,
             "FunctionNode": self._node,
-            "LogData": json.dumps(dict(line.data)),
+            "LogData": json.dumps(data),
+            **({"IP": line.address} if line.address else {}),
         }

@@ -6,27 +6,32 @@ Only this file knows azure.functions' requests and responses.
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from types import ModuleType
 from typing import Any, Final
 
 import azure.functions as func
 import msgspec
 
+from backend import correlation
 from backend.backend import Backend
-from backend.errors import BackendError, NotFoundError
+from backend.errors import BackendError, InvalidInputError, NotFoundError
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, read_body
-from settings.log import quiet_libraries
+from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
-from settings.record import record
+from settings.record import record, record_denial, record_reading, record_refused
 from settings.routes import Call, Route, Timer, all_routes
+from settings.timer_runs import run_timer
 
 logger = logging.getLogger("cipp.backend")
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
+CORRELATION: Final = "x-correlation-id"
 ALL_METHODS: Final = [method.value for method in func.HttpMethod]
 
 
@@ -42,6 +47,7 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
     Every HTTP function is anonymous to the host: access is decided here, by role. The last function catches
     every other request, since the host itself would tell strangers which endpoints there are.
     """
+    structure_lines()
     quiet_libraries()
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     routes = all_routes(pages)
@@ -70,7 +76,7 @@ def _add(
 
 def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
     def run(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host names the argument by its binding
-        declared.work(backend())
+        run_timer(declared, backend())
 
     declared = timer
     run.__name__ = run.__qualname__ = timer.name
@@ -79,26 +85,32 @@ def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
 
 def _handler(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def handle(req: func.HttpRequest) -> func.HttpResponse:
-        caller = None if route.public else _admitted(req, route)
+        caller = None if route.public else _let_in(req, route)
         call = Call(backend(), caller, {name.lower(): value for name, value in req.params.items()})
-        if route.body is None:
-            result = route.work(call)
-        else:
-            body = read_body(req.get_body(), req.headers.get("content-type", ""), route.body)
-            result = _recorded(route, call, body)
+        result = _recorded(route, call, req) if route.body or route.name.startswith("Exec") else route.work(call)
         return _respond(200, {"Results": result} if route.enveloped else result)
 
     return lambda req: _answered(handle, req)
 
 
-def _recorded(route: Route, call: Call, body: Body) -> Any:  # noqa: ANN401 - any result type
+def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: ANN401 - any result type
     """Do what was asked; what came of it, good or bad, is a line in CIPP's Logbook."""
+    told = partial(record_reading, call.backend, route.name, call.caller)
+    arguments: list[Body] = []
+    if route.body is not None:
+        try:
+            body = read_body(req.get_body(), req.headers.get("content-type", ""), route.body)
+        except InvalidInputError as error:
+            record_refused(call.backend, route.name, call.caller, error)
+            raise
+        told = partial(record, call.backend, route.name, call.caller, body)
+        arguments.append(body)
     try:
-        result = route.work(call, body)
+        result = route.work(call, *arguments)
     except Exception as error:
-        record(call.backend, route.name, call.caller, body, error)
+        told(error)
         raise
-    record(call.backend, route.name, call.caller, body, result)
+    told(result)
     return result
 
 
@@ -109,30 +121,50 @@ def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.H
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             caller = _signed_in(req)
             if caller.role is None:
-                raise NotAllowedError("Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one.")
+                denial = NotAllowedError("Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one.")
+                record_denial(backend(), "An unknown endpoint", caller, denial)
+                raise denial
             raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
         if not route.public:
-            _admitted(req, route)
+            _let_in(req, route)
         raise WrongMethodError(f"{route.name} is called by {route.method}, not by {req.method}.", allow=route.method)
 
     return lambda req: _answered(refuse, req)
 
 
-def _answered(handle: Callable[[func.HttpRequest], func.HttpResponse], req: func.HttpRequest) -> func.HttpResponse:
-    """Answer in any case: an error of ours becomes a problem, a mistake of ours a 500 and a line in the log."""
+def _let_in(req: func.HttpRequest, route: Route) -> Caller:
+    """Let in who may; whoever is known, or was sent by the platform, and may not is a line in CIPP's Logbook."""
     try:
-        return handle(req)
-    except BackendError as error:
-        problem = problem_of(error)
-        headers = {"Allow": error.allow} if isinstance(error, WrongMethodError) else None
-        logger.info("%s %s: %s %s", req.method, _path(req), problem["status"], _in_one_line(str(error)))
-        return _respond(problem["status"], problem, PROBLEM, headers)
-    except Exception as error:
-        logger.exception("%s %s failed by a mistake of this app", req.method, _path(req))
-        mistake = BackendError(
-            f"This app made a mistake ({type(error).__name__}); the log tells where. What was asked may have happened."
-        )
-        return _respond(500, problem_of(mistake), PROBLEM)
+        return _admitted(req, route)
+    except NotAllowedError as error:
+        caller = None
+        with suppress(BackendError):
+            caller = _signed_in(req)
+        record_denial(backend(), route.name, caller, error)
+        raise
+
+
+def _answered(handle: Callable[[func.HttpRequest], func.HttpResponse], req: func.HttpRequest) -> func.HttpResponse:
+    """Answer in any case, and tell the log: an error of ours becomes a problem, a mistake of ours a 500."""
+    began = time.monotonic()
+    with correlation.under(req.headers.get(CORRELATION)) as correlation_id:
+        beside = {"method": req.method, "path": _path(req), **trace_of(req.headers)}
+        said = ""
+        try:
+            answer = handle(req)
+        except BackendError as error:
+            problem = {**problem_of(error), "correlationId": correlation_id}
+            headers = {"Allow": error.allow} if isinstance(error, WrongMethodError) else None
+            answer = _respond(problem["status"], problem, PROBLEM, headers)
+            said = f" {_in_one_line(str(error))}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            mistake = tell_mistake(f"{req.method} {beside['path']}", error, beside)
+            answer = _respond(500, {**problem_of(mistake), "correlationId": correlation_id}, PROBLEM)
+            said = " A mistake of this app."
+        status, milliseconds = answer.status_code, round((time.monotonic() - began) * 1000)
+        beside |= {"status": status, "milliseconds": milliseconds}
+        logger.info("%s %s: %s%s", req.method, beside["path"], status, said, extra=beside)
+        return answer
 
 
 def _respond(
@@ -146,7 +178,7 @@ def _respond(
     except UnicodeEncodeError:  # half a surrogate pair, out of an address or a setting: only escapes can carry it
         body = json.dumps(msgspec.to_builtins(value)).encode()
     # An answer may hold what is given once, and what is true now may not be so in a minute.
-    told = {"Cache-Control": "no-store", **(headers or {})}
+    told = {"Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
     return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=told, charset="utf-8")
 
 

@@ -1,7 +1,19 @@
-"""What the log stream gets of the libraries: their warnings, not a line for each header of each request."""
+"""What the log stream gets: lines that a query can take apart, and of the libraries their warnings alone.
 
+A line is one JSON object: the message and what is known beside it. Where OpenTelemetry is on, it takes what is known
+beside it as the line's attributes, too.
+"""
+
+import json
 import logging
-from typing import Final
+import re
+import traceback
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, Final
+
+from backend import correlation
+from backend.errors import BackendError
 
 CHATTERING: Final = (
     "azure.core",
@@ -9,13 +21,92 @@ CHATTERING: Final = (
     "azure.identity",
     "azure.keyvault",
     "azure.mgmt",
+    "h2",
+    "hpack",
+    "httpcore",
     "httpx",
     "msal",
     "urllib3",
 )
+OURS: Final = "cipp."
+TRACE_PARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+logger = logging.getLogger("cipp.backend")
+# What may stand beside the message, in this order; `extra` brings it.
+FIELDS: Final = (
+    "correlationId",
+    "traceId",
+    "method",
+    "path",
+    "status",
+    "milliseconds",
+    "endpoint",
+    "user",
+    "roles",
+    "address",
+    "dryRun",
+    "outcome",
+    "timer",
+    "stack",
+)
+DEEPEST: Final = 40  # frames
+
+
+class LogLine(logging.LogRecord):
+    """A line of the log, with the correlation id of the call that it belongs to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - logging's own arguments
+        super().__init__(*args, **kwargs)
+        if found := correlation.current():
+            self.correlationId = found
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's own name
+        """Answer the line as JSON, if it is ours or of a call of ours; as it is otherwise."""
+        said = super().getMessage()
+        beside = {name: self.__dict__[name] for name in FIELDS if name in self.__dict__}
+        if not beside and not self.name.startswith(OURS):
+            return said
+        line = json.dumps({"message": said, **beside}, ensure_ascii=False)
+        return line.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair fits in no stream
+
+
+def structure_lines() -> None:
+    """Let each line of this process be such a `LogLine`."""
+    logging.setLogRecordFactory(LogLine)
 
 
 def quiet_libraries() -> None:
     """Let the libraries log from WARNING on; the Functions host sets the root logger to INFO."""
     for name in CHATTERING:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def trace_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """Answer the id under which Application Insights keeps the call (operation_Id), where the request brings one."""
+    found = TRACE_PARENT.fullmatch(headers.get("traceparent", ""))
+    return {"traceId": found[1]} if found else {}
+
+
+def tell_mistake(what: str, error: Exception, beside: Mapping[str, object]) -> BackendError:
+    """Tell the log where this app made a mistake, and answer what the caller is told of it."""
+    name = type(error).__name__
+    logger.error("%s failed by a mistake of this app (%s)", what, name, extra={**beside, "stack": stack_of(error)})
+    return BackendError(f"This app made a mistake ({name}); the log tells where. What was asked may have happened.")
+
+
+def stack_of(error: BaseException) -> list[str]:
+    """Tell where an error comes from, its causes first: files, lines and types.
+
+    Of an error that is not ours the text is left out, since it may hold a value; variables are never told.
+    """
+    links: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in links:
+        links.insert(0, at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return list(chain.from_iterable(_link(link) for link in links))[-DEEPEST:]
+
+
+def _link(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    said = f": {error}" if isinstance(error, BackendError) else ""
+    return [*(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames), f"{type(error).__name__}{said}"]

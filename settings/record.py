@@ -1,8 +1,14 @@
-"""The record: every act leaves a line in CIPP's Logbook, dry run or not, and never a value."""
+"""The record: who did what, or was denied it, is a line in CIPP's Logbook; and never a value.
+
+Every act leaves a line, dry run or not, refused or not. A reading endpoint that is named as an act (ExecBackendURLs)
+and a denial leave one a minute for each caller and endpoint, so that neither a page nor a visitor fills the table.
+Who is not signed in is told of in the log stream alone.
+"""
 
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,7 +25,26 @@ from settings.body import Body
 logger = logging.getLogger("cipp.record")
 API: Final = "Backend"
 WAIT_SECONDS: Final = 2.0
+READ_WAIT_SECONDS: Final = 0.4  # an answer that changed nothing is not held up for its line
 LONGEST: Final = 4_000  # letters; a row's text may have 32,000
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who called, as the record tells it."""
+
+    name: str
+    roles: tuple[str, ...]
+    address: str
+
+
+def who_of(caller: Caller | None) -> Who:
+    """Answer a caller's name, roles and address; those that are not known are empty."""
+    if caller is None:
+        return Who("", (), "")
+    role = (caller.role.name,) if caller.role else ()
+    name = getattr(caller, "name", "") or caller.user_details
+    return Who(name, tuple(getattr(caller, "role_names", role)), getattr(caller, "address", ""))
 
 
 def said_of(outcome: object) -> str:  # noqa: PLR0911 - one return a kind of outcome
@@ -46,26 +71,76 @@ def _counted(outcomes: Iterable[str]) -> str:
 
 
 def record(backend: Backend, endpoint: str, caller: Caller | None, body: Body, outcome: object) -> None:
-    """Write who did what, and what came of it; the answer does not wait long for it."""
-    dry = " (dry run)" if getattr(body, "dry_run", False) else ""
-    line = Line(
+    """Record an act and what came of it."""
+    line = _line(endpoint, who_of(caller), outcome, dry_run=bool(getattr(body, "dry_run", False)))
+    # Where the table cannot be written, this line is the record.
+    beside = {
+        "endpoint": endpoint,
+        "user": line.user,
+        "roles": line.data["Role"],
+        "address": line.data["Address"],
+        "dryRun": line.data["DryRun"],
+        "outcome": line.data["Outcome"],
+    }
+    logger.info("%s", f"{line.user} called {line.message}", extra=beside)
+    _write(backend, endpoint, line, WAIT_SECONDS)
+
+
+def record_refused(backend: Backend, endpoint: str, caller: Caller | None, error: BackendError) -> None:
+    """Record an act whose body cannot be used; whether it was to be a dry run is not known."""
+    _write(backend, endpoint, _line(endpoint, who_of(caller), error, dry_run=None), WAIT_SECONDS, told=True)
+
+
+def record_reading(backend: Backend, endpoint: str, caller: Caller | None, outcome: object) -> None:
+    """Record once a minute that a caller looked."""
+    if backend.readings.is_new((_key(caller), endpoint)):
+        line = _line(endpoint, who_of(caller), outcome, dry_run=False)
+        _write(backend, endpoint, line, READ_WAIT_SECONDS, told=True)
+
+
+def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error: BackendError) -> None:
+    """Record once a minute that a caller was denied. `endpoint` must be a name of ours, not one that they invented."""
+    if backend.denials.is_new((_key(caller), endpoint)):
+        who = who_of(caller)
+        line = _line(endpoint, replace(who, name=who.name or "unknown"), error, dry_run=None)
+        line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
+        _write(backend, endpoint, line, READ_WAIT_SECONDS, told=True)
+
+
+def _key(caller: Caller | None) -> str:
+    return (caller.user_id or who_of(caller).name) if caller else ""
+
+
+def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> Line:
+    failed = isinstance(outcome, Exception)
+    message = f"{endpoint}{' (dry run)' if dry_run else ''}: {said_of(outcome)}"
+    return Line(
         api=API,
-        message=f"{endpoint}{dry}: {said_of(outcome)[:LONGEST]}",
-        severity="Error" if isinstance(outcome, Exception) else "Info",
-        user=(caller.user_details if caller else "") or "CIPP",
-        data={"Endpoint": endpoint, "Role": caller.role.name if caller and caller.role else None},
+        message=" ".join(message.split())[:LONGEST],  # a caller must not write a line of their own
+        severity="Error" if failed else "Info",
+        user=" ".join(who.name.split()) or "CIPP",
+        address=who.address,
+        data={
+            "Endpoint": endpoint,
+            "Role": ", ".join(who.roles) or None,
+            "Address": who.address or None,
+            "DryRun": dry_run,
+            "Outcome": "failed" if failed else "done",
+        },
     )
 
-    # Where the table cannot be written, this line is the record.
-    logger.info("%s", " ".join(f"{line.user} called {line.message}".split()))
+
+def _write(backend: Backend, endpoint: str, line: Line, wait_seconds: float, *, told: bool = False) -> None:
+    """Write the line; the answer does not wait long for it. `told`: the log stream has it by another line."""
 
     def write() -> None:
-        if backend.clients.tables() is None:
+        if backend.clients.tables() is not None:
+            backend.logbook.write([line], datetime.now(UTC), backend.tables.zone())
+        elif not told:
             raise NotConfiguredError("no storage is configured, set CIPP_STORAGE to the one of CIPP.")
-        backend.logbook.write([line], datetime.now(UTC), backend.tables.zone())
 
     try:
-        at_once.start(write, name="record").result(WAIT_SECONDS)
+        at_once.start(write, name="record").result(wait_seconds)
     except TimeoutError:
         logger.warning("CIPP's Logbook is slow; the line of %s comes later or not at all", endpoint)
     except BackendError as error:

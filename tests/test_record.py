@@ -77,7 +77,14 @@ def test_every_act_leaves_one_line(others: Others, route: Route) -> None:
         assert ("(dry run)" in line["Message"]) is (dry_run and _can_be_dry(route))
         assert line["Severity"] == ("Info" if answer.status == 200 else "Error")
         assert line["Username"] == "admin@contoso.com"
-        assert json.loads(line["LogData"]) == {"Endpoint": route.name, "Role": "superadmin"}
+        assert json.loads(line["LogData"]) == {
+            "Endpoint": route.name,
+            "Role": "superadmin",
+            "Address": None,
+            "DryRun": dry_run and _can_be_dry(route),
+            "Outcome": "done" if answer.status == 200 else "failed",
+            "CorrelationId": answer.headers["x-correlation-id"],
+        }
         assert line["Message"].partition(": ")[2]
         if answer.status != 200:
             assert answer.results[:200] in line["Message"]
@@ -119,12 +126,28 @@ def test_who_has_no_name_is_told_by_role(others: Others) -> None:
     assert lines(others)[0]["Username"] == "CIPP"
 
 
-def test_what_was_refused_at_the_door_is_no_act(others: Others) -> None:
-    api = Api()
-    assert api.post("ExecFunctionAppStop", role="editor").status == 403
-    assert api.post("ExecFunctionAppStop", {"Nope": 1}).status == 400
-    assert api.get("ListFunctionApps").status == 200
+def test_an_act_whose_body_cannot_be_used_is_an_act_that_failed(others: Others) -> None:
+    answer = Api().post("ExecFunctionAppStop", {"Nope": HIDDEN})
+    assert answer.status == 400
+    (line,) = lines(others)
+    assert (line["Severity"], line["Message"]) == ("Error", f"ExecFunctionAppStop: {answer.results}")
+    told = json.loads(line["LogData"])
+    assert (told["DryRun"], told["Outcome"]) == (None, "failed")
+    assert HIDDEN not in str(line)
+
+
+def test_a_list_leaves_no_line(others: Others) -> None:
+    assert Api().get("ListFunctionApps").status == 200
     assert lines(others) == []
+
+
+def test_whoever_looks_at_the_links_leaves_one_line_a_minute(others: Others) -> None:
+    api = Api()
+    for _ in range(3):
+        assert api.get("ExecBackendURLs").status == 200
+    (line,) = lines(others)
+    assert (line["Severity"], line["Username"]) == ("Info", "admin@contoso.com")
+    assert line["Message"] == "ExecBackendURLs: Done."
 
 
 def test_a_failure_is_a_line_that_says_why_and_whether_it_was_a_dry_run(others: Others) -> None:

@@ -1,0 +1,30 @@
+"""What is done once a minute for each of many, within bounded memory."""
+
+import threading
+import time
+from collections.abc import Hashable
+from typing import Final
+
+SPAN_SECONDS: Final = 60.0
+MOST: Final = 500  # different ones in a minute; strangers must not fill a table by being many
+
+
+class OnceAMinute:
+    """Tells who is new within the last minute. Of more than `most` different ones in a minute the rest is not new."""
+
+    def __init__(self, *, span_seconds: float = SPAN_SECONDS, most: int = MOST) -> None:
+        self._span_seconds = span_seconds
+        self._most = most
+        self._lock = threading.Lock()
+        self._until: dict[Hashable, float] = {}  # the first to end comes first
+
+    def is_new(self, who: Hashable) -> bool:
+        """Tell whether nobody asked for this one within the last minute; from now on somebody did."""
+        now = time.monotonic()
+        with self._lock:
+            while self._until and next(iter(self._until.values())) <= now:
+                del self._until[next(iter(self._until))]
+            if who in self._until or len(self._until) >= self._most:
+                return False
+            self._until[who] = now + self._span_seconds
+            return True
