@@ -1,5 +1,7 @@
 """The function apps' settings, deployments, and CIPP's time zone."""
 
+import msgspec
+
 from backend.deployments import Deployments, SyncAct
 from backend.function_app_settings import Setting, SettingsAct
 from backend.time_zone import TimeZoneAct
@@ -36,6 +38,12 @@ class Zone(Body, frozen=True):
     force: bool = False
 
 
+class TimeSettings(TimeZoneAct, frozen=True, kw_only=True):
+    """The answer in CIPP's own shape: `Results` is a sentence, which its page shows, and the rest stands beside it."""
+
+    results: str
+
+
 @routes.get("ListFunctionAppSettings", needs=Permission.APP_SETTINGS_READ)
 def settings(call: Call) -> list[Setting]:
     """List the settings of the app that the query's Name names (the main app without), values masked."""
@@ -50,10 +58,11 @@ def change(call: Call, body: Change) -> SettingsAct:
     )
 
 
-@routes.post("ExecTimeSettings", needs=Permission.SUPER_ADMIN_WRITE)
-def zone(call: Call, body: Zone) -> TimeZoneAct:
+@routes.post("ExecTimeSettings", needs=Permission.SUPER_ADMIN_WRITE, enveloped=False)
+def zone(call: Call, body: Zone) -> TimeSettings:
     """Set CIPP's time zone, for every instance within a second."""
-    return call.backend.time_zone.set(body.timezone, dry_run=body.dry_run)
+    act = call.backend.time_zone.set(body.timezone, dry_run=body.dry_run)
+    return TimeSettings(results=" ".join([*act.would_do, *act.done]), **msgspec.structs.asdict(act))
 
 
 @routes.get("ListFunctionAppDeployments", needs=Permission.APP_SETTINGS_READ)

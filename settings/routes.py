@@ -63,9 +63,11 @@ class Routes:
         """Declare an endpoint that reads."""
         return self._declare(name, "GET", needs, public=public, enveloped=enveloped)
 
-    def post(self, name: str, *, needs: Permission) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def post(
+        self, name: str, *, needs: Permission, enveloped: bool = True
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare an endpoint that acts; its work takes a `body`."""
-        return self._declare(name, "POST", needs, public=False, enveloped=True)
+        return self._declare(name, "POST", needs, public=False, enveloped=enveloped)
 
     def timer(self, name: str, schedule: str) -> Callable[[Callable[[Backend], None]], Callable[[Backend], None]]:
         """Declare a function that the clock starts."""

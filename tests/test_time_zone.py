@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api import Api
+from tests.frontend import shown_of
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
 from tests.silence import silent_storage
@@ -55,7 +56,9 @@ def row(others: Others) -> dict[str, Any]:
 def test_the_zone_is_set_as_the_frontend_sends_it(others: Others, sent: object) -> None:
     answer = Api().post("ExecTimeSettings", {"Timezone": sent, "tenantFilter": "AllTenants"})
     assert answer.status == 200, answer.text
-    assert answer.results["Timezone"] == "Europe/Amsterdam"
+    assert answer.body["Timezone"] == "Europe/Amsterdam"
+    assert "Europe/Amsterdam" in answer.results
+    assert shown_of(answer.body) == [(answer.results, "success")]
     assert {**row(others)} == {
         "PartitionKey": "TimeSettings",
         "RowKey": "TimeSettings",
@@ -115,14 +118,15 @@ def test_a_dry_run_changes_nothing(others: Others) -> None:
     others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
     answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo", "DryRun": True})
     assert answer.status == 200
-    assert "Asia/Tokyo" in answer.results["WouldDo"][0]
-    assert answer.results["Done"] == []
+    assert (answer.body["WouldDo"], answer.body["Done"]) == ([answer.results], [])
+    assert "Asia/Tokyo" in answer.results
+    assert answer.body["DryRun"] is True
     assert row(others)["Timezone"] == "UTC"
 
 
 def test_where_the_plan_honours_it_the_hosts_own_zone_is_told_too(others: Others) -> None:
     del others
-    said = " ".join(Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).results["Done"])
+    said = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).results
     assert "WEBSITE_TIME_ZONE" in said
     assert "ExecFunctionAppSettings" in said
 
