@@ -8,7 +8,6 @@ from datetime import datetime, tzinfo
 from typing import Any, Final, Literal
 from uuid import uuid4
 
-from backend import correlation
 from backend.clients import Clients
 from backend.errors import BackendError, while_trying_to
 
@@ -55,7 +54,6 @@ class Logbook:
             logger.warning("%s lines are not in CIPP's Logbook: %s", len(rows), error)
 
     def _row(self, line: Line, now: datetime, zone: tzinfo) -> dict[str, Any]:
-        data = {**line.data, "CorrelationId": correlation.current() or None}
         return {
             "PartitionKey": f"{now.astimezone(zone):%Y%m%d}",
             "RowKey": str(uuid4()),
@@ -67,6 +65,6 @@ class Logbook:
             "Severity": line.severity,
             "sentAsAlert": False,
             "FunctionNode": self._node,
-            "LogData": json.dumps(data),
+            "LogData": json.dumps(dict(line.data)),
             **({"IP": line.address} if line.address else {}),
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from backend import at_once
+from backend import at_once, correlation
 from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, NotConfiguredError
@@ -126,6 +126,7 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
             "Address": who.address or None,
             "DryRun": dry_run,
             "Outcome": "failed" if failed else "done",
+            "CorrelationId": correlation.current() or None,
         },
     )
 
