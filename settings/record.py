@@ -25,7 +25,7 @@ from settings.body import Body
 logger = logging.getLogger("cipp.record")
 API: Final = "Backend"
 WAIT_SECONDS: Final = 2.0
-READ_WAIT_SECONDS: Final = 0.4  # an answer that changed nothing is not held up for its line
+READ_WAIT_SECONDS: Final = 0.2  # an answer that changed nothing is hardly held up for its line
 LONGEST: Final = 4_000  # letters; a row's text may have 32,000
 
 
@@ -104,7 +104,7 @@ def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error:
         who = who_of(caller)
         line = _line(endpoint, replace(who, name=who.name or "unknown"), error, dry_run=None)
         line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
-        _write(backend, endpoint, line, READ_WAIT_SECONDS, told=True)
+        _write(backend, endpoint, line, WAIT_SECONDS, told=True)
 
 
 def _key(caller: Caller | None) -> str:
