@@ -21,11 +21,13 @@ from backend.logbook import Line
 from backend.rotation.report import Rotation
 from settings.access import Caller
 from settings.body import Body
+from settings.log import tell_mistake
 
 logger = logging.getLogger("cipp.record")
 API: Final = "Backend"
 WAIT_SECONDS: Final = 2.0
 READ_WAIT_SECONDS: Final = 0.2  # an answer that changed nothing is hardly held up for its line
+LONGEST_NAME: Final = 256
 LONGEST: Final = 4_000  # letters; a row's text may have 32,000
 
 
@@ -118,7 +120,7 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
         api=API,
         message=" ".join(message.split())[:LONGEST],  # a caller must not write a line of their own
         severity="Error" if failed else "Info",
-        user=" ".join(who.name.split()) or "CIPP",
+        user=" ".join(who.name.split())[:LONGEST_NAME] or "CIPP",
         address=who.address,
         data={
             "Endpoint": endpoint,
@@ -146,3 +148,5 @@ def _write(backend: Backend, endpoint: str, line: Line, wait_seconds: float, *, 
         logger.warning("CIPP's Logbook is slow; the line of %s comes later or not at all", endpoint)
     except BackendError as error:
         logger.warning("%s is not in CIPP's Logbook: %s", endpoint, error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the act goes on
+        tell_mistake(f"The line of {endpoint} in CIPP's Logbook", error, {"endpoint": endpoint})

@@ -13,7 +13,8 @@ import pytest
 import function_app
 from backend.rotation.report import KeyReport, Rotation
 from sandbox import names
-from settings.record import said_of
+from settings.access import Caller
+from settings.record import Who, said_of, who_of
 from settings.routes import Route, all_routes
 from tests.api import Api, principal
 from tests.host.conftest import wait_for
@@ -38,6 +39,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "ExecStaticWebAppUserRoles": {"UserId": "nobody", "Provider": "aad", "Roles": ["editor"]},
     "ExecStaticWebAppUserRemove": {"UserId": "nobody", "Provider": "aad"},
 }
+
+
+class Known(Caller, frozen=True, kw_only=True):
+    """A caller of whom more is known."""
+
+    name: str
+    role_names: tuple[str, ...]
+    address: str
 
 
 @pytest.fixture
@@ -125,6 +134,22 @@ def test_who_has_no_name_is_told_by_role(others: Others) -> None:
     nameless = principal("superadmin", userDetails="")
     assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=nameless).status == 200
     assert lines(others)[0]["Username"] == "CIPP"
+
+
+@pytest.mark.parametrize("name", ["x" * 40_000, "a\nb", "'; drop", "\x00"])
+def test_whatever_a_caller_is_called_the_act_goes_on(others: Others, name: str) -> None:
+    sent = principal("superadmin", userDetails=name)
+    answer = Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent)
+    assert answer.status == 200, answer.text
+    assert all("\n" not in line["Username"] for line in lines(others))
+
+
+def test_who_called_is_told_by_name_roles_and_address() -> None:
+    """As soon as a caller has them; until then by what it has."""
+    known = Known("a@x", "1", "aad", ("admin",), name="A", role_names=("admin", "custom"), address="192.0.2.7")
+    assert who_of(known) == Who("A", ("admin", "custom"), "192.0.2.7")
+    assert who_of(Caller("a@x", "1", "aad", ("admin", "authenticated"))) == Who("a@x", ("admin",), "")
+    assert who_of(None) == Who("", (), "")
 
 
 def test_an_act_whose_body_cannot_be_used_is_an_act_that_failed(others: Others) -> None:
