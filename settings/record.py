@@ -75,16 +75,7 @@ def _counted(outcomes: Iterable[str]) -> str:
 def record(backend: Backend, endpoint: str, caller: Caller | None, body: Body, outcome: object) -> None:
     """Record an act and what came of it."""
     line = _line(endpoint, who_of(caller), outcome, dry_run=bool(getattr(body, "dry_run", False)))
-    # Where the table cannot be written, this line is the record.
-    beside = {
-        "endpoint": endpoint,
-        "user": line.user,
-        "roles": line.data["Role"],
-        "address": line.data["Address"],
-        "dryRun": line.data["DryRun"],
-        "outcome": line.data["Outcome"],
-    }
-    logger.info("%s", f"{line.user} called {line.message}", extra=beside)
+    _tell(line, "called")  # where the table cannot be written, this is the record
     _write(backend, endpoint, line, WAIT_SECONDS)
 
 
@@ -102,10 +93,11 @@ def record_reading(backend: Backend, endpoint: str, caller: Caller | None, outco
 
 def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error: BackendError) -> None:
     """Record once a minute that a caller was denied. `endpoint` must be a name of ours, not one that they invented."""
+    who = who_of(caller)
+    line = _line(endpoint, replace(who, name=who.name or "unknown"), error, dry_run=None)
+    line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
+    _tell(line, "was denied")
     if backend.denials.is_new((_key(caller), endpoint)):
-        who = who_of(caller)
-        line = _line(endpoint, replace(who, name=who.name or "unknown"), error, dry_run=None)
-        line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
         _write(backend, endpoint, line, WAIT_SECONDS, told=True)
 
 
@@ -131,6 +123,20 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
             "CorrelationId": correlation.current() or None,
         },
     )
+
+
+def _tell(line: Line, did: str) -> None:
+    """Tell the log stream, with what is known beside it."""
+    data = line.data
+    beside = {
+        "endpoint": data["Endpoint"],
+        "user": line.user,
+        "roles": data["Role"],
+        "address": data["Address"],
+        "dryRun": data["DryRun"],
+        "outcome": data["Outcome"],
+    }
+    logger.info("%s", f"{line.user} {did} {line.message}", extra=beside)
 
 
 def _write(backend: Backend, endpoint: str, line: Line, wait_seconds: float, *, told: bool = False) -> None:

@@ -31,7 +31,10 @@ def ask(api: Api, name: str, *, method: str = "GET", who: str = "a", role: str =
     return api.call(method, name, headers=sent).status
 
 
-def test_a_denial_is_a_line_that_says_who_and_which_permission(others: Others) -> None:
+def test_a_denial_is_a_line_that_says_who_and_which_permission(
+    others: Others, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     answer = Api().get("ExecBackendURLs", role="editor")
     assert answer.status == 403
     (line,) = lines(others)
@@ -46,6 +49,10 @@ def test_a_denial_is_a_line_that_says_who_and_which_permission(others: Others) -
         "Outcome": "denied",
         "CorrelationId": answer.headers["x-correlation-id"],
     }
+    logged = [json.loads(record.getMessage()) for record in caplog.records if record.name == "cipp.record"]
+    assert [(said["user"], said["endpoint"], said["outcome"]) for said in logged] == [
+        ("admin@contoso.com", "ExecBackendURLs", "denied")
+    ]
 
 
 def test_a_caller_and_an_endpoint_leave_one_line_a_minute(others: Others) -> None:
