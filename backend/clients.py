@@ -137,7 +137,10 @@ class Clients:
         return _claims(token)
 
     def _arm(self) -> dict[str, Any]:
+        from backend.arm_correlation import ArmCorrelation  # noqa: PLC0415 - it imports azure-core
+
         return {
+            "per_call_policies": [ArmCorrelation()],
             "base_url": self.cloud.arm,
             "credential_scopes": [self.cloud.arm_scope],
             **self._pipeline(),

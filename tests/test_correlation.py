@@ -126,3 +126,23 @@ def test_the_id_under_which_application_insights_keeps_the_call_stands_beside_it
     assert first["traceId"] == "a1" * 16
     assert "traceId" not in second
     assert re.fullmatch(r"[0-9a-f-]{36}", str(second["correlationId"]))
+
+
+def test_azures_activity_log_gets_the_id_and_each_request_keeps_its_own(api: Api, azure: Sandbox) -> None:
+    given = "8b1f6a2e-3c47-4d59-9e0b-5a7c1d2f4e68"
+    assert api.get("ListFunctionApps", x_correlation_id=given).status == 200
+    assert api.post("ExecFunctionAppStop", x_correlation_id=given).status == 200
+    calls = azure.calls("management.azure.com")
+    assert len(calls) > 2
+    sent = {call["request_headers"].get("x-ms-correlation-request-id") for call in calls}
+    assert sent == {given}
+    assert len({call["request_headers"]["x-ms-client-request-id"] for call in calls}) == len(calls)
+    others = [call for call in azure.calls() if call not in calls]
+    assert not [call for call in others if "x-ms-correlation-request-id" in call["request_headers"]]
+
+
+def test_an_id_that_azure_would_not_take_is_not_sent_to_it(api: Api, azure: Sandbox) -> None:
+    assert api.get("ListFunctionApps", x_correlation_id="mine").status == 200
+    calls = azure.calls("management.azure.com")
+    assert calls
+    assert not [call for call in calls if "x-ms-correlation-request-id" in call["request_headers"]]
