@@ -7,8 +7,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from types import ModuleType
 from typing import Any, Final
@@ -85,7 +85,8 @@ def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
 
 def _handler(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def handle(req: func.HttpRequest) -> func.HttpResponse:
-        caller = None if route.public else _let_in(req, route)
+        with _denials_recorded(req, route.name):
+            caller = None if route.public else _admitted(req, route)
         call = Call(backend(), caller, {name.lower(): value for name, value in req.params.items()})
         result = _recorded(route, call, req) if route.body or route.name.startswith("Exec") else route.work(call)
         return _respond(200, {"Results": result} if route.enveloped else result)
@@ -119,28 +120,31 @@ def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.H
         name = req.route_params.get("endpoint", "").strip("/")
         route = routes.get(name.lower())
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
-            caller = _signed_in(req)
-            if caller.role is None:
-                denial = NotAllowedError("Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one.")
-                record_denial(backend(), "An unknown endpoint", caller, denial)
-                raise denial
+            with _denials_recorded(req, "An unknown endpoint"):
+                caller = _signed_in(req)
+                if caller.role is None:
+                    raise NotAllowedError(
+                        "Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one."
+                    )
             raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
         if not route.public:
-            _let_in(req, route)
+            with _denials_recorded(req, route.name):
+                _admitted(req, route)
         raise WrongMethodError(f"{route.name} is called by {route.method}, not by {req.method}.", allow=route.method)
 
     return lambda req: _answered(refuse, req)
 
 
-def _let_in(req: func.HttpRequest, route: Route) -> Caller:
-    """Let in who may; whoever is known, or was sent by the platform, and may not is a line in CIPP's Logbook."""
+@contextmanager
+def _denials_recorded(req: func.HttpRequest, endpoint: str) -> Iterator[None]:
+    """Let who is denied leave a line in CIPP's Logbook; who is nobody leaves none."""
     try:
-        return _admitted(req, route)
+        yield
     except NotAllowedError as error:
         caller = None
         with suppress(BackendError):
             caller = _signed_in(req)
-        record_denial(backend(), route.name, caller, error)
+        record_denial(backend(), endpoint, caller, error)
         raise
 
 
