@@ -8,6 +8,8 @@ PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
 
 PYTHON ?=
 HOST_PORT ?= 7071
+SWAGGER_UI := settings/swagger_ui
+SWAGGER_UI_VERSION := 5.35.0
 # make and C toolchains hold an assembler in AS; that is no role
 ROLE = $(if $(or $(findstring /,$(AS)),$(filter as %-as,$(AS))),superadmin,$(or $(AS),superadmin))
 ARGS ?=
@@ -16,7 +18,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak check bench sandbox conformance clean
+.PHONY: help setup run test soak check bench sandbox conformance examples swaggerui clean
 
 help: ## print this table
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -52,6 +54,20 @@ sandbox: setup ## start Azurite and the sandbox Azure alone
 conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against the sandbox
 	@$(PY) -m tests.conformance.key_vault
 	@$(PY) -m tests.conformance.azure_cli
+
+examples: setup ## write the examples of the API's description and test.http anew, as the sandbox answers
+	@$(PY) -m tests.examples
+
+swaggerui: setup ## take Swagger UI anew from npm, in the version that the Makefile names
+	@rm -rf .sandbox/swagger && mkdir -p .sandbox/swagger
+	@cd .sandbox/swagger && npm pack --silent swagger-ui-dist@$(SWAGGER_UI_VERSION) >/dev/null && tar xzf *.tgz
+	@cd .sandbox/swagger/package && cp swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt \
+		favicon-32x32.png $(CURDIR)/$(SWAGGER_UI)/
+	@cp .sandbox/swagger/package/LICENSE $(SWAGGER_UI)/LICENSE.txt
+	@cp .sandbox/swagger/package/NOTICE $(SWAGGER_UI)/NOTICE.txt
+	@echo $(SWAGGER_UI_VERSION) >$(SWAGGER_UI)/VERSION
+	@cd $(SWAGGER_UI) && sha256sum *.css *.js *.png *.txt VERSION >SHA256SUMS
+	@rm -rf .sandbox/swagger
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
 	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
