@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from types import ModuleType
@@ -24,6 +24,7 @@ from settings.body import Body, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
+from settings.raw_answer import RawAnswer, as_asked
 from settings.record import record, record_denial, record_reading, record_refused
 from settings.routes import Call, Route, Timer, all_routes
 from settings.timer_runs import run_timer
@@ -52,9 +53,8 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     routes = all_routes(pages)
     for route in routes:
-        _add(app, route.name, route.name, [route.method], _handler(route))
-    by_name = {route.name.lower(): route for route in routes}
-    _add(app, "zzUnknownEndpoint", "{*endpoint}", ALL_METHODS, _refuser(by_name))
+        _add(app, route.name, route.template, [route.method], _handler(route, routes))
+    _add(app, "zzUnknownEndpoint", "{*endpoint}", ALL_METHODS, _refuser(routes))
     for timer in (timer for page in pages for timer in page.routes.timers):
         _add_timer(app, timer)
     return app
@@ -83,12 +83,16 @@ def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
     app.function_name(timer.name)(app.timer_trigger(arg_name="timer", schedule=timer.schedule)(run))
 
 
-def _handler(route: Route) -> Callable[[func.HttpRequest], func.HttpResponse]:
+def _handler(route: Route, routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def handle(req: func.HttpRequest) -> func.HttpResponse:
         with _denials_recorded(req, route.name):
             caller = None if route.public else _admitted(req, route)
-        call = Call(backend(), caller, {name.lower(): value for name, value in req.params.items()})
+        query = {name.lower(): value for name, value in req.params.items()}
+        rest = req.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
+        call = Call(backend(), caller, query, rest, routes)
         result = _recorded(route, call, req) if route.body or route.name.startswith("Exec") else route.work(call)
+        if isinstance(result, RawAnswer):
+            return _raw(as_asked(result, req.headers))
         return _respond(200, {"Results": result} if route.enveloped else result)
 
     return lambda req: _answered(handle, req)
@@ -115,10 +119,10 @@ def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: 
     return result
 
 
-def _refuser(routes: Mapping[str, Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
+def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def refuse(req: func.HttpRequest) -> func.HttpResponse:
         name = req.route_params.get("endpoint", "").strip("/")
-        route = routes.get(name.lower())
+        route = next((route for route in routes if route.is_at(name)), None)
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded(req, "An unknown endpoint"):
                 caller = _signed_in(req)
@@ -184,6 +188,16 @@ def _respond(
     # An answer may hold what is given once, and what is true now may not be so in a minute.
     told = {"Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
     return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=told, charset="utf-8")
+
+
+def _raw(answer: RawAnswer) -> func.HttpResponse:
+    told = {
+        "Content-Type": answer.content_type,
+        "Cache-Control": "no-store",
+        CORRELATION: correlation.current(),
+        **answer.headers,
+    }
+    return func.HttpResponse(answer.content, status_code=answer.status, headers=told)
 
 
 def _in_one_line(text: str) -> str:

@@ -3,26 +3,63 @@
 The functions of the host, the API's description, the README's table and the tests of every route come of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from backend.backend import Backend
 from settings.access import Caller, Permission
 from settings.body import Body
+from settings.raw_answer import RawAnswer
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a page gets of a request: the services, who calls (None: anyone), and the query by lower-case name."""
+    """What a page gets of a request: the services, who calls (None: anyone), the query by lower-case name.
+
+    `rest` is what the path has after that of the endpoint; `routes` is the whole table.
+    """
 
     backend: Backend
     caller: Caller | None
     query: Mapping[str, str]
+    rest: str = ""
+    routes: Sequence["Route"] = ()
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """What the query, or the rest of the path, may carry. `only` lists every value that is taken, if they are few."""
+
+    name: str
+    says: str
+    example: str
+    required: bool = False
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an endpoint's description tells besides its types.
+
+    `example` is a body that may be sent as it stands; `path` is the address under `/api`, the endpoint's name if None;
+    `rest` is what may follow it there; `types` are the content types of a raw answer; `others` are the statuses beside
+    those that every such endpoint has.
+    """
+
+    path: str | None = None
+    query: tuple[Parameter, ...] = ()
+    rest: Parameter | None = None
+    example: Mapping[str, Any] | None = None
+    types: tuple[str, ...] = ()
+    others: tuple[int, ...] = ()
+
+
+NOTHING_MORE: Final = Shown()
+
+
+@dataclass(frozen=True, eq=False)
 class Route:
     """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`."""
 
@@ -34,11 +71,32 @@ class Route:
     body: type[Body] | None
     answers: Any
     work: Callable[..., Any]
+    shown: Shown
 
     @property
     def doc(self) -> str:
         """The endpoint's docstring."""
         return self.work.__doc__ or ""
+
+    @property
+    def path(self) -> str:
+        """The address under `/api`, without what may follow it."""
+        return self.shown.path or self.name
+
+    @property
+    def template(self) -> str:
+        """The route as the host reads it."""
+        return f"{self.path}/{{*{self.shown.rest.name}}}" if self.shown.rest else self.path
+
+    @property
+    def raw(self) -> bool:
+        """Whether the answer goes out as it is, and not as JSON of ours."""
+        return self.answers is RawAnswer
+
+    def is_at(self, path: str) -> bool:
+        """Tell whether a path under `/api` is this endpoint's, whatever its case and slashes at the ends."""
+        mine, asked = self.path.lower(), path.strip("/").lower()
+        return asked == mine or (self.shown.rest is not None and asked.startswith(f"{mine}/"))
 
 
 @dataclass(frozen=True)
@@ -58,16 +116,22 @@ class Routes:
         self.timers: list[Timer] = []
 
     def get(
-        self, name: str, *, needs: Permission | None = None, public: bool = False, enveloped: bool = True
+        self,
+        name: str,
+        *,
+        needs: Permission | None = None,
+        public: bool = False,
+        enveloped: bool = True,
+        shown: Shown = NOTHING_MORE,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare an endpoint that reads."""
-        return self._declare(name, "GET", needs, public=public, enveloped=enveloped)
+        return self._declare(name, "GET", needs, shown, public=public, enveloped=enveloped)
 
     def post(
-        self, name: str, *, needs: Permission, enveloped: bool = True
+        self, name: str, *, needs: Permission, enveloped: bool = True, shown: Shown = NOTHING_MORE
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare an endpoint that acts; its work takes a `body`."""
-        return self._declare(name, "POST", needs, public=False, enveloped=enveloped)
+        return self._declare(name, "POST", needs, shown, public=False, enveloped=enveloped)
 
     def timer(self, name: str, schedule: str) -> Callable[[Callable[[Backend], None]], Callable[[Backend], None]]:
         """Declare a function that the clock starts."""
@@ -78,12 +142,13 @@ class Routes:
 
         return declare
 
-    def _declare(
-        self, name: str, method: str, needs: Permission | None, *, public: bool, enveloped: bool
+    def _declare(  # noqa: PLR0913 - all that an endpoint is
+        self, name: str, method: str, needs: Permission | None, shown: Shown, *, public: bool, enveloped: bool
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def declare(work: Callable[..., Any]) -> Callable[..., Any]:
             hints = get_type_hints(work)
-            self.routes.append(Route(name, method, needs, public, enveloped, hints.get("body"), hints["return"], work))
+            body, answers = hints.get("body"), hints["return"]
+            self.routes.append(Route(name, method, needs, public, enveloped, body, answers, work, shown))
             return work
 
         return declare

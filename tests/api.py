@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import azure.functions as func
 from azure.functions.decorators.function_app import Function
+from azure.functions.decorators.http import HttpTrigger
 
 import function_app
+from sandbox.host.index import methods_of
+from sandbox.host.route import RouteTemplate, parse
 from settings.http import backend, functions_app
 
 # What a machine may have set that would change what this app thinks it is.
@@ -44,6 +47,27 @@ def functions() -> dict[str, Function]:
     return {str(function.get_function_name()).lower(): function for function in indexed}
 
 
+def function_at(method: str, path: str) -> tuple[Function, dict[str, str]]:
+    """Find the function of a path under `/api` as the host does, and what its route makes of the path."""
+    for template, name in routes():
+        function = functions()[name]
+        trigger, values = function.get_trigger(), template.match(quote(path))
+        if values is not None and isinstance(trigger, HttpTrigger) and method in methods_of(trigger):
+            return function, values
+    return functions()["zzunknownendpoint"], {"endpoint": path}
+
+
+@cache
+def routes() -> list[tuple[RouteTemplate, str]]:
+    """The routes, ready to be matched, but for the last one, which catches all."""
+    triggers = {name: function.get_trigger() for name, function in functions().items()}
+    return [
+        (parse(str(trigger.route)), name)
+        for name, trigger in sorted(triggers.items())
+        if isinstance(trigger, HttpTrigger) and name != "zzunknownendpoint"
+    ]
+
+
 class Api:
     """One app process: `environ` is its environment, and its services are new."""
 
@@ -66,7 +90,20 @@ class Api:
         role: str | None = "superadmin",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call as the host does: the function of that name and method, else the last one that catches all.
+        """Answer the text of what `send` answers."""
+        response = self.send(method, name, raw, role=role, headers=headers)
+        return Answer(response.status_code, dict(response.headers), response.get_body().decode())
+
+    def send(
+        self,
+        method: str,
+        name: str,
+        raw: bytes = b"",
+        *,
+        role: str | None = "superadmin",
+        headers: Mapping[str, str] | None = None,
+    ) -> func.HttpResponse:
+        """Call as the host does: the function of that path and method, else the last one that catches all.
 
         A query may follow the name, as in an address.
         """
@@ -74,21 +111,17 @@ class Api:
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         if role is not None:
             sent.setdefault("x-ms-client-principal", principal(role))
-        found = functions().get(name.lower())
-        trigger = found.get_trigger() if found else None
-        methods = [str(served).rpartition(".")[2] for served in trigger.get_dict_repr()["methods"]] if trigger else []
-        if found is None or method not in methods:
-            found = functions()["zzunknownendpoint"]
+        found, values = function_at(method, name)
         request = func.HttpRequest(
             method=method,
             url=f"http://localhost:7071/api/{name}",
             headers=sent,
             params=dict(parse_qsl(query)),
-            route_params={"endpoint": name},
+            route_params=values,
             body=raw,
         )
-        response = found.get_user_function()(request)
-        return Answer(response.status_code, dict(response.headers), response.get_body().decode())
+        response: func.HttpResponse = found.get_user_function()(request)
+        return response
 
 
 def principal(*roles: str, **fields: object) -> str:
