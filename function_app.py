@@ -1,12 +1,14 @@
 """What the Functions host indexes: the pages, nothing else."""
 
 from settings import (
+    docs,
     function_app_settings,
     function_apps,
     key_rotation,
     key_vault,
     links,
     me,
+    openapi,
     overview,
     ping,
     resource_group,
@@ -25,6 +27,8 @@ PAGES = (
     function_apps,
     function_app_settings,
     static_web_app,
+    openapi,
+    docs,
 )
 
 app = functions_app(*PAGES)

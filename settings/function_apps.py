@@ -1,12 +1,15 @@
 """The function apps: list, start, stop, restart."""
 
+from typing import Final
+
 from backend.errors import InvalidInputError
 from backend.function_apps import Action, Control, FunctionApp
 from settings.access import Permission
 from settings.body import Body
-from settings.routes import Call, Routes
+from settings.routes import Call, Routes, Shown
 
 routes = Routes()
+ONE: Final = Shown(example={"Name": "cippabc12-proc", "DryRun": True})
 
 
 class Target(Body, frozen=True):
@@ -24,19 +27,19 @@ def apps(call: Call) -> list[FunctionApp]:
     return call.backend.function_apps.apps()
 
 
-@routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
 def start(call: Call, body: Target) -> Control:
     """Start an app."""
     return _control(call, body, "start")
 
 
-@routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
 def stop(call: Call, body: Target) -> Control:
     """Stop an app; the one that answers only with Force."""
     return _control(call, body, "stop")
 
 
-@routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
 def restart(call: Call, body: Target) -> Control:
     """Restart an app and say what ARM shows of it, within 20 seconds; the one that answers only with Force."""
     return _control(call, body, "restart")

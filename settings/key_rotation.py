@@ -7,7 +7,7 @@ from backend.errors import InvalidInputError
 from backend.rotation.report import KeyProof, Overview, Rotation
 from settings.access import Permission
 from settings.body import Body
-from settings.routes import Call, Routes
+from settings.routes import Call, Routes, Shown
 
 routes = Routes()
 # The host refuses a function whose schedule names an app setting that is not there.
@@ -28,7 +28,11 @@ class Prove(Body, frozen=True):
     names: list[str] | None = None
 
 
-@routes.post("ExecKeyRotation", needs=Permission.APP_SETTINGS_WRITE)
+@routes.post(
+    "ExecKeyRotation",
+    needs=Permission.APP_SETTINGS_WRITE,
+    shown=Shown(example={"Names": ["RefreshToken"], "DryRun": True}),
+)
 def rotate(call: Call, body: Rotate) -> Rotation:
     """Rotate the keys that are due, each proven before it is stored; Force rotates those that are not due, too."""
     _check_names(body.names)
@@ -36,7 +40,7 @@ def rotate(call: Call, body: Rotate) -> Rotation:
     return call.backend.key_rotation.rotate(by=who, names=body.names, dry_run=body.dry_run, force=body.force)
 
 
-@routes.post("ExecKeyProof", needs=Permission.APP_SETTINGS_READ)
+@routes.post("ExecKeyProof", needs=Permission.APP_SETTINGS_READ, shown=Shown(example={"Names": ["RefreshToken"]}))
 def prove(call: Call, body: Prove) -> list[KeyProof]:
     """Sign in with each key now and change nothing."""
     _check_names(body.names)

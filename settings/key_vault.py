@@ -1,6 +1,7 @@
 """The key vault's secrets: what is there, and changes by hand. Values go in and never come out."""
 
 from datetime import datetime
+from typing import Final
 
 from backend.errors import InvalidInputError
 from backend.key_vault import Secret
@@ -8,9 +9,10 @@ from backend.secret_changes import NewValue, SecretAct, SecretVersion
 from backend.values import SecretText
 from settings.access import Permission
 from settings.body import Body
-from settings.routes import Call, Routes
+from settings.routes import Call, Parameter, Routes, Shown
 
 routes = Routes()
+SECRET: Final = Parameter("Name", "A secret of the vault.", "RefreshToken", required=True)
 
 
 class NewSecret(Body, frozen=True):
@@ -47,7 +49,7 @@ def secrets(call: Call) -> list[Secret]:
     return call.backend.key_vault.secrets()
 
 
-@routes.get("ListKeyVaultSecretVersions", needs=Permission.APP_SETTINGS_READ)
+@routes.get("ListKeyVaultSecretVersions", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(SECRET,)))
 def versions(call: Call) -> list[SecretVersion]:
     """List the versions of the secret that the query's Name names, the current one first; never a value."""
     name = call.query.get("name", "")
@@ -56,7 +58,11 @@ def versions(call: Call) -> list[SecretVersion]:
     return call.backend.secret_changes.versions(name)
 
 
-@routes.post("ExecKeyVaultSecretSet", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecKeyVaultSecretSet",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"Name": "Example", "Value": "a new value", "Expires": "2027-01-31T00:00:00Z", "DryRun": True}),
+)
 def set_secret(call: Call, body: NewSecret) -> SecretAct:
     """Store a secret's value; a key must sign in first, unless Force."""
     if body.expires is not None and body.expires.tzinfo is None:
@@ -65,13 +71,21 @@ def set_secret(call: Call, body: NewSecret) -> SecretAct:
     return call.backend.secret_changes.set(body.name, new, dry_run=body.dry_run, force=body.force)
 
 
-@routes.post("ExecKeyVaultSecretRestore", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecKeyVaultSecretRestore",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"Name": "Example", "Version": "0123456789abcdef0123456789abcdef", "DryRun": True}),
+)
 def restore(call: Call, body: OldVersion) -> SecretAct:
     """Make an old version's value current again; a key must sign in first, unless Force."""
     return call.backend.secret_changes.restore(body.name, body.version, dry_run=body.dry_run, force=body.force)
 
 
-@routes.post("ExecKeyVaultSecretRecover", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecKeyVaultSecretRecover",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"Name": "Example", "DryRun": True}),
+)
 def recover(call: Call, body: DeletedSecret) -> SecretAct:
     """Recover a deleted secret with all its versions."""
     return call.backend.secret_changes.recover(body.name, dry_run=body.dry_run, force=body.force)

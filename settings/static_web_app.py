@@ -1,14 +1,17 @@
 """The static web app: its state, domains and users."""
 
+from typing import Final
+
 from backend.static_web_app import StaticWebAppState
 from backend.static_web_app_domains import Domain, DomainAct, Validation
 from backend.static_web_app_invitations import Guest, Invitation
 from backend.static_web_app_users import UserAct, Users
 from settings.access import Permission
 from settings.body import Body
-from settings.routes import Call, Routes
+from settings.routes import Call, Routes, Shown
 
 routes = Routes()
+USER: Final = "9f40b7c2d1e64a58b3a6c5d7e8f90122"
 
 
 class NewDomain(Body, frozen=True):
@@ -71,13 +74,21 @@ def domains(call: Call) -> list[Domain]:
     return call.backend.static_web_app_domains.domains()
 
 
-@routes.post("ExecStaticWebAppDomainAdd", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecStaticWebAppDomainAdd",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"Domain": "new.contosomsp.com", "Validation": "cname", "DryRun": True}),
+)
 def add_domain(call: Call, body: NewDomain) -> DomainAct:
     """Add a custom domain, and answer at once with the record to make."""
     return call.backend.static_web_app_domains.add(body.domain, body.validation, dry_run=body.dry_run)
 
 
-@routes.post("ExecStaticWebAppDomainRemove", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecStaticWebAppDomainRemove",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"Domain": "cipp.contosomsp.com", "DryRun": True}),
+)
 def remove_domain(call: Call, body: OldDomain) -> DomainAct:
     """Remove a custom domain."""
     return call.backend.static_web_app_domains.remove(body.domain, dry_run=body.dry_run)
@@ -89,14 +100,22 @@ def users(call: Call) -> Users:
     return call.backend.static_web_app_users.users()
 
 
-@routes.post("ExecStaticWebAppUserInvite", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecStaticWebAppUserInvite",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"UserDetails": "alex@contosomsp.com", "Roles": ["editor"], "Hours": 24, "DryRun": True}),
+)
 def invite(call: Call, body: Invite) -> Invitation:
     """Invite a user; the link is given once and kept nowhere."""
     guest = Guest(body.user_details, body.provider, body.roles, body.hours, body.domain)
     return call.backend.static_web_app_invitations.invite(guest, dry_run=body.dry_run)
 
 
-@routes.post("ExecStaticWebAppUserRoles", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecStaticWebAppUserRoles",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"UserId": USER, "Provider": "aad", "Roles": ["editor"], "DryRun": True}),
+)
 def set_roles(call: Call, body: Roles) -> UserAct:
     """Give a user these roles and no others; never the last superadmin's away."""
     return call.backend.static_web_app_users.set_roles(
@@ -104,7 +123,11 @@ def set_roles(call: Call, body: Roles) -> UserAct:
     )
 
 
-@routes.post("ExecStaticWebAppUserRemove", needs=Permission.SUPER_ADMIN_WRITE)
+@routes.post(
+    "ExecStaticWebAppUserRemove",
+    needs=Permission.SUPER_ADMIN_WRITE,
+    shown=Shown(example={"UserId": USER, "Provider": "aad", "DryRun": True}),
+)
 def remove_user(call: Call, body: OldUser) -> UserAct:
     """Take all roles from a user; never from the last superadmin."""
     return call.backend.static_web_app_users.remove(user_id=body.user_id, provider=body.provider, dry_run=body.dry_run)

@@ -49,6 +49,27 @@ def test_a_post_acts_and_tells(host: Host, sandbox: Sandbox) -> None:
     assert sandbox.state()["sites"]["cippabc12-proc"]["state"] == "Running"
 
 
+@pytest.mark.parametrize("path", ["/api/docs", "/api/docs/", "/API/Docs"])
+def test_the_page_of_the_description_is_found_with_a_slash_and_without(host: Host, path: str) -> None:
+    answer = host.request("GET", path)
+    assert (answer.status, answer.headers["location"]) == (302, "/api/docs/index.html")
+    page = host.request("GET", answer.headers["location"])
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert host.request("GET", "/api/docs/swagger-ui-bundle.js").headers["content-type"].startswith("text/javascript")
+    assert host.request("HEAD", "/api/docs/index.html").status == 405
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/OpenAPI.json/"])
+def test_the_description_is_at_a_path_of_its_own(host: Host, path: str) -> None:
+    assert host.request("GET", path).json()["openapi"] == "3.1.0"
+    assert host.request("GET", "/api/OpenApi").status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/docs/../../function_app.py", "/api/docs/%2e%2e/docs.py", "/api/docs/a%2Fb"])
+def test_no_file_but_the_page_s_is_served(host: Host, path: str) -> None:
+    assert host.request("GET", path).status == 404
+
+
 @pytest.mark.parametrize(
     "path", ["/api/Nope", "/api/", "/api/ListFunctionApps/x", "/api/%2e%2e/x", "/api/%ff", "/api/a%2Fb"]
 )

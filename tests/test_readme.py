@@ -77,6 +77,8 @@ def test_the_endpoint_table_is_the_route_table() -> None:
 @pytest.mark.parametrize("row", table("name"), ids=lambda row: str(row[0]))
 def test_an_endpoint_s_row_is_its_route(row: list[str]) -> None:
     route = ROUTES[names(row[0])[0]]
+    assert names(row[0])[1:] == ([route.path] if route.path != route.name else [])
+    assert re.findall(r"`\?(\w+)=`", row[4]) == [one.name for one in route.shown.query]
     assert row[1] == route.method
     assert row[2] == permission_told(route)
     assert sorted(names(row[3])) == sorted(body_fields(route))

@@ -1,0 +1,39 @@
+"""What `test.http` holds: one request per endpoint, for the REST clients of editors."""
+
+import json
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from settings.routes import Route
+
+HEADING = """\
+# One request per endpoint, for the REST clients of editors (VS Code, JetBrains). `make run` answers them.
+# `make examples` writes this file. What acts is a dry run here.
+@base = http://localhost:7071/api
+"""
+
+
+def text_of(routes: Sequence[Route]) -> str:
+    """Write the file."""
+    return "\n".join([HEADING, *(_request(route) for route in routes)])
+
+
+def address_of(route: Route) -> str:
+    """An endpoint's address under `/api`, with an example of all that it may carry."""
+    rest = f"/{route.shown.rest.example}" if route.shown.rest else ""
+    query = "&".join(f"{one.name}={quote(one.example)}" for one in route.shown.query)
+    return f"{route.path}{rest}{'?' if query else ''}{query}"
+
+
+def _request(route: Route) -> str:
+    return "\n".join(_lines(route))
+
+
+def _lines(route: Route) -> Iterator[str]:
+    yield f"### {route.name}: {route.doc}"
+    yield f"{route.method} {{{{base}}}}/{address_of(route)}"
+    if route.body:
+        yield "Content-Type: application/json"
+        yield ""
+        yield json.dumps(route.shown.example)
+    yield ""
