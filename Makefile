@@ -36,8 +36,8 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
-soak: setup ## tell twenty times as many histories of the rotation, others each time (about an hour)
-	@$(PY) -m pytest tests/rotation -k state_machine --hypothesis-profile=soak --timeout 14400 \
+soak: setup ## make twenty times as many histories and calls, others each time (about an hour and a quarter)
+	@$(PY) -m pytest tests/rotation tests/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
 		-n 4 --dist worksteal $(ARGS)
 
 check: setup ## ruff with all rules, formatting, mypy --strict

@@ -4,9 +4,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.api import AMBIENT, QUICK, Api
 from tests.sandbox_client import Sandbox
+
+# The same histories and calls in every run of the tests; a soak makes others, and more of them.
+settings.register_profile("test", derandomize=True, max_examples=100)
+settings.register_profile("soak", derandomize=False, max_examples=2_000)
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")

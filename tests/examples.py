@@ -61,8 +61,15 @@ def _delete(others: Others) -> Body:
     return {}
 
 
+def _start_cipp(others: Others) -> Body:
+    """Make the table that CIPP makes when it starts."""
+    others.tables.create_table_if_not_exists("Config")
+    return {}
+
+
 PREPARE: Final[Mapping[str, Callable[[Others], Body]]] = {
     "ExecFunctionAppDeploymentSync": _connect,
+    "ExecTimeSettings": _start_cipp,
     "ExecKeyVaultSecretRestore": lambda others: {"Version": _former(others)},
     "ExecKeyVaultSecretRecover": _delete,
 }

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.api import QUICK
 from tests.rotation.deployment import Deployment
@@ -12,11 +11,6 @@ from tests.rotation.history import History
 from tests.rotation.others import Others
 from tests.rotation.scene import Scene
 from tests.sandbox_client import Sandbox
-
-# The same histories in every run of the tests; a soak tells others, and more of them.
-settings.register_profile("test", derandomize=True, max_examples=100)
-settings.register_profile("soak", derandomize=False, max_examples=2_000)
-settings.load_profile("test")
 
 # Nothing of what these shorten is what a history is about.
 SHORT = {
