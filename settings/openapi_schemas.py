@@ -54,12 +54,13 @@ def body_schema(body: type[msgspec.Struct]) -> Schema:
 
 
 def _always_whole(schema: Schema) -> None:
-    """Say of an answer that all its fields are always there: what a default is good for is our own affair."""
-    properties = schema.get("properties", {})
+    """Say of an answer that a field with a default is always there, too; one that may be left out has none."""
+    properties, required = schema.get("properties", {}), schema.get("required", ())
+    sent = [name for name, shape in properties.items() if name in required or "default" in shape]
     for shape in properties.values():
         shape.pop("default", None)
     if properties:
-        schema["required"] = list(properties)
+        schema["required"] = sent
 
 
 def _say(schema: Schema) -> None:

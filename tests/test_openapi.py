@@ -12,11 +12,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import function_app
 from backend.errors import AzureRefusedError, BackendError, InvalidInputError
+from backend.values import Value
 from settings.access import NotAllowedError
 from settings.openapi_answers import FAILURES, statuses
 from settings.openapi_document import VERSION, document
+from settings.openapi_schemas import schemas_of
 from settings.problems import STATUS_OF, WrongMethodError, problem_of
-from settings.routes import Route, all_routes
+from settings.routes import Call, Route, Shown, all_routes
 from tests.api import Api
 from tests.examples import REQUESTS, ROOT, ask
 from tests.http_file import text_of
@@ -166,3 +168,19 @@ def test_no_shape_names_our_folders_or_speaks_python(described: Json) -> None:
 
 def test_test_http_is_written_of_the_route_table() -> None:
     assert REQUESTS.read_text(encoding="utf-8") == text_of(ROUTES), "make examples writes it anew"
+
+
+def test_a_field_that_may_be_left_out_of_an_answer_is_not_required() -> None:
+    class Answered(Value, frozen=True):
+        always: str
+        by_default: tuple[str, ...] = ()
+        maybe: str | msgspec.UnsetType = msgspec.UNSET
+
+    def work(_call: Call) -> Answered:
+        """Answer."""
+        return Answered(always="")
+
+    route = Route("Some", "GET", None, False, True, None, Answered, work, Shown())  # noqa: FBT003 - as the table does
+    _, named = schemas_of([route])
+    assert named["Answered"]["required"] == ["Always", "ByDefault"]
+    assert "default" not in named["Answered"]["properties"]["ByDefault"]
