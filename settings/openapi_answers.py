@@ -57,15 +57,30 @@ FAILURES: Final[Mapping[int, tuple[str, str, BackendError]]] = {
 }
 
 
+CORRELATION: Final = "0b7e5a52c1f04d9e8a6f3c2d7b918e40"
+HEADERS: Final = {
+    "x-correlation-id": {
+        "description": "Names this call in the log and in CIPP's Logbook; the caller's own, if it sent one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+        "required": True,
+    }
+}
+
+
 def failures() -> dict[str, Answer]:
     """Answer the answers that are errors, by name."""
     return {
         name: {
             "description": says,
-            "content": {PROBLEM: {"schema": {"$ref": f"{REF}Problem"}, "example": problem_of(error)}},
+            "headers": HEADERS,
+            "content": {PROBLEM: {"schema": {"$ref": f"{REF}Problem"}, "example": _problem(error)}},
         }
         for name, says, error in FAILURES.values()
     }
+
+
+def _problem(error: BackendError) -> dict[str, Any]:
+    return {**problem_of(error), "correlationId": CORRELATION}
 
 
 def statuses(route: Route) -> list[int]:
@@ -93,13 +108,15 @@ def _answer(route: Route, status: int, schema: Mapping[str, Any] | None, example
     if status in FAILURES:
         return {"$ref": f"#/components/responses/{FAILURES[status][0]}"}
     if status != HTTPStatus.OK:
-        return {"description": HTTPStatus(status).phrase}
+        return {"description": HTTPStatus(status).phrase, "headers": HEADERS}
     if schema is None:
-        return {"description": route.doc, "content": {kind.partition(";")[0]: {} for kind in route.shown.types}}
+        types: dict[str, Any] = {kind.partition(";")[0]: {} for kind in route.shown.types}
+        return {"description": route.doc, "headers": HEADERS, "content": types}
     content: dict[str, Any] = {"schema": _enveloped(schema) if route.enveloped else schema}
     if example is not None:
         content["example"] = example
-    return {"description": "Done, or what a dry run found." if route.body else route.doc, "content": {JSON: content}}
+    says = "Done, or what a dry run found." if route.body else route.doc
+    return {"description": says, "headers": HEADERS, "content": {JSON: content}}
 
 
 def _enveloped(schema: Mapping[str, Any]) -> dict[str, Any]:

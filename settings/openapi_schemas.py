@@ -23,12 +23,13 @@ PROBLEM: Final[Schema] = {
         "status": {"type": "integer"},
         "detail": TEXT,
         "Results": TEXT,
+        "correlationId": {**TEXT, "description": "The id under which the log and CIPP's Logbook tell of this call."},
         "field": {**TEXT, "description": "400: the field of the request that is wrong."},
         "permission": {**TEXT, "description": "403: the permission that is missing."},
         "azureStatus": {"type": "integer", "description": "500: the status with which Azure refused."},
         "azureCode": {**TEXT, "description": "500: Azure's code of the refusal, empty where it gave none."},
     },
-    "required": ["type", "title", "status", "detail", "Results"],
+    "required": ["type", "title", "status", "detail", "Results", "correlationId"],
 }
 
 

@@ -145,7 +145,7 @@ def test_every_error_has_the_shape_that_is_told(described: Json, kind: type[Back
         WrongMethodError: WrongMethodError("No.", allow="GET"),
         BackendError: AzureRefusedError("No.", status=503, code="Busy"),
     }
-    problem = problem_of(made[kind] if kind in made else kind("No."))
+    problem = {**problem_of(made[kind] if kind in made else kind("No.")), "correlationId": "1"}
     assert faults(described, {"$ref": "#/components/schemas/Problem"}, problem) == []
 
 

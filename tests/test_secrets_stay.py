@@ -103,7 +103,7 @@ def call_everything(api: Api) -> list[str]:
     said = []
     for route in all_routes(function_app.PAGES):
         bodies = BODIES if route.method == "POST" else [None]
-        answers = [api.post(route.name, body) if body is not None else api.get(route.name) for body in bodies]
+        answers = [api.post(route.path, body) if body is not None else api.get(route.path) for body in bodies]
         said += [f"{answer.text} {answer.headers}" for answer in answers]
     return said
 
