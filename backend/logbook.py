@@ -19,7 +19,10 @@ Severity = Literal["Info", "Warning", "Error", "Critical"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line. `data` must hold no secret: it is shown as it is. `address` is where the caller is, `app_id` an API client's id."""
+    """One line. `data` must hold no secret: it is shown as it is.
+
+    `address` is where the caller is, `app_id` an API client's id; "" where there is none.
+    """
 
     api: str
     message: str
