@@ -19,7 +19,10 @@ Severity = Literal["Info", "Warning", "Error", "Critical"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line. `data` must hold no secret: it is shown as it is. `address` is where the caller is, if known."""
+    """One line. `data` must hold no secret: it is shown as it is.
+
+    `address` is where the caller is, `app_id` an API client's id; "" where there is none.
+    """
 
     api: str
     message: str
@@ -28,6 +31,7 @@ class Line:
     tenant_id: str = "None"
     user: str = "CIPP"
     address: str = ""
+    app_id: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,4 +71,5 @@ class Logbook:
             "FunctionNode": self._node,
             "LogData": json.dumps(dict(line.data)),
             **({"IP": line.address} if line.address else {}),
+            **({"AppId": line.app_id} if line.app_id else {}),
         }

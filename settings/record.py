@@ -33,11 +33,12 @@ LONGEST: Final = 4_000  # letters; a row's text may have 32,000
 
 @dataclass(frozen=True)
 class Who:
-    """Who called, as the record tells it."""
+    """Who called, as the record tells it; `app_id` is an API client's."""
 
     name: str
     roles: tuple[str, ...]
     address: str
+    app_id: str = ""
 
 
 def who_of(caller: Caller | None) -> Who:
@@ -46,7 +47,8 @@ def who_of(caller: Caller | None) -> Who:
         return Who("", (), "")
     role = (caller.role.name,) if caller.role else ()
     name = getattr(caller, "name", "") or caller.user_details
-    return Who(name, tuple(getattr(caller, "role_names", role)), getattr(caller, "address", ""))
+    app_id = caller.user_id if getattr(caller, "is_application", False) else ""
+    return Who(name, tuple(getattr(caller, "role_names", role)), getattr(caller, "address", ""), app_id)
 
 
 def said_of(outcome: object) -> str:  # noqa: PLR0911 - one return a kind of outcome
@@ -114,6 +116,7 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
         severity="Error" if failed else "Info",
         user=" ".join(who.name.split())[:LONGEST_NAME] or "CIPP",
         address=who.address,
+        app_id=who.app_id,
         data={
             "Endpoint": endpoint,
             "Role": ", ".join(who.roles) or None,

@@ -141,6 +141,8 @@ def test_who_called_is_told_by_name_roles_and_address() -> None:
         name="A", role_names=("admin", "custom"), address="192.0.2.7", role=None, user_details="a@contoso.com"
     )
     assert who_of(cast("Any", known)) == Who("A", ("admin", "custom"), "192.0.2.7")
+    known.is_application, known.user_id = True, "0f9c2b1e"
+    assert who_of(cast("Any", known)).app_id == "0f9c2b1e"
     assert who_of(None) == Who("", (), "")
 
 
