@@ -11,23 +11,14 @@ from typing import Final
 
 from backend.backend import Backend
 from backend.errors import BackendError
-from backend.roles import BASE_ROLES, PLATFORM, CustomRole, Held, Role
+from backend.roles import BASE_ROLES as BASE_ROLES  # noqa: PLC0414 - named here, too
+from backend.roles import PLATFORM, CustomRole, Held, Role
 from settings.address import address_of, trusted_proxies
-from settings.denials import NotAllowedError, NotSignedInError
+from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
+from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
 from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, principal_of
 from settings.standing import of_application, of_static_web_app_user, of_user
 
-__all__ = [
-    "BASE_ROLES",
-    "MARKS_OF_AZURE",
-    "Caller",
-    "NotAllowedError",
-    "NotSignedInError",
-    "Permission",
-    "Role",
-    "caller_of",
-    "platform_sets_principal",
-]
 # Each is set by some plan of Azure's: on Linux Consumption and Flex the first is absent.
 MARKS_OF_AZURE: Final = (
     "WEBSITE_INSTANCE_ID",
