@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Mapping
 
 from sandbox import names
 
@@ -44,7 +43,7 @@ def application(client_id: str = CLIENT_ID, **values: str) -> dict[str, str]:
 
 def visitor(name: str = names.MEMBER_NAME, *roles: str, provider: str = "aad") -> dict[str, str]:
     """The header of a user of the static web app; without roles of their own they have the platform's two."""
-    shape: Mapping[str, object] = {
+    shape = {
         "identityProvider": provider,
         "userId": "5a1d0b0c",
         "userDetails": name,

@@ -52,6 +52,8 @@ def test_a_principal_that_cannot_be_read_is_nobody(nowhere: pytest.MonkeyPatch, 
     assert answer.body["title"] == "Unauthorized"
 
 
+# The same examples in every run.
+SAME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
