@@ -50,10 +50,7 @@ def of_user(user: User, backend: Backend) -> Held:
     found = found or _roles_of_groups(_lower(user.groups), known)
     if found:
         return _counted(found, known)
-    # A group's role counts for the partner's own users: only these does the SAM app know.
-    if not is_guid(user.object_id) or user.tenant.lower() != backend.key_vault.partner_tenant():
-        return Held(all_custom=tuple(known.custom_roles.values()))
-    return _by_groups(user.object_id, backend)
+    return _by_groups(user.object_id, backend, tenant=user.tenant)
 
 
 def of_application(application: Application, backend: Backend) -> Held:
@@ -79,13 +76,16 @@ def of_application(application: Application, backend: Backend) -> Held:
     return replace(_counted([client.role], known), ranges=client.ranges)
 
 
-def _by_groups(user: str, backend: Backend) -> Held:
-    """Answer the roles that a user has by the groups that they are in."""
+def _by_groups(user: str, backend: Backend, tenant: str | None = None) -> Held:
+    """Answer the roles that a user has by groups: those of the partner's tenant alone does the SAM app know."""
     known = _known(backend, WAIT_SECONDS)
     if known is None:
         return Held(note=_OUT_OF_REACH)
+    if tenant is not None and not (is_guid(user) and known.groups):
+        return _counted([], known)
     try:
-        groups = backend.group_members.of(user, known.groups)
+        ours = tenant is None or tenant.lower() == backend.key_vault.partner_tenant()
+        groups = backend.group_members.of(user, known.groups) if ours else frozenset()
     except BackendError as error:
         logger.warning("Roles by Entra groups are unknown: %s", error)
         return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sandbox import names
 from settings.access import Permission
 from tests.api import Answer, Api
-from tests.principals import claims, encoded
+from tests.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, claims, encoded
 
 
 def ask(header: str, name: str = "me") -> Answer:
@@ -63,7 +63,7 @@ ROLES = st.lists(st.sampled_from(["superadmin", "Admin", "x", "\ud800", ""]) | J
 CLAIM = (
     st.fixed_dictionaries({"typ": st.sampled_from(["roles", "oid", "sub", "scp", "idtyp"]) | JSON, "val": JSON}) | JSON
 )
-PRINCIPAL = (
+ANY = (
     JSON
     | st.fixed_dictionaries({"userRoles": ROLES}, optional={"userDetails": JSON, "userId": JSON, "claims": JSON})
     | st.fixed_dictionaries({"claims": st.lists(CLAIM, max_size=3)}, optional={"userDetails": JSON})
@@ -73,7 +73,7 @@ PRINCIPAL = (
 @settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(value=PRINCIPAL)
+@given(value=ANY)
 def test_any_principal_ends_in_an_answer_and_never_in_a_mistake(nowhere: pytest.MonkeyPatch, value: object) -> None:
     del nowhere
     assert ask(encoded(value)).status in (200, 401, 403)
@@ -88,10 +88,31 @@ def test_any_header_that_is_no_principal_is_nobody(nowhere: pytest.MonkeyPatch, 
     assert ask(header).status == 401
 
 
+LONG = "http://schemas.microsoft.com/"
+TYPES = [
+    "tid",
+    "oid",
+    "sub",
+    "scp",
+    "idtyp",
+    "azp",
+    "appid",
+    "roles",
+    "groups",
+    "hasgroups",
+    "upn",
+    f"{LONG}identity/claims/tenantid",
+]
+VALUES = st.sampled_from([names.TENANT_ID, CLIENT_ID, "app", "superadmin", "helpers", names.GROUP_ID, "", "\ud800"])
+CLAIMS = st.lists(st.fixed_dictionaries({"typ": st.sampled_from(TYPES), "val": VALUES}), min_size=2, max_size=8)
+WORDS = st.sampled_from(["aad", "AAD", CLIENT_ID, CLIENT_ID.upper(), names.MEMBER_NAME, ""]) | st.text(max_size=6)
+ENTRY = st.sampled_from(["203.0.113.9", "[::1]:443", "::1%x", ",", "[", "1.1.1.1:", "%"]) | st.text(max_size=9)
+FORWARDED_FOR = st.lists(ENTRY, max_size=4).map(",".join)
+
+
 # App Service's shape of principal.
 
 USER = {"oid": "5a1d0b0c", "sub": "pairwise", "scp": "user_impersonation", "upn": "admin@contosomsp.com"}
-LONG = "http://schemas.microsoft.com/"
 
 
 @pytest.fixture
@@ -100,6 +121,23 @@ def in_azure(azure: object, nowhere: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     del azure
     nowhere.setenv("WEBSITE_AUTH_ENABLED", "true")
     return nowhere
+
+
+HEADERS = st.fixed_dictionaries({NAME: WORDS, PROVIDER: WORDS, "x-forwarded-for": FORWARDED_FOR})
+
+
+@settings(SAME, max_examples=300)
+@given(listed=CLAIMS, headers=HEADERS, proxies=st.sampled_from(["", "0", "1", "2", "-1", "x"]))
+def test_any_claims_and_headers_end_in_an_answer_and_give_only_what_they_should(
+    in_azure: pytest.MonkeyPatch, api: Api, listed: list[dict[str, str]], headers: dict[str, str], proxies: str
+) -> None:
+    in_azure.setenv("TRUSTED_PROXIES", proxies)
+    sent = {**headers, PRINCIPAL: encoded({"claims": listed})}
+    answer = api.call("GET", "ListFunctionApps", role=None, headers=sent)
+    assert answer.status in (200, 401, 403), answer.text
+    if answer.status == 200:
+        assert {"typ": "roles", "val": "superadmin"} in listed
+        assert {"typ": "idtyp", "val": "app"} not in listed
 
 
 @pytest.mark.parametrize(
