@@ -26,7 +26,7 @@ logger = logging.getLogger("cipp.access")
 TABLES: Final = ("CustomRoles", "ApiClients", "AccessRoleGroups", "AccessIPRanges")
 LIFETIME_SECONDS: Final = 5.0  # a role that was taken away has gone after this
 WAIT_SECONDS: Final = 6.0  # where nothing can be decided without the tables
-SHORT_WAIT_SECONDS: Final = 1.5  # where a base role goes on without them
+SHORT_WAIT_SECONDS: Final = 2.5  # where a base role goes on without them; the first reading loads the SDK, too
 Row = Mapping[str, Any]
 
 

@@ -30,8 +30,14 @@ _GROUPS_UNKNOWN: Final = (
 
 
 def of_static_web_app_user(user: StaticWebAppUser, backend: Backend) -> Held:
-    """Answer the roles of a user of the static web app."""
+    """Answer the roles of a user of the static web app.
+
+    Raises:
+        NotAllowedError: The static web app gave not even its own roles, which everybody has.
+    """
     names = _lower(user.roles)
+    if not names:
+        raise NotAllowedError("Access is not allowed: the static web app names no roles for you. Sign in again.")
     own = [name for name in names if name not in PLATFORM]
     if own or set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
         return _held(own, backend)

@@ -146,9 +146,10 @@ def test_a_client_id_is_the_same_whatever_its_case(cipp: Cipp) -> None:
     assert ask({**application(CLIENT_ID), NAME: CLIENT_ID.upper()}).status == 200
 
 
-def test_a_users_token_obtained_through_a_client_is_a_user(cipp: Cipp) -> None:
+@pytest.mark.parametrize("sub", ["pairwise", names.MEMBER_ID])
+def test_a_users_token_obtained_through_a_client_is_a_user(cipp: Cipp, sub: str) -> None:
     cipp.client(role="superadmin")
-    headers = user("readonly", azp=CLIENT_ID)
+    headers = user("readonly", azp=CLIENT_ID, sub=sub)
     assert ask(headers).status == 403
     assert ask(headers, "me").body["clientPrincipal"]["userDetails"] == names.MEMBER_NAME
 

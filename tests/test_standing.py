@@ -9,7 +9,7 @@ import pytest
 from sandbox import names
 from tests.api import Answer, Api
 from tests.cipp import READ, Cipp, cipp_of
-from tests.principals import claims, user, visitor
+from tests.principals import claims, encoded, user, visitor
 from tests.sandbox.sign_in import GRAPH
 from tests.sandbox_client import Sandbox
 from tests.silence import silent_storage
@@ -255,6 +255,16 @@ def test_a_refusal_names_the_custom_roles_that_would_do(cipp: Cipp) -> None:
     assert "Roles that have it: admin, superadmin, helpers." in refused.results
 
 
+def test_who_has_not_even_the_platforms_roles_is_refused_everywhere(cipp: Cipp) -> None:
+    del cipp
+    for name in ("me", MAY, "Nope"):
+        assert ask({"x-ms-client-principal": principal_without_roles()}, name).status == 403
+
+
+def principal_without_roles() -> str:
+    return encoded({"identityProvider": "aad", "userDetails": names.MEMBER_NAME, "userId": "1", "userRoles": []})
+
+
 # CIPP's tables.
 
 
@@ -297,7 +307,7 @@ def test_without_the_tables_custom_roles_are_closed_and_base_roles_go_on(
             assert "out of reach" in refused.results
         assert api.get("ListFunctionApps", role="admin").status == 200
         assert "readonly" in api.get("ListFunctionApps", role="readonly").results
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 15
 
 
 def test_a_silent_storage_costs_a_base_role_little_and_not_each_time(
@@ -313,5 +323,5 @@ def test_a_silent_storage_costs_a_base_role_little_and_not_each_time(
         began = time.monotonic()
         for _ in range(20):
             assert api.get("me", role="admin").status == 200
-        assert (first < 2.5, time.monotonic() - began < 0.5) == (True, True)
+        assert (first < 3.5, time.monotonic() - began < 0.5) == (True, True)
     assert "CIPP's tables of access are out of reach" in caplog.text
