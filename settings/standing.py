@@ -39,7 +39,7 @@ def of_static_web_app_user(user: StaticWebAppUser, backend: Backend) -> Held:
     if not names:
         raise NotAllowedError("Access is not allowed: the static web app names no roles for you. Sign in again.")
     own = [name for name in names if name not in PLATFORM]
-    if own or set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
+    if set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
         return _held(own, backend)
     return _by_groups(user.name, backend)
 

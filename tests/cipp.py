@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from backend.access_tables import TABLES
+from tests.api import Answer, Api
 from tests.principals import CLIENT_ID
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
 
 READ = "CIPP.AppSettings.Read"
+MAY = "ListKeyRotations"  # it needs that, and does not look for Azure
+GRAPH_HOST = "graph.microsoft.com"
 
 
 class Cipp:
@@ -58,3 +61,20 @@ def cipp_of(azure: Sandbox) -> Iterator[Cipp]:
 def at(address: str, headers: Mapping[str, str]) -> dict[str, str]:
     """The same caller from an address."""
     return {**headers, "x-forwarded-for": address}
+
+
+def ask(headers: Mapping[str, str], name: str = "me", api: Api | None = None) -> Answer:
+    """Call as a caller of one's own making."""
+    return (api or Api()).call("GET", name, role=None, headers=headers)
+
+
+def roles(headers: Mapping[str, str], api: Api | None = None) -> set[str]:
+    """The roles of CIPP's that `me` tells."""
+    answer = ask(headers, api=api)
+    assert answer.status == 200, answer.text
+    return set(answer.body["clientPrincipal"]["userRoles"]) - {"authenticated", "anonymous"}
+
+
+def questions(azure: Sandbox) -> list[str]:
+    """What Graph was asked about groups."""
+    return [call["request_body"] for call in azure.calls(GRAPH_HOST) if call["path"].endswith("/checkMemberGroups")]

@@ -58,8 +58,8 @@ def test_me_tells_a_client_its_id_its_role_and_its_permissions(cipp: Cipp) -> No
     [
         ({"Enabled": False}, "not enabled"),
         ({"Enabled": "False"}, "not enabled"),
-        ({"Role": ""}, "no role"),
-        ({"Role": "authenticated"}, "no role"),
+        ({"Role": ""}, "has no role in CIPP"),
+        ({"Role": "authenticated"}, "has no role in CIPP"),
         ({"Role": "gone"}, "'gone'"),
         ({"Role": "cipp-api"}, "'cipp-api'"),
         ({"client_id": OTHER}, "does not know"),
