@@ -80,7 +80,8 @@ class Held:
     """The roles that a caller has.
 
     `unknown` are names that are no role, or cannot be told to be one. `note` says why more roles are not known.
-    `ranges` are the addresses from which they hold. `all_custom` are CIPP's custom roles, whoever has them.
+    `ranges` are the addresses from which they hold. `title` is what CIPP calls an API client. `all_custom` are CIPP's
+    custom roles, whoever has them.
     """
 
     base: Role | None = None
@@ -88,6 +89,7 @@ class Held:
     unknown: tuple[str, ...] = ()
     note: str = ""
     ranges: Ranges = ANYWHERE
+    title: str = ""
     all_custom: tuple[CustomRole, ...] = field(default=(), repr=False)
 
     @property

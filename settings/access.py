@@ -58,9 +58,11 @@ class Caller:
     @property
     def name(self) -> str:
         """What a person calls them: only shown, never compared."""
-        if isinstance(self.principal, Application):
-            return self.principal.client_id
-        return self.principal.name
+        if not isinstance(self.principal, Application):
+            return self.principal.name
+        # CIPP's name for it alone could be anybody's.
+        title, client_id = self.held.title, self.principal.client_id
+        return f"{title} ({client_id})" if title else client_id
 
     @property
     def user_details(self) -> str:

@@ -38,7 +38,7 @@ def me(call: Call) -> Me:
     if caller.is_application:
         if caller.turned_away:
             raise NotAllowedError(caller.turned_away)
-        return Me(ClientPrincipal(app_id=caller.name, app_role=caller.role_names), caller.permissions)
+        return Me(ClientPrincipal(app_id=caller.user_id, app_role=caller.role_names), caller.permissions)
     if caller.turned_away:
         return Me(None, [], caller.turned_away)
     return Me(_user(caller), caller.permissions, caller.held.note or UNSET)

@@ -79,7 +79,7 @@ def of_application(application: Application, backend: Backend) -> Held:
     if client.role not in BASE and client.role not in known.custom_roles:
         raise NotAllowedError(f"Access is not allowed: CIPP has no role '{client.role}', which {who} should have.")
     # A client has addresses of its own; those of its role are for people.
-    return replace(_counted([client.role], known), ranges=client.ranges)
+    return replace(_counted([client.role], known), ranges=client.ranges, title=client.name)
 
 
 def _by_groups(user: str, backend: Backend, tenant: str | None = None) -> Held:

@@ -53,6 +53,14 @@ def test_me_tells_a_client_its_id_its_role_and_its_permissions(cipp: Cipp) -> No
     }
 
 
+@pytest.mark.parametrize(("title", "name"), [("Scripts", f"Scripts ({CLIENT_ID})"), ("", CLIENT_ID)])
+def test_the_logbook_names_a_client_by_its_name_and_its_id(cipp: Cipp, title: str, name: str) -> None:
+    cipp.client(role="superadmin", AppName=title)
+    sent = {**application(), "content-type": "application/json"}
+    assert Api().call("POST", "ExecFunctionAppStart", b'{"DryRun": true}', role=None, headers=sent).status == 200
+    assert name in {line["Username"] for line in cipp.others.rows("CippLogs", record=True)}
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
