@@ -99,7 +99,8 @@ class GroupMembers:
         if "@" not in name:
             return None
         found = self._graph.read(
-            "look you up in Graph", f"users/{quote(name, safe='')}?$select=id,userPrincipalName,userType"
+            "look you up in Graph",
+            f"users/{quote(name, safe='', errors='replace')}?$select=id,userPrincipalName,userType",
         )
         is_same = str(found.get("userPrincipalName")).lower() == name
         return str(found["id"]) if is_same and found.get("userType") == "Member" else None

