@@ -1,10 +1,13 @@
 """From where roles may call: CIPP's ranges by role, for people."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox import names
+from settings.access import caller_of
+from settings.http import backend
 from tests.api import Answer, Api, principal
 from tests.cipp import Cipp, at, cipp_of
 from tests.principals import user, visitor
@@ -49,6 +52,15 @@ def test_me_tells_a_caller_from_elsewhere_why_they_may_nothing(cipp: Cipp) -> No
     assert OUTSIDE in answer.body["message"]
 
 
+def test_who_is_turned_away_has_no_role_that_anyone_could_record(cipp: Cipp) -> None:
+    cipp.ranges("admin", INSIDE)
+    Api()
+    admin = visitor("a@b", "admin")
+    found = {address: caller_of(at(address, admin), os.environ, backend()) for address in (INSIDE, OUTSIDE)}
+    assert [found[address].role_names for address in (INSIDE, OUTSIDE)] == [("admin",), ()]
+    assert [found[address].address for address in (INSIDE, OUTSIDE)] == [INSIDE, OUTSIDE]
+
+
 def test_superadmin_is_never_restricted(cipp: Cipp) -> None:
     cipp.ranges("superadmin", INSIDE)
     cipp.ranges("admin", INSIDE)
@@ -88,8 +100,6 @@ def test_when_the_tables_fall_silent_the_ranges_that_were_known_still_bind(
     assert ask(at(INSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 200
     with silent_storage() as silent:
         nowhere.setenv("CIPP_STORAGE", silent)
-        from settings.http import backend  # noqa: PLC0415 - the running one, whose storage is lost
-
         backend().clients._forget("tables")  # noqa: SLF001 - as when the network to it is cut
         assert ask(at(INSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 200
         assert ask(at(OUTSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 403
