@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backend.access_tables import AccessTables
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployments import FunctionAppDeployments
@@ -11,6 +12,7 @@ from backend.discovery import Discovery
 from backend.errors import NotConfiguredError, NotFoundError
 from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
+from backend.group_members import GroupMembers
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.once_a_minute import OnceAMinute
@@ -38,6 +40,7 @@ class Backend:
         self.clients = Clients(environ)
         self.discovery = Discovery(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
+        self.access_tables = AccessTables(self.clients)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
         self.denials = OnceAMinute()  # the same of those who were denied
@@ -48,6 +51,7 @@ class Backend:
         self.deployments = FunctionAppDeployments(self.clients, self.discovery, self.function_apps)
         self.time_zone = TimeZone(self.clients)
         self.key_vault = KeyVault(self.clients, self.discovery)
+        self.group_members = GroupMembers(self.clients, self.key_vault)
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_domains = StaticWebAppDomains(self.static_web_app)
         self.static_web_app_users = StaticWebAppUsers(self.clients, self.static_web_app, self.tables)

@@ -45,6 +45,15 @@ class Graph:
         read: Json = json.loads(self.call(action, ask, retries=READ_RETRIES) or b"{}")
         return read
 
+    def ask(self, action: str, path: str, body: Json) -> Json:
+        """POST a question to a path of v1.0: it changes nothing, so a busy Graph is asked again."""
+
+        async def ask(client: "GraphServiceClient") -> bytes | None:
+            return await self._send(client, "POST", path, body)
+
+        answer: Json = json.loads(self.call(action, ask, retries=READ_RETRIES) or b"{}")
+        return answer
+
     def write(self, action: str, method: str, path: str, body: Json) -> Json:
         """Send a body to a path of v1.0, once; answer what came back."""
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sandbox.application import Application
+from sandbox.people import People
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
 # The app management policy that every tenant starts with: it restricts nothing.
@@ -83,6 +84,7 @@ class Directory:
     applications: dict[str, Application] = field(default_factory=dict)  # by appId
     policies: dict[str, ManagementPolicy] = field(default_factory=dict)
     default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
+    people: People = field(default_factory=People)
     _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
 

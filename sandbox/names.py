@@ -37,4 +37,13 @@ OFFLOAD_PRINCIPAL_ID: Final = "b62f8e15-c4d9-4073-a1b6-5e8d3f9c0a47"
 ADMIN_ID: Final = "d70e5b3c-9a18-4f62-8c4d-1b6f3e0a9d85"
 ADMIN_NAME: Final = f"cipp.service@{TENANT_DOMAIN}"
 
+# Users of the partner's tenant, and groups of theirs: the second is in the third.
+MEMBER_ID: Final = "6b0e4f1d-93a7-4c28-b5e0-2d7f8a1c4e96"
+MEMBER_NAME: Final = f"alex@{TENANT_DOMAIN}"
+GUEST_ID: Final = "c41d7a92-0f5e-4b83-9a6c-e8b25d3f7014"
+GUEST_NAME: Final = f"kim_fabrikam.com#EXT#@{TENANT_DOMAIN}"
+EMPTY_GROUP_ID: Final = "2f9d6c30-7b1e-4a85-8c4f-d05e9a7b3c61"
+GROUP_ID: Final = "8a5c1e74-d26f-4093-b7e8-19f4c0a2d5b3"
+OUTER_GROUP_ID: Final = "e37b0d58-4c9a-4f16-a2d7-5b8e6f1c0932"
+
 GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, everywhere

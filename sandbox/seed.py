@@ -12,6 +12,7 @@ from sandbox.clock import Clock
 from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
 from sandbox.key_vault.seed import seed_vault
 from sandbox.options import Options
+from sandbox.people import Group, Person
 from sandbox.permissions import SAM_ROLES, SAM_SCOPES
 from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
@@ -32,6 +33,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
     customers = [_customer(number) for number in range(options.direct_tenants)]
     directory.add(tenants=[partner, *customers], principals=_principals(partner, customers))
+    directory.people.add(persons=_persons(), groups=_groups())
     admin = User(names.ADMIN_ID, names.ADMIN_NAME)
     for spare in (_spare(number, now) for number in range(options.spare_apps)):
         directory.applications[spare.app_id] = spare
@@ -89,6 +91,22 @@ def _spare(number: int, now: datetime) -> Application:
         passwords=[secret],
         properties={"signInAudience": "AzureADMultipleOrgs"},
     )
+
+
+def _persons() -> list[Person]:
+    return [
+        Person(names.ADMIN_ID, names.ADMIN_NAME, "CIPP Service", names.TENANT_ID),
+        Person(names.MEMBER_ID, names.MEMBER_NAME, "Alex Jansen", names.TENANT_ID),
+        Person(names.GUEST_ID, names.GUEST_NAME, "Kim de Vries", names.TENANT_ID, "Guest"),
+    ]
+
+
+def _groups() -> list[Group]:
+    return [
+        Group(names.EMPTY_GROUP_ID, "CIPP superadmins", names.TENANT_ID),
+        Group(names.GROUP_ID, "CIPP admins", names.TENANT_ID, {names.MEMBER_ID, names.GUEST_ID}),
+        Group(names.OUTER_GROUP_ID, "Staff", names.TENANT_ID, {names.GROUP_ID}),
+    ]
 
 
 def _customer(number: int) -> Tenant:

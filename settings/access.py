@@ -1,22 +1,24 @@
 """Who is calling, and what they may do.
 
-The principal comes from the platform in a header, and counts only where the platform sets that header:
-App Service authentication is on, or this is a development host that bears no mark of Azure.
-The roles and their patterns are CIPP's own (its file of base roles).
+The principal comes from the platform in headers, and counts only where the platform sets them: App Service
+authentication is on, or this is a development host that bears no mark of Azure.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from backend.backend import Backend
 from backend.errors import BackendError
+from backend.roles import BASE_ROLES as BASE_ROLES  # noqa: PLC0414 - named here, too
+from backend.roles import PLATFORM, CustomRole, Held, Role
+from settings.address import address_of, trusted_proxies
+from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
+from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
+from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, principal_of
+from settings.standing import of_application, of_static_web_app_user, of_user
 
-PRINCIPAL_HEADER: Final = "x-ms-client-principal"
 # Each is set by some plan of Azure's: on Linux Consumption and Flex the first is absent.
 MARKS_OF_AZURE: Final = (
     "WEBSITE_INSTANCE_ID",
@@ -40,165 +42,151 @@ class Permission(StrEnum):
     IDENTITY_USER_READ = "Identity.User.Read"
 
 
-class Role(msgspec.Struct, frozen=True):
-    """A base role: what it includes, less what it excludes."""
+@dataclass(frozen=True)
+class Caller:
+    """Who is calling, from where, and with which roles. `partner` answers the partner's tenant when it is needed.
 
-    name: str
-    include: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
+    `address` is "" where it cannot be told. `turned_away` says why no role counts from there, "" where they do.
+    """
 
-    def allows(self, permission: str) -> bool:
-        """Tell whether the role holds a permission; names match whatever their case."""
-        asked = permission.lower()
-        return any(fnmatchcase(asked, pattern.lower()) for pattern in self.include) and not any(
-            fnmatchcase(asked, pattern.lower()) for pattern in self.exclude
-        )
-
-
-_UNREADABLE: Final = "The principal that the platform sent cannot be read"
-_ADMINS_ONLY: Final = ("CIPP.SuperAdmin.*", "CIPP.Admin.*", "CIPP.AppSettings.*")
-# The strongest first: of several roles the first one found counts.
-BASE_ROLES: Final = (
-    Role("superadmin", ("*",)),
-    Role("admin", ("*",), ("CIPP.SuperAdmin.*",)),
-    Role("editor", ("*.Read", "*.ReadWrite"), (*_ADMINS_ONLY, "Tenant.Standards.ReadWrite")),
-    Role("readonly", ("*.Read",), _ADMINS_ONLY),
-)
-
-
-class NotSignedInError(BackendError):
-    """Nobody is known to be calling."""
-
-
-class NotAllowedError(BackendError):
-    """The caller is known and lacks the right; `permission` names it."""
-
-    def __init__(self, message: str, *, permission: str | None = None) -> None:
-        super().__init__(message)
-        self.permission = permission
-
-
-class Caller(msgspec.Struct, frozen=True, rename="camel"):
-    """Who the platform says is calling, in the static web app's terms."""
-
-    user_details: str
-    user_id: str
-    identity_provider: str
-    user_roles: tuple[str, ...]
+    principal: Principal
+    held: Held
+    address: str
+    turned_away: str
+    partner: Callable[[], str]
 
     @property
-    def role(self) -> Role | None:
-        """The strongest base role of the caller."""
-        held = {role.lower() for role in self.user_roles}
-        return next((role for role in BASE_ROLES if role.name in held), None)
+    def name(self) -> str:
+        """What a person calls them: only shown, never compared."""
+        if not isinstance(self.principal, Application):
+            return self.principal.name
+        # CIPP's name for it alone could be anybody's.
+        title, client_id = self.held.title, self.principal.client_id
+        return f"{title} ({client_id})" if title else client_id
+
+    @property
+    def user_details(self) -> str:
+        """The name, in the static web app's word."""
+        return self.name
+
+    @property
+    def user_id(self) -> str:
+        """The platform's id of them."""
+        match self.principal:
+            case StaticWebAppUser():
+                return self.principal.user_id
+            case Application():
+                return self.principal.client_id
+            case _:
+                return self.principal.object_id
+
+    @property
+    def provider(self) -> str:
+        """Who vouches for them; `aad` is Entra."""
+        return self.principal.provider if isinstance(self.principal, StaticWebAppUser) else ENTRA
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it is an API client, and no person."""
+        return isinstance(self.principal, Application)
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        """The roles that count, the strongest base role first."""
+        return () if self.turned_away else self.held.names
+
+    @property
+    def shown_roles(self) -> tuple[str, ...]:
+        """What the frontend sees: the platform's own names for them, and the roles that the platform does not know."""
+        given = self.principal.roles if isinstance(self.principal, StaticWebAppUser) else PLATFORM
+        there = {name.lower() for name in given}
+        return (*(name for name in self.role_names if name not in there), *given)
+
+    @property
+    def role(self) -> Role | CustomRole | None:
+        """The first of them."""
+        return None if self.turned_away else (self.held.base or next(iter(self.held.custom), None))
 
     @property
     def permissions(self) -> list[str]:
         """The permissions that the caller has, by name, sorted."""
-        return sorted(name for name in Permission if self.role and self.role.allows(name))
+        return sorted(name for name in Permission if not self.turned_away and self.held.allows(name))
 
-    def must_have(self, permission: Permission) -> None:
-        """Let the caller pass.
+    def must_have_a_role(self) -> None:
+        """Let the caller pass who has any role of CIPP's.
 
         Raises:
-            NotAllowedError: None of the caller's roles has the permission.
+            NotAllowedError: They have none, or call from elsewhere than their roles allow.
         """
-        if self.role and self.role.allows(permission):
-            return
-        holders = ", ".join(role.name for role in reversed(BASE_ROLES) if role.allows(permission))
-        held = f"your role '{self.role.name}' does not have" if self.role else "you have no CIPP role, so you lack"
-        raise NotAllowedError(
-            f"Access is not allowed: {held} the permission {permission.value}. Roles that have it: {holders}. "
-            "Ask a CIPP superadmin for one of them.",
-            permission=permission.value,
-        )
+        if self.turned_away:
+            raise NotAllowedError(self.turned_away)
+        if not self.role_names:
+            ask = "Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one."
+            raise NotAllowedError(f"{ask} {self.held.note}".strip())
+
+    def must_have(self, permission: Permission, endpoint: str) -> None:
+        """Let the caller pass who may call an endpoint.
+
+        Raises:
+            NotAllowedError: They call from elsewhere than their roles allow; or none of the roles has the permission
+                for this endpoint in the partner's tenant.
+        """
+        if self.turned_away:
+            raise NotAllowedError(self.turned_away)
+        try:
+            refusal = self.held.refusal(permission.value, endpoint, self.partner)
+        except BackendError as error:
+            refusal = f"the partner's tenant, on which your custom role depends, is not known. {error}"
+        if refusal:
+            raise NotAllowedError(f"Access is not allowed: {refusal}", permission=permission.value)
 
 
-def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], serves: Callable[[str], bool]) -> Caller:
-    """Answer who is calling. `serves` tells of a tenant; it is asked only for a principal of App Service's shape.
+def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: Backend) -> Caller:
+    """Answer who is calling.
 
     Raises:
         NotSignedInError: Nobody, or a principal that cannot be believed or read.
+        NotAllowedError: Someone of a tenant that is not served, or an application that CIPP does not let in.
+        BackendError: The vault does not tell the partner's tenant, and `ALLOWED_TENANTS` does not name theirs.
     """
     if not platform_sets_principal(environ):
         raise NotSignedInError(
             "This app's authentication is off, so nobody can be known: turn on App Service authentication with "
             "Microsoft Entra for your tenant, and refuse unauthenticated requests (see Deploy in the README)."
         )
-    header = headers.get(PRINCIPAL_HEADER, "")
-    if not header.strip():
-        raise NotSignedInError("You are not signed in: sign in, or send a token of this app.")
-    principal = _decoded(header)
-    if isinstance(principal.get("claims"), list) and not principal.get("userDetails"):
-        return _of_app_service(principal, serves)
-    return _of_static_web_app(principal)
+    principal = principal_of(headers)
+    address = address_of(headers, environ)
+    held = _held_by(principal, backend)
+    away = "" if held.ranges.hold(address) else _turned_away(principal, held, address, environ)
+    return Caller(principal, held, address, away, backend.key_vault.partner_tenant)
+
+
+def _held_by(principal: Principal, backend: Backend) -> Held:
+    if isinstance(principal, StaticWebAppUser):
+        return of_static_web_app_user(principal, backend)
+    if not backend.serves(principal.tenant):
+        raise NotAllowedError(
+            f"Access is not allowed: you signed in with tenant '{principal.tenant}', and this app serves the partner's "
+            "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
+        )
+    return of_application(principal, backend) if isinstance(principal, Application) else of_user(principal, backend)
+
+
+def _turned_away(principal: Principal, held: Held, address: str, environ: Mapping[str, str]) -> str:
+    whose = "this API client" if isinstance(principal, Application) else f"your role {', '.join(held.names)}"
+    if address:
+        return f"Access is not allowed: {whose} may not call from your address {address}. Ask a CIPP superadmin."
+    why = (
+        "it does not come through as many proxies as TRUSTED_PROXIES says"
+        if trusted_proxies(environ) is not None
+        else "the setting TRUSTED_PROXIES is no whole number from 0 up"
+    )
+    return f"Access is not allowed: {whose} may call from some addresses only, and yours cannot be told: {why}."
 
 
 def platform_sets_principal(environ: Mapping[str, str]) -> bool:
-    """Tell whether the principal header is the platform's word and not the caller's."""
+    """Tell whether the principal's headers are the platform's word and not the caller's."""
     if environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true":
         return True
     development = environ.get("AZURE_FUNCTIONS_ENVIRONMENT", "") == "Development"
     return development and not any(mark in environ for mark in MARKS_OF_AZURE)
-
-
-def _decoded(header: str) -> dict[str, Any]:
-    try:
-        principal = msgspec.json.decode(
-            base64.b64decode(header.strip() + "=" * (-len(header.strip()) % 4), validate=True)
-        )
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise NotSignedInError(
-            "The principal that the platform sent cannot be read: it is no base64 of JSON."
-        ) from error
-    if not isinstance(principal, dict):
-        raise NotSignedInError(f"{_UNREADABLE}: it is no JSON object.")
-    return principal
-
-
-def _of_static_web_app(principal: Mapping[str, Any]) -> Caller:
-    roles = principal.get("userRoles")
-    details, user_id, provider = (principal.get(name) or "" for name in ("userDetails", "userId", "identityProvider"))
-    if not (isinstance(roles, list) and all(isinstance(text, str) for text in (*roles, details, user_id, provider))):
-        raise NotSignedInError(f"{_UNREADABLE}: it names no roles.")
-    return Caller(details, user_id, provider, tuple(roles))
-
-
-def _of_app_service(principal: Mapping[str, Any], serves: Callable[[str], bool]) -> Caller:
-    """Read App Service's shape; the app roles in the token count as CIPP's roles, for the partner's tenant alone."""
-    claims: dict[str, list[str]] = {}
-    for claim in principal["claims"]:
-        if not (isinstance(claim, dict) and isinstance(claim.get("typ"), str) and isinstance(claim.get("val"), str)):
-            raise NotSignedInError(f"{_UNREADABLE}: a claim has no type or no value.")
-        claims.setdefault(_CLAIM_NAMES.get(claim["typ"].lower(), claim["typ"].lower()), []).append(claim["val"])
-
-    def one(name: str) -> str:
-        return claims.get(name, [""])[0]
-
-    if not serves(one("tid")):
-        raise NotAllowedError(
-            f"Access is not allowed: you signed in with tenant '{one('tid')}', and this app serves the partner's "
-            "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
-        )
-    if one("idtyp") == "app" or (not one("scp") and one("oid") and one("oid") == one("sub")):
-        raise NotAllowedError(
-            "Access is not allowed: this token is an application's own, and this version serves signed-in users only."
-        )
-    return Caller(
-        user_details=one("upn") or one("preferred_username") or one("name"),
-        user_id=one("oid"),
-        identity_provider="aad",
-        user_roles=(*claims.get("roles", []), "authenticated", "anonymous"),
-    )
-
-
-# App Service may send a claim by its short name or by its older, long one.
-_CLAIM_NAMES: Final = {
-    "http://schemas.microsoft.com/identity/claims/tenantid": "tid",
-    "http://schemas.microsoft.com/identity/claims/objectidentifier": "oid",
-    "http://schemas.microsoft.com/identity/claims/scope": "scp",
-    "http://schemas.microsoft.com/ws/2008/06/identity/claims/role": "roles",
-    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier": "sub",
-    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": "upn",
-    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name": "name",
-}

@@ -125,11 +125,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         route = next((route for route in routes if route.is_at(name)), None)
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded(req, "An unknown endpoint"):
-                caller = _signed_in(req)
-                if caller.role is None:
-                    raise NotAllowedError(
-                        "Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one."
-                    )
+                _signed_in(req).must_have_a_role()
             raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
         if not route.public:
             with _denials_recorded(req, route.name):
@@ -211,7 +207,7 @@ def _path(req: func.HttpRequest) -> str:
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:
-    return caller_of(req.headers, os.environ, backend().serves)
+    return caller_of(req.headers, os.environ, backend())
 
 
 def _admitted(req: func.HttpRequest, route: Route) -> Caller:
@@ -220,5 +216,5 @@ def _admitted(req: func.HttpRequest, route: Route) -> Caller:
     if req.method == "POST":
         refuse_other_origins(req.headers)
     if route.needs:
-        caller.must_have(route.needs)
+        caller.must_have(route.needs, route.name)
     return caller

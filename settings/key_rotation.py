@@ -36,7 +36,7 @@ class Prove(Body, frozen=True):
 def rotate(call: Call, body: Rotate) -> Rotation:
     """Rotate the keys that are due, each proven before it is stored; Force rotates those that are not due, too."""
     _check_names(body.names)
-    who = call.caller.user_details if call.caller else ""
+    who = call.caller.name if call.caller else ""
     return call.backend.key_rotation.rotate(by=who, names=body.names, dry_run=body.dry_run, force=body.force)
 
 

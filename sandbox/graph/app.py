@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from sandbox.application import Application
 from sandbox.azure import Azure
-from sandbox.graph import applications, certificates, passwords, policies, tenant_objects
+from sandbox.graph import applications, certificates, passwords, people, policies, tenant_objects
 from sandbox.graph.batch import batch
 from sandbox.graph.call import Call, Handler, operation
 from sandbox.service import service
@@ -28,6 +28,10 @@ def _rows() -> _Rows:
         ("POST", "/$batch", (), batch),
         ("GET", "/applications", applications.READ, applications.list_all),
         ("GET", "/organization", tenant_objects.READ_ORGANIZATION, tenant_objects.organization),
+        ("GET", "/users/{id}", people.READ_USER, people.get_user),
+        ("POST", "/users/{id}/checkMemberGroups", (), people.check_member_groups),
+        ("POST", "/groups/{id}/members/$ref", people.CHANGE_MEMBERS, people.add_member),
+        ("DELETE", "/groups/{id}/members/{member}/$ref", people.CHANGE_MEMBERS, people.remove_member),
         ("GET", "/servicePrincipals", applications.READ, tenant_objects.list_principals),
         ("GET", "/policies/defaultAppManagementPolicy", policies.READ, policies.get_default),
         ("PATCH", "/policies/defaultAppManagementPolicy", policies.WRITE, policies.patch_default),

@@ -1,0 +1,112 @@
+"""Which of some Entra groups a user is a member of, by Graph, as CIPP's SAM app."""
+
+import threading
+import time
+from collections.abc import Collection
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from backend import at_once
+from backend.clients import Clients
+from backend.errors import AzureRefusedError, NotFoundError
+from backend.key_vault import KeyVault, is_guid
+from backend.sam_token import SamToken
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from backend.graph import Graph
+
+AT_ONCE: Final = 20  # groups a call (Microsoft Graph, checkMemberGroups)
+LIFETIME_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 15.0
+MOST_KEPT: Final = 2_000
+Key = tuple[str, frozenset[str]]
+Groups = frozenset[str]
+
+
+class GroupMembers:
+    """The service of the members.
+
+    The SAM app needs the Graph permission Directory.Read.All; or User.Read.All and GroupMember.Read.All.
+    """
+
+    def __init__(self, clients: Clients, vault: KeyVault) -> None:
+        self._clients = clients
+        self._token = SamToken(clients, vault)
+        self._lock = threading.Lock()
+        self._known: dict[Key, tuple[float, Groups]] = {}
+        self._asking: dict[Key, Future[Groups]] = {}
+
+    def of(self, user: str, groups: Collection[str]) -> Groups:
+        """Answer those of the groups that a user is in, directly or through others; remembered for 60 s.
+
+        `user` is an object id, or a user principal name; by name a guest is in none.
+
+        Raises:
+            BackendError: Nobody can sign in as the SAM app, or Graph refused or was silent. It is not remembered.
+        """
+        if not groups:
+            return frozenset()
+        key = (user.lower(), frozenset(groups))
+        with self._lock:
+            kept = self._known.get(key)
+            if kept and time.monotonic() < kept[0]:
+                return kept[1]
+            asking = self._asking.get(key)
+            if asking is None:
+                asking = self._asking[key] = at_once.start(partial(self._look, key), name="ask Graph for groups")
+        return at_once.by(time.monotonic() + WAIT_SECONDS, asking, what="ask Graph for your groups")
+
+    def _look(self, key: Key) -> Groups:
+        begun = time.monotonic()
+        try:
+            found = self._ask(*key)
+        except AzureRefusedError:
+            self._token.forget()
+            raise
+        else:
+            with self._lock:
+                self._keep(key, begun, found)
+            return found
+        finally:
+            with self._lock:
+                self._asking.pop(key, None)
+
+    def _keep(self, key: Key, begun: float, found: Groups) -> None:
+        if len(self._known) >= MOST_KEPT:
+            self._known = {known: kept for known, kept in self._known.items() if begun < kept[0]}
+        if len(self._known) < MOST_KEPT:
+            self._known[key] = (begun + LIFETIME_SECONDS, found)
+
+    def _ask(self, user: str, groups: Groups) -> Groups:
+        self._token()  # what the vault lacks is not taken for a user whom Graph does not know
+        try:
+            object_id = user if is_guid(user) else self._member(user)
+            if object_id is None:
+                return frozenset()
+            wanted = sorted(groups)
+            parts = [wanted[first : first + AT_ONCE] for first in range(0, len(wanted), AT_ONCE)]
+            path = f"users/{object_id}/checkMemberGroups"
+            answers = [self._graph.ask("ask Graph for your groups", path, {"groupIds": part}) for part in parts]
+        except NotFoundError:  # the partner's tenant has no such user
+            return frozenset()
+        return groups & {str(group).lower() for answer in answers for group in answer.get("value") or ()}
+
+    def _member(self, name: str) -> str | None:
+        """Answer the object id of a member of the tenant; None for a guest, or where it is not their name."""
+        if "@" not in name:
+            return None
+        found = self._graph.read(
+            "look you up in Graph",
+            f"users/{quote(name, safe='', errors='replace')}?$select=id,userPrincipalName,userType",
+        )
+        is_same = str(found.get("userPrincipalName")).lower() == name
+        return str(found["id"]) if is_same and found.get("userType") == "Member" else None
+
+    @cached_property
+    def _graph(self) -> "Graph":
+        from backend.graph import Graph  # noqa: PLC0415 - only a lookup needs it
+
+        return Graph(self._clients.cloud, self._clients.limits, self._token)

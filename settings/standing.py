@@ -1,0 +1,142 @@
+"""Which of CIPP's roles a principal has.
+
+For a user by claims they come, in this order, from the token's roles, from its groups, from Graph; for a user of the
+static web app from its roles, and only where it has none of its own from Graph; for an application from CIPP alone.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from backend.access_tables import SHORT_WAIT_SECONDS, WAIT_SECONDS, Known
+from backend.backend import Backend
+from backend.errors import BackendError
+from backend.key_vault import is_guid
+from backend.roles import BASE, PLATFORM, Held, base_of
+from settings.denials import NotAllowedError
+from settings.principal import ENTRA, Application, StaticWebAppUser, User
+
+logger = logging.getLogger("cipp.access")
+# What went wrong is in the log: these are told to anyone who is signed in.
+_OUT_OF_REACH: Final = (
+    "Custom roles, groups and API clients are not known now, since CIPP's tables are out of reach: ask again in a "
+    "moment. If it stays so, look whether CIPP_STORAGE names CIPP's storage; this app's log says more."
+)
+_GROUPS_UNKNOWN: Final = (
+    "Roles by Entra groups are not known now, since Graph refused or was silent: ask again in a minute. If it stays "
+    "so, grant CIPP's SAM app Directory.Read.All, or take an app role; this app's log says more."
+)
+
+
+def of_static_web_app_user(user: StaticWebAppUser, backend: Backend) -> Held:
+    """Answer the roles of a user of the static web app.
+
+    Raises:
+        NotAllowedError: The static web app gave not even its own roles, which everybody has.
+    """
+    names = _lower(user.roles)
+    if not names:
+        raise NotAllowedError("Access is not allowed: the static web app names no roles for you. Sign in again.")
+    own = [name for name in names if name not in PLATFORM]
+    if set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
+        return _held(own, backend)
+    return _by_groups(user.name, backend)
+
+
+def of_user(user: User, backend: Backend) -> Held:
+    """Answer the roles of a user by claims."""
+    own = [name for name in _lower(user.roles) if name not in PLATFORM]
+    if base_of(own):
+        return _held(own, backend, drop_unknown=True)
+    known = _known(backend, WAIT_SECONDS)
+    if known is None:
+        return Held(unknown=tuple(own), note=_OUT_OF_REACH)
+    found = [name for name in own if name in known.custom_roles]
+    found = found or _roles_of_groups(_lower(user.groups), known)
+    if found:
+        return _counted(found, known)
+    return _by_groups(user.object_id, backend, tenant=user.tenant)
+
+
+def of_application(application: Application, backend: Backend) -> Held:
+    """Answer the role of an API client.
+
+    Raises:
+        NotAllowedError: CIPP does not know it, it is not enabled or has no role, or the tables are out of reach.
+    """
+    known = _known(backend, WAIT_SECONDS)
+    if known is None:
+        raise NotAllowedError(f"Access is not allowed: {_OUT_OF_REACH}")
+    client = known.clients.get(application.client_id)
+    who = f"the API client {application.client_id}"
+    if client is None:
+        raise NotAllowedError(f"Access is not allowed: CIPP does not know {who}. Add it to CIPP's API clients.")
+    if not client.enabled:
+        raise NotAllowedError(f"Access is not allowed: {who} is not enabled in CIPP.")
+    if not client.role or client.role in PLATFORM:
+        raise NotAllowedError(f"Access is not allowed: {who} has no role in CIPP. Give it one.")
+    if client.role not in BASE and client.role not in known.custom_roles:
+        raise NotAllowedError(f"Access is not allowed: CIPP has no role '{client.role}', which {who} should have.")
+    # A client has addresses of its own; those of its role are for people.
+    return replace(_counted([client.role], known), ranges=client.ranges, title=client.name)
+
+
+def _by_groups(user: str, backend: Backend, tenant: str | None = None) -> Held:
+    """Answer the roles that a user has by groups: those of the partner's tenant alone does the SAM app know."""
+    known = _known(backend, WAIT_SECONDS)
+    if known is None:
+        return Held(note=_OUT_OF_REACH)
+    if tenant is not None and not (is_guid(user) and known.groups):
+        return _counted([], known)
+    try:
+        ours = tenant is None or tenant.lower() == backend.key_vault.partner_tenant()
+        groups = backend.group_members.of(user, known.groups) if ours else frozenset()
+    except BackendError as error:
+        logger.warning("Roles by Entra groups are unknown: %s", error)
+        return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
+    return _counted(_roles_of_groups(groups, known), known)
+
+
+def _roles_of_groups(groups: Iterable[str], known: Known) -> list[str]:
+    return sorted({role for group in groups for role in known.groups.get(group, ())})
+
+
+def _held(names: list[str], backend: Backend, *, drop_unknown: bool = False) -> Held:
+    """Answer roles by their names; superadmin needs no table, and every other base role goes on without."""
+    base = base_of(names)
+    if base is BASE["superadmin"]:
+        return Held(base=base)
+    if not names:
+        return Held()
+    others = [name for name in names if name not in BASE]
+    known = _known(backend, SHORT_WAIT_SECONDS if base and not others else WAIT_SECONDS)
+    if known is None:
+        # From where a base role may call is as it was when the tables last told.
+        ranges = backend.access_tables.last.ranges_of(name for name in names if name in BASE)
+        return Held(base=base, unknown=tuple(others), note=_OUT_OF_REACH, ranges=ranges)
+    return _counted(names, known, drop_unknown=drop_unknown)
+
+
+def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> Held:
+    custom = [known.custom_roles[name] for name in names if name in known.custom_roles]
+    unknown = [name for name in names if name not in BASE and name not in known.custom_roles]
+    return Held(
+        base=base_of(names),
+        custom=tuple(custom),
+        unknown=() if drop_unknown else tuple(unknown),
+        ranges=known.ranges_of(names),
+        all_custom=tuple(known.custom_roles.values()),
+    )
+
+
+def _known(backend: Backend, wait_seconds: float) -> Known | None:
+    """Answer what CIPP's tables say; None where that is not known, which their own log line explains."""
+    try:
+        return backend.access_tables.read(wait_seconds)
+    except BackendError:
+        return None
+
+
+def _lower(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.strip().lower() for name in names))

@@ -1,0 +1,105 @@
+"""From where roles may call: CIPP's ranges by role, for people."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import names
+from settings.access import caller_of
+from settings.http import backend
+from tests.api import Answer, Api, principal
+from tests.cipp import Cipp, at, cipp_of
+from tests.principals import user, visitor
+from tests.sandbox_client import Sandbox
+from tests.silence import silent_storage
+
+MAY = "ListKeyRotations"
+INSIDE, OUTSIDE = "203.0.113.9", "198.51.100.1"
+
+
+@pytest.fixture
+def cipp(azure: Sandbox) -> Iterator[Cipp]:
+    with cipp_of(azure) as made:
+        yield made
+
+
+def ask(headers: dict[str, str], name: str = MAY, api: Api | None = None) -> Answer:
+    return (api or Api()).call("GET", name, role=None, headers=headers)
+
+
+@pytest.mark.parametrize("headers", [visitor("a@b", "admin"), user("admin"), user()], ids=["visitor", "token", "group"])
+def test_a_role_with_ranges_holds_inside_them_alone(cipp: Cipp, headers: dict[str, str]) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    cipp.ranges("admin", f"{INSIDE}/24")
+    api = Api()
+    assert ask(at(INSIDE, headers), MAY, api).status == 200
+    for address in (OUTSIDE, "", "unknown", f"{INSIDE}, {OUTSIDE}"):
+        refused = ask(at(address, headers), MAY, api)
+        assert refused.status == 403
+        assert "address" in refused.results
+        unknown = ask(at(address, headers), "Nope", api)
+        assert (unknown.status, "address" in unknown.results) == (403, True)
+    assert ask(headers, MAY, api).status == 403
+
+
+def test_me_tells_a_caller_from_elsewhere_why_they_may_nothing(cipp: Cipp) -> None:
+    cipp.ranges("admin", INSIDE)
+    answer = ask(at(OUTSIDE, visitor("a@b", "admin")), "me")
+    assert answer.status == 200
+    assert answer.body["clientPrincipal"] is None
+    assert answer.body["permissions"] == []
+    assert OUTSIDE in answer.body["message"]
+
+
+def test_who_is_turned_away_has_no_role_that_anyone_could_record(cipp: Cipp) -> None:
+    cipp.ranges("admin", INSIDE)
+    Api()
+    admin = visitor("a@b", "admin")
+    found = {address: caller_of(at(address, admin), os.environ, backend()) for address in (INSIDE, OUTSIDE)}
+    assert [found[address].role_names for address in (INSIDE, OUTSIDE)] == [("admin",), ()]
+    assert [found[address].address for address in (INSIDE, OUTSIDE)] == [INSIDE, OUTSIDE]
+
+
+def test_superadmin_is_never_restricted(cipp: Cipp) -> None:
+    cipp.ranges("superadmin", INSIDE)
+    cipp.ranges("admin", INSIDE)
+    assert ask(at(OUTSIDE, {"x-ms-client-principal": principal("superadmin", "admin")})).status == 200
+
+
+def test_the_ranges_of_a_callers_roles_count_together(cipp: Cipp) -> None:
+    cipp.custom_role("helpers")
+    cipp.ranges("helpers", OUTSIDE)
+    cipp.ranges("admin", INSIDE)
+    both = {"x-ms-client-principal": principal("admin", "helpers")}
+    assert [ask(at(address, both)).status for address in (INSIDE, OUTSIDE, "192.0.2.1")] == [200, 200, 403]
+    assert ask(at(INSIDE, visitor("a@b", "helpers"))).status == 403
+
+
+def test_ranges_that_say_any_or_nothing_restrict_nobody(cipp: Cipp) -> None:
+    cipp.ranges("admin", "Any", INSIDE)
+    assert ask(at(OUTSIDE, visitor("a@b", "admin"))).status == 200
+    cipp.ranges("admin")
+    assert ask(at(OUTSIDE, visitor("a@b", "admin"))).status == 200
+
+
+def test_a_post_and_a_wrong_method_from_elsewhere_are_refused_for_the_address(cipp: Cipp) -> None:
+    cipp.ranges("admin", INSIDE)
+    for method, name in (("POST", "ExecKeyProof"), ("PUT", MAY), ("GET", "ExecKeyProof")):
+        headers = at(OUTSIDE, {**visitor("a@b", "admin"), "content-type": "application/json"})
+        refused = Api().call(method, name, b"{}", role=None, headers=headers)
+        assert (refused.status, OUTSIDE in refused.results) == (403, True)
+
+
+def test_when_the_tables_fall_silent_the_ranges_that_were_known_still_bind(
+    cipp: Cipp, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.setattr("backend.access_tables.LIFETIME_SECONDS", 0.0)
+    cipp.ranges("admin", INSIDE)
+    api = Api()
+    assert ask(at(INSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 200
+    with silent_storage() as silent:
+        nowhere.setenv("CIPP_STORAGE", silent)
+        backend().clients._forget("tables")  # noqa: SLF001 - as when the network to it is cut
+        assert ask(at(INSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 200
+        assert ask(at(OUTSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 403

@@ -1,0 +1,132 @@
+"""Who is in which Entra group: asked of Graph, for some, remembered for a minute, and closed where it does not tell."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from sandbox import names
+from tests.api import Api
+from tests.cipp import GRAPH_HOST, MAY, READ, Cipp, ask, cipp_of, questions, roles
+from tests.principals import claims, user
+from tests.sandbox.sign_in import GRAPH
+from tests.sandbox_client import Sandbox
+
+CHECK = "/checkMemberGroups$"
+ME_IN_EMPTY = f"groups/{names.EMPTY_GROUP_ID}/members"
+
+
+@pytest.fixture
+def cipp(azure: Sandbox) -> Iterator[Cipp]:
+    with cipp_of(azure) as made:
+        yield made
+
+
+def test_only_the_groups_of_the_table_are_asked_for_twenty_a_call(cipp: Cipp, azure: Sandbox) -> None:
+    for number in range(22):
+        cipp.custom_role(f"role{number}")
+        cipp.group(f"role{number}", str(uuid4()))
+    cipp.group("admin", names.GROUP_ID)
+    cipp.group("editor", "not a guid")
+    assert roles(user()) == {"admin"}
+    assert sorted(body.count("-") // 4 for body in questions(azure)) == [3, 20]
+
+
+def test_what_graph_said_is_remembered_and_a_new_role_counts_when_that_is_over(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    cipp.group("superadmin", names.EMPTY_GROUP_ID)
+    nowhere.setattr("backend.group_members.LIFETIME_SECONDS", 4.0)
+    api = Api()
+    assert [roles(user(), api) for _ in range(3)] == [set()] * 3
+    assert len(questions(azure)) == 1
+    join(cipp)
+    end = time.monotonic() + 20
+    while roles(user(), api) != {"superadmin"}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def join(cipp: Cipp) -> None:
+    """An admin puts the member into the empty group."""
+    secrets = {n: v[-1]["value"] for n, v in cipp.others.azure.state()["vaults"][names.VAULT]["secrets"].items()}
+    form = {"client_secret": secrets["ApplicationSecret"], "refresh_token": secrets["RefreshToken"]}
+    token = cipp.others.token(grant_type="refresh_token", **form).json()["access_token"]
+    link = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{names.MEMBER_ID}"}
+    headers = {"Authorization": f"Bearer {token}"}
+    assert cipp.others.web.post(f"{GRAPH}/v1.0/{ME_IN_EMPTY}/$ref", json=link, headers=headers).ok
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"host": GRAPH_HOST, "path": CHECK, "mode": "refuse", "status": 403},
+        {"host": GRAPH_HOST, "path": CHECK, "mode": "refuse", "status": 503},
+        {"host": GRAPH_HOST, "path": CHECK, "mode": "drop-before"},
+        {"host": GRAPH_HOST, "path": CHECK, "mode": "hang"},
+        {"host": "login.*", "path": "/token$", "mode": "refuse", "status": 500},
+        {"host": "*.vault.azure.net", "path": "ApplicationSecret", "mode": "refuse", "status": 403},
+        {"host": "*.vault.azure.net", "path": "ApplicationID", "mode": "refuse", "status": 404},
+    ],
+    ids=str,
+)
+def test_where_graph_does_not_tell_nobody_gets_in_and_the_next_call_asks_again(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, fault: dict[str, object]
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "1.5")
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1")
+    azure.faults([{**fault, "times": 0}])
+    api = Api()
+    refused = ask(user(), MAY, api)
+    assert (refused.status, refused.body["permission"]) == (403, READ)
+    assert "Graph" in refused.results
+    assert "Directory.Read.All" in refused.results
+    assert "Graph" in ask(user(), api=api).body["message"]
+    azure.faults([])
+    assert roles(user(), api) == {"admin"}
+
+
+def test_a_right_that_was_granted_meanwhile_is_seen_at_once(cipp: Cipp, azure: Sandbox) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    roles_alone: dict[str, object] = {"alter": {"claims": {"roles": ["GroupMember.Read.All"]}}}
+    azure.faults([{"path": "/token$", "host": "login.*", "mode": "alter", "times": 0, **roles_alone}])
+    api = Api()
+    assert roles(user(), api) == set()
+    azure.faults([])
+    assert roles(user(), api) == {"admin"}
+
+
+def test_many_at_once_are_answered_by_one_question(cipp: Cipp, azure: Sandbox) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    api = Api()
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda _: roles(user(), api), range(8))) == [{"admin"}] * 8
+    assert len(questions(azure)) == 1
+
+
+@pytest.mark.parametrize("oid", [names.MEMBER_NAME, "5a1d0b0c", f"{names.MEMBER_ID}/", "../groups"])
+def test_an_id_that_is_none_is_never_looked_up(cipp: Cipp, azure: Sandbox, oid: str) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    assert roles(user(oid=oid)) == set()
+    assert azure.calls(GRAPH_HOST) == []
+
+
+@pytest.mark.parametrize("name", ["upn", "preferred_username", "email", "unique_name"])
+def test_a_name_identifies_nobody(cipp: Cipp, name: str) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    token = {"oid": str(uuid4()), name: names.MEMBER_NAME}
+    assert roles({"x-ms-client-principal": claims(tid=names.TENANT_ID, sub="x", scp="y", **token)}) == set()
+
+
+def test_a_user_of_another_allowed_tenant_has_the_roles_of_the_token_alone(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    other = str(uuid4())
+    nowhere.setenv("ALLOWED_TENANTS", other)
+    assert roles(user(tid=other)) == set()
+    assert roles(user("editor", tid=other)) == {"editor"}
+    assert azure.calls(GRAPH_HOST) == []

@@ -1,0 +1,130 @@
+"""Where a caller's roles come from: the token, its groups, Graph, and the static web app."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from sandbox import names
+from tests.api import Api
+from tests.cipp import MAY, READ, Cipp, ask, cipp_of, questions, roles
+from tests.principals import encoded, user, visitor
+from tests.sandbox_client import Sandbox
+
+
+@pytest.fixture
+def cipp(azure: Sandbox) -> Iterator[Cipp]:
+    with cipp_of(azure) as made:
+        yield made
+
+
+# The token's own roles, then its groups.
+
+
+def test_an_app_role_named_as_a_custom_role_counts_and_any_other_name_does_not(cipp: Cipp) -> None:
+    cipp.custom_role("helpers")
+    assert roles(user("Helpers", "of-another-app")) == {"helpers"}
+    assert roles(user("of-another-app")) == set()
+    assert roles(user("readonly", "of-another-app")) == {"readonly"}
+
+
+def test_the_tokens_roles_come_before_its_groups_and_these_before_graph(cipp: Cipp, azure: Sandbox) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    cipp.group("editor", names.EMPTY_GROUP_ID)
+    assert roles(user("readonly", groups=(names.GROUP_ID,))) == {"readonly"}
+    assert roles(user(groups=(names.EMPTY_GROUP_ID.upper(),))) == {"editor"}
+    assert questions(azure) == []
+    assert roles(user()) == {"admin"}
+    assert len(questions(azure)) == 1
+
+
+def test_a_stale_token_s_groups_do_not_hide_a_role_that_graph_knows(cipp: Cipp) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    assert roles(user(groups=(str(uuid4()),))) == {"admin"}
+
+
+@pytest.mark.parametrize("mark", ["_claim_names", "hasgroups", "http://schemas.microsoft.com/claims/groups.link"])
+def test_of_a_token_with_too_many_groups_graph_tells(cipp: Cipp, mark: str) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    cipp.group("editor", names.EMPTY_GROUP_ID)
+    assert roles(user(groups=(names.EMPTY_GROUP_ID,), **{mark: "true"})) == {"admin"}
+
+
+def test_a_custom_role_by_group_grants_what_it_holds(cipp: Cipp) -> None:
+    cipp.custom_role("helpers", READ)
+    cipp.group("helpers", names.OUTER_GROUP_ID)
+    assert ask(user()).body["permissions"] == [READ]
+    assert ask(user(), MAY).status == 200
+    posted = Api().call(
+        "POST", "ExecTimeSettings", b"{}", role=None, headers={**user(), "content-type": "application/json"}
+    )
+    assert (posted.status, posted.body["permission"]) == (403, "CIPP.SuperAdmin.ReadWrite")
+
+
+def test_a_group_of_a_role_that_cipp_does_not_have_is_not_asked_for(cipp: Cipp, azure: Sandbox) -> None:
+    cipp.group("gone", names.GROUP_ID)
+    assert roles(user()) == set()
+    assert questions(azure) == []
+
+
+# The static web app's shape.
+
+
+def test_a_member_without_roles_of_their_own_has_those_of_their_groups(cipp: Cipp) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    for name in (names.MEMBER_NAME, names.MEMBER_NAME.upper()):
+        assert roles(visitor(name)) == {"admin"}
+    assert ask(visitor(), MAY).status == 200
+
+
+def test_a_guest_is_no_member_though_they_are_in_the_group(cipp: Cipp) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    assert roles(visitor(names.GUEST_NAME)) == set()
+    assert ask(visitor(names.GUEST_NAME), MAY).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        visitor(names.MEMBER_ID),
+        visitor("kim@fabrikam.com"),
+        visitor("alex@contosomsp.onmicrosoft.com/../x"),
+        visitor("x' or '1'='1@contosomsp.onmicrosoft.com"),
+        visitor("@"),
+        visitor(""),
+        visitor(provider="github"),
+        visitor(provider="AzureStaticWebApps"),
+        visitor(names.MEMBER_NAME, "billing"),
+    ],
+    ids=[*"abcdefghi"],
+)
+def test_nobody_else_is_looked_up_or_found(cipp: Cipp, headers: dict[str, str]) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    assert roles(headers) <= {"billing"}
+    assert ask(headers, MAY).status == 403
+
+
+def test_a_custom_role_of_the_static_web_app_counts_and_quotes_in_names_are_letters(cipp: Cipp) -> None:
+    cipp.custom_role("helpers")
+    cipp.custom_role("o'neil' or RowKey ne '")
+    for name in ("helpers", "Helpers", "o'neil' or RowKey ne '"):
+        assert ask(visitor("a@b", name), MAY).status == 200
+    for name in ("helper", "' or PartitionKey ne '", "x' or RowKey eq 'helpers"):
+        assert ask(visitor("a@b", name), MAY).status == 403
+
+
+def test_a_refusal_names_the_custom_roles_that_would_do(cipp: Cipp) -> None:
+    cipp.custom_role("helpers")
+    cipp.custom_role("others", "CIPP.Core.Read")
+    refused = Api().get(MAY, role="readonly")
+    assert "Roles that have it: admin, superadmin, helpers." in refused.results
+
+
+def test_who_has_not_even_the_platforms_roles_is_refused_everywhere(cipp: Cipp) -> None:
+    del cipp
+    for name in ("me", MAY, "Nope"):
+        assert ask({"x-ms-client-principal": principal_without_roles()}, name).status == 403
+
+
+def principal_without_roles() -> str:
+    return encoded({"identityProvider": "aad", "userDetails": names.MEMBER_NAME, "userId": "1", "userRoles": []})
