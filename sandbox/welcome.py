@@ -26,6 +26,7 @@ def welcome(port: int, role: str, logs: str) -> str:
         *_keys(keys),
         "",
         "Try next",
+        f"  {url}/api/docs in a browser",
         f"  curl {url}/api/ListFunctionApps",
         f"""  curl -X POST -H 'Content-Type: application/json' -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation""",
         f"  curl -i -X POST {url}/admin/functions/WeeklyKeyRotation",
