@@ -17,8 +17,9 @@ import azure.functions as func
 import msgspec
 
 from backend import correlation
+from backend.act import Act
 from backend.backend import Backend
-from backend.errors import BackendError, InvalidInputError, NotFoundError
+from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
@@ -111,12 +112,22 @@ def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: 
         told = partial(record, call.backend, route.name, call.caller, body)
         arguments.append(body)
     try:
-        result = route.work(call, *arguments)
+        result = _done(route, call, *arguments)
     except Exception as error:
         told(error)
         raise
     told(result)
     return result
+
+
+def _done(route: Route, call: Call, *body: Body) -> Any:  # noqa: ANN401 - any result type
+    """Do what was asked; of an act that would be refused for a conflict a dry run says so, and is no error itself."""
+    try:
+        return route.work(call, *body)
+    except ConflictError as error:
+        if not any(getattr(asked, "dry_run", False) for asked in body):
+            raise
+        return Act(dry_run=True, would_do=[f"Refuse: {error}"])
 
 
 def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from backend.act import Act
 from settings.routes import Route
 
 Schema = dict[str, Any]
@@ -38,9 +39,9 @@ def schemas_of(routes: Sequence[Route]) -> tuple[dict[str, Schema], dict[str, Sc
     answering = [route for route in routes if not route.raw]
     bodies = [route.body for route in routes if route.body]
     shapes, named = msgspec.json.schema_components(
-        [*(route.answers for route in answering), *bodies], ref_template=REF + "{name}"
+        [*(route.answers for route in answering), *bodies, Act], ref_template=REF + "{name}"
     )
-    answers = {route.name: shape for route, shape in zip(answering, shapes, strict=False)}
+    answers = {route.name: _or_refused(route, shape) for route, shape in zip(answering, shapes, strict=False)}
     taken = {body.__name__ for body in bodies}
     for name, schema in named.items():
         _say(schema)
@@ -52,6 +53,12 @@ def schemas_of(routes: Sequence[Route]) -> tuple[dict[str, Schema], dict[str, Sc
 def body_schema(body: type[msgspec.Struct]) -> Schema:
     """Answer where the shape of a body stands."""
     return {"$ref": REF + body.__name__}
+
+
+def _or_refused(route: Route, shape: Schema) -> Schema:
+    """Say of an act that a dry run of what would be refused tells no more than that."""
+    is_act = isinstance(route.answers, type) and issubclass(route.answers, Act) and route.enveloped
+    return {"anyOf": [shape, {"$ref": f"{REF}Act"}]} if is_act else shape
 
 
 def _always_whole(schema: Schema) -> None:

@@ -45,10 +45,7 @@ def who_of(caller: Caller | None) -> Who:
     """Answer a caller's name, roles and address; those that are not known are empty."""
     if caller is None:
         return Who("", (), "")
-    role = (caller.role.name,) if caller.role else ()
-    name = getattr(caller, "name", "") or caller.user_details
-    app_id = caller.user_id if getattr(caller, "is_application", False) else ""
-    return Who(name, tuple(getattr(caller, "role_names", role)), getattr(caller, "address", ""), app_id)
+    return Who(caller.name, caller.role_names, caller.address, caller.user_id if caller.is_application else "")
 
 
 def said_of(outcome: object) -> str:  # noqa: PLR0911 - one return a kind of outcome

@@ -138,10 +138,10 @@ def test_whatever_a_caller_is_called_the_act_goes_on(others: Others, name: str) 
 
 def test_who_called_is_told_by_name_roles_and_address() -> None:
     known = SimpleNamespace(
-        name="A", role_names=("admin", "custom"), address="192.0.2.7", role=None, user_details="a@contoso.com"
+        name="A", role_names=("admin", "custom"), address="192.0.2.7", user_id="0f9c2b1e", is_application=False
     )
     assert who_of(cast("Any", known)) == Who("A", ("admin", "custom"), "192.0.2.7")
-    known.is_application, known.user_id = True, "0f9c2b1e"
+    known.is_application = True
     assert who_of(cast("Any", known)).app_id == "0f9c2b1e"
     assert who_of(None) == Who("", (), "")
 

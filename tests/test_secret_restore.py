@@ -180,9 +180,11 @@ def test_a_deleted_secret_is_recovered_with_all_its_versions(scene: Scene) -> No
 
 def test_what_is_not_deleted_cannot_be_recovered(scene: Scene) -> None:
     scene.others.store(PLAIN, "one")
-    for dry_run in (False, True):
-        assert recover(PLAIN.lower(), DryRun=dry_run).status == 409
-        assert recover("nothing", DryRun=dry_run).status == 404
+    assert recover(PLAIN.lower()).status == 409
+    assert recover("nothing").status == 404
+    (told,) = recover(PLAIN.lower(), **DRY).results["WouldDo"]
+    assert told.startswith("Refuse: ")
+    assert recover("nothing", **DRY).status == 404
 
 
 def test_a_recovered_key_tells_whether_it_signs_in(scene: Scene) -> None:

@@ -219,7 +219,10 @@ def test_the_last_superadmin_stays_not_even_by_force(
     for force in (False, True):
         answer = api.post(endpoint, {**ALEX, **more, "Force": force})
         assert (answer.status, "last superadmin" in answer.results) == (409, True)
-    assert api.post(endpoint, {**ALEX, **more, "DryRun": True}).status == 409
+    dry = api.post(endpoint, {**ALEX, **more, "DryRun": True})
+    assert (dry.status, dry.results["DryRun"]) == (200, True)
+    assert "Refuse: " in dry.results["WouldDo"][0]
+    assert "last superadmin" in dry.results["WouldDo"][0]
     assert (held(azure)["alex"], writes(azure)) == (["superadmin"], [])
 
 
