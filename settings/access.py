@@ -16,7 +16,7 @@ from backend.roles import PLATFORM, CustomRole, Held, Role
 from settings.address import address_of, trusted_proxies
 from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
 from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
-from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, principal_of
+from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, User, principal_of
 from settings.standing import of_application, of_static_web_app_user, of_user
 
 # Each is set by some plan of Azure's: on Linux Consumption and Flex the first is absent.
@@ -119,10 +119,10 @@ class Caller:
             NotAllowedError: They have none, or call from elsewhere than their roles allow.
         """
         if self.turned_away:
-            raise NotAllowedError(self.turned_away)
+            raise NotAllowedError(self.turned_away, caller=self)
         if not self.role_names:
             ask = "Access is not allowed: you have no CIPP role. Ask a CIPP superadmin for one."
-            raise NotAllowedError(f"{ask} {self.held.note}".strip())
+            raise NotAllowedError(f"{ask} {self.held.note}".strip(), caller=self)
 
     def must_have(self, permission: Permission, endpoint: str) -> None:
         """Let the caller pass who may call an endpoint.
@@ -132,13 +132,13 @@ class Caller:
                 for this endpoint in the partner's tenant.
         """
         if self.turned_away:
-            raise NotAllowedError(self.turned_away)
+            raise NotAllowedError(self.turned_away, caller=self)
         try:
             refusal = self.held.refusal(permission.value, endpoint, self.partner)
         except BackendError as error:
             refusal = f"the partner's tenant, on which your custom role depends, is not known. {error}"
         if refusal:
-            raise NotAllowedError(f"Access is not allowed: {refusal}", permission=permission.value)
+            raise NotAllowedError(f"Access is not allowed: {refusal}", permission=permission.value, caller=self)
 
 
 def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: Backend) -> Caller:
@@ -155,21 +155,39 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
             "Microsoft Entra for your tenant, and refuse unauthenticated requests (see Deploy in the README)."
         )
     principal = principal_of(headers)
+    _must_be_served(principal, backend)
     address = address_of(headers, environ)
-    held = _held_by(principal, backend)
+    partner = backend.key_vault.partner_tenant
+    try:
+        held = _held_by(principal, backend)
+    except NotAllowedError as error:
+        error.caller = Caller(principal, Held(), address, str(error), partner)
+        raise
     away = "" if held.ranges.hold(address) else _turned_away(principal, held, address, environ)
-    return Caller(principal, held, address, away, backend.key_vault.partner_tenant)
+    return Caller(principal, held, address, away, partner)
 
 
-def _held_by(principal: Principal, backend: Backend) -> Held:
+def _must_be_served(principal: Principal, backend: Backend) -> None:
+    """Let pass who is of a tenant that is served; to the record everybody else is one and the same stranger."""
     if isinstance(principal, StaticWebAppUser):
-        return of_static_web_app_user(principal, backend)
+        return
     if not backend.serves(principal.tenant):
         raise NotAllowedError(
             f"Access is not allowed: you signed in with tenant '{principal.tenant}', and this app serves the partner's "
             "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
         )
-    return of_application(principal, backend) if isinstance(principal, Application) else of_user(principal, backend)
+    if isinstance(principal, User) and not principal.object_id:
+        raise NotSignedInError("The principal that the platform sent cannot be read: it has no claim oid.")
+
+
+def _held_by(principal: Principal, backend: Backend) -> Held:
+    match principal:
+        case StaticWebAppUser():
+            return of_static_web_app_user(principal, backend)
+        case Application():
+            return of_application(principal, backend)
+        case _:
+            return of_user(principal, backend)
 
 
 def _turned_away(principal: Principal, held: Held, address: str, environ: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache, partial
 from types import ModuleType
 from typing import Any, Final
@@ -86,7 +86,7 @@ def _add_timer(app: func.FunctionApp, timer: Timer) -> None:
 
 def _handler(route: Route, routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def handle(req: func.HttpRequest) -> func.HttpResponse:
-        with _denials_recorded(req, route.name):
+        with _denials_recorded(route.name):
             caller = None if route.public else _admitted(req, route)
         query = {name.lower(): value for name, value in req.params.items()}
         rest = req.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
@@ -135,11 +135,11 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         name = req.route_params.get("endpoint", "").strip("/")
         route = next((route for route in routes if route.is_at(name)), None)
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
-            with _denials_recorded(req, "An unknown endpoint"):
+            with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
             raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
         if not route.public:
-            with _denials_recorded(req, route.name):
+            with _denials_recorded(route.name):
                 _admitted(req, route)
         raise WrongMethodError(f"{route.name} is called by {route.method}, not by {req.method}.", allow=route.method)
 
@@ -147,15 +147,12 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
 
 
 @contextmanager
-def _denials_recorded(req: func.HttpRequest, endpoint: str) -> Iterator[None]:
+def _denials_recorded(endpoint: str) -> Iterator[None]:
     """Let who is denied leave a line in CIPP's Logbook; who is nobody leaves none."""
     try:
         yield
     except NotAllowedError as error:
-        caller = None
-        with suppress(BackendError):
-            caller = _signed_in(req)
-        record_denial(backend(), endpoint, caller, error)
+        record_denial(backend(), endpoint, error.caller, error)
         raise
 
 
@@ -225,7 +222,11 @@ def _admitted(req: func.HttpRequest, route: Route) -> Caller:
     """Let in who may: signed in, from our own origin, with the permission."""
     caller = _signed_in(req)
     if req.method == "POST":
-        refuse_other_origins(req.headers)
+        try:
+            refuse_other_origins(req.headers)
+        except NotAllowedError as error:
+            error.caller = caller
+            raise
     if route.needs:
         caller.must_have(route.needs, route.name)
     return caller

@@ -37,7 +37,7 @@ def me(call: Call) -> Me:
         raise BackendError("me was called without a caller.")
     if caller.is_application:
         if caller.turned_away:
-            raise NotAllowedError(caller.turned_away)
+            raise NotAllowedError(caller.turned_away, caller=caller)
         return Me(ClientPrincipal(app_id=caller.user_id, app_role=caller.role_names), caller.permissions)
     if caller.turned_away:
         return Me(None, [], caller.turned_away)

@@ -33,7 +33,7 @@ class StaticWebAppUser:
 
 @dataclass(frozen=True)
 class User:
-    """A user by the claims of their token. `name` is only shown: it identifies nobody.
+    """A user by the claims of their token; without an `object_id` nobody. `name` is only shown: it identifies nobody.
 
     `groups` are the ids that the token names; none where it has too many to name them all.
     """
@@ -110,9 +110,10 @@ def _by_claims(claims: Mapping[str, list[str]], headers: Mapping[str, str]) -> U
         return claims.get(name, [""])[0].strip()
 
     tenant, object_id = one("tid"), one("oid")
-    if not tenant or not object_id:
-        raise NotSignedInError(f"{_UNREADABLE}: it has no claim {'oid' if tenant else 'tid'}.")
-    if one("idtyp").lower() == "app" or (not one("scp") and object_id.lower() == one("sub").lower()):
+    if not tenant:
+        raise NotSignedInError(f"{_UNREADABLE}: it has no claim tid.")
+    is_own = bool(object_id) and not one("scp") and object_id.lower() == one("sub").lower()
+    if one("idtyp").lower() == "app" or is_own:
         return _application(tenant, {one("azp").lower(), one("appid").lower()} - {""}, headers)
     too_many = "_claim_names" in claims or "hasgroups" in claims
     return User(

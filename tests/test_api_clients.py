@@ -84,6 +84,15 @@ def test_a_client_that_cipp_does_not_let_in_gets_no_default_role(
         assert words in refused.results
 
 
+def test_a_client_that_is_denied_is_told_by_its_id_in_the_logbook(cipp: Cipp) -> None:
+    cipp.client(Enabled=False)
+    before = {line["RowKey"] for line in cipp.others.rows("CippLogs", record=True)}
+    assert ask(at("203.0.113.9", application())).status == 403
+    (line,) = [line for line in cipp.others.rows("CippLogs", record=True) if line["RowKey"] not in before]
+    assert (line["Username"], line["Severity"]) == (CLIENT_ID, "Warning")
+    assert "203.0.113.9" in line["LogData"]
+
+
 def test_without_any_table_a_client_is_unknown(cipp: Cipp) -> None:
     del cipp
     assert "does not know" in ask(application()).results
