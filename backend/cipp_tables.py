@@ -61,10 +61,10 @@ class CippTables:
 
     def tenants(self) -> Mapping[str, Tenant] | None:
         """Answer CIPP's tenants by their id in lower case; None where the table cannot be read."""
-        tables = self._clients.tables()
-        if tables is None:
-            return None
         try:
+            tables = self._clients.tables()
+            if tables is None:
+                return None
             with while_trying_to("read CIPP's table Tenants"):
                 rows = list(tables.get_table_client("Tenants").query_entities("PartitionKey eq 'Tenants'"))
         except BackendError as error:
@@ -92,10 +92,10 @@ class CippTables:
         return any(row.get("GroupId") for row in rows)
 
     def _rows(self, table: str, query: str) -> list[dict[str, Any]]:
-        tables = self._clients.tables()
-        if tables is None:
-            return []
         try:
+            tables = self._clients.tables()
+            if tables is None:
+                return []
             with while_trying_to(f"read CIPP's table {table}"):
                 return [dict(row) for row in tables.get_table_client(table).query_entities(query)]
         except BackendError as error:
@@ -103,10 +103,10 @@ class CippTables:
             return []
 
     def _zone_in_table(self) -> str:
-        tables = self._clients.tables()
-        if tables is None:
-            return ""
         try:
+            tables = self._clients.tables()
+            if tables is None:
+                return ""
             with while_trying_to("read CIPP's time zone"):
                 row = tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings")
         except BackendError:

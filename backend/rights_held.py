@@ -100,12 +100,13 @@ class RightsHeld:
         problem, app, held = None, "", frozenset(GRAPH)
         try:
             held = self._in_time(rotation.graph_roles)
-            if not held.issuperset(GRAPH):
+            if not all(rights_needed.holds_in_graph(held, permission) for permission in GRAPH):
                 app = self._in_time(partial(vault.read, "ApplicationID")).value.reveal()
         except BackendError as error:
             problem = str(error)
         needs = [rights_needed.in_graph(self._clients.cloud, app, permission) for permission in GRAPH]
-        return [Held(need, None if problem else held.__contains__, problem) for need in needs]
+        told = None if problem else partial(rights_needed.holds_in_graph, held)
+        return [Held(need, told, problem) for need in needs]
 
     def on_tables(self) -> list[Held]:
         """Ask about CIPP's tables: an account's key is tried, our identity's rights are looked up."""

@@ -5,6 +5,7 @@ Names of actions are those that ARM derives from the calls that we make. The com
 
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from shlex import quote
 from typing import Final, Literal
@@ -80,7 +81,10 @@ GRAPH: Final = {  # by name, the app role's id, which is the same in every tenan
     "Policy.Read.All": "246dd0d5-5bd0-4def-940b-0421030a5b68",
     "Policy.ReadWrite.ApplicationConfiguration": "be74164b-cff1-491c-8741-e671cb536e13",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
 }
+_BY_GROUPS: Final = ("GroupMember.Read.All", "User.Read.All")
+_READS_ALL: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})  # and so users and groups, too
 _ON_TABLES: Final = "Lock, history, Logbook"
 _GRAPH_APP: Final = "00000003-0000-0000-c000-000000000000"
 
@@ -173,9 +177,14 @@ def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
     )
     feature = {
         "Application.ReadWrite.All": "Rotation of the client secret and the certificate",
-        "GroupMember.Read.All": "Roles by Entra groups",
+        **dict.fromkeys(_BY_GROUPS, "Roles by Entra groups"),
     }.get(permission, "Rotation under the tenant's app management policy")
     return Need(feature, "graph", cloud.graph, (permission,), command)
+
+
+def holds_in_graph(held: AbstractSet[str], permission: str) -> bool:
+    """Tell whether the permissions of a token hold one of those that are needed. Pure."""
+    return permission in held or (permission in _BY_GROUPS and not held.isdisjoint(_READS_ALL))
 
 
 def assign(who: str, role: str, scope: str) -> str:

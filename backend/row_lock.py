@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend import correlation
 from backend.clients import Clients
-from backend.errors import ConflictError, while_trying_to
+from backend.errors import BackendError, ConflictError, while_trying_to
 from backend.held import Held
 from backend.together import Together
 
@@ -121,15 +121,15 @@ def holder(clients: Clients, name: str) -> str | None:
     """Answer the id of the run that holds a lock now; None if none does, or it is unknown."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415 - imported where a lock is looked at
 
-    tables = clients.tables()
-    if tables is None:
-        return None
     dates: list[datetime] = []
     try:
+        tables = clients.tables()
+        if tables is None:
+            return None
         row = tables.get_table_client(TABLE).get_entity(
             PARTITION, _key(name), raw_response_hook=lambda answer: dates.append(_date(answer))
         )
-    except AzureError:
+    except (AzureError, BackendError):
         return None
     renewed = row.metadata["timestamp"] or dates[-1]
     return str(row["RunId"]) if dates[-1] - renewed < LIFETIME else None

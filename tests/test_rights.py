@@ -85,6 +85,7 @@ def test_what_is_there_is_told_for_every_kind_of_right(api: Api) -> None:
         "Policy.Read.All",
         "Policy.ReadWrite.ApplicationConfiguration",
         "GroupMember.Read.All",
+        "User.Read.All",
     }
     assert {right["Scope"] for right in results["Rights"] if right["Kind"] == "azure"} == {GROUP, MAIN, OFFLOAD, STATIC}
 
@@ -224,7 +225,7 @@ def test_a_vault_that_goes_by_roles_is_asked_about_roles(azure: Sandbox, api: Ap
 
 
 def test_a_missing_permission_in_graph_is_told_with_the_command_for_it_alone(azure: Sandbox, api: Api) -> None:
-    held = ["Application.ReadWrite.All", "Policy.Read.All", "GroupMember.Read.All"]
+    held = ["Application.ReadWrite.All", "Policy.Read.All", "GroupMember.Read.All", "User.Read.All"]
     azure.faults(
         [{"path": "/token$", "host": "login.*", "mode": "alter", "alter": {"claims": {"roles": held}}, "times": 0}]
     )
@@ -238,6 +239,24 @@ def test_a_missing_permission_in_graph_is_told_with_the_command_for_it_alone(azu
         "resourceId": "$GRAPH",
         "appRoleId": "be74164b-cff1-491c-8741-e671cb536e13",
     }
+
+
+@pytest.mark.parametrize(
+    ("held", "lacks"),
+    [
+        ([], ["GroupMember.Read.All", "User.Read.All"]),
+        (["GroupMember.Read.All"], ["User.Read.All"]),
+        (["User.Read.All"], ["GroupMember.Read.All"]),
+        (["Directory.Read.All"], []),
+    ],
+)
+def test_roles_by_groups_need_to_read_users_and_groups_or_everything(
+    azure: Sandbox, api: Api, held: list[str], lacks: list[str]
+) -> None:
+    others = ["Application.ReadWrite.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"]
+    roles = {"claims": {"roles": [*others, *held]}}
+    azure.faults([{"path": "/token$", "host": "login.*", "mode": "alter", "alter": roles, "times": 0}])
+    assert missing(rights(api), "graph") == lacks
 
 
 def test_a_storage_key_that_is_refused_is_a_missing_right(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:

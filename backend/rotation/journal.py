@@ -97,10 +97,10 @@ class Journal:
         )
 
     def _query(self, table: str, query: str, action: str, *, most: int | None = None) -> list[dict[str, Any]]:
-        tables = self._clients.tables()
-        if tables is None:
-            return []
         try:
+            tables = self._clients.tables()
+            if tables is None:
+                return []
             with while_trying_to(action):
                 rows = tables.get_table_client(table).query_entities(query, results_per_page=most)
                 if most is not None:
@@ -111,10 +111,10 @@ class Journal:
             return []
 
     def _upsert(self, table: str, rows: list[dict[str, Any]]) -> None:
-        tables = self._clients.tables()
-        if tables is None or not rows:
-            return
         try:
+            tables = self._clients.tables()
+            if tables is None or not rows:
+                return
             with while_trying_to("write the rotation's journal"):
                 self._write(tables, table, rows)
         except BackendError as error:

@@ -1,0 +1,24 @@
+"""A setting CIPP_STORAGE that is none: what only looks answers all the same, what acts says which setting it is."""
+
+import pytest
+
+from tests.api import Api
+from tests.sandbox_client import Sandbox
+
+
+@pytest.mark.parametrize("endpoint", ["ExecBackendURLs", "ListBackend", "ListKeyRotations", "me"])
+def test_what_only_looks_answers_where_the_storage_cannot_be_read(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    del azure
+    nowhere.setenv("CIPP_STORAGE", "no connection string")
+    answer = Api().get(endpoint)
+    assert answer.status == 200, answer.text
+
+
+def test_a_run_is_refused_and_names_the_setting(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("CIPP_STORAGE", "no connection string")
+    before = azure.state()["vaults"]
+    answer = Api().post("ExecKeyRotation", {})
+    assert (answer.status, "CIPP_STORAGE" in answer.results) == (500, True)
+    assert azure.state()["vaults"] == before
