@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -15,13 +14,12 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
 from backend.refusals import refusal_of_azure_core
-from backend.values import SecretText, Value
+from backend.values import SecretText
+from backend.vault_secret import Secret, Stored, Version, secret_of, stored_of, version_of
 
 if TYPE_CHECKING:
-    from azure.keyvault.secrets import SecretClient, SecretProperties
+    from azure.keyvault.secrets import SecretClient
 
-ROTATED_BY = "rotated-by"
-NEVER = datetime.min.replace(tzinfo=UTC)
 CONFLICT = 409
 RECOVERY_SECONDS = 15.0
 RECOVERY_POLL_SECONDS = 1.0
@@ -32,46 +30,6 @@ READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 class DisabledError(AzureRefusedError):
     """The version that was asked for is disabled."""
-
-
-class Secret(Value, frozen=True):
-    """A secret as the vault lists it; never its value."""
-
-    name: str
-    version: str
-    enabled: bool
-    created: datetime | None
-    updated: datetime | None
-    expires: datetime | None
-    content_type: str | None
-    rotated_by: str | None
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a secret without its value. `managed`: it belongs to a certificate of the vault's own."""
-
-    id: str
-    created: datetime
-    updated: datetime | None
-    enabled: bool
-    expires: datetime | None
-    tags: Mapping[str, str]
-    content_type: str | None
-    managed: bool
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One version of a secret with its value."""
-
-    name: str
-    value: SecretText
-    version: str
-    created: datetime
-    expires: datetime | None
-    tags: Mapping[str, str]
-    content_type: str | None
 
 
 class KeyVault:
@@ -105,7 +63,7 @@ class KeyVault:
             versions = list(readers.map(correlation.inherited(self.versions), names))
         finally:
             readers.shutdown(wait=False, cancel_futures=True)  # after a failure the others are not waited for
-        return [_listed(name, found[0]) for name, found in zip(names, versions, strict=True) if found]
+        return [secret_of(name, found[0]) for name, found in zip(names, versions, strict=True) if found]
 
     def names(self) -> list[str]:
         """Answer the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
@@ -117,13 +75,13 @@ class KeyVault:
         """Answer the version that each secret serves, by name as first stored; their ids are not told. Needs list."""
         with while_trying_to(f"list the secrets of key vault '{self.name}'"):
             listed = list(self._client().list_properties_of_secrets(raw_response_hook=self._note_time))
-        return {str(secret.name): _version(secret) for secret in listed}
+        return {str(secret.name): version_of(secret) for secret in listed}
 
     def versions(self, name: str) -> list[Version]:
         """List the versions of a secret, the served one first, then the newest; empty where it is gone. Needs list."""
         with while_trying_to(f"list the versions of secret '{name}'"):
             listed = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
-        versions = sorted((_version(found) for found in listed), key=lambda found: found.created, reverse=True)
+        versions = sorted((version_of(found) for found in listed), key=lambda found: found.created, reverse=True)
         if len(versions) > 1 and versions[0].created == versions[1].created:
             # The list has no order and times have whole seconds: of those made in one second the vault tells.
             served = self._served_among(name, [v for v in versions if v.created == versions[0].created])
@@ -152,7 +110,7 @@ class KeyVault:
             if error.code.endswith("SecretDisabled"):
                 raise DisabledError(str(error), status=error.status, code=error.code) from error
             raise
-        return _stored(secret)
+        return stored_of(secret)
 
     def store(
         self, name: str, value: SecretText, *, tags: Mapping[str, str], content_type: str, expires: datetime | None
@@ -179,7 +137,7 @@ class KeyVault:
                 )
 
             try:
-                return _stored(put())
+                return stored_of(put())
             except Exception as error:
                 if getattr(error, "status_code", None) != CONFLICT:
                     raise
@@ -187,7 +145,7 @@ class KeyVault:
                     raise
             self._client().begin_recover_deleted_secret(name)
             self._comes_back(name, RECOVERY_SECONDS)
-            return _stored(put())
+            return stored_of(put())
 
     def disable(self, name: str, version: str, *, once: bool = False) -> None:
         """Disable one version; with `once` silence is not asked twice. Needs set."""
@@ -267,42 +225,3 @@ def is_guid(text: str) -> bool:
     """Tell whether a text is a GUID in its usual form, such as a tenant's id."""
     parts = [len(part) for part in text.split("-")]
     return parts == [8, 4, 4, 4, 12] and all(digit in "0123456789abcdefABCDEF-" for digit in text)
-
-
-def _listed(name: str, served: Version) -> Secret:
-    return Secret(
-        name=name,
-        version=served.id,
-        enabled=served.enabled,
-        created=served.created,
-        updated=served.updated,
-        expires=served.expires,
-        content_type=served.content_type,
-        rotated_by=served.tags.get(ROTATED_BY),
-    )
-
-
-def _version(found: "SecretProperties") -> Version:
-    return Version(
-        id=str(found.version),
-        created=found.created_on or NEVER,
-        updated=found.updated_on,
-        enabled=bool(found.enabled),
-        expires=found.expires_on,
-        tags=MappingProxyType(dict(found.tags or {})),
-        content_type=found.content_type,
-        managed=bool(found.managed),
-    )
-
-
-def _stored(secret: Any) -> Stored:  # noqa: ANN401 - the SDK is not imported for a type
-    properties = secret.properties
-    return Stored(
-        name=str(secret.name),
-        value=SecretText(secret.value or ""),
-        version=str(properties.version),
-        created=properties.created_on,
-        expires=properties.expires_on,
-        tags=MappingProxyType(dict(properties.tags or {})),
-        content_type=properties.content_type,
-    )

@@ -13,11 +13,12 @@ from backend.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from backend.key_vault import ROTATED_BY, KeyVault, Stored
-from backend.key_vault import Version as VaultVersion
+from backend.key_vault import KeyVault
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
 from backend.values import SecretText, Value
+from backend.vault_secret import ROTATED_BY, Stored
+from backend.vault_secret import Version as VaultVersion
 
 if TYPE_CHECKING:
     from backend.key_trial import KeyTrial

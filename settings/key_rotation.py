@@ -4,7 +4,7 @@ import os
 
 from backend.backend import Backend
 from backend.errors import InvalidInputError
-from backend.rotation.report import KeyProof, Overview, Rotation
+from backend.rotation.report import KeyOverview, KeyProof, Rotation
 from settings.access import Permission
 from settings.body import Body
 from settings.routes import Call, Routes, Shown
@@ -48,7 +48,7 @@ def prove(call: Call, body: Prove) -> list[KeyProof]:
 
 
 @routes.get("ListKeyRotations", needs=Permission.APP_SETTINGS_READ)
-def overview(call: Call) -> Overview:
+def overview(call: Call) -> KeyOverview:
     """Tell how long CIPP keeps working, the last runs, the next week's start, and each key's state."""
     return call.backend.key_rotation.overview()
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Final
 
 from backend.errors import InvalidInputError
-from backend.key_vault import Secret
 from backend.secret_changes import NewValue, SecretAct, SecretVersion
 from backend.values import SecretText
+from backend.vault_secret import Secret
 from settings.access import Permission
 from settings.body import Body
 from settings.routes import Call, Parameter, Routes, Shown

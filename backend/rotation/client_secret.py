@@ -13,7 +13,6 @@ from backend.app_registration import AppRegistration, ClientSecret, NewClientSec
 from backend.entra import Credential, SignInRefusedError
 from backend.errors import AzureError, AzureRefusedError, AzureUnreachableError, BackendError
 from backend.key_vault import KeyVault
-from backend.key_vault import Version as VaultVersion
 from backend.rotation.keys import CLIENT_SECRET
 from backend.rotation.lineage import Version
 from backend.rotation.plan import (
@@ -32,6 +31,7 @@ from backend.rotation.plan import (
 from backend.rotation.proof import prove
 from backend.rotation.run import Fresh, Run, planned, restored
 from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
+from backend.vault_secret import Version as VaultVersion
 
 CONTENT_TYPE: Final = "text/plain; client secret"
 REFUSED: Final = range(400, 500)  # of these Graph says that it did nothing

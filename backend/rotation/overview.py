@@ -12,20 +12,20 @@ from backend.app_registration import AppRegistration, Registration
 from backend.certificate import Certificate
 from backend.errors import BackendError
 from backend.graph import Graph
-from backend.key_vault import Version
 from backend.rotation.calendar import next_week_start
 from backend.rotation.client_secret import app_credential, credential_told_by, told_versions
 from backend.rotation.journal import KeyMemory
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
 from backend.rotation.plan import NEAR_END, superseded_ends
 from backend.rotation.refresh_token import LIFETIME
-from backend.rotation.report import AppState, KeyState, Overview, RunReport
+from backend.rotation.report import AppState, KeyOverview, KeyState, RunReport
 from backend.rotation.run import planned
 from backend.rotation.session import NOT_SET_UP, Session, reason_to_leave
 from backend.rotation.signer import served_certificate
 from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 from backend.uptime import Uptime
 from backend.values import in_whole_seconds
+from backend.vault_secret import Version
 
 NOT_OURS: Final = "SSOAppSecret"  # CIPP's own sign-in app's secret, which no job rotates
 
@@ -53,13 +53,13 @@ class Look:
         self._problem = str(session.failure)
         self._registration = self._read_registration()
 
-    def overview(self, keys: Sequence[Key]) -> Overview:
+    def overview(self, keys: Sequence[Key]) -> KeyOverview:
         """Put it together."""
         states = [self._state(key) for key in keys if key.name.lower() in self._served]
         works_until, sentence = promise(states, self._now)
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
-        return Overview(
+        return KeyOverview(
             works_until=works_until,
             sentence=sentence,
             running=next((run for run in self._runs if run.run_id == self._holder and run.ended is None), None),

@@ -7,10 +7,11 @@ from typing import Final
 from backend.aadsts import Verdict
 from backend.entra import Redeemed, SignInRefusedError
 from backend.errors import AzureRefusedError, ConflictError, NotFoundError
-from backend.key_vault import Stored, is_guid
+from backend.key_vault import is_guid
 from backend.rotation.keys import Key
 from backend.rotation.plan import Disable, Leave, Moment, PutBack, Step, token_step
 from backend.rotation.run import Fresh, Run, planned, restored
+from backend.vault_secret import Stored
 
 CONTENT_TYPE: Final = "text/plain; refresh token"
 LIFETIME: Final = timedelta(days=90)  # since its issue (learn.microsoft.com/entra/identity-platform/refresh-tokens)

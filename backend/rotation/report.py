@@ -84,7 +84,7 @@ class AppState(Value, frozen=True):
     advice: str | None = None
 
 
-class Overview(Value, frozen=True):
+class KeyOverview(Value, frozen=True):
     """How long CIPP keeps working, and what was, is and will be done for it."""
 
     works_until: datetime | None

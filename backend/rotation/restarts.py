@@ -7,11 +7,12 @@ from typing import Final
 
 from backend.errors import BackendError
 from backend.function_apps import FunctionApps
-from backend.key_vault import ROTATED_BY, KeyVault
+from backend.key_vault import KeyVault
 from backend.rotation.calendar import is_quiet
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
 from backend.rotation.tags import OUR_NAME
 from backend.uptime import Uptimes
+from backend.vault_secret import ROTATED_BY
 
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}

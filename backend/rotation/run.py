@@ -10,8 +10,7 @@ from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
 from backend.errors import AzureError, AzureRefusedError, BackendError, ConflictError, NotFoundError
 from backend.held import Held
-from backend.key_vault import ROTATED_BY, DisabledError, KeyVault, Stored
-from backend.key_vault import Version as VaultVersion
+from backend.key_vault import DisabledError, KeyVault
 from backend.pace import Pace
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
@@ -20,6 +19,8 @@ from backend.rotation.signer import Signer
 from backend.rotation.tags import CREDENTIAL_ID, FOLLOWS, LOOKED, OUR_NAME, RESTORED_FROM
 from backend.together import Together
 from backend.values import SecretText
+from backend.vault_secret import ROTATED_BY, Stored
+from backend.vault_secret import Version as VaultVersion
 
 TOO_MANY: Final = 429
 # What repairs a write of this run may use of the margin that is kept for its end.

@@ -15,7 +15,6 @@ from backend.app_registration import AppCertificate, AppRegistration, Registrati
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
 from backend.entra import SignInRefusedError
 from backend.errors import AzureUnreachableError, BackendError, ConflictError, InvalidInputError
-from backend.key_vault import Version as VaultVersion
 from backend.rotation.keys import CERTIFICATE
 from backend.rotation.lineage import Version
 from backend.rotation.plan import (
@@ -34,6 +33,7 @@ from backend.rotation.plan import (
 from backend.rotation.proof import prove
 from backend.rotation.run import Fresh, Run, planned, restored
 from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
+from backend.vault_secret import Version as VaultVersion
 
 CONTENT_TYPE: Final = "application/x-pkcs12"
 

@@ -20,7 +20,7 @@ from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
-from backend.rotation.report import KeyProof, Overview, Rotation, RunReport
+from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
 from backend.rotation.restarts import Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
@@ -108,7 +108,7 @@ class KeyRotation:
         """
         return self._looking().opened().signer.signed_in.roles
 
-    def overview(self) -> Overview:
+    def overview(self) -> KeyOverview:
         """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
         memories = at_once.start(self._journal.keys, name="read the keys' past")
         runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN), name="read the last runs")

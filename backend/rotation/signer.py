@@ -13,9 +13,10 @@ from backend.aadsts import Verdict
 from backend.certificate import Certificate, read_certificate
 from backend.entra import Credential, Entra, SamApp, SignedIn, SignInRefusedError
 from backend.errors import InvalidInputError, NotFoundError
-from backend.key_vault import DisabledError, KeyVault, Stored, Version
+from backend.key_vault import DisabledError, KeyVault
 from backend.limits import Limits
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, is_placeholder
+from backend.vault_secret import Stored, Version
 
 EARLIER_TRIED: Final = 5
 # A secret younger than this may be unknown to a replica of Entra's: one refusal does not make it dead.
