@@ -167,7 +167,8 @@ class CertificateWork:
             prove(run, made)
             is_sent = True
             fresh = Fresh(made.pfx, CONTENT_TYPE, made.ends, {CREDENTIAL_ID: made.thumbprint})
-            run.store(CERTIFICATE, over, fresh)
+            stored = run.store(CERTIFICATE, over, fresh)
+            self._read_already[stored.version] = made  # what was read back is what was made
         except BackendError as error:
             raise self._given_up(error, made, is_sent=is_sent) from error
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -82,6 +82,7 @@ def live_certificates(state: Mapping[str, Any]) -> set[str]:
     return {str(one["customKeyIdentifier"]) for one in app["keyCredentials"] if one["endDateTime"] > state["now"]}
 
 
+@cache  # reading a key checks it, which takes longer than all the rest
 def _thumbprint(value: str) -> str:
     try:
         _, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(value), None)
