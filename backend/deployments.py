@@ -64,9 +64,10 @@ class FunctionAppDeployments:
 
     def deployments(self, name: str | None) -> Deployments:
         """List an app's deployments, the newest first."""
-        app = self._apps.find(name)
+        apps = self._apps.apps()
+        app = self._apps.find(name, among=apps)
         found = self._deployments(app)
-        ours = [other for other in self._apps.apps() if other.is_main or other.offload_suffix]
+        ours = [other for other in apps if other.is_main or other.offload_suffix]
         versions = {
             other.name: _version(found) if other.name == app.name else self._version_of_another(other) for other in ours
         }

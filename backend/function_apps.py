@@ -1,6 +1,7 @@
 """CIPP's function apps: the main app, its offload apps, and the app that answers."""
 
 import time
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
@@ -61,13 +62,13 @@ class FunctionApps:
         apps = [_app(site, deployment) for site in sites if _belongs(str(site.name), deployment)]
         return sorted(apps, key=lambda app: (not app.is_main, app.answers_this, app.name.lower()))
 
-    def find(self, name: str | None) -> FunctionApp:
-        """Answer the app of that name, the main app if none is given.
+    def find(self, name: str | None, *, among: Sequence[FunctionApp] | None = None) -> FunctionApp:
+        """Answer the app of that name, the main app if none is given; `among` those that were listed already.
 
         Raises:
             NotFoundError: It is none of this deployment's.
         """
-        return self._targets(name, every=False)[0]
+        return self._targets(name, self.apps() if among is None else among, every=False)[0]
 
     def addresses(self) -> str:
         """Say from which addresses this app and CIPP's main app go out, as ARM tells; for an admin to compare."""
@@ -90,7 +91,7 @@ class FunctionApps:
             NotFoundError: The app is none of this deployment's.
             ConflictError: It is the app that answers, and `force` is not set.
         """
-        targets = self._targets(name, every=every)
+        targets = self._targets(name, self.apps(), every=every)
         refused = next((app for app in targets if app.answers_this and action != "start" and not force), None)
         reason = refused and (
             f"'{refused.name}' is the app that answers this call: a {action} cuts this API off"
@@ -110,8 +111,7 @@ class FunctionApps:
                 raise _after(done, targets, error) from error
         return Control(dry_run=False, would_do=[], apps=done)
 
-    def _targets(self, name: str | None, *, every: bool) -> list[FunctionApp]:
-        apps = self.apps()
+    def _targets(self, name: str | None, apps: Sequence[FunctionApp], *, every: bool) -> list[FunctionApp]:
         if every:
             targets = [app for app in apps if app.is_main or app.offload_suffix]
         elif name:

@@ -24,7 +24,7 @@ ENDPOINTS: Final[tuple[tuple[str, Mapping[str, object] | None, int | None], ...]
     ("ExecFunctionAppStart", {}, 3),
     ("ListFunctionAppSettings", None, 4),
     ("ExecFunctionAppSettings", {"Set": {"BENCH": "1"}}, 4),
-    ("ListFunctionAppDeployments", None, None),
+    ("ListFunctionAppDeployments", None, 4),
     ("ListStaticWebApp", None, 2),
     ("ListStaticWebAppDomains", None, 1),
     ("ExecStaticWebAppDomainAdd", DOMAIN, 2),
