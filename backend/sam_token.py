@@ -49,4 +49,4 @@ class SamToken:
             raise NotConfiguredError("CIPP is not set up yet: run its setup wizard.")
         limits = self._clients.limits
         entra = Entra(self._clients.cloud, limits, time.monotonic() + limits.azure_deadline_seconds)
-        return entra.sign_in(choose_signer(self._vault, entra, limits, app_id, tenant).app).token
+        return choose_signer(self._vault, entra, limits, app_id, tenant).signed_in.token
