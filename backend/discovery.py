@@ -194,6 +194,9 @@ class Discovery:
                     return site
                 if str(site["name"]).lower() == template:
                     named = site
+            if named is None:
+                # A list leaves out what we may not see: that there is none is known to who may read the group.
+                self._clients.resources(deployment.subscription_id or "").resource_groups.get(deployment.resource_group)
             return named
 
 

@@ -103,6 +103,15 @@ def _get_provided(call: Call) -> Response:
     return JSONResponse(_provided(site, backend))
 
 
+def _detach(call: Call) -> Response:
+    site = call.static_site()
+    backend = _find(call, site.provided)
+    if backend is None:
+        return Response(status_code=204)
+    site.provided.remove(backend)
+    return Response(status_code=200)
+
+
 def _operations(home: str) -> tuple[Operation, ...]:
     return (
         Operation("GET", f"{home}/linkedBackends", _list),
@@ -112,6 +121,7 @@ def _operations(home: str) -> tuple[Operation, ...]:
         Operation("POST", f"{home}/linkedBackends/{{backend}}/validate", _validate),
         Operation("GET", f"{home}/userProvidedFunctionApps", _list_provided),
         Operation("GET", f"{home}/userProvidedFunctionApps/{{backend}}", _get_provided),
+        Operation("DELETE", f"{home}/userProvidedFunctionApps/{{backend}}", _detach),
     )
 
 
