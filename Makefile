@@ -34,7 +34,7 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 	@exec $(PY) -m sandbox.run --port '$(HOST_PORT)' --as '$(ROLE)'
 
 test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
-	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n 6 --dist worksteal $(ARGS)
 
 soak: setup ## make twenty times as many histories and calls, others each time (about an hour and a quarter)
 	@$(PY) -m pytest tests/rotation tests/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
