@@ -26,15 +26,26 @@ def welcome(port: int, role: str, logs: str) -> str:
         *_keys(keys),
         "",
         "Try next",
-        f"  {url}/api/docs in a browser",
-        f"  curl {url}/api/ListFunctionApps",
-        f"""  curl -X POST -H 'Content-Type: application/json' -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation""",
+        *(_as_they_come(url) if role == "nobody" else _as_the_role(url)),
         f"  curl -i -X POST {url}/admin/functions/WeeklyKeyRotation",
         "",
         f"Logs: {logs}. What the host does follows here. Ctrl-C ends all of it.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _as_the_role(url: str) -> Iterator[str]:
+    yield f"  {url}/api/docs in a browser"
+    yield f"  curl {url}/api/ListFunctionApps"
+    yield f"""  curl -X POST -H 'Content-Type: application/json' -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation"""
+
+
+def _as_they_come(url: str) -> Iterator[str]:
+    """Show one request that needs nobody, and one that brings its own caller."""
+    caller = """$(printf '{"userDetails":"me","userRoles":["superadmin"]}' | base64 | tr -d '\\n')"""
+    yield f"  curl {url}/api/PublicPing"
+    yield f'  curl -H "x-ms-client-principal: {caller}" {url}/api/ListFunctionApps'
 
 
 def answers(port: int) -> bool:

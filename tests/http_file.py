@@ -9,6 +9,7 @@ from settings.routes import Route
 HEADING = """\
 # One request per endpoint, for the REST clients of editors (VS Code, JetBrains). `make run` answers them.
 # `make examples` writes this file. What acts is a dry run here.
+# ExecKeyVaultSecretRestore and ExecKeyVaultSecretRecover answer 404 where no such version or deleted secret is.
 @base = http://localhost:7071/api
 """
 

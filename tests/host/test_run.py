@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.host import port
+from sandbox.welcome import welcome
 from tests.host.conftest import APPS, PATIENCE_SECONDS, PROJECT, free_port, wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the processes left over are read from /proc")
@@ -74,6 +75,16 @@ def test_it_says_what_answers_and_ends_cleanly(run: Run) -> None:
     assert not run.said("Traceback")
     for opened in port.listen(run.port):
         opened.close()
+
+
+def test_who_runs_it_as_nobody_is_told_no_request_that_would_be_401() -> None:
+    tries = [
+        line
+        for line in welcome(free_port(), "nobody", "logs").splitlines()
+        if line.startswith("  ") and "/api/" in line
+    ]
+    assert tries
+    assert all("/api/PublicPing" in line or "x-ms-client-principal" in line for line in tries)
 
 
 def test_nothing_is_left_when_it_is_killed(run: Run) -> None:
