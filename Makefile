@@ -31,7 +31,7 @@ setup: ## make .venv and install everything (every target below begins with it);
 	@$(PY) -m compileall -q function_app.py backend settings sandbox || true # as the packages: for speed alone
 
 run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
-	@exec $(PY) -m sandbox.run --port '$(HOST_PORT)' --as '$(ROLE)'
+	@exec $(PY) -m sandbox.run --port='$(HOST_PORT)' --as '$(ROLE)'
 
 test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 6 --dist worksteal $(ARGS)
@@ -75,13 +75,13 @@ clean: ## remove .venv, node_modules, .sandbox and all caches
 
 # Each stamp is touched when its step is done, and only then.
 
-FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+FITS := import ensurepip, sys, venv; print("fits" if (3, 11) <= sys.version_info[:2] <= (3, 13) else "")
 
 $(VENV)/.made:
 	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 		rm -rf $(VENV); \
 		for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
-			if "$$python" -c '$(FITS)' >/dev/null 2>&1; then break; else python=; fi; \
+			if [ "$$("$$python" -c '$(FITS)' 2>/dev/null)" = fits ]; then break; else python=; fi; \
 		done; \
 		if [ -z "$$python" ]; then \
 			echo "No Python 3.11, 3.12 or 3.13 with venv and ensurepip among:" \

@@ -7,6 +7,7 @@ from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotConfiguredError, NotFoundError, while_trying_to
 
 TABLE: Final = "Config"
+NO_TABLE: Final = "CIPP has not made its table Config yet: start CIPP once, then set the zone."
 ROW: Final = {"PartitionKey": "TimeSettings", "RowKey": "TimeSettings"}
 
 HOST_ZONE: Final = (
@@ -47,14 +48,15 @@ class TimeZone:
         if tables is None:
             raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")
         if dry_run:
-            return TimeZoneAct(dry_run=True, would_do=[f"Set CIPP's time zone to {name}."], timezone=name)
+            with while_trying_to("look for CIPP's table Config"):
+                is_there = any(True for _ in tables.query_tables(f"TableName eq '{TABLE}'"))
+            would_do = f"Set CIPP's time zone to {name}." if is_there else f"Refuse: {NO_TABLE}"
+            return TimeZoneAct(dry_run=True, would_do=[would_do], timezone=name)
         try:
             with while_trying_to("store CIPP's time zone"):
                 tables.get_table_client(TABLE).upsert_entity({**ROW, "Timezone": name, "TimezoneSource": "User"})
         except NotFoundError as error:
-            raise ConflictError(
-                "CIPP has not made its table Config yet: start CIPP once, then set the zone."
-            ) from error
+            raise ConflictError(NO_TABLE) from error
         return TimeZoneAct(
             dry_run=False,
             done=[f"CIPP's time zone is {name} now.", HOST_ZONE],

@@ -72,9 +72,17 @@ def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
     _say("Starting the API ...")
     environ = {**_ours(), **_variables(env_file)}
     host = children.start("The API's host", ["sandbox.host", "--port", str(on_port), "--as", role], environ, log)
+    _make_cipps_table(environ["AzureWebJobsStorage"])
     _wait(lambda: answers(on_port), sandbox, host)
     _say(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
     _follow(log, sandbox, host)
+
+
+def _make_cipps_table(storage: str) -> None:
+    """Make the table of CIPP's that this API writes and never makes."""
+    from azure.data.tables import TableServiceClient  # noqa: PLC0415 - the API's host starts meanwhile
+
+    TableServiceClient.from_connection_string(storage).create_table_if_not_exists("Config")
 
 
 def _follow(log: Path, *children: Child) -> NoReturn:
@@ -125,9 +133,16 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise _Told
 
 
+def _port(text: str) -> int:
+    """Read a port; what is none ends the program with a sentence."""
+    if not (text.isdecimal() and 1 <= int(text) <= port.HIGHEST):
+        sys.exit(f"HOST_PORT must be a port from 1 to {port.HIGHEST}, not '{text}'.")
+    return int(text)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.run", description=__doc__)
-    parser.add_argument("--port", type=int, default=port.DEFAULT)
+    parser.add_argument("--port", type=_port, default=port.DEFAULT)
     parser.add_argument("--as", dest="role", default="superadmin", help="the caller's role, or nobody")
     return parser.parse_args()
 

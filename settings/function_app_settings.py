@@ -74,7 +74,8 @@ def change(call: Call, body: Change) -> SettingsAct:
 def zone(call: Call, body: Zone) -> TimeSettings:
     """Set CIPP's time zone, for every instance within a second."""
     act = call.backend.time_zone.set(body.timezone, dry_run=body.dry_run)
-    return TimeSettings(results=" ".join([*act.would_do, *act.done]), **msgspec.structs.asdict(act))
+    said = " ".join(["Dry run, nothing was changed.", *act.would_do] if act.dry_run else act.done)
+    return TimeSettings(results=said, **msgspec.structs.asdict(act))
 
 
 @routes.get("ListFunctionAppDeployments", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(APP,)))

@@ -118,7 +118,8 @@ def test_a_dry_run_changes_nothing(others: Others) -> None:
     others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
     answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo", "DryRun": True})
     assert answer.status == 200
-    assert (answer.body["WouldDo"], answer.body["Done"]) == ([answer.results], [])
+    assert (answer.body["WouldDo"], answer.body["Done"]) == (["Set CIPP's time zone to Asia/Tokyo."], [])
+    assert answer.results.startswith("Dry run, nothing was changed.")
     assert "Asia/Tokyo" in answer.results
     assert answer.body["DryRun"] is True
     assert row(others)["Timezone"] == "UTC"
@@ -136,6 +137,8 @@ def test_without_cipps_table_it_says_that_cipp_was_never_started_and_makes_none(
     answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"})
     assert answer.status == 409
     assert "start CIPP once" in answer.results
+    dry = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo", "DryRun": True})
+    assert (dry.status, dry.body["WouldDo"]) == (200, [f"Refuse: {answer.results}"])
     assert "Config" not in {table.name for table in others.tables.list_tables()}
 
 

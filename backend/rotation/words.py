@@ -8,10 +8,10 @@ from backend.rotation.report import Kind
 
 RENEWALS: Final = MappingProxyType[Kind, str](
     {
-        "RefreshToken": "redeem the partner's refresh token for a new one, prove it, store it, read it back.",
-        "TenantRefreshToken": "redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
-        "ClientSecret": "make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
-        "Certificate": "make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
+        "RefreshToken": "Redeem the partner's refresh token for a new one, prove it, store it, read it back.",
+        "TenantRefreshToken": "Redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
+        "ClientSecret": "Make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
+        "Certificate": "Make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
     }
 )
 
@@ -22,12 +22,12 @@ def in_words(step: Step, kind: Kind) -> str:
         case Renew():
             return RENEWALS[kind]
         case PutBack(version_id=version):
-            return f"store its version {version} again, if that signs in."
+            return f"Store its version {version} again, if that signs in."
         case Remove(credential_id=credential):
-            return f"remove {credential} from the app."
+            return f"Remove {credential} from the app."
         case Disable(version_id=version):
-            return f"disable its version {version} in the vault."
+            return f"Disable its version {version} in the vault."
         case Lock():
-            return "lock the app's service principals."
+            return "Lock the app's service principals."
         case _:
             return ""

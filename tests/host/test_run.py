@@ -27,8 +27,8 @@ class Run:
         self.output = folder / "output.txt"
         self.process = self.start(self.port)
 
-    def start(self, on_port: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "sandbox.run", "--port", str(on_port)]
+    def start(self, on_port: int | str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "sandbox.run", f"--port={on_port}"]
         env = {**os.environ, "PYTHONPATH": str(PROJECT), "WEEKLY": "0 0 0 * * 0"}
         with self.output.open("ab") as output:
             return subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=output)  # noqa: S603 - ours
@@ -67,6 +67,10 @@ def test_it_says_what_answers_and_ends_cleanly(run: Run) -> None:
     second = run.start(free_port())
     assert second.wait(PATIENCE_SECONDS) == 1
     assert run.said("Another sandbox")
+
+    for wrong in ("0", "65536", "-1", "abc", ""):
+        assert run.start(wrong).wait(PATIENCE_SECONDS) == 1
+        assert run.said(f"HOST_PORT must be a port from 1 to 65535, not '{wrong}'.")
 
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(PATIENCE_SECONDS) == 0

@@ -328,7 +328,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(scene: Scene) -> None:
     before = scene.azure.state()["vaults"], scene.secrets_on_app()
     rotation = scene.rotate(dry=True)
     assert [line.partition(":")[0] for line in rotation["WouldDo"]] == [key["Name"] for key in rotation["Keys"]]
-    assert "make a new client secret" in next(line for line in rotation["WouldDo"] if line.startswith(SECRET))
+    assert "Make a new client secret" in next(line for line in rotation["WouldDo"] if line.startswith(SECRET))
     for key in rotation["Keys"][:3]:
         assert key["Outcome"] == "planned"
         assert key["CurrentSince"] == scene.served(key["Name"])["created"]
@@ -339,7 +339,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(scene: Scene) -> None:
     made = scene.others.add_secret()
     scene.others.store(SECRET, made["secretText"])
     (line,) = scene.rotate(SECRET, dry=True)["WouldDo"]
-    assert line.endswith("lock the app's service principals.")
+    assert line.endswith("Lock the app's service principals.")
 
 
 def test_the_service_principals_are_locked_where_they_are_not(scene: Scene) -> None:
