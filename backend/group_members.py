@@ -22,6 +22,7 @@ AT_ONCE: Final = 20  # groups a call (Microsoft Graph, checkMemberGroups)
 LIFETIME_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 15.0
 MOST_KEPT: Final = 2_000
+_REFUSED_US: Final = (401, 403)
 Key = tuple[str, frozenset[str]]
 Groups = frozenset[str]
 
@@ -63,8 +64,9 @@ class GroupMembers:
         begun = time.monotonic()
         try:
             found = self._ask(*key)
-        except AzureRefusedError:
-            self._token.forget()
+        except AzureRefusedError as error:
+            if error.status in _REFUSED_US:  # for any other reason a new token would be no better
+                self._token.forget()
             raise
         else:
             with self._lock:

@@ -99,6 +99,20 @@ def test_a_right_that_was_granted_meanwhile_is_seen_at_once(cipp: Cipp, azure: S
     assert roles(user(), api) == {"admin"}
 
 
+@pytest.mark.parametrize(("status", "anew"), [(400, False), (429, False), (503, False), (401, True), (403, True)])
+def test_the_sam_app_signs_in_anew_only_where_graph_refused_it(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, status: int, anew: bool
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    nowhere.setattr("backend.graph.READ_RETRIES", 0)
+    azure.faults([{"host": GRAPH_HOST, "path": CHECK, "mode": "refuse", "status": status, "times": 0}])
+    api = Api()
+    assert roles(user(), api) == set()
+    before = len(azure.calls("login.microsoftonline.com"))
+    assert [roles(user(), api) for _ in range(2)] == [set()] * 2
+    assert (len(azure.calls("login.microsoftonline.com")) > before) is anew
+
+
 def test_many_at_once_are_answered_by_one_question(cipp: Cipp, azure: Sandbox) -> None:
     cipp.group("admin", names.GROUP_ID)
     api = Api()
