@@ -49,7 +49,8 @@ def who_of(caller: Caller | None) -> Who:
     """Answer a caller's name (their id, if they have none), roles and address; those that are not known are empty."""
     if caller is None:
         return Who("", (), "")
-    user_id, name = caller.user_id, caller.name.strip() or caller.user_id
+    user_id = caller.user_id
+    name = _in_plain_letters(caller.name) or user_id
     return Who(name, caller.role_names, caller.address, user_id, user_id if caller.is_application else "")
 
 
@@ -113,9 +114,9 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
     message = f"{endpoint}{' (dry run)' if dry_run else ''}: {said_of(outcome)}"
     return Line(
         api=API,
-        message=" ".join(message.split())[:LONGEST],  # a caller must not write a line of their own
+        message=_in_plain_letters(message)[:LONGEST],
         severity="Error" if failed else "Info",
-        user=" ".join(who.name.split())[:LONGEST_NAME] or "unknown",  # never CIPP itself
+        user=_in_plain_letters(who.name)[:LONGEST_NAME] or "unknown",  # never CIPP itself
         address=who.address,
         app_id=who.app_id,
         data={
@@ -128,6 +129,11 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
             "CorrelationId": correlation.current() or None,
         },
     )
+
+
+def _in_plain_letters(text: str) -> str:
+    """Answer a text in one line and without what shows nothing or turns letters round: no caller writes their own."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _tell(line: Line, did: str) -> None:

@@ -137,6 +137,22 @@ def test_who_has_no_name_is_told_by_id_and_never_as_cipp(others: Others, fields:
     assert lines(others)[0]["Username"] == name
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\u202egnp.exe", "gnp.exe"),
+        ("a\x00b", "a b"),
+        ("\x1b[31mred", "[31mred"),
+        ("\u200b", "5a1d0b0c"),
+        ("Zoë", "Zoë"),
+    ],
+)
+def test_a_name_is_told_in_letters_that_show(others: Others, name: str, shown: str) -> None:
+    sent = principal("superadmin", userDetails=name)
+    assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent).status == 200
+    assert lines(others)[0]["Username"] == shown
+
+
 def test_who_takes_another_ones_name_is_told_by_their_own_id(others: Others) -> None:
     for user_id in ("1", "2"):
         sent = principal("superadmin", userId=user_id)
