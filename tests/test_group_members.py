@@ -99,6 +99,22 @@ def test_a_right_that_was_granted_meanwhile_is_seen_at_once(cipp: Cipp, azure: S
     assert roles(user(), api) == {"admin"}
 
 
+def test_a_silent_graph_is_waited_for_at_length_once_and_not_by_everybody(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    nowhere.setattr("backend.group_members.WAIT_SECONDS", 4.0)
+    nowhere.setattr("backend.group_members.SHORT_WAIT_SECONDS", 0.5)
+    azure.faults([{"host": "login.*", "path": "/token$", "mode": "hang", "times": 0}])
+    api, took = Api(), []
+    for _ in range(3):
+        began = time.monotonic()
+        assert ask(user(oid=str(uuid4())), MAY, api).status == 403
+        took.append(time.monotonic() - began)
+    azure.faults([])
+    assert [seconds > 2 for seconds in took] == [True, False, False]
+
+
 @pytest.mark.parametrize(("status", "anew"), [(400, False), (429, False), (503, False), (401, True), (403, True)])
 def test_the_sam_app_signs_in_anew_only_where_graph_refused_it(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, status: int, anew: bool
