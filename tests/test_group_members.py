@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from backend.errors import AzureUnreachableError
+from backend.graph import json_of
 from sandbox import names
 from tests.api import Api
 from tests.cipp import GRAPH_HOST, MAY, READ, Cipp, ask, cipp_of, questions, roles
@@ -135,6 +137,13 @@ def test_many_at_once_are_answered_by_one_question(cipp: Cipp, azure: Sandbox) -
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda _: roles(user(), api), range(8))) == [{"admin"}] * 8
     assert len(questions(azure)) == 1
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b"null", b"7", b"\xff", b"[" * 100_000])
+def test_what_is_no_answer_of_graphs_is_a_silence(content: bytes) -> None:
+    assert (json_of("look", b'{"value": []}'), json_of("look", None)) == ({"value": []}, {})
+    with pytest.raises(AzureUnreachableError, match="no answer of Graph"):
+        json_of("look", content)
 
 
 @pytest.mark.parametrize("oid", [names.MEMBER_NAME, "5a1d0b0c", f"{names.MEMBER_ID}/", "../groups"])
