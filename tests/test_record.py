@@ -153,6 +153,14 @@ def test_a_name_is_told_in_letters_that_show(others: Others, name: str, shown: s
     assert lines(others)[0]["Username"] == shown
 
 
+@pytest.mark.parametrize(("name", "by"), [("", "5a1d0b0c"), ("a\nb", "a b")])
+def test_a_run_is_told_by_the_same_name(others: Others, name: str, by: str) -> None:
+    del others
+    api, sent = Api(), {"x_ms_client_principal": principal("superadmin", userDetails=name)}
+    assert api.post("ExecKeyRotation", {"Names": ["RefreshToken"]}, role=None, **sent).status == 200
+    assert api.get("ListKeyRotations").results["Runs"][0]["By"] == by
+
+
 def test_who_takes_another_ones_name_is_told_by_their_own_id(others: Others) -> None:
     for user_id in ("1", "2"):
         sent = principal("superadmin", userId=user_id)
