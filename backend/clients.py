@@ -190,7 +190,13 @@ class Clients:
     def _tables_by_identity(self, uri: str) -> "TableServiceClient":
         from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
 
-        return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
+        try:
+            return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
+        except ValueError as error:
+            raise NotConfiguredError(
+                "The storage's address (CIPP_STORAGE__tableServiceUri) cannot be used: it must be like "
+                "https://<account>.table.core.windows.net."
+            ) from error
 
     def _forget(self, name: str) -> None:
         with self._lock:

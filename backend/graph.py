@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend.clouds import Cloud
-from backend.errors import while_trying_to
+from backend.errors import AzureUnreachableError, while_trying_to
 from backend.limits import Limits
 from backend.values import SecretText
 
@@ -42,8 +42,7 @@ class Graph:
         async def ask(client: "GraphServiceClient") -> bytes | None:
             return await self._send(client, "GET", path, None)
 
-        read: Json = json.loads(self.call(action, ask, retries=READ_RETRIES) or b"{}")
-        return read
+        return json_of(action, self.call(action, ask, retries=READ_RETRIES))
 
     def ask(self, action: str, path: str, body: Json) -> Json:
         """POST a question to a path of v1.0: it changes nothing, so a busy Graph is asked again."""
@@ -51,8 +50,7 @@ class Graph:
         async def ask(client: "GraphServiceClient") -> bytes | None:
             return await self._send(client, "POST", path, body)
 
-        answer: Json = json.loads(self.call(action, ask, retries=READ_RETRIES) or b"{}")
-        return answer
+        return json_of(action, self.call(action, ask, retries=READ_RETRIES))
 
     def write(self, action: str, method: str, path: str, body: Json) -> Json:
         """Send a body to a path of v1.0, once; answer what came back."""
@@ -60,8 +58,7 @@ class Graph:
         async def ask(client: "GraphServiceClient") -> bytes | None:
             return await self._send(client, method, path, body)
 
-        answer: Json = json.loads(self.call(action, ask) or b"{}")
-        return answer
+        return json_of(action, self.call(action, ask))
 
     def call(self, action: str, ask: Callable[["GraphServiceClient"], Awaitable[T]], *, retries: int = 0) -> T:
         """Run one request to its end. What is not a read is never repeated."""
@@ -122,3 +119,18 @@ class Graph:
         adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(GraphToken(token, self._cloud)), http)
         adapter.base_url = f"{self._cloud.graph}/v1.0"
         return adapter
+
+
+def json_of(action: str, content: bytes | None) -> Json:
+    """Read what came back; nothing is `{}`. Pure.
+
+    Raises:
+        AzureUnreachableError: It is no JSON object, so it is not Graph's answer.
+    """
+    try:
+        found = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise AzureUnreachableError(f"Tried to {action}, but what came back is no answer of Graph's: try again.")
+    return found

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from backend import at_once
 from backend.clients import Clients
-from backend.errors import AzureRefusedError, NotFoundError
+from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError
 from backend.key_vault import KeyVault, is_guid
 from backend.sam_token import SamToken
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 20  # groups a call (Microsoft Graph, checkMemberGroups)
 LIFETIME_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 15.0
+SHORT_WAIT_SECONDS: Final = 2.5  # after a silence, so that those without a role do not hold up everybody else
+SILENCE_SECONDS: Final = 15.0  # how long it is taken to go on
 MOST_KEPT: Final = 2_000
+_REFUSED_US: Final = (401, 403)
 Key = tuple[str, frozenset[str]]
 Groups = frozenset[str]
 
@@ -38,6 +41,7 @@ class GroupMembers:
         self._lock = threading.Lock()
         self._known: dict[Key, tuple[float, Groups]] = {}
         self._asking: dict[Key, Future[Groups]] = {}
+        self._silent_until = 0.0
 
     def of(self, user: str, groups: Collection[str]) -> Groups:
         """Answer those of the groups that a user is in, directly or through others; remembered for 60 s.
@@ -57,14 +61,21 @@ class GroupMembers:
             asking = self._asking.get(key)
             if asking is None:
                 asking = self._asking[key] = at_once.start(partial(self._look, key), name="ask Graph for groups")
-        return at_once.by(time.monotonic() + WAIT_SECONDS, asking, what="ask Graph for your groups")
+        now = time.monotonic()
+        wait_seconds = SHORT_WAIT_SECONDS if now < self._silent_until else WAIT_SECONDS
+        try:
+            return at_once.by(now + wait_seconds, asking, what="ask Graph for your groups")
+        except AzureUnreachableError:
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+            raise
 
     def _look(self, key: Key) -> Groups:
         begun = time.monotonic()
         try:
             found = self._ask(*key)
-        except AzureRefusedError:
-            self._token.forget()
+        except AzureRefusedError as error:
+            if error.status in _REFUSED_US:  # for any other reason a new token would be no better
+                self._token.forget()
             raise
         else:
             with self._lock:

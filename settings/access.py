@@ -19,13 +19,15 @@ from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC04
 from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, User, principal_of
 from settings.standing import of_application, of_static_web_app_user, of_user
 
-# Each is set by some plan of Azure's: on Linux Consumption and Flex the first is absent.
+# Each is set by some plan of Azure's: on Linux Consumption and Flex the first is absent, and Container Apps have a
+# name of their own.
 MARKS_OF_AZURE: Final = (
     "WEBSITE_INSTANCE_ID",
     "CONTAINER_NAME",
     "WEBSITE_POD_NAME",
     "LEGION_SERVICE_HOST",
     "KUBERNETES_SERVICE_HOST",
+    "CONTAINER_APP_NAME",
     "WEBSITE_SKU",
 )
 

@@ -88,10 +88,11 @@ def _handler(route: Route, routes: Sequence[Route]) -> Callable[[func.HttpReques
     def handle(req: func.HttpRequest) -> func.HttpResponse:
         with _denials_recorded(route.name):
             caller = None if route.public else _admitted(req, route)
-        query = {name.lower(): value for name, value in req.params.items()}
-        rest = req.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
-        call = Call(backend(), caller, query, rest, routes)
-        result = _recorded(route, call, req) if route.body or route.name.startswith("Exec") else route.work(call)
+            query = {name.lower(): value for name, value in req.params.items()}
+            rest = req.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
+            call = Call(backend(), caller, query, rest, routes)
+            acts = route.body or route.name.startswith("Exec")
+            result = _recorded(route, call, req) if acts else route.work(call)  # `me` itself turns clients away
         if isinstance(result, RawAnswer):
             return _raw(as_asked(result, req.headers))
         return _respond(200, {"Results": result} if route.enveloped else result)

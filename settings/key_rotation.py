@@ -7,6 +7,7 @@ from backend.errors import InvalidInputError
 from backend.rotation.report import KeyOverview, KeyProof, Rotation
 from settings.access import Permission
 from settings.body import Body
+from settings.record import who_of
 from settings.routes import Call, Routes, Shown
 
 routes = Routes()
@@ -36,7 +37,7 @@ class Prove(Body, frozen=True):
 def rotate(call: Call, body: Rotate) -> Rotation:
     """Rotate the keys that are due, each proven before it is stored; Force rotates those that are not due, too."""
     _check_names(body.names)
-    who = call.caller.name if call.caller else ""
+    who = who_of(call.caller).name or "unknown"
     return call.backend.key_rotation.rotate(by=who, names=body.names, dry_run=body.dry_run, force=body.force)
 
 

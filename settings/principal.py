@@ -67,6 +67,8 @@ def principal_of(headers: Mapping[str, str]) -> Principal:
         raise NotSignedInError("You are not signed in: sign in, or send a token of this app.")
     principal = _decoded(header.strip())
     if isinstance(principal.get("claims"), list) and not principal.get("userDetails"):
+        if (_provider_in(headers) or str(principal.get("auth_typ") or ENTRA).strip().lower()) != ENTRA:
+            raise NotSignedInError(f"{_UNREADABLE}: its claims are another provider's, and Entra's alone are believed.")
         return _by_claims(_claims(principal["claims"]), headers)
     return _of_static_web_app(principal, headers)
 

@@ -33,19 +33,25 @@ LONGEST: Final = 4_000  # letters; a row's text may have 32,000
 
 @dataclass(frozen=True)
 class Who:
-    """Who called, as the record tells it; `app_id` is an API client's."""
+    """Who called, as the record tells it. `user_id` is the platform's, since a name identifies nobody.
+
+    `app_id` is an API client's.
+    """
 
     name: str
     roles: tuple[str, ...]
     address: str
+    user_id: str = ""
     app_id: str = ""
 
 
 def who_of(caller: Caller | None) -> Who:
-    """Answer a caller's name, roles and address; those that are not known are empty."""
+    """Answer a caller's name (their id, if they have none), roles and address; those that are not known are empty."""
     if caller is None:
         return Who("", (), "")
-    return Who(caller.name, caller.role_names, caller.address, caller.user_id if caller.is_application else "")
+    user_id = caller.user_id
+    name = _in_plain_letters(caller.name) or user_id
+    return Who(name, caller.role_names, caller.address, user_id, user_id if caller.is_application else "")
 
 
 def said_of(outcome: object) -> str:  # noqa: PLR0911 - one return a kind of outcome
@@ -92,8 +98,7 @@ def record_reading(backend: Backend, endpoint: str, caller: Caller | None, outco
 
 def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error: BackendError) -> None:
     """Record once a minute that a caller was denied. `endpoint` must be a name of ours, not one that they invented."""
-    who = who_of(caller)
-    line = _line(endpoint, replace(who, name=who.name or "unknown"), error, dry_run=None)
+    line = _line(endpoint, who_of(caller), error, dry_run=None)
     line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
     _tell(line, "was denied")
     if backend.denials.is_new((_key(caller), endpoint)):
@@ -109,13 +114,14 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
     message = f"{endpoint}{' (dry run)' if dry_run else ''}: {said_of(outcome)}"
     return Line(
         api=API,
-        message=" ".join(message.split())[:LONGEST],  # a caller must not write a line of their own
+        message=_in_plain_letters(message)[:LONGEST],
         severity="Error" if failed else "Info",
-        user=" ".join(who.name.split())[:LONGEST_NAME] or "CIPP",
+        user=_in_plain_letters(who.name)[:LONGEST_NAME] or "unknown",  # never CIPP itself
         address=who.address,
         app_id=who.app_id,
         data={
             "Endpoint": endpoint,
+            "UserId": who.user_id[:LONGEST_NAME] or None,
             "Role": ", ".join(who.roles) or None,
             "Address": who.address or None,
             "DryRun": dry_run,
@@ -123,6 +129,11 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
             "CorrelationId": correlation.current() or None,
         },
     )
+
+
+def _in_plain_letters(text: str) -> str:
+    """Answer a text in one line and without what shows nothing or turns letters round: no caller writes their own."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _tell(line: Line, did: str) -> None:

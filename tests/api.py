@@ -18,7 +18,7 @@ from sandbox.host.route import RouteTemplate, parse
 from settings.http import backend, functions_app
 
 # What a machine may have set that would change what this app thinks it is.
-AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_NAME", "LEGION_", "KUBERNETES_")
+AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_", "LEGION_", "KUBERNETES_")
 # Waits that a test need not sit through.
 QUICK = {"KEY_ROTATION_PROOF_GAP_SECONDS": "0.05", "RESTART_POLL_SECONDS": "0.05"}
 

@@ -93,6 +93,15 @@ def test_a_client_that_is_denied_is_told_by_its_id_in_the_logbook(cipp: Cipp) ->
     assert "203.0.113.9" in line["LogData"]
 
 
+@pytest.mark.parametrize("name", [MAY, "me"])
+def test_a_client_from_elsewhere_leaves_a_line_in_the_logbook(cipp: Cipp, name: str) -> None:
+    cipp.client(IPRange='["198.51.100.1"]')
+    before = {line["RowKey"] for line in cipp.others.rows("CippLogs", record=True)}
+    assert ask(at("203.0.113.9", application()), name).status == 403
+    (line,) = [line for line in cipp.others.rows("CippLogs", record=True) if line["RowKey"] not in before]
+    assert (line["AppId"], line["Severity"], line["IP"]) == (CLIENT_ID, "Warning", "203.0.113.9")
+
+
 def test_without_any_table_a_client_is_unknown(cipp: Cipp) -> None:
     del cipp
     assert "does not know" in ask(application()).results

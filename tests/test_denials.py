@@ -44,6 +44,7 @@ def test_a_denial_is_a_line_that_says_who_and_which_permission(
     assert "CIPP.AppSettings.Read" in line["Message"]
     assert json.loads(line["LogData"]) == {
         "Endpoint": "ExecBackendURLs",
+        "UserId": "5a1d0b0c",
         "Role": "editor",
         "Address": None,
         "DryRun": None,

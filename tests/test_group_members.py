@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from backend.errors import AzureUnreachableError
+from backend.graph import json_of
 from sandbox import names
 from tests.api import Api
 from tests.cipp import GRAPH_HOST, MAY, READ, Cipp, ask, cipp_of, questions, roles
@@ -99,12 +101,49 @@ def test_a_right_that_was_granted_meanwhile_is_seen_at_once(cipp: Cipp, azure: S
     assert roles(user(), api) == {"admin"}
 
 
+def test_a_silent_graph_is_waited_for_at_length_once_and_not_by_everybody(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    nowhere.setattr("backend.group_members.WAIT_SECONDS", 4.0)
+    nowhere.setattr("backend.group_members.SHORT_WAIT_SECONDS", 0.5)
+    azure.faults([{"host": "login.*", "path": "/token$", "mode": "hang", "times": 0}])
+    api, took = Api(), []
+    for _ in range(3):
+        began = time.monotonic()
+        assert ask(user(oid=str(uuid4())), MAY, api).status == 403
+        took.append(time.monotonic() - began)
+    azure.faults([])
+    assert [seconds > 2 for seconds in took] == [True, False, False]
+
+
+@pytest.mark.parametrize(("status", "anew"), [(400, False), (429, False), (503, False), (401, True), (403, True)])
+def test_the_sam_app_signs_in_anew_only_where_graph_refused_it(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, status: int, anew: bool
+) -> None:
+    cipp.group("admin", names.GROUP_ID)
+    nowhere.setattr("backend.graph.READ_RETRIES", 0)
+    azure.faults([{"host": GRAPH_HOST, "path": CHECK, "mode": "refuse", "status": status, "times": 0}])
+    api = Api()
+    assert roles(user(), api) == set()
+    before = len(azure.calls("login.microsoftonline.com"))
+    assert [roles(user(), api) for _ in range(2)] == [set()] * 2
+    assert (len(azure.calls("login.microsoftonline.com")) > before) is anew
+
+
 def test_many_at_once_are_answered_by_one_question(cipp: Cipp, azure: Sandbox) -> None:
     cipp.group("admin", names.GROUP_ID)
     api = Api()
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda _: roles(user(), api), range(8))) == [{"admin"}] * 8
     assert len(questions(azure)) == 1
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b"null", b"7", b"\xff", b"[" * 100_000])
+def test_what_is_no_answer_of_graphs_is_a_silence(content: bytes) -> None:
+    assert (json_of("look", b'{"value": []}'), json_of("look", None)) == ({"value": []}, {})
+    with pytest.raises(AzureUnreachableError, match="no answer of Graph"):
+        json_of("look", content)
 
 
 @pytest.mark.parametrize("oid", [names.MEMBER_NAME, "5a1d0b0c", f"{names.MEMBER_ID}/", "../groups"])

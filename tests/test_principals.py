@@ -193,3 +193,27 @@ def test_a_vault_that_does_not_tell_the_tenant_is_a_failure_and_no_refusal(in_az
     answer = ask(claims("superadmin", tid=names.TENANT_ID, **USER))
     assert answer.status == 500
     assert "CIPP_KV_NAME" in answer.results
+
+
+@pytest.mark.parametrize(
+    ("kind", "provider", "let_in"),
+    [
+        ("aad", "aad", True),
+        ("", "AAD", True),
+        ("aad", None, True),
+        ("", None, True),
+        ("google", None, False),
+        ("aad", "google", False),
+        ("my-oidc", "my-oidc", False),
+        (7, None, False),
+    ],
+)
+def test_another_providers_claims_name_nobody_whatever_they_say(
+    in_azure: pytest.MonkeyPatch, kind: object, provider: str | None, let_in: bool
+) -> None:
+    del in_azure
+    token = {"tid": names.TENANT_ID, "oid": "5a1d0b0c", "roles": "superadmin"}
+    listed = [{"typ": name, "val": value} for name, value in token.items()]
+    sent = {PRINCIPAL: encoded({"auth_typ": kind, "claims": listed})}
+    sent |= {} if provider is None else {PROVIDER: provider}
+    assert Api().call("GET", "me", role=None, headers=sent).status == (200 if let_in else 401)

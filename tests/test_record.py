@@ -81,6 +81,7 @@ def test_every_act_leaves_one_line(others: Others, route: Route) -> None:
         assert line["Username"] == "admin@contoso.com"
         assert json.loads(line["LogData"]) == {
             "Endpoint": route.name,
+            "UserId": "5a1d0b0c",
             "Role": "superadmin",
             "Address": None,
             "DryRun": dry_run and _can_be_dry(route),
@@ -122,10 +123,49 @@ def test_the_line_has_the_shape_that_cipps_pages_read(others: Others) -> None:
     assert f"'{names.MAIN_SITE}' Stopped" in line["Message"]
 
 
-def test_who_has_no_name_is_told_by_role(others: Others) -> None:
-    nameless = principal("superadmin", userDetails="")
-    assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=nameless).status == 200
-    assert lines(others)[0]["Username"] == "CIPP"
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"userDetails": ""}, "5a1d0b0c"),
+        ({"userDetails": " "}, "5a1d0b0c"),
+        ({"userDetails": "", "userId": ""}, "unknown"),
+    ],
+)
+def test_who_has_no_name_is_told_by_id_and_never_as_cipp(others: Others, fields: dict[str, str], name: str) -> None:
+    sent = principal("superadmin", **fields)
+    assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent).status == 200
+    assert lines(others)[0]["Username"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\u202egnp.exe", "gnp.exe"),
+        ("a\x00b", "a b"),
+        ("\x1b[31mred", "[31mred"),
+        ("\u200b", "5a1d0b0c"),
+        ("Zoë", "Zoë"),
+    ],
+)
+def test_a_name_is_told_in_letters_that_show(others: Others, name: str, shown: str) -> None:
+    sent = principal("superadmin", userDetails=name)
+    assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent).status == 200
+    assert lines(others)[0]["Username"] == shown
+
+
+@pytest.mark.parametrize(("name", "by"), [("", "5a1d0b0c"), ("a\nb", "a b")])
+def test_a_run_is_told_by_the_same_name(others: Others, name: str, by: str) -> None:
+    del others
+    api, sent = Api(), {"x_ms_client_principal": principal("superadmin", userDetails=name)}
+    assert api.post("ExecKeyRotation", {"Names": ["RefreshToken"]}, role=None, **sent).status == 200
+    assert api.get("ListKeyRotations").results["Runs"][0]["By"] == by
+
+
+def test_who_takes_another_ones_name_is_told_by_their_own_id(others: Others) -> None:
+    for user_id in ("1", "2"):
+        sent = principal("superadmin", userId=user_id)
+        assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent).status == 200
+    assert {json.loads(line["LogData"])["UserId"] for line in lines(others)} == {"1", "2"}
 
 
 @pytest.mark.parametrize("name", ["x" * 40_000, "a\nb", "'; drop", "\x00"])
@@ -140,7 +180,7 @@ def test_who_called_is_told_by_name_roles_and_address() -> None:
     known = SimpleNamespace(
         name="A", role_names=("admin", "custom"), address="192.0.2.7", user_id="0f9c2b1e", is_application=False
     )
-    assert who_of(cast("Any", known)) == Who("A", ("admin", "custom"), "192.0.2.7")
+    assert who_of(cast("Any", known)) == Who("A", ("admin", "custom"), "192.0.2.7", "0f9c2b1e")
     known.is_application = True
     assert who_of(cast("Any", known)).app_id == "0f9c2b1e"
     assert who_of(None) == Who("", (), "")

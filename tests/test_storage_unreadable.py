@@ -16,6 +16,19 @@ def test_what_only_looks_answers_where_the_storage_cannot_be_read(
     assert answer.status == 200, answer.text
 
 
+@pytest.mark.parametrize("uri", ["http://cipp.table.core.windows.net", "https://", "https://[::1", "nonsense"])
+def test_an_address_that_is_none_closes_custom_roles_alone(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, uri: str
+) -> None:
+    del azure
+    nowhere.setenv("CIPP_STORAGE__tableServiceUri", uri)
+    for name in ("ListFunctionApps", "me"):
+        assert Api().get(name, role="admin").status == 200
+    assert Api().get("ListFunctionApps", role="helpers").status == 403
+    answer = Api().post("ExecKeyRotation", {})
+    assert (answer.status, "storage" in answer.results.lower()) == (500, True)
+
+
 def test_a_run_is_refused_and_names_the_setting(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("CIPP_STORAGE", "no connection string")
     before = azure.state()["vaults"]
