@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cipp.access")
 TABLES: Final = ("CustomRoles", "ApiClients", "AccessRoleGroups", "AccessIPRanges")
 LIFETIME_SECONDS: Final = 5.0  # a role that was taken away has gone after this
-WAIT_SECONDS: Final = 6.0  # where nothing can be decided without the tables
+WAIT_SECONDS: Final = 6.0  # where nothing can be decided without the tables, or nothing is known of addresses yet
 SHORT_WAIT_SECONDS: Final = 2.5  # where a base role goes on without them; the first reading loads the SDK, too
 Row = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ class AccessTables:
         self._lock = threading.Lock()
         self._reading: tuple[float, Future[Known]] | None = None
         self._given_up_until = 0.0
-        self._last = Known()
+        self._last: Known | None = None
 
     def read(self, wait_seconds: float = WAIT_SECONDS) -> Known:
         """Answer what the tables say, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
@@ -98,7 +98,12 @@ class AccessTables:
     @property
     def last(self) -> Known:
         """What the tables said when they were read last, however long ago; nothing before the first time."""
-        return self._last
+        return self._last or Known()
+
+    @property
+    def was_read(self) -> bool:
+        """Whether they were ever read, so that there is something to go on with where they are silent."""
+        return self._last is not None
 
     def _current(self) -> "Future[Known]":
         """Answer the reading under way or the one that is still true; begin one where there is none."""

@@ -110,7 +110,8 @@ def _held(names: list[str], backend: Backend, *, drop_unknown: bool = False) -> 
     if not names:
         return Held()
     others = [name for name in names if name not in BASE]
-    known = _known(backend, SHORT_WAIT_SECONDS if base and not others else WAIT_SECONDS)
+    can_go_on = base is not None and not others and backend.access_tables.was_read
+    known = _known(backend, SHORT_WAIT_SECONDS if can_go_on else WAIT_SECONDS)
     if known is None:
         # From where a base role may call is as it was when the tables last told.
         ranges = backend.access_tables.last.ranges_of(name for name in names if name in BASE)

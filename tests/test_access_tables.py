@@ -70,9 +70,11 @@ def test_a_silent_storage_costs_a_base_role_little_and_not_each_time(
         api = Api()
         began = time.monotonic()
         assert api.get("me", role="admin").status == 200
-        first = time.monotonic() - began
+        first = (
+            time.monotonic() - began
+        )  # longer than later: until the tables were read, no range of addresses is known
         began = time.monotonic()
         for _ in range(20):
             assert api.get("me", role="admin").status == 200
-        assert (first < 3.5, time.monotonic() - began < 2) == (True, True)
+        assert (2.5 < first < 7.5, time.monotonic() - began < 2) == (True, True)
     assert "CIPP's tables of access are out of reach" in caplog.text
