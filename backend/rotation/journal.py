@@ -56,7 +56,7 @@ class Journal:
 
     def keys(self) -> dict[str, KeyMemory]:
         """Answer what is remembered of each key, by its name in lower case."""
-        rows = self._query(KEYS, "PartitionKey eq 'key'", "read what is remembered of the keys")
+        rows = self._query(KEYS, "key", "read what is remembered of the keys")
         names = KeyMemory.__dataclass_fields__
         return {row["RowKey"]: KeyMemory(**{name: _plain(row[name]) for name in names if name in row}) for row in rows}
 
@@ -85,24 +85,26 @@ class Journal:
 
     def runs(self, most: int) -> list[RunReport]:
         """Answer the last runs, the newest first, with their keys."""
-        rows = self._query(RUNS, "PartitionKey eq 'run'", "read the last runs", most=most)
+        rows = self._query(RUNS, "run", "read the last runs", most=most)
         reading = [at_once.start(partial(self._run, row), name="read a run's keys") for row in rows]
         return [run.result() for run in reading]
 
     def _run(self, row: Mapping[str, Any]) -> RunReport:
         run = msgspec.convert(_known(row, RunReport), RunReport)
-        keys = self._query(RUN_KEYS, f"PartitionKey eq '{run.run_id}'", f"read the keys of run {run.run_id}")
+        keys = self._query(RUN_KEYS, run.run_id, f"read the keys of run {run.run_id}")
         return msgspec.structs.replace(
             run, keys=tuple(msgspec.convert(_known(key, KeyReport), KeyReport) for key in keys)
         )
 
-    def _query(self, table: str, query: str, action: str, *, most: int | None = None) -> list[dict[str, Any]]:
+    def _query(self, table: str, partition: str, action: str, *, most: int | None = None) -> list[dict[str, Any]]:
         try:
             tables = self._clients.tables()
             if tables is None:
                 return []
             with while_trying_to(action):
-                rows = tables.get_table_client(table).query_entities(query, results_per_page=most)
+                rows = tables.get_table_client(table).query_entities(
+                    "PartitionKey eq @partition", parameters={"partition": partition}, results_per_page=most
+                )
                 if most is not None:
                     return [dict(row) for row, _ in zip(rows, range(most), strict=False)]
                 return [dict(row) for row in rows]
