@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from backend.errors import InvalidInputError
+from backend.loading import LOADING
 from backend.values import SecretText
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Certificate:
 
     def proof(self, object_id: str) -> str:
         """Sign the short-lived token with which Graph's addKey and removeKey want the key proven."""
-        import jwt  # noqa: PLC0415 - only a certificate's rotation needs it
+        with LOADING:
+            import jwt  # noqa: PLC0415 - only a certificate's rotation needs it
 
         now = int(time.time())
         claims = {"aud": PROOF_AUDIENCE, "iss": object_id, "nbf": now - 60, "exp": now + 540, "jti": str(uuid4())}
@@ -52,10 +54,11 @@ class Certificate:
 
 def make_certificate(site_name: str, now: datetime, lifetime: timedelta = LIFETIME) -> Certificate:
     """Make a certificate for CN=CIPP-SAM-<site>."""
-    from cryptography import x509  # noqa: PLC0415 - it takes 50 ms, and only a certificate needs it
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - the same
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - the same
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415 - the same
+    with LOADING:
+        from cryptography import x509  # noqa: PLC0415 - it takes 50 ms, and only a certificate needs it
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - the same
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - the same
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415 - the same
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CIPP-SAM-{site_name}"[:64])])
@@ -93,8 +96,9 @@ def read_certificate(pfx: SecretText) -> Certificate:
     Raises:
         InvalidInputError: It is none.
     """
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415 - as above
+    with LOADING:
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415 - as above
 
     try:
         key, made, _ = pkcs12.load_key_and_certificates(base64.b64decode(pfx.reveal(), validate=True), None)
@@ -106,8 +110,9 @@ def read_certificate(pfx: SecretText) -> Certificate:
 
 
 def _certificate(key: "RSAPrivateKey", made: "x509.Certificate") -> Certificate:
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415 - as above
+    with LOADING:
+        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415 - as above
 
     open_pfx = serialization.NoEncryption()
     pfx = pkcs12.serialize_key_and_certificates(b"CIPP-SAM", key, made, None, open_pfx)

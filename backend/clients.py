@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backend.clouds import cloud_of, problem_with_cloud
 from backend.errors import BackendError, NotConfiguredError, while_trying_to
 from backend.limits import Limits
+from backend.loading import LOADING
 
 if TYPE_CHECKING:
     from azure.data.tables import TableServiceClient
@@ -203,7 +204,7 @@ class Clients:
             self._made.pop(name, None)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
-        with self._lock:
+        with self._lock, LOADING:
             if name not in self._made:
                 self._made[name] = make()
             made: T = self._made[name]

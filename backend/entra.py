@@ -13,6 +13,7 @@ from backend.certificate import Certificate
 from backend.clouds import Cloud
 from backend.errors import AzureRefusedError, AzureUnreachableError, BackendError, while_trying_to
 from backend.limits import Limits
+from backend.loading import LOADING
 from backend.token_endpoint import TokenEndpoint
 from backend.values import SecretText
 
@@ -146,7 +147,8 @@ class Entra:
         ask: Callable[[Any], dict[str, Any]],
     ) -> dict[str, Any]:
         """Make a client for the tenant, ask it, and turn msal's answer into a value or an error of ours."""
-        import msal  # noqa: PLC0415 - it takes 0.15 s, and only a rotation needs it
+        with LOADING:
+            import msal  # noqa: PLC0415 - it takes 0.15 s, and only a rotation needs it
 
         timeouts = (self._limits.azure_connect_timeout_seconds, self._limits.azure_read_timeout_seconds)
         with while_trying_to(action):
@@ -169,7 +171,8 @@ class Entra:
 
 
 def _new_session(at_once: int = 1) -> "requests.Session":
-    from backend.connections import Connections  # noqa: PLC0415 - it imports requests
+    with LOADING:
+        from backend.connections import Connections  # noqa: PLC0415 - it imports requests
 
     return Connections(at_once)
 

@@ -9,11 +9,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend.clouds import Cloud
 from backend.errors import AzureUnreachableError, while_trying_to
 from backend.limits import Limits
+from backend.loading import LOADING
 from backend.values import SecretText
 
 if TYPE_CHECKING:
@@ -26,6 +28,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Json = dict[str, Any]
 READ_RETRIES: Final = 3
+
+# What a request needs, which only who asks Graph pays for.
+NEEDED: Final = (
+    "httpx",
+    "kiota_abstractions.authentication",
+    "kiota_http.middleware.options",
+    "msgraph.graph_service_client",
+    "msgraph.generated.models.o_data_errors.o_data_error",
+    "msgraph_core",
+    "backend.graph_token",
+)
 
 
 class Graph:
@@ -63,6 +76,7 @@ class Graph:
     def call(self, action: str, ask: Callable[["GraphServiceClient"], Awaitable[T]], *, retries: int = 0) -> T:
         """Run one request to its end. What is not a read is never repeated."""
         token = self._token()
+        _load()
 
         async def run() -> T:
             from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415 - only a rotation needs it
@@ -134,3 +148,10 @@ def json_of(action: str, content: bytes | None) -> Json:
     if not isinstance(found, dict):
         raise AzureUnreachableError(f"Tried to {action}, but what came back is no answer of Graph's: try again.")
     return found
+
+
+def _load() -> None:
+    """Load all that a request needs, before an event loop runs."""
+    with LOADING:
+        for name in NEEDED:
+            import_module(name)

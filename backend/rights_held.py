@@ -16,6 +16,7 @@ from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
+from backend.loading import LOADING
 from backend.rights_needed import GRAPH, SECRET_PERMISSIONS, Need
 from backend.static_web_app import NoStaticWebAppError, StaticWebApp
 
@@ -149,7 +150,8 @@ class RightsHeld:
             return next((str(account.id) for account in found), "")
 
     def _arm(self, path: str, version: str) -> Any:  # noqa: ANN401 - what JSON may hold
-        from azure.core.rest import HttpRequest  # noqa: PLC0415 - imported where ARM is asked
+        with LOADING:
+            from azure.core.rest import HttpRequest  # noqa: PLC0415 - imported where ARM is asked
 
         subscription, _ = self._discovery.deployment().group()
         url = f"{self._clients.cloud.arm}{path}?api-version={version}"

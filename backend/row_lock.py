@@ -17,6 +17,7 @@ from backend import correlation
 from backend.clients import Clients
 from backend.errors import BackendError, ConflictError, while_trying_to
 from backend.held import Held
+from backend.loading import LOADING
 from backend.together import Together
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class RowLock:
 
 def holder(clients: Clients, name: str) -> str | None:
     """Answer the id of the run that holds a lock now; None if none does, or it is unknown."""
-    from azure.core.exceptions import AzureError  # noqa: PLC0415 - imported where a lock is looked at
+    with LOADING:
+        from azure.core.exceptions import AzureError  # noqa: PLC0415 - imported where a lock is looked at
 
     dates: list[datetime] = []
     try:

@@ -10,6 +10,7 @@ from backend.act import Act
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotFoundError, while_trying_to
+from backend.loading import LOADING
 from backend.row_lock import row_lock
 from backend.static_web_app import NoStaticWebAppError, StaticWebApp
 from backend.values import Value
@@ -98,7 +99,8 @@ class StaticWebAppUsers:
         """
 
         def write(user: User) -> None:
-            from azure.core.rest import HttpRequest  # noqa: PLC0415 - imported where ARM is asked
+            with LOADING:
+                from azure.core.rest import HttpRequest  # noqa: PLC0415 - imported where ARM is asked
 
             # Azure answers 204, where its description, and so the SDK's own method, expects 200.
             path = f"{self._app.resource['id']}/authproviders/{quote(user.provider)}/users/{quote(user.user_id)}"
