@@ -1,12 +1,12 @@
 """The API in its own process behind a real host, as anyone on the network meets it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.api import AMBIENT, QUICK, principal
-from tests.host.conftest import PROJECT, Host, wait_for
+from tests.api import principal
+from tests.host.conftest import Host, wait_for
+from tests.project_host import project_host
 from tests.sandbox_client import Sandbox
 
 JSON = (("Content-Type", "application/json"),)
@@ -15,14 +15,8 @@ JSON = (("Content-Type", "application/json"),)
 @pytest.fixture(scope="module")
 def host(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """The project itself on a host of its own, aimed at the sandbox."""
-    sandbox.reset(propagation_seconds=0)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(AMBIENT):
-                patch.delenv(name)
-        running = Host(tmp_path_factory.mktemp("front-door"), str(PROJECT), **{**sandbox.env, **QUICK})
-    yield running
-    running.end()
+    with project_host(sandbox, tmp_path_factory.mktemp("front-door")) as running:
+        yield running
 
 
 def test_a_whole_call_goes_from_the_socket_to_azure_and_back(host: Host) -> None:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from sandbox import names
-from tests.api import AMBIENT, QUICK
-from tests.host.conftest import PROJECT, Host
+from tests.host.conftest import Host
+from tests.project_host import project_host
 from tests.sandbox_client import Sandbox
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -47,14 +47,8 @@ class Seen:
 @pytest.fixture(scope="module")
 def host(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """The project itself on a host of its own, aimed at the sandbox."""
-    sandbox.reset(propagation_seconds=0)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(AMBIENT):
-                patch.delenv(name)
-        running = Host(tmp_path_factory.mktemp("browser"), str(PROJECT), **{**sandbox.env, **QUICK})
-    yield running
-    running.end()
+    with project_host(sandbox, tmp_path_factory.mktemp("browser")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
