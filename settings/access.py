@@ -142,6 +142,14 @@ class Caller:
         if refusal:
             raise NotAllowedError(f"Access is not allowed: {refusal}", permission=permission.value, caller=self)
 
+    def may(self, permission: Permission, endpoint: str) -> bool:
+        """Return whether the caller may use a permission at an endpoint; see `must_have`."""
+        try:
+            self.must_have(permission, endpoint)
+        except NotAllowedError:
+            return False
+        return True
+
 
 def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: Backend) -> Caller:
     """Answer who is calling.

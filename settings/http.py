@@ -114,6 +114,8 @@ def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: 
         arguments.append(body)
     try:
         result = _done(route, call, *arguments)
+    except NotAllowedError:
+        raise  # a denial, which has its own entry
     except Exception as error:
         told(error)
         raise

@@ -35,10 +35,17 @@ class Prove(Body, frozen=True):
     shown=Shown(example={"Names": ["RefreshToken"], "DryRun": True}),
 )
 def rotate(call: Call, body: Rotate) -> Rotation:
-    """Rotate the keys that are due, each proven before it is stored; Force rotates those that are not due, too."""
+    """Rotate the keys that are due; with Force, which needs CIPP.SuperAdmin.ReadWrite, those that are not due too."""
     _check_names(body.names)
-    who = who_of(call.caller).name or "unknown"
-    return call.backend.key_rotation.rotate(by=who, names=body.names, dry_run=body.dry_run, force=body.force)
+    if body.force and call.caller:
+        call.caller.must_have(Permission.SUPER_ADMIN_WRITE, "ExecKeyRotation")
+    return call.backend.key_rotation.rotate(
+        by=who_of(call.caller).name or "unknown",
+        names=body.names,
+        dry_run=body.dry_run,
+        force=body.force,
+        may_restart=call.caller is not None and call.caller.may(Permission.SUPER_ADMIN_WRITE, "ExecKeyRotation"),
+    )
 
 
 @routes.post("ExecKeyProof", needs=Permission.APP_SETTINGS_READ, shown=Shown(example={"Names": ["RefreshToken"]}))

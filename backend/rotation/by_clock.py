@@ -14,6 +14,7 @@ from backend.logbook import Logbook
 from backend.rotation.distress import tell_of_failure
 from backend.rotation.journal import Journal
 from backend.rotation.keys import Key, keys_in
+from backend.rotation.restarts import RestartRight
 from backend.rotation.service import HTTP_SECONDS, KeyRotation, Order
 from backend.rotation.turns import is_its_turn, is_pulse_due
 
@@ -73,7 +74,14 @@ class RotationByClock:
         most_seconds = max(killed_after - TIMER_MARGIN_SECONDS, killed_after / 2) - spent
         try:
             rotation = self._rotation.run(
-                Order(by=by, keys=keys, most_seconds=most_seconds, doubt=doubt, quiet=by == CATCH_UP)
+                Order(
+                    by=by,
+                    keys=keys,
+                    most_seconds=most_seconds,
+                    doubt=doubt,
+                    quiet=by == CATCH_UP,
+                    restart=RestartRight.NOT_FOR_WAITING if by == CATCH_UP else RestartRight.NOW,
+                )
             )
         except ConflictError as error:
             logger.warning("Rotation by %s did not run: %s", by, error)

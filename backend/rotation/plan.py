@@ -22,6 +22,7 @@ ONE_DAY: Final = timedelta(days=1)
 NEAR_END: Final = timedelta(days=45)  # CIPP's own job acts at 30, so it finds nothing to do
 ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of ours may be about to store a younger one
 SHORT_LIFE: Final = timedelta(hours=26)  # a secret that lives no longer cannot be left alone for a day
+FORCE_AT_MOST_EVERY: Final = timedelta(hours=1)  # an app registration has room for a limited number of credentials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,8 @@ def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
         return Renew("The version that the vault serves does not sign in.")
     made = first_stored(versions)
     is_recent = moment.now - made < ONE_DAY
-    if moment.force or (not is_recent and made < moment.due_before):
+    just_made = _made_within_the_hour(versions, app.credentials, moment)
+    if (moment.force and not just_made) or (not is_recent and made < moment.due_before):
         return Renew(_due(made, moment))
     if on_app and nears_its_end(on_app, moment.now) and not (is_recent and on_app.ends - made > SHORT_LIFE):
         return Renew(f"It ends on {on_app.ends:%Y-%m-%d}, which is near.")
@@ -135,7 +137,7 @@ def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
         _old_credential(versions, app.credentials, moment)
         or _old_version(versions, moment)
         or (None if app.is_locked else Lock("The app's service principals were not locked."))
-        or Leave(_not_due(made, moment))
+        or Leave(_made_already(just_made, "client secret") if moment.force and just_made else _not_due(made, moment))
     )
 
 
@@ -167,12 +169,14 @@ def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
         return Renew(f"It ends on {ends:%Y-%m-%d}, which is near.")
     if not signs_in:
         return Renew("The version that the vault serves does not sign in.")
-    if moment.force:
+    just_made = _made_within_the_hour(versions, credentials, moment)
+    if moment.force and not just_made:
         return Renew("Forced.")
+    not_due = f"Not due: it ends on {ends:%Y-%m-%d}."
     return (
         _old_credential(versions, credentials, moment)
         or _old_version(versions, moment)
-        or Leave(f"Not due: it ends on {ends:%Y-%m-%d}.")
+        or Leave(_made_already(just_made, "certificate") if moment.force and just_made else not_due)
     )
 
 
@@ -194,6 +198,23 @@ def _near_end_of_certificate(served: Version, on_app: AppCredential) -> timedelt
     """Answer how near its end a certificate is renewed; one that we made may live shorter, by the tenant's policy."""
     is_made_by_us = served.ours and served.restored_from is None
     return min(NEAR_END, (on_app.ends - on_app.starts) / 3) if is_made_by_us else NEAR_END
+
+
+def _made_within_the_hour(
+    versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment
+) -> datetime | None:
+    """Return when this app last made a credential, if that was less than `FORCE_AT_MOST_EVERY` ago."""
+    made = [credential.starts for credential in credentials if credential.ours]
+    made += [version.created for version in versions if version.ours and version.restored_from is None]
+    latest = max(made, default=None)
+    return latest if latest and moment.now - latest < FORCE_AT_MOST_EVERY else None
+
+
+def _made_already(made: datetime, what: str) -> str:
+    return (
+        f"Forced, but this app made a {what} at {made:%Y-%m-%d %H:%M} UTC, and the current one signs in. It makes at "
+        f"most one an hour: force it again after {made + FORCE_AT_MOST_EVERY:%H:%M} UTC."
+    )
 
 
 def _due(made: datetime, moment: Moment) -> str:

@@ -3,19 +3,37 @@
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from enum import Enum
 from typing import Final
 
 from backend.errors import BackendError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
-from backend.rotation.calendar import is_quiet
+from backend.rotation.calendar import is_quiet, week_start
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
-from backend.rotation.tags import OUR_NAME
+from backend.rotation.tags import OUR_NAME, RESTART, WEEKLY
 from backend.uptime import Uptimes
-from backend.vault_secret import ROTATED_BY
+from backend.vault_secret import ROTATED_BY, Version
 
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after
+_NOT_RESTARTED: Final = (
+    "CIPP was not restarted, because that needs the permission CIPP.SuperAdmin.ReadWrite: {apps} may run with the old "
+    "client secret. The next weekly run restarts them. To do it now, ask a CIPP superadmin to call "
+    "ExecFunctionAppRestart."
+)
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
+
+
+class RestartRight(Enum):
+    """Whether a run may restart CIPP's apps.
+
+    `NOW`: the weekly timer, and a person with the permission to restart apps. `NOT_FOR_WAITING`: the hourly timer; a
+    version that a person without that permission had made waits for the next weekly run. `NONE`: such a person.
+    """
+
+    NOW = "now"
+    NOT_FOR_WAITING = "not for a version that waits"
+    NONE = "none"
 
 
 class Restarts:
@@ -28,19 +46,27 @@ class Restarts:
         self._vault = vault
         self._remembers = remembers
 
-    def restart(self, zone: tzinfo, *, just_renewed: bool) -> list[str]:
-        """Restart the apps that run since before our client secret was stored, one by one; say what was done.
+    def restart(self, zone: tzinfo, *, just_renewed: bool, right: RestartRight) -> list[str]:
+        """Restart the apps that run since before this app's client secret was stored; return what was done.
 
-        Where nothing tells since when an app runs, it is restarted once. In the quiet half hour after CIPP's
-        midnight nothing is restarted: the hourly catch-up comes back to it.
+        They are restarted one by one; an app whose start is unknown is restarted once. In the quiet half hour after
+        CIPP's midnight none is restarted: the hourly catch-up comes back to it.
         """
         said: list[str] = []
-        stored = self._stored(CLIENT_SECRET, ours_only=True)
-        if stored is None:
+        version = self._served(CLIENT_SECRET)
+        if version is None or version.tags.get(ROTATED_BY) != OUR_NAME:
             return []
-        for name, is_current in self._current(stored):
-            if is_current or (is_current is None and not (just_renewed or self._remembers)):
-                continue
+        if right is RestartRight.NOT_FOR_WAITING and waits_for_weekly_run(version, week_start(self._vault.now(), zone)):
+            return []
+        stored = version.created
+        outdated = [
+            name
+            for name, is_current in self._current(stored)
+            if is_current is False or (is_current is None and (just_renewed or self._remembers))
+        ]
+        if right is RestartRight.NONE:
+            return [_NOT_RESTARTED.format(apps=", ".join(f"'{name}'" for name in outdated))] if outdated else []
+        for name in outdated:
             if is_quiet(self._vault.now(), zone):
                 break
             time.sleep(max((stored + ONE_SECOND - self._vault.now()).total_seconds(), 0))
@@ -60,16 +86,27 @@ class Restarts:
             if not is_current
         ]
 
-    def _stored(self, secret: str, *, ours_only: bool = False) -> datetime | None:
-        """Answer when what the vault serves was stored; None where it does not tell, or where it is not ours."""
+    def _served(self, secret: str) -> Version | None:
+        """Return the version that the vault serves; None if there is none, or it can't be listed."""
         try:
             versions = self._vault.versions(secret)
         except BackendError:
             return None
-        if ours_only and not (versions and versions[0].tags.get(ROTATED_BY) == OUR_NAME):
-            return None
-        return versions[0].created if versions else None
+        return versions[0] if versions else None
+
+    def _stored(self, secret: str) -> datetime | None:
+        served = self._served(secret)
+        return served.created if served else None
 
     def _current(self, stored: datetime | None) -> list[tuple[str, bool | None]]:
         """Answer for each app whether it started after that; None if that is unknown."""
         return [(u.name, u.started_after(stored) if stored else None) for u in self._uptimes.uptimes()]
+
+
+def waits_for_weekly_run(version: Version, week_started: datetime) -> bool:
+    """Return whether no timer may restart CIPP for a version yet. Pure.
+
+    It was made this week by a person who may rotate keys and may not restart CIPP: only an hourly run is asked, and
+    the first one after the week's start counts as weekly (a run at midnight restarts nothing, see `is_quiet`).
+    """
+    return version.tags.get(RESTART) == WEEKLY and version.created >= week_started

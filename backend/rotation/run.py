@@ -16,7 +16,7 @@ from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
 from backend.rotation.plan import Moment
 from backend.rotation.signer import Signer
-from backend.rotation.tags import CREDENTIAL_ID, FOLLOWS, LOOKED, OUR_NAME, RESTORED_FROM
+from backend.rotation.tags import CREDENTIAL_ID, FOLLOWS, LOOKED, OUR_NAME, RESTART, RESTORED_FROM, WEEKLY
 from backend.together import Together
 from backend.values import SecretText
 from backend.vault_secret import ROTATED_BY, Stored
@@ -45,6 +45,8 @@ class Fresh:
 class Run:
     """One run of the rotation. `identity` holds the versions of ApplicationID and TenantID at its start.
 
+    `may_restart`: CIPP may be restarted for a client secret that this run stores, see `RestartRight`.
+
     `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now.
     `stored` are the versions that the run made, the last one of each key.
     """
@@ -60,6 +62,7 @@ class Run:
     moment: Moment
     pace: Pace
     ends_at: float
+    may_restart: bool = True
     stored: dict[str, str] = field(default_factory=dict)
     _identity_now: Together[Mapping[str, str]] = field(init=False)
 
@@ -97,7 +100,8 @@ class Run:
             AzureError: It is not stored, or what the vault serves now could not be read.
         """
         place = {FOLLOWS: over} if over else {LOOKED: self.vault.now().isoformat(timespec="seconds")}
-        ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags, **place}
+        waits = {RESTART: WEEKLY} if name == CLIENT_SECRET and not self.may_restart else {}
+        ours = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags, **place, **waits}
         until = self.ends_at + (REPAIR_SECONDS if repairs else 0)
         back = self._written(name, over, replace(fresh, tags=ours), until)
         if back.value != fresh.value:

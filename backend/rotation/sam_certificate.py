@@ -84,7 +84,9 @@ class CertificateWork:
         if on_app and any(one.ours and one.id != on_app.thumbprint for one in credentials):
             moment = replace(moment, restarted=self._restarted())
         step = certificate_step(shown, credentials, moment, ends=self.ends)
-        if self._doubted and self._certificate and not isinstance(step, Renew | PutBack):
+        # A certificate that this app has just made is not replaced by force unless it does not sign in.
+        is_questioned = self._doubted or (moment.force and isinstance(step, Leave))
+        if is_questioned and self._certificate and not isinstance(step, Renew | PutBack):
             return certificate_step(
                 shown, credentials, moment, ends=self.ends, signs_in=self._signs_in(self._certificate)
             )

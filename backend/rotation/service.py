@@ -21,7 +21,7 @@ from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
 from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
-from backend.rotation.restarts import Restarts
+from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
@@ -52,6 +52,7 @@ class Order:
     force: bool = False
     doubt: bool = False
     quiet: bool = False
+    restart: RestartRight = RestartRight.NOW
 
 
 class KeyRotation:
@@ -74,9 +75,18 @@ class KeyRotation:
         self._logbook = Logbook(clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
 
     def rotate(
-        self, *, by: str, names: Iterable[str] | None = None, dry_run: bool = False, force: bool = False
+        self,
+        *,
+        by: str,
+        names: Iterable[str] | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+        may_restart: bool = True,
     ) -> Rotation:
         """Rotate the keys that are due, or those of `names`; one that fails never stops the others.
+
+        `may_restart`: the caller may restart CIPP. Without that right CIPP is not restarted, and no timer does it for
+        the client secret that this run makes before the next weekly run.
 
         Raises:
             NotFoundError: A name is not in the vault.
@@ -86,10 +96,11 @@ class KeyRotation:
         """
         if dry_run:
             return self._dry(keys_in(self._vault.names(), names), force=force)
+        right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
-            return self.run(Order(by=by, keys=lambda: keys_in(self._vault.names()), force=force))
+            return self.run(Order(by=by, keys=lambda: keys_in(self._vault.names()), force=force, restart=right))
         chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
-        return self.run(Order(by=by, keys=lambda: chosen, force=force))
+        return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
         """Sign in with each key now, or those of `names`; nothing is changed.
@@ -152,7 +163,14 @@ class KeyRotation:
             chosen = order.keys()
             started = self._vault.now().replace(microsecond=0)
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
-            session = open_session(self._services, run_id=run_id, held=held, ends_at=ends_at, force=order.force)
+            session = open_session(
+                self._services,
+                run_id=run_id,
+                held=held,
+                ends_at=ends_at,
+                force=order.force,
+                may_restart=order.restart is not RestartRight.NONE,
+            )
             memories = self._journal.keys()
             telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
             chronicle = Chronicle(
@@ -165,7 +183,7 @@ class KeyRotation:
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
             ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
             reports = ring.rotate(chosen)
-            warnings = self._after(session, ring)
+            warnings = self._after(session, ring, order.restart)
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
         return Rotation(
@@ -178,13 +196,13 @@ class KeyRotation:
             warnings=[*self._no_storage(), *warnings],
         )
 
-    def _after(self, session: Session, ring: KeyRing) -> list[str]:
+    def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
         """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
         remembers = self._clients.tables() is not None
         restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
         said: list[str] = []
         if self._clients.limits.key_rotation_restart_cipp:
-            said = restarts.restart(session.zone, just_renewed=ring.secret_renewed)
+            said = restarts.restart(session.zone, just_renewed=ring.secret_renewed, right=right)
         return said + restarts.advice(ring.superseded)
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:

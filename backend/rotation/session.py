@@ -64,7 +64,9 @@ class Session:
         return self.run
 
 
-def open_session(services: Services, *, run_id: str, held: Held, ends_at: float, force: bool) -> Session:
+def open_session(  # noqa: PLR0913 - all that a run is given
+    services: Services, *, run_id: str, held: Held, ends_at: float, force: bool, may_restart: bool = True
+) -> Session:
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
     tenants = at_once.start(services.tables.tenants, name="read CIPP's tenants")
     zone = services.tables.zone()
@@ -87,7 +89,8 @@ def open_session(services: Services, *, run_id: str, held: Held, ends_at: float,
     )
     identity = {name: found.version for name, found in stored.items()}
     pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
-    run = Run(run_id, services.clients, vault, entra, held, signer, signer.app, identity, moment, pace, ends_at)
+    app = signer.app
+    run = Run(run_id, services.clients, vault, entra, held, signer, app, identity, moment, pace, ends_at, may_restart)
     return replace(session, run=run)
 
 

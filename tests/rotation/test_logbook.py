@@ -205,7 +205,10 @@ def test_no_value_and_no_part_of_one_is_ever_told(
 ) -> None:
     caplog.set_level("DEBUG")
     tenant = scene.tenants()[0]
-    answers = [scene.rotate(), scene.rotate(force=True)]
+    answers = [scene.rotate()]
+    for _ in range(2):
+        scene.go(hours=2)
+        answers.append(scene.rotate(force=True))
     azure.faults([refused(50173, tenant)])
     answers += [scene.rotate(force=True), scene.rotate(dry=True), {"Proofs": scene.prove()}, scene.overview()]
     scene.tick("KeyRotationCatchUp")

@@ -75,7 +75,8 @@ def test_it_begins_with_until_when_cipp_works_and_which_key_ends_first(scene: Sc
 def test_each_key_is_told_with_its_age_end_proof_and_old_ones(scene: Scene) -> None:
     scene.others.give_certificate(Certificate(days=40))
     scene.rotate()
-    scene.rotate(SECRET, CERTIFICATE, force=True)
+    scene.go(hours=2)
+    scene.rotate(force=True)
     overview = scene.overview()
     for name in (TOKEN, SECRET, CERTIFICATE, scene.tenants()[0]):
         key, served = key_of(overview["Keys"], name), scene.served(name)

@@ -120,6 +120,7 @@ def test_an_old_certificate_of_ours_goes_by_the_same_rule_and_others_stay(scene:
     scene.others.give_certificate(other)
     for _ in range(2):
         scene.rotate(CERTIFICATE, force=True)
+        scene.go(hours=2)
     theirs, old, new = thumbprints(scene)
     scene.go(days=31)
     assert any("old certificate" in warning for warning in scene.rotate(CERTIFICATE)["Warnings"])
@@ -150,7 +151,7 @@ def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_af
     if name != SECRET:
         scene.others.store(SECRET, scene.others.add_secret()["secretText"])  # for it is to live a while
     for _ in range(3):
-        scene.go(minutes=1)
+        scene.go(hours=2)
         scene.rotate(name, force=True)
     scene.go(days=29)
     scene.rotate(name)

@@ -1,0 +1,158 @@
+"""Who may force a rotation, how often it makes a credential, and who may cause a restart of CIPP."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sandbox import names
+from tests.api import Answer
+from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
+
+ARM = "management.azure.com"
+SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
+
+
+def rotate(scene: Scene, role: str, *key_names: str, **fields: bool) -> Answer:
+    return scene.api().post("ExecKeyRotation", {"Names": list(key_names), **fields}, role=role)
+
+
+def report(scene: Scene, role: str, name: str, **fields: bool) -> dict[str, Any]:
+    answer = rotate(scene, role, name, **fields)
+    assert answer.status == 200, answer.text
+    return key_of(answer.results["Keys"], name)
+
+
+def restarts(scene: Scene) -> list[str]:
+    return [call["path"].split("/")[-2] for call in scene.calls(ARM, "POST", "/restart")]
+
+
+def credentials(scene: Scene, name: str) -> int:
+    return len(scene.secrets_on_app() if name == SECRET else scene.certificates_on_app())
+
+
+@pytest.fixture
+def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
+    """The seeded CIPP on a Tuesday at noon. This app may restart CIPP's apps."""
+    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    scene.go_to(scene.sunday() + timedelta(days=2, hours=12))
+    return scene
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_force_is_denied_without_superadmin(scene: Scene, *, dry: bool) -> None:
+    before = scene.azure.state()["vaults"]
+    answer = rotate(scene, "admin", TOKEN, Force=True, DryRun=dry)
+    assert answer.status == 403, answer.text
+    assert answer.body["permission"] == "CIPP.SuperAdmin.ReadWrite"
+    assert scene.azure.state()["vaults"] == before
+
+
+def test_force_denial_leaves_one_audit_entry(scene: Scene) -> None:
+    rotate(scene, "admin", TOKEN, Force=True)
+    entries = [row for row in scene.others.rows("CippLogs", record=True) if row.get("API") == "Backend"]
+    assert [entry["Severity"] for entry in entries] == ["Warning"]
+    assert "ExecKeyRotation" in entries[0]["Message"]
+
+
+def test_rotation_without_force_stays_open_to_admins(scene: Scene) -> None:
+    assert report(scene, "admin", TOKEN)["Outcome"] == "rotated"
+
+
+@pytest.mark.parametrize("name", [SECRET, CERTIFICATE])
+def test_force_makes_one_credential_an_hour(scene: Scene, name: str) -> None:
+    assert report(scene, "superadmin", name, Force=True)["Outcome"] == "rotated"
+    made = credentials(scene, name)
+    for _ in range(2):
+        second = report(scene, "superadmin", name, Force=True)
+        assert second["Outcome"] == "unchanged"
+        assert "at most one an hour" in second["Reason"]
+    dry = report(scene, "superadmin", name, Force=True, DryRun=True)
+    assert (dry["Outcome"], "at most one an hour" in dry["Reason"]) == ("unchanged", True)
+    scene.go(minutes=58)
+    assert report(scene, "superadmin", name, Force=True)["Outcome"] == "unchanged"
+    assert credentials(scene, name) == made
+    scene.go(minutes=3)
+    assert report(scene, "superadmin", name, Force=True)["Outcome"] == "rotated"
+    assert credentials(scene, name) == made + 1
+
+
+def test_force_replaces_secret_that_does_not_sign_in_within_the_hour(scene: Scene) -> None:
+    assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
+    scene.others.remove_secret(scene.served(SECRET)["tags"]["credential-id"])
+    assert not scene.signs_in()
+    assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
+    assert scene.signs_in()
+
+
+def test_force_replaces_certificate_that_does_not_sign_in_within_the_hour(scene: Scene) -> None:
+    assert report(scene, "superadmin", CERTIFICATE, Force=True)["Outcome"] == "rotated"
+    body = "client_assertion="
+    dead = {"host": ENTRA, "body": body, "mode": "refuse", "status": 401, "aadsts": 700027, "times": 1}
+    scene.azure.faults([dead])  # on the app, and refused
+    assert report(scene, "superadmin", CERTIFICATE, Force=True)["Outcome"] == "rotated"
+    assert scene.certificate_signs_in()
+
+
+def test_force_renews_tokens_as_often_as_asked(scene: Scene) -> None:
+    outcomes = [report(scene, "superadmin", TOKEN, Force=True)["Outcome"] for _ in range(3)]
+    assert outcomes == ["rotated"] * 3
+
+
+def test_force_counts_secret_stored_by_others_not_as_made(scene: Scene) -> None:
+    scene.others.store(SECRET, scene.others.add_secret("By an admin")["secretText"])
+    assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
+
+
+def test_admin_rotation_restarts_nothing_and_says_so(restarting: Scene) -> None:
+    answer = rotate(restarting, "admin", SECRET)
+    assert key_of(answer.results["Keys"], SECRET)["Outcome"] == "rotated"
+    assert restarts(restarting) == []
+    said = [warning for warning in answer.results["Warnings"] if "CIPP was not restarted" in warning]
+    assert len(said) == 1
+    assert all(site in said[0] for site in SITES)
+    assert "CIPP.SuperAdmin.ReadWrite" in said[0]
+
+
+def test_no_timer_restarts_for_admins_version_before_weekly_run(restarting: Scene) -> None:
+    rotate(restarting, "admin", SECRET)
+    for hours in (1, 1, 22, 48):
+        restarting.go(hours=hours)
+        restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting) == []
+    restarting.go_to(restarting.sunday() + timedelta(seconds=1))
+    restarting.tick("WeeklyKeyRotation")
+    restarting.go(minutes=80)  # at midnight nothing is restarted
+    restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting) == SITES
+
+
+def test_weekly_run_restarts_for_admins_version_that_is_not_due(restarting: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "28")
+    rotate(restarting, "admin", SECRET)
+    served = restarting.served(SECRET)["version"]
+    restarting.go(hours=1)
+    restarting.tick("WeeklyKeyRotation")
+    assert restarting.served(SECRET)["version"] == served
+    assert restarts(restarting) == SITES
+
+
+def test_superadmin_restarts_for_admins_version(restarting: Scene) -> None:
+    rotate(restarting, "admin", SECRET)
+    restarting.go(minutes=5)
+    assert rotate(restarting, "superadmin", SECRET).status == 200
+    assert restarts(restarting) == SITES
+
+
+def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene) -> None:
+    failing = {"host": ARM, "path": "/restart$", "mode": "refuse", "status": 500, "times": 0}
+    restarting.azure.faults([failing])
+    restarting.tick("WeeklyKeyRotation")
+    restarting.azure.faults([])
+    tried = len(restarts(restarting))
+    rotate(restarting, "admin", SECRET)
+    assert len(restarts(restarting)) == tried
+    restarting.go(hours=1)
+    restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting)[tried:] == SITES
