@@ -13,7 +13,7 @@ from backend.backend import Backend
 from backend.errors import BackendError
 from backend.roles import BASE_ROLES as BASE_ROLES  # noqa: PLC0414 - named here, too
 from backend.roles import PLATFORM, CustomRole, Held, Role
-from settings.address import address_of, trusted_proxies
+from settings.address import address_of, why_unknown
 from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
 from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
 from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, User, principal_of
@@ -196,12 +196,10 @@ def _turned_away(principal: Principal, held: Held, address: str, environ: Mappin
     whose = "this API client" if isinstance(principal, Application) else f"your role {', '.join(held.names)}"
     if address:
         return f"Access is not allowed: {whose} may not call from your address {address}. Ask a CIPP superadmin."
-    why = (
-        "it does not come through as many proxies as TRUSTED_PROXIES says"
-        if trusted_proxies(environ) is not None
-        else "the setting TRUSTED_PROXIES is no whole number from 0 up"
+    return (
+        f"Access is not allowed: {whose} may call from some addresses only, and yours can't be determined: "
+        f"{why_unknown(environ)}."
     )
-    return f"Access is not allowed: {whose} may call from some addresses only, and yours cannot be told: {why}."
 
 
 def platform_sets_principal(environ: Mapping[str, str]) -> bool:
