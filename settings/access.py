@@ -157,6 +157,12 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
             "Microsoft Entra for your tenant, and refuse unauthenticated requests (see Deploy in the README)."
         )
     principal = principal_of(headers)
+    if isinstance(principal, StaticWebAppUser) and not trusts_static_web_app(environ):
+        raise NotSignedInError(
+            "The principal that the platform sent has the shape of a static web app's, and this app does not trust it. "
+            "Set TRUST_STATIC_WEB_APP=true only if CIPP's static web app is linked to this app, or an equal front "
+            "stands before it: App Service itself never sends that shape. Otherwise sign in to this app with Entra."
+        )
     _must_be_served(principal, backend)
     address = address_of(headers, environ)
     partner = backend.key_vault.partner_tenant
@@ -203,8 +209,16 @@ def _turned_away(principal: Principal, held: Held, address: str, environ: Mappin
 
 
 def platform_sets_principal(environ: Mapping[str, str]) -> bool:
-    """Tell whether the principal's headers are the platform's word and not the caller's."""
-    if environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true":
-        return True
+    """Return whether the platform sets the principal's headers, so that the caller can't have written them."""
+    return environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true" or is_development(environ)
+
+
+def is_development(environ: Mapping[str, str]) -> bool:
+    """Return whether this is a development host, which bears no mark of Azure."""
     development = environ.get("AZURE_FUNCTIONS_ENVIRONMENT", "") == "Development"
     return development and not any(mark in environ for mark in MARKS_OF_AZURE)
+
+
+def trusts_static_web_app(environ: Mapping[str, str]) -> bool:
+    """Return whether a principal in a static web app's shape counts: by a setting, and always in development."""
+    return environ.get("TRUST_STATIC_WEB_APP", "").strip().lower() == "true" or is_development(environ)

@@ -97,7 +97,7 @@ def test_a_wrong_method_and_another_origin_are_denials_too(others: Others) -> No
 def test_a_user_of_another_tenant_is_an_unknown_caller(others: Others) -> None:
     api = Api()
     for tenant in (str(uuid4()) for _ in range(3)):
-        claims = [{"typ": name, "val": tenant} for name in ("tid", "oid")]
+        claims = [{"typ": name, "val": tenant} for name in ("tid", "oid", "scp")]
         sent = principal(claims=claims, userDetails="")
         assert api.get("ListFunctionApps", role=None, x_ms_client_principal=sent).status == 403
     (line,) = lines(others)
