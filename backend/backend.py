@@ -18,6 +18,7 @@ from backend.logbook import Logbook
 from backend.once_a_minute import OnceAMinute
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
+from backend.sign_in_door import SignInDoor
 from backend.static_web_app import StaticWebApp
 from backend.static_web_app_domains import StaticWebAppDomains
 from backend.static_web_app_invitations import StaticWebAppInvitations
@@ -39,6 +40,7 @@ class Backend:
         self.environ = environ
         self.clients = Clients(environ)
         self.discovery = Discovery(environ, self.clients)
+        self.sign_in_door = SignInDoor(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
         self.access_tables = AccessTables(self.clients)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")

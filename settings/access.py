@@ -163,6 +163,8 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
             "Set TRUST_STATIC_WEB_APP=true only if CIPP's static web app is linked to this app, or an equal front "
             "stands before it: App Service itself never sends that shape. Otherwise sign in to this app with Entra."
         )
+    if not is_development(environ) and (reason := backend.sign_in_door.reason()):
+        raise NotSignedInError(reason)
     _must_be_served(principal, backend)
     address = address_of(headers, environ)
     partner = backend.key_vault.partner_tenant
