@@ -45,7 +45,8 @@ class Backend:
         self.access_tables = AccessTables(self.clients)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
-        self.denials = OnceAMinute()  # the same of those who were denied
+        self.denials = OnceAMinute()  # the same of callers with a role who were denied
+        self.denials_without_role = OnceAMinute()  # and of the others, who must not take the places of these
         self.links = Links(environ, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)

@@ -17,14 +17,21 @@ class OnceAMinute:
         self._most = most
         self._lock = threading.Lock()
         self._until: dict[Hashable, float] = {}  # the first to end comes first
+        self._left_out = 0
 
     def is_new(self, who: Hashable) -> bool:
-        """Tell whether nobody asked for this one within the last minute; from now on somebody did."""
+        """Return whether this one was not counted within the last minute; from now on it was."""
+        return self.counted(who) is not None
+
+    def counted(self, who: Hashable) -> int | None:
+        """Count this one; return how many were left out since the last new one, or None if it is left out, too."""
         now = time.monotonic()
         with self._lock:
             while self._until and next(iter(self._until.values())) <= now:
                 del self._until[next(iter(self._until))]
             if who in self._until or len(self._until) >= self._most:
-                return False
+                self._left_out += 1
+                return None
             self._until[who] = now + self._span_seconds
-            return True
+            left_out, self._left_out = self._left_out, 0
+            return left_out
