@@ -10,7 +10,7 @@ MOST: Final = 500  # different ones in a minute; strangers must not fill a table
 
 
 class OnceAMinute:
-    """Tells who is new within the last minute. Of more than `most` different ones in a minute the rest is not new."""
+    """Who is new within the last minute. Of more than `most` different ones in a minute the rest is left out."""
 
     def __init__(self, *, span_seconds: float = SPAN_SECONDS, most: int = MOST) -> None:
         self._span_seconds = span_seconds
