@@ -39,10 +39,19 @@ def ranges_of(entries: Iterable[str]) -> Ranges:
         if entry.strip().lower() == ANY:
             return ANYWHERE
         try:
-            networks.append(_plain(ip_network(entry.strip(), strict=False)))
+            networks.append(network_of(entry))
         except ValueError:
             continue
     return Ranges(tuple(networks))
+
+
+def network_of(entry: str) -> IPv4Network | IPv6Network:
+    """Return the network of an address or a CIDR range; a range may begin at any of its addresses.
+
+    Raises:
+        ValueError: It is neither an address nor a range.
+    """
+    return _plain(ip_network(entry.strip(), strict=False))
 
 
 def readable(text: str) -> IPv4Address | IPv6Address | None:

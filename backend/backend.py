@@ -18,6 +18,7 @@ from backend.logbook import Logbook
 from backend.once_a_minute import OnceAMinute
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
+from backend.sign_in_door import SignInDoor
 from backend.static_web_app import StaticWebApp
 from backend.static_web_app_domains import StaticWebAppDomains
 from backend.static_web_app_invitations import StaticWebAppInvitations
@@ -39,11 +40,13 @@ class Backend:
         self.environ = environ
         self.clients = Clients(environ)
         self.discovery = Discovery(environ, self.clients)
+        self.sign_in_door = SignInDoor(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
         self.access_tables = AccessTables(self.clients)
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
-        self.denials = OnceAMinute()  # the same of those who were denied
+        self.denials = OnceAMinute()  # the same of callers with a role who were denied
+        self.denials_without_role = OnceAMinute()  # and of the others, who must not take the places of these
         self.links = Links(environ, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)

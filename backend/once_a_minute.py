@@ -10,21 +10,28 @@ MOST: Final = 500  # different ones in a minute; strangers must not fill a table
 
 
 class OnceAMinute:
-    """Tells who is new within the last minute. Of more than `most` different ones in a minute the rest is not new."""
+    """Who is new within the last minute. Of more than `most` different ones in a minute the rest is left out."""
 
     def __init__(self, *, span_seconds: float = SPAN_SECONDS, most: int = MOST) -> None:
         self._span_seconds = span_seconds
         self._most = most
         self._lock = threading.Lock()
         self._until: dict[Hashable, float] = {}  # the first to end comes first
+        self._left_out = 0
 
     def is_new(self, who: Hashable) -> bool:
-        """Tell whether nobody asked for this one within the last minute; from now on somebody did."""
+        """Return whether this one was not counted within the last minute; from now on it was."""
+        return self.counted(who) is not None
+
+    def counted(self, who: Hashable) -> int | None:
+        """Count this one; return how many were left out since the last new one, or None if it is left out, too."""
         now = time.monotonic()
         with self._lock:
             while self._until and next(iter(self._until.values())) <= now:
                 del self._until[next(iter(self._until))]
             if who in self._until or len(self._until) >= self._most:
-                return False
+                self._left_out += 1
+                return None
             self._until[who] = now + self._span_seconds
-            return True
+            left_out, self._left_out = self._left_out, 0
+            return left_out

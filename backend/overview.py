@@ -4,14 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from backend import at_once
 from backend.clients import Clients
 from backend.discovery import Discovery, backends_of
 from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
-from backend.platform_sign_in import sign_in_problems
+from backend.platform_sign_in import auth_settings, sign_in_problems
 from backend.portal import Portal
 from backend.static_web_app import NONE
 from backend.values import Value
@@ -173,12 +173,7 @@ class BackendOverview:
         if not name:
             return []
         try:
-            subscription, group = deployment.group()
-            with while_trying_to(f"look at the authentication of '{name}'"):
-                found: dict[str, Any] = (
-                    self._clients.web(subscription).web_apps.get_auth_settings_v2_without_secrets(group, name).as_dict()
-                )
-            return sign_in_problems(found.get("properties") or {}, self._is_ours)
+            return sign_in_problems(auth_settings(self._clients, *deployment.group(), name), self._is_ours)
         except BackendError as error:
             return [f"Its authentication could not be looked at. {error}"]
 

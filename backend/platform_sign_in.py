@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from backend.clients import Clients
+from backend.errors import while_trying_to
+
 # Entra issues as one of these, whichever of its addresses was asked.
 ISSUERS: Final = frozenset(
     {
@@ -15,6 +18,18 @@ ISSUERS: Final = frozenset(
         "sts.chinacloudapi.cn",
     }
 )
+
+
+def auth_settings(clients: Clients, subscription: str, group: str, name: str) -> Mapping[str, Any]:
+    """Return an app's authsettingsV2. Requires Microsoft.Web/sites/config/read.
+
+    Raises:
+        AzureError: Azure refused or timed out.
+        NotFoundError: The app does not exist, or this app's identity can't see it.
+    """
+    with while_trying_to(f"look at the authentication of '{name}'"):
+        found = clients.web(subscription).web_apps.get_auth_settings_v2_without_secrets(group, name).as_dict()
+    return found.get("properties") or {}
 
 
 def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool]) -> list[str]:

@@ -13,7 +13,7 @@ from backend.backend import Backend
 from backend.errors import BackendError
 from backend.roles import BASE_ROLES as BASE_ROLES  # noqa: PLC0414 - named here, too
 from backend.roles import PLATFORM, CustomRole, Held, Role
-from settings.address import address_of, trusted_proxies
+from settings.address import address_of, why_unknown
 from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
 from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
 from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, User, principal_of
@@ -165,6 +165,14 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
             "Microsoft Entra for your tenant, and refuse unauthenticated requests (see Deploy in the README)."
         )
     principal = principal_of(headers)
+    if isinstance(principal, StaticWebAppUser) and not trusts_static_web_app(environ):
+        raise NotSignedInError(
+            "The principal that the platform sent has the shape of a static web app's, and this app does not trust it. "
+            "Set TRUST_STATIC_WEB_APP=true only if CIPP's static web app is linked to this app, or an equal front "
+            "stands before it: App Service itself never sends that shape. Otherwise sign in to this app with Entra."
+        )
+    if not is_development(environ) and (reason := backend.sign_in_door.reason()):
+        raise NotSignedInError(reason)
     _must_be_served(principal, backend)
     address = address_of(headers, environ)
     partner = backend.key_vault.partner_tenant
@@ -204,17 +212,23 @@ def _turned_away(principal: Principal, held: Held, address: str, environ: Mappin
     whose = "this API client" if isinstance(principal, Application) else f"your role {', '.join(held.names)}"
     if address:
         return f"Access is not allowed: {whose} may not call from your address {address}. Ask a CIPP superadmin."
-    why = (
-        "it does not come through as many proxies as TRUSTED_PROXIES says"
-        if trusted_proxies(environ) is not None
-        else "the setting TRUSTED_PROXIES is no whole number from 0 up"
+    return (
+        f"Access is not allowed: {whose} may call from some addresses only, and yours can't be determined: "
+        f"{why_unknown(environ)}."
     )
-    return f"Access is not allowed: {whose} may call from some addresses only, and yours cannot be told: {why}."
 
 
 def platform_sets_principal(environ: Mapping[str, str]) -> bool:
-    """Tell whether the principal's headers are the platform's word and not the caller's."""
-    if environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true":
-        return True
+    """Return whether the platform sets the principal's headers, so that the caller can't have written them."""
+    return environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true" or is_development(environ)
+
+
+def is_development(environ: Mapping[str, str]) -> bool:
+    """Return whether this is a development host, which bears no mark of Azure."""
     development = environ.get("AZURE_FUNCTIONS_ENVIRONMENT", "") == "Development"
     return development and not any(mark in environ for mark in MARKS_OF_AZURE)
+
+
+def trusts_static_web_app(environ: Mapping[str, str]) -> bool:
+    """Return whether a principal in a static web app's shape counts: by a setting, and always in development."""
+    return environ.get("TRUST_STATIC_WEB_APP", "").strip().lower() == "true" or is_development(environ)

@@ -1,37 +1,81 @@
 """From where a caller calls: the address that the nearest trusted proxy saw. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
-from backend.address_ranges import readable
+from backend.address_ranges import Ranges, network_of, readable
 
 HEADER: Final = "x-forwarded-for"
 # IPv4, or anything in brackets; then perhaps a port.
 _ENTRY: Final = re.compile(r"(?:\[(?P<bare>[^\[\]]*)\]|(?P<plain>[^\[\]:]*))(?::(?P<port>[0-9]{1,5}))?")
 _MOST_PORTS: Final = 65_535
 _COUNT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
+Proxies = int | Ranges | None
 
 
-def trusted_proxies(environ: Mapping[str, str]) -> int | None:
-    """Answer how many proxies stand between us and the caller, 0 by default; None where the setting is no number."""
-    text = environ.get("TRUSTED_PROXIES", "").strip()
+def trusted_proxies(environ: Mapping[str, str]) -> Proxies:
+    """Return the trusted proxies: their addresses, or how many there are; None if the setting is not valid.
+
+    The default is 0. A list that names anything but addresses and ranges is not valid as a whole.
+    """
+    return _proxies_in(environ.get("TRUSTED_PROXIES", ""))
+
+
+@lru_cache(maxsize=4)
+def _proxies_in(setting: str) -> Proxies:
+    text = setting.strip()
     if not text:
         return 0
-    return int(text) if _COUNT.fullmatch(text) else None
+    if _COUNT.fullmatch(text):
+        return int(text)
+    try:
+        return Ranges(tuple(network_of(entry) for entry in text.split(",")))
+    except ValueError:
+        return None
 
 
 def address_of(headers: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """Answer the caller's address; "" where it cannot be told.
+    """Return the caller's address; "" if it can't be determined.
 
-    Each proxy appends whom it saw, so only the last entries were written by proxies of ours: the
-    (1 + `TRUSTED_PROXIES`)-th from the right counts. What stands left of it, a caller may have sent themselves.
+    Each proxy appends the address that it saw, and Azure's front end writes the last entry. If the trusted proxies
+    are named, the first entry from the right that is not one of them counts. If they are counted, the entry left of
+    so many counts, whoever wrote it: that is safe only if no caller reaches this app past them.
     """
     proxies = trusted_proxies(environ)
     entries = headers.get(HEADER, "").split(",")
+    if isinstance(proxies, Ranges):
+        return _in_front_of(proxies, entries)
     if proxies is None or len(entries) <= proxies:
         return ""
     return _address_in(entries[-1 - proxies].strip())
+
+
+def why_unknown(environ: Mapping[str, str]) -> str:
+    """Return why an address can't be determined; the setting's value is not repeated."""
+    match trusted_proxies(environ):
+        case None:
+            return (
+                "the setting TRUSTED_PROXIES must be a whole number from 0 to 999, or the addresses and ranges of your "
+                "proxies, separated by commas"
+            )
+        case Ranges():
+            return "X-Forwarded-For names no caller in front of the proxies that TRUSTED_PROXIES names"
+        case _:
+            return "it does not come through as many proxies as TRUSTED_PROXIES says"
+
+
+def _in_front_of(proxies: Ranges, entries: Sequence[str]) -> str:
+    """Return the first address from the right that is not a trusted proxy's.
+
+    If every entry is a trusted proxy's, the result is "": the caller may have written the leftmost one.
+    """
+    for entry in reversed(entries):
+        address = _address_in(entry.strip())
+        if not proxies.hold(address):
+            return address
+    return ""
 
 
 def _address_in(entry: str) -> str:

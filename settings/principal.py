@@ -67,10 +67,17 @@ def principal_of(headers: Mapping[str, str]) -> Principal:
         raise NotSignedInError("You are not signed in: sign in, or send a token of this app.")
     principal = _decoded(header.strip())
     if isinstance(principal.get("claims"), list) and not principal.get("userDetails"):
-        if (_provider_in(headers) or str(principal.get("auth_typ") or ENTRA).strip().lower()) != ENTRA:
-            raise NotSignedInError(f"{_UNREADABLE}: its claims are another provider's, and Entra's alone are believed.")
+        if not _is_of_entra(principal, headers):
+            raise NotSignedInError(f"{_UNREADABLE}: its claims are another provider's, and Entra's alone are trusted.")
         return _by_claims(_claims(principal["claims"]), headers)
     return _of_static_web_app(principal, headers)
+
+
+def _is_of_entra(principal: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    """Return whether neither the headers nor the principal name another provider of the claims."""
+    provider = _provider_in(headers) or str(principal.get("auth_typ") or ENTRA).strip().lower()
+    named = principal.get("identityProvider")
+    return provider == ENTRA and (named in (None, "") or str(named).strip().lower() == ENTRA)
 
 
 def _decoded(header: str) -> dict[str, Any]:
@@ -111,12 +118,18 @@ def _by_claims(claims: Mapping[str, list[str]], headers: Mapping[str, str]) -> U
     def one(name: str) -> str:
         return claims.get(name, [""])[0].strip()
 
-    tenant, object_id = one("tid"), one("oid")
+    tenant, object_id, subject = one("tid"), one("oid"), one("sub")
     if not tenant:
         raise NotSignedInError(f"{_UNREADABLE}: it has no claim tid.")
-    is_own = bool(object_id) and not one("scp") and object_id.lower() == one("sub").lower()
+    is_own = bool(object_id) and object_id.lower() == subject.lower() and not _has(claims, "scp")
     if one("idtyp").lower() == "app" or is_own:
-        return _application(tenant, {one("azp").lower(), one("appid").lower()} - {""}, headers)
+        return _application(tenant, claims, headers)
+    if not _has(claims, *_SIGNS_OF_A_PERSON):
+        if not object_id or subject:  # an application's own subject is its object id
+            raise NotSignedInError(f"{_UNREADABLE}: it has none of the claims {', '.join(_SIGNS_OF_A_PERSON)}.")
+        return _application(tenant, claims, headers)
+    if is_guid(headers.get(NAME_HEADER, "").strip()):
+        raise NotSignedInError(f"{_UNREADABLE}: it is a person's, and the header beside it names an application.")
     too_many = "_claim_names" in claims or "hasgroups" in claims
     return User(
         tenant=tenant,
@@ -127,8 +140,14 @@ def _by_claims(claims: Mapping[str, list[str]], headers: Mapping[str, str]) -> U
     )
 
 
-def _application(tenant: str, client_ids: set[str], headers: Mapping[str, str]) -> Application:
-    """Answer the application that the claims and both headers name."""
+def _has(claims: Mapping[str, list[str]], *names: str) -> bool:
+    """Return whether one of the claims is there and not blank."""
+    return any(value.strip() for name in names for value in claims.get(name, ()))
+
+
+def _application(tenant: str, claims: Mapping[str, list[str]], headers: Mapping[str, str]) -> Application:
+    """Return the application that the claims and both headers name."""
+    client_ids = {value.strip().lower() for name in ("azp", "appid") for value in claims.get(name, ())} - {""}
     client_id = next(iter(client_ids), "")
     if len(client_ids) != 1 or not is_guid(client_id):
         raise NotSignedInError(f"{_UNREADABLE}: it is an application's own, and does not tell which one's.")
@@ -143,6 +162,8 @@ def _provider_in(headers: Mapping[str, str]) -> str:
     return headers.get(PROVIDER_HEADER, "").strip().lower()
 
 
+# Entra puts these into tokens of people alone: the first into access tokens, the others into id tokens.
+_SIGNS_OF_A_PERSON: Final = ("scp", "nonce", "preferred_username")
 _SINGLE: Final = ("tid", "oid", "sub", "idtyp", "azp", "appid")
 # App Service may send a claim by its short name or by its older, long one.
 _SHORT_NAMES: Final = {

@@ -1,7 +1,8 @@
 """The record: who did what, or was denied it, is a line in CIPP's Logbook; and never a value.
 
 Every act leaves a line, dry run or not, refused or not. A reading endpoint that is named as an act (ExecBackendURLs)
-and a denial leave one a minute for each caller and endpoint, so that neither a page nor a visitor fills the table.
+and a denial leave one a minute for each caller and endpoint, so that neither a page nor a visitor fills the table. A
+caller without a role leaves one a minute for all endpoints. An entry states how many denials before it have none.
 Who is not signed in is told of in the log stream alone.
 """
 
@@ -97,12 +98,28 @@ def record_reading(backend: Backend, endpoint: str, caller: Caller | None, outco
 
 
 def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error: BackendError) -> None:
-    """Record once a minute that a caller was denied. `endpoint` must be a name of ours, not one that they invented."""
+    """Record that a caller was denied: once a minute for each endpoint, or for all if they have no role.
+
+    Callers with a role and callers without have separate limits, so that the entry of a stolen account always finds
+    its place. `endpoint` must be a name of ours, not one that they invented.
+    """
     line = _line(endpoint, who_of(caller), error, dry_run=None)
     line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
     _tell(line, "was denied")
-    if backend.denials.is_new((_key(caller), endpoint)):
-        _write(backend, endpoint, line, WAIT_SECONDS, told=True)
+    if caller is not None and caller.held.names:
+        left_out = backend.denials.counted((_key(caller), endpoint))
+    else:
+        left_out = backend.denials_without_role.counted(_key(caller))
+    if left_out is not None:
+        _write(backend, endpoint, _with_left_out(line, left_out), WAIT_SECONDS, told=True)
+
+
+def _with_left_out(line: Line, left_out: int) -> Line:
+    """Return the entry with the number of denials since the last one that have none."""
+    if not left_out:
+        return line
+    message = f"{line.message} Denials since the last such entry that are in the log stream alone: {left_out}."
+    return replace(line, message=message, data={**line.data, "LeftOut": left_out})
 
 
 def _key(caller: Caller | None) -> str:

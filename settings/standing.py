@@ -53,7 +53,11 @@ def of_user(user: User, backend: Backend) -> Held:
     if known is None:
         return Held(unknown=tuple(own), note=_OUT_OF_REACH)
     found = [name for name in own if name in known.custom_roles]
-    found = found or _roles_of_groups(_lower(user.groups), known)
+    if not found and (by_groups := _roles_of_groups(_lower(user.groups), known)):
+        try:
+            found = by_groups if _is_partners(user.tenant, backend) else []
+        except BackendError as error:
+            return _groups_unknown(known, error)
     if found:
         return _counted(found, known)
     return _by_groups(user.object_id, backend, tenant=user.tenant)
@@ -90,12 +94,22 @@ def _by_groups(user: str, backend: Backend, tenant: str | None = None) -> Held:
     if tenant is not None and not (is_guid(user) and known.groups):
         return _counted([], known)
     try:
-        ours = tenant is None or tenant.lower() == backend.key_vault.partner_tenant()
+        ours = tenant is None or _is_partners(tenant, backend)
         groups = backend.group_members.of(user, known.groups) if ours else frozenset()
     except BackendError as error:
-        logger.warning("Roles by Entra groups are unknown: %s", error)
-        return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
+        return _groups_unknown(known, error)
     return _counted(_roles_of_groups(groups, known), known)
+
+
+def _is_partners(tenant: str, backend: Backend) -> bool:
+    """Return whether a tenant is the partner's: CIPP's groups are those of this tenant alone."""
+    return tenant.lower() == backend.key_vault.partner_tenant()
+
+
+def _groups_unknown(known: Known, error: BackendError) -> Held:
+    """Return no roles, and that those by groups are unknown."""
+    logger.warning("Roles by Entra groups are unknown: %s", error)
+    return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
 
 
 def _roles_of_groups(groups: Iterable[str], known: Known) -> list[str]:

@@ -83,7 +83,50 @@ def test_app_service_authentication_opens_it_in_azure_whatever_the_case(
     for mark in MARKS_OF_AZURE:
         nowhere.setenv(mark, "x")
     nowhere.setenv("WEBSITE_AUTH_ENABLED", value)
+    nowhere.setenv("TRUST_STATIC_WEB_APP", "true")
     assert Api().get("me").status == 200
+
+
+def on_azure(nowhere: pytest.MonkeyPatch) -> None:
+    """Make this process an app in Azure with App Service authentication on."""
+    nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
+    nowhere.setenv("WEBSITE_INSTANCE_ID", "x")
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", "true")
+
+
+@pytest.mark.parametrize("value", [None, "", "false", "1", "yes", "truee"])
+def test_a_static_web_apps_principal_counts_in_azure_only_by_the_setting(
+    nowhere: pytest.MonkeyPatch, value: str | None
+) -> None:
+    on_azure(nowhere)
+    if value is not None:
+        nowhere.setenv("TRUST_STATIC_WEB_APP", value)
+    for name in ("me", "ListFunctionApps", "Nope"):
+        refused = Api().get(name)
+        assert refused.status == 401
+        for words in ("TRUST_STATIC_WEB_APP=true", "linked to this app", "App Service itself never sends that shape"):
+            assert words in refused.results
+
+
+@pytest.mark.parametrize("value", ["true", "True", " TRUE "])
+def test_a_static_web_apps_principal_counts_in_azure_with_the_setting(nowhere: pytest.MonkeyPatch, value: str) -> None:
+    on_azure(nowhere)
+    nowhere.setenv("TRUST_STATIC_WEB_APP", value)
+    assert Api().get("me").status == 200
+
+
+@pytest.mark.parametrize("mark", MARKS_OF_AZURE)
+def test_each_mark_of_azure_ends_the_trust_of_development(nowhere: pytest.MonkeyPatch, mark: str) -> None:
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", "true")
+    assert Api().get("me").status == 200
+    nowhere.setenv(mark, "x")
+    assert "TRUST_STATIC_WEB_APP" in Api().get("me").results
+
+
+def test_the_setting_alone_opens_nothing(nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
+    nowhere.setenv("TRUST_STATIC_WEB_APP", "true")
+    assert Api().get("me").status == 401
 
 
 @pytest.mark.parametrize("value", ["", "false", "False", "1", "yes", "truee"])

@@ -43,6 +43,31 @@ def test_a_role_with_ranges_holds_inside_them_alone(cipp: Cipp, headers: dict[st
     assert ask(headers, MAY, api).status == 403
 
 
+def test_an_address_that_a_caller_invents_past_the_gateway_does_not_count(
+    cipp: Cipp, nowhere: pytest.MonkeyPatch
+) -> None:
+    cipp.ranges("admin", f"{INSIDE}/24")
+    nowhere.setenv("TRUSTED_PROXIES", "20.50.2.0/24")
+    admin, api = visitor("a@b", "admin"), Api()
+    assert ask(at(f"{OUTSIDE}, 20.50.2.3:443", admin), MAY, api).status == 403
+    past = ask(at(f"{INSIDE}, {OUTSIDE}:4711", admin), MAY, api)
+    assert (past.status, OUTSIDE in past.results) == (403, True)
+    assert ask(at(f"{INSIDE}:4711, 20.50.2.3:443", admin), MAY, api).status == 200
+    assert ask(at(INSIDE, admin), MAY, api).status == 200
+
+
+@pytest.mark.parametrize("setting", ["PLANTED", "1,20.50.2.0/24", "20.50.2.0/24,PLANTED"])
+def test_a_setting_of_proxies_that_is_not_valid_closes_restricted_roles(
+    cipp: Cipp, nowhere: pytest.MonkeyPatch, setting: str
+) -> None:
+    cipp.ranges("admin", f"{INSIDE}/24")
+    nowhere.setenv("TRUSTED_PROXIES", setting)
+    refused = ask(at(f"{INSIDE}, 20.50.2.3", visitor("a@b", "admin")))
+    assert refused.status == 403
+    assert "TRUSTED_PROXIES must be a whole number from 0 to 999, or the addresses" in refused.results
+    assert setting not in refused.results
+
+
 def test_me_tells_a_caller_from_elsewhere_why_they_may_nothing(cipp: Cipp) -> None:
     cipp.ranges("admin", INSIDE)
     answer = ask(at(OUTSIDE, visitor("a@b", "admin")), "me")

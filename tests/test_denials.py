@@ -1,13 +1,18 @@
-"""Who is denied leaves a line in CIPP's Logbook, once a minute for each endpoint; who is nobody leaves none."""
+"""Denials are entries in CIPP's Logbook, once a minute each; a caller who is not signed in leaves none."""
 
 import json
+import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+import function_app
 from backend.once_a_minute import OnceAMinute
+from settings.http import backend
+from settings.routes import all_routes
 from tests.api import Api, principal
+from tests.cipp import cipp_of
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
 
@@ -97,11 +102,71 @@ def test_a_wrong_method_and_another_origin_are_denials_too(others: Others) -> No
 def test_a_user_of_another_tenant_is_an_unknown_caller(others: Others) -> None:
     api = Api()
     for tenant in (str(uuid4()) for _ in range(3)):
-        claims = [{"typ": name, "val": tenant} for name in ("tid", "oid")]
+        claims = [{"typ": name, "val": tenant} for name in ("tid", "oid", "scp")]
         sent = principal(claims=claims, userDetails="")
         assert api.get("ListFunctionApps", role=None, x_ms_client_principal=sent).status == 403
     (line,) = lines(others)
     assert line["Username"] == "unknown"
+
+
+PATHS = [(route.method, route.path) for route in all_routes(function_app.PAGES) if route.needs]
+
+
+def test_a_caller_without_a_role_leaves_one_entry_for_all_endpoints(others: Others) -> None:
+    api = Api()
+    for who in ("a", "b"):
+        for method, path in PATHS:
+            assert ask(api, path, method=method, who=who, role="billing") == 403
+        assert ask(api, "Nope", who=who, role="billing") == 403
+    assert sorted(line["Username"] for line in lines(others)) == ["a@contoso.com", "b@contoso.com"]
+
+
+def test_an_entry_states_how_many_denials_were_left_out(others: Others, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    api = Api()
+    for method, path in PATHS:
+        assert ask(api, path, method=method, role="billing") == 403
+    assert ask(api, "ListFunctionApps", who="b", role="billing") == 403
+    first, second = sorted(lines(others), key=lambda line: str(line["Username"]))
+    assert ("LeftOut" in first["LogData"], "log stream" in first["Message"]) == (False, False)
+    assert json.loads(second["LogData"])["LeftOut"] == len(PATHS) - 1
+    assert second["Message"].endswith(
+        f"Denials since the last such entry that are in the log stream alone: {len(PATHS) - 1}."
+    )
+    denied = [record for record in caplog.records if record.name == "cipp.record" and "was denied" in record.message]
+    assert len(denied) == len(PATHS) + 1  # the log stream has them all
+
+
+def test_a_caller_with_a_role_has_a_place_beside_many_without(others: Others) -> None:
+    api = Api()
+    backend().denials_without_role = OnceAMinute(most=3)
+    for who in "abcdef":
+        assert ask(api, "ListFunctionApps", who=who, role="billing") == 403
+    for name, method in [("ListFunctionApps", "GET"), ("ExecKeyRotation", "POST")]:
+        assert ask(api, name, method=method, who="intruder") == 403
+    found = sorted((line["Username"], json.loads(line["LogData"]).get("LeftOut")) for line in lines(others))
+    assert found == [
+        *((f"{who}@contoso.com", None) for who in "abc"),
+        *[("intruder@contoso.com", None)] * 2,
+    ]
+
+
+def test_a_caller_from_a_wrong_address_counts_among_those_with_a_role(others: Others) -> None:
+    with cipp_of(others.azure) as cipp:
+        cipp.ranges("admin", "203.0.113.9")
+        api = Api()
+        backend().denials_without_role = OnceAMinute(most=0)
+        assert ask(api, "ListFunctionApps", role="admin", **{"x-forwarded-for": "198.51.100.1"}) == 403
+        assert len(lines(others)) == 1
+
+
+def test_what_is_left_out_is_counted_until_the_next_that_is_new() -> None:
+    counting = OnceAMinute(span_seconds=60, most=3)
+    assert [counting.counted(who) for who in (1, 1, 2, 2, 2, 3, 4, 5)] == [0, None, 1, None, None, 2, None, None]
+    soon = OnceAMinute(span_seconds=0.05, most=1)
+    assert [soon.counted(who) for who in (1, 2, 3)] == [0, None, None]
+    time.sleep(0.06)
+    assert [soon.counted(who) for who in (2, 1)] == [2, None]
 
 
 def test_many_who_are_denied_do_not_fill_the_memory_nor_the_table() -> None:

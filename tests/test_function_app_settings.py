@@ -25,6 +25,9 @@ NEVER = ["WEBSITE_AUTH_ENABLED", "website_auth_anything", "AZURE_FUNCTIONS_ENVIR
 ACCESS = [
     "ALLOWED_TENANTS",
     "allowed_tenants",
+    "TRUSTED_PROXIES",
+    "TRUST_STATIC_WEB_APP",
+    "Trust.Static.Web.App",
     "CIPP_KV_NAME",
     "CIPP.KV.NAME",
     "CIPP_FUNCTION_APP",

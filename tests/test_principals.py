@@ -1,6 +1,7 @@
 """Who the platform says is calling: both shapes of principal, and those that cannot be read."""
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from sandbox import names
 from settings.access import Permission
 from tests.api import Answer, Api
-from tests.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, claims, encoded
+from tests.cipp import Cipp, cipp_of
+from tests.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, claims, encoded, of_pairs
+from tests.sandbox_client import Sandbox
 
 
 def ask(header: str, name: str = "me") -> Answer:
@@ -137,6 +140,8 @@ def test_any_claims_and_headers_end_in_an_answer_and_give_only_what_they_should(
     assert answer.status in (200, 401, 403), answer.text
     if answer.status == 200:
         assert {"typ": "roles", "val": "superadmin"} in listed
+        assert any(claim["typ"] == "scp" and claim["val"] for claim in listed)
+        assert headers[NAME].lower() != CLIENT_ID
         assert {"typ": "idtyp", "val": "app"} not in listed
 
 
@@ -212,8 +217,129 @@ def test_another_providers_claims_name_nobody_whatever_they_say(
     in_azure: pytest.MonkeyPatch, kind: object, provider: str | None, let_in: bool
 ) -> None:
     del in_azure
-    token = {"tid": names.TENANT_ID, "oid": "5a1d0b0c", "roles": "superadmin"}
+    token = {"tid": names.TENANT_ID, "oid": "5a1d0b0c", "scp": "user_impersonation", "roles": "superadmin"}
     listed = [{"typ": name, "val": value} for name, value in token.items()]
     sent = {PRINCIPAL: encoded({"auth_typ": kind, "claims": listed})}
     sent |= {} if provider is None else {PROVIDER: provider}
     assert Api().call("GET", "me", role=None, headers=sent).status == (200 if let_in else 401)
+
+
+@pytest.mark.parametrize(
+    ("named", "status"),
+    [
+        (None, 200),
+        ("", 200),
+        ("aad", 200),
+        (" AAD ", 200),
+        ("github", 401),
+        ("google", 401),
+        ("azureStaticWebApps", 401),
+        ("aad2", 401),
+        (7, 401),
+        (False, 401),
+        (["aad"], 401),
+        ({}, 401),
+    ],
+)
+def test_claims_beside_another_identity_provider_are_not_entras(
+    in_azure: pytest.MonkeyPatch, named: object, status: int
+) -> None:
+    del in_azure
+    token = {"tid": names.TENANT_ID, **USER, "roles": "superadmin"}
+    listed = [{"typ": name, "val": value} for name, value in token.items()]
+    for more in ({}, {"auth_typ": "aad"}):
+        sent = {PRINCIPAL: encoded({"identityProvider": named, "userDetails": "", "claims": listed, **more})}
+        for headers in (sent, {**sent, PROVIDER: "aad"}):
+            assert Api().call("GET", "me", role=None, headers=headers).status == status
+
+
+# A sign of a person, and what has none.
+
+
+@pytest.fixture
+def cipp(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> Iterator[Cipp]:
+    del in_azure
+    with cipp_of(azure) as made:
+        yield made
+
+
+def told_of(token: dict[str, str], **headers: str) -> Answer:
+    """What `me` tells the bearer of a token with a superadmin's role; App Service names Entra."""
+    pairs = [(name, value) for name, value in {"tid": names.TENANT_ID, "roles": "superadmin", **token}.items() if value]
+    sent = {PRINCIPAL: of_pairs(pairs), PROVIDER: "aad", **headers}
+    return Api().call("GET", "me", role=None, headers=sent)
+
+
+OID, SUB = {"oid": names.MEMBER_ID}, {"sub": "pairwise"}
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"scp": "user_impersonation"},
+        {f"{LONG}identity/claims/scope": "user_impersonation"},
+        {f"{LONG}identity/claims/Scope": "user_impersonation"},
+        {"nonce": "7c1e"},
+        {"preferred_username": names.MEMBER_NAME},
+    ],
+    ids=["scp", "long scope", "long Scope", "nonce", "preferred_username"],
+)
+def test_a_claim_that_only_people_have_makes_a_person(cipp: Cipp, sign: dict[str, str]) -> None:
+    del cipp
+    for token in ({**OID, **sign}, {**OID, **SUB, **sign}):
+        answer = told_of(token, **{NAME: names.MEMBER_NAME})
+        assert answer.status == 200, answer.text
+        assert answer.body["clientPrincipal"]["userId"] == names.MEMBER_ID
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        OID,
+        {**OID, **SUB},
+        {**OID, "upn": names.MEMBER_NAME, "name": "Alex"},
+        {**OID, "scp": " "},
+        {**OID, "azp": CLIENT_ID, "azpacr": "1"},
+        {**OID, "appid": CLIENT_ID},
+        {**OID, "idtyp": "user"},
+        {"azp": CLIENT_ID},
+        {},
+    ],
+)
+@pytest.mark.parametrize("name", [names.MEMBER_NAME, "", names.SAM_APP_ID])
+def test_a_token_without_a_sign_of_a_person_is_not_a_persons(cipp: Cipp, token: dict[str, str], name: str) -> None:
+    cipp.client(role="superadmin")
+    assert told_of(token, **{NAME: name}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("token", "client"),
+    [
+        ({**OID, "azp": CLIENT_ID, "azpacr": "1"}, True),
+        ({**OID, "appid": CLIENT_ID.upper()}, True),
+        ({**OID, "azp": CLIENT_ID, "appid": CLIENT_ID}, True),
+        # Another subject, another client, or no id: it is not clearly an application.
+        ({**OID, **SUB, "azp": CLIENT_ID}, False),
+        ({**OID, "azp": CLIENT_ID, "appid": names.SAM_APP_ID}, False),
+        ({**OID}, False),
+        ({"azp": CLIENT_ID}, False),
+        # A sign of a person beside an application's name is nobody's.
+        ({**OID, "azp": CLIENT_ID, "scp": "user_impersonation"}, False),
+        ({**OID, "azp": CLIENT_ID, f"{LONG}identity/claims/scope": "x"}, False),
+        ({**OID, **SUB, "azp": CLIENT_ID, "nonce": "7c1e"}, False),
+        ({**OID, **SUB, "azp": CLIENT_ID, "preferred_username": names.MEMBER_NAME}, False),
+    ],
+)
+def test_a_name_that_is_a_guid_is_an_applications_or_nobodys(cipp: Cipp, token: dict[str, str], client: bool) -> None:
+    cipp.client(role="readonly")
+    for name in (CLIENT_ID, CLIENT_ID.upper(), f" {CLIENT_ID} "):
+        answer = told_of(token, **{NAME: name})
+        assert answer.status == (200 if client else 401), answer.text
+        if client:
+            assert answer.body["clientPrincipal"] == {"appId": CLIENT_ID, "appRole": ["readonly"]}
+
+
+@pytest.mark.parametrize("provider", ["", "google", "azureStaticWebApps"])
+def test_an_application_without_a_mark_needs_the_providers_header(cipp: Cipp, provider: str) -> None:
+    cipp.client(role="readonly")
+    assert told_of({**OID, "azp": CLIENT_ID}, **{NAME: CLIENT_ID, PROVIDER: provider}).status == 401

@@ -43,6 +43,37 @@ def test_a_stale_token_s_groups_do_not_hide_a_role_that_graph_knows(cipp: Cipp) 
     assert roles(user(groups=(str(uuid4()),))) == {"admin"}
 
 
+OTHER_TENANT = "99999999-8888-7777-6666-555555555555"
+
+
+@pytest.mark.parametrize("allowed", [OTHER_TENANT, f"{OTHER_TENANT},{names.TENANT_ID}"])
+def test_groups_of_another_allowed_tenant_do_not_count_and_app_roles_do(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, allowed: str
+) -> None:
+    nowhere.setenv("ALLOWED_TENANTS", allowed)
+    cipp.custom_role("helpers")
+    cipp.group("superadmin", names.GROUP_ID)
+    theirs = (names.GROUP_ID, names.GROUP_ID.upper())
+    assert roles(user(tid=OTHER_TENANT, groups=theirs)) == set()
+    assert ask(user(tid=OTHER_TENANT, groups=theirs), MAY).status == 403
+    assert questions(azure) == []
+    assert roles(user("admin", tid=OTHER_TENANT, groups=theirs)) == {"admin"}
+    assert roles(user("helpers", tid=OTHER_TENANT, groups=theirs)) == {"helpers"}
+    assert roles(user(tid=names.TENANT_ID.upper(), groups=theirs)) == {"superadmin"}
+
+
+def test_groups_of_a_token_are_closed_while_the_partners_tenant_is_unknown(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.setenv("ALLOWED_TENANTS", names.TENANT_ID)
+    cipp.group("superadmin", names.GROUP_ID)
+    azure.faults([{"path": "/secrets/TenantID", "mode": "refuse", "status": 403, "times": 0}])
+    answer = ask(user(groups=(names.GROUP_ID,)))
+    assert (answer.status, answer.body["permissions"]) == (200, [])
+    assert "not known now" in answer.body["message"]
+    assert roles(user("admin", groups=(names.GROUP_ID,))) == {"admin"}
+
+
 @pytest.mark.parametrize("mark", ["_claim_names", "hasgroups", "http://schemas.microsoft.com/claims/groups.link"])
 def test_of_a_token_with_too_many_groups_graph_tells(cipp: Cipp, mark: str) -> None:
     cipp.group("admin", names.GROUP_ID)
