@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sandbox.alteration import UNALTERED, Alteration, read_alteration
 
-_MODES: Final = ("refuse", "drop-before", "drop-after", "hang", "hold", "alter")
-_FIELDS: Final = frozenset(
+MODES: Final = ("refuse", "drop-before", "drop-after", "hang", "hold", "alter")
+FIELDS: Final = frozenset(
     {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
 )
 
@@ -62,11 +62,11 @@ def read_faults(body: object) -> list[Fault]:
 def _read(entry: object, where: str) -> Fault:
     if not isinstance(entry, dict):
         raise InvalidFaultError(f"{where} must be an object.")
-    if unknown := sorted(map(str, entry.keys() - _FIELDS)):
+    if unknown := sorted(map(str, entry.keys() - FIELDS)):
         raise InvalidFaultError(f"{where} has unknown fields: {', '.join(unknown)}.")
     mode = entry.get("mode")
-    if mode not in _MODES:
-        raise InvalidFaultError(f"{where}: mode must be one of {', '.join(_MODES)}.")
+    if mode not in MODES:
+        raise InvalidFaultError(f"{where}: mode must be one of {', '.join(MODES)}.")
     status = _whole(entry, "status", 0, where)
     if mode == "refuse" and not 400 <= status <= 599:
         raise InvalidFaultError(f"{where}: mode refuse needs a status from 400 to 599.")
