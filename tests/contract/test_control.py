@@ -16,7 +16,7 @@ from tests.sandbox.sign_in import sam
 from tests.sandbox_client import Sandbox
 
 RECORDED: dict[str, Any] = json.loads(Path(__file__).with_name("control.json").read_text(encoding="utf-8"))
-FAULT = {"mode": "hang"}
+FAULT: dict[str, object] = {"mode": "hang"}
 
 
 @pytest.mark.parametrize("call", RECORDED["calls"])
