@@ -13,6 +13,7 @@ from sandbox.application import Application
 from sandbox.azure import Azure
 from sandbox.clouds import CLOUDS, place_of
 from sandbox.graph.errors import CHALLENGE, GraphError, bad_request, error_response, request_headers
+from sandbox.graph.object_size import check_size
 from sandbox.names import GRAPH_APP_ID
 from sandbox.service import not_in_the_sandbox
 from sandbox.tokens import InvalidTokenError
@@ -81,7 +82,12 @@ class Call:
         return JSONResponse(body, status, headers)
 
     def change(self, app: Application) -> None:
-        """Replace the application of the same `app_id`."""
+        """Replace the application of the same `app_id`.
+
+        Raises:
+            GraphError: 403; it has become too large.
+        """
+        check_size(app)
         self.azure.directory.change(app, self.azure.clock.now())
 
     def done(self) -> Response:

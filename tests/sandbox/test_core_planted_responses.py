@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
+from tests.sandbox.arm import SITE
 from tests.sandbox.sign_in import Sam, sam
 from tests.sandbox.vault_calls import Vault, fresh_vault
 from tests.sandbox_client import Sandbox
@@ -214,3 +215,32 @@ def test_latency_holds_for_an_answer_too(sandbox: Sandbox) -> None:
     sandbox.web().get(GRAPH)
     assert time.monotonic() - before >= 0.3
     sandbox.reset()
+
+
+def test_gateway_timeout_of_resource_manager_names_the_provider(sandbox: Sandbox) -> None:
+    sandbox.reset()
+    sandbox.faults([{"mode": "refuse", "status": 504}])
+    refused = sandbox.web().get(f"https://management.azure.com{SITE}?api-version=2025-05-01")
+    message = "The gateway did not receive a response from 'Microsoft.Web' within the specified time period."
+    assert refused.json() == {"error": {"code": "GatewayTimeout", "message": message}}
+    assert refused.headers["x-ms-failure-cause"] == "gateway"
+    assert "retry-after" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("fault", "content_type", "text"),
+    [
+        ({"status": 503}, "text/html", "Service Unavailable"),
+        ({"status": 429}, "application/json", '"Code":"429"'),
+        ({"status": 409}, "application/json", '"Code":"409"'),
+    ],
+)
+def test_refusals_of_app_service_are_as_recorded(
+    sandbox: Sandbox, fault: dict[str, object], content_type: str, text: str
+) -> None:
+    sandbox.reset()
+    sandbox.faults([{"mode": "refuse", **fault}])
+    refused = sandbox.web().get(f"https://management.azure.com{SITE}?api-version=2025-05-01")
+    assert refused.headers["content-type"].startswith(content_type)
+    assert text in refused.text
+    assert "retry-after" not in refused.headers
