@@ -14,7 +14,7 @@ class Answer:
         self.body = bytes(response.body) if response else b""
 
     def replace(self, body: bytes) -> None:
-        """Replace the body; the headers say how long it is."""
+        """Replace the body, and its length in the headers."""
         self.body = body
         del self.headers["transfer-encoding"]
         self.headers["content-length"] = str(len(body))

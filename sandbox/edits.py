@@ -41,7 +41,7 @@ def read_edits(value: object) -> tuple[Edit, ...]:
     """Read the member `edit` of a fault.
 
     Raises:
-        ValueError: It is not a list of [path, value]; the message says which entry is wrong.
+        ValueError: It is not a list of [path, value]; the message names the wrong entry.
     """
     if not isinstance(value, list):
         raise ValueError("edit must be a list of [path, value].")  # noqa: TRY004 - one kind of error for its reader

@@ -1,7 +1,7 @@
 """What App Service refuses in an app's settings and configuration.
 
 The messages are as people pasted them from real responses; none of this was run against real Azure. The rules are only
-as strict as a source says: a name without one is accepted, such as `MACHINEKEY_...`, which Microsoft documents.
+as strict as their sources: a name without one is accepted, such as `MACHINEKEY_...`, which Microsoft documents.
 """
 
 import re

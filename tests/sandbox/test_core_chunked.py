@@ -14,7 +14,7 @@ from tests.sandbox_client import Sandbox
 
 
 def chunks(body: object) -> Iterator[bytes]:
-    """Give a body in two pieces, so that the client can't tell its length."""
+    """Give a body in two pieces, so that the client does not know its length."""
     whole = json.dumps(body).encode()
     yield whole[:3]
     yield whole[3:]
