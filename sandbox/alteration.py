@@ -21,9 +21,12 @@ class Alteration:
     opaque: bool = False  # an access token in no form that a client knows
 
     def of(self, body: bytes, tokens: TokenIssuer) -> bytes:
-        """Return the altered answer of the token endpoint; one without a token stays as it is."""
-        answer = json.loads(body)
-        if "access_token" not in answer:
+        """Return the altered response of the token endpoint; one without a token stays as it is."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return body
+        if not isinstance(answer, dict) or "access_token" not in answer:
             return body
         for name in ("access_token", "id_token"):
             if self.claims and name in answer:

@@ -14,8 +14,9 @@ class Answer:
         self.body = bytes(response.body) if response else b""
 
     def replace(self, body: bytes) -> None:
-        """Answer another body."""
+        """Replace the body, and its length in the headers."""
         self.body = body
+        del self.headers["transfer-encoding"]
         self.headers["content-length"] = str(len(body))
 
     async def send(self, send: Send) -> None:

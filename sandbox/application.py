@@ -4,6 +4,7 @@ import base64
 import secrets
 import string
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -76,18 +77,21 @@ class KeyCredential:
         }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Application:
-    """An app registration in its home tenant; `properties` are Graph's others, by Graph's names."""
+    """An app registration in its home tenant; `properties` are Graph's others, by Graph's names.
+
+    A change makes another one, so that an earlier state can still be read.
+    """
 
     id: str
     app_id: str
     tenant_id: str
     display_name: str
     created: datetime
-    passwords: list[PasswordCredential] = field(default_factory=list)
-    keys: list[KeyCredential] = field(default_factory=list)
-    properties: dict[str, Any] = field(default_factory=dict)
+    passwords: tuple[PasswordCredential, ...] = ()
+    keys: tuple[KeyCredential, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)
     refresh_token: str | None = field(default=None, repr=False)  # of a spare app, which no vault holds
 
     def snapshot(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
 
     async def state(request: Request) -> Response:
         del request
+        await server.catch_up()
         return JSONResponse(snapshot(server.azure))
 
     async def reset(request: Request) -> Response:
@@ -41,6 +42,7 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
 
     async def clock(request: Request) -> Response:
         server.azure.clock.advance(_advance(await _body(request)))
+        await server.catch_up()
         return JSONResponse({"now": moment(server.azure.clock.now())})
 
     async def calls(request: Request) -> Response:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sandbox.application import Application
+from sandbox.past import Past
 from sandbox.people import People
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
@@ -85,6 +86,7 @@ class Directory:
     policies: dict[str, ManagementPolicy] = field(default_factory=dict)
     default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
     people: People = field(default_factory=People)
+    past: Past[Application] = field(default_factory=Past)  # of applications, as Graph's readers see them
     _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
 
@@ -93,6 +95,15 @@ class Directory:
         wanted = name.lower()
         by_id = self.tenants.get(wanted)
         return by_id or next((t for t in self.tenants.values() if wanted == t.domain.lower()), None)
+
+    def change(self, app: Application, now: datetime) -> None:
+        """Replace the application of the same `app_id`."""
+        self.past.replaced(app.app_id, self.applications[app.app_id], now)
+        self.applications[app.app_id] = app
+
+    def read_applications(self, now: datetime) -> list[Application]:
+        """Return all applications as Graph's readers see them, who may be behind."""
+        return [self.past.seen(app_id, app, now) for app_id, app in self.applications.items()]
 
     def service_principal(self, app_id: str, tenant_id: str) -> ServicePrincipal | None:
         """Find an application's service principal in a tenant, or None where nobody consented."""

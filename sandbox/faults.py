@@ -6,11 +6,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from sandbox.alteration import UNALTERED, Alteration, read_alteration
+from sandbox.edits import Edit, read_edits
+from sandbox.planted_response import PlantedResponse, read_planted_response
 
-_MODES: Final = ("refuse", "drop-before", "drop-after", "hang", "hold", "alter")
-_FIELDS: Final = frozenset(
+MODES: Final = ("refuse", "refuse-then-do", "drop-before", "drop-after", "hang", "hold", "alter")
+FIELDS: Final = frozenset(
     {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
+    | {"answer", "edit", "after_seconds"}
 )
+_CENTURY: Final = 3_155_760_000  # seconds; a time further away is not a time
 
 
 class InvalidFaultError(Exception):
@@ -19,19 +23,27 @@ class InvalidFaultError(Exception):
 
 @dataclass
 class Fault:
-    """One fault; `seen` counts the calls that fit since it was posted, `held` those that wait for its end."""
+    """One fault; `seen` counts the calls that fit since it was posted, `held` those that wait for its end.
+
+    The mode decides about delivery (`hold`, `hang`, `drop-before`, `drop-after`) and about the effect. `answer` takes
+    the place of the effect and of the response, `edits` change whatever response there is. With mode `refuse-then-do`
+    `answer` takes the place of the refusal, and the effect stays.
+    """
 
     method: str
     host: str
     path: str
-    mode: str
+    mode: str  # empty with `answer` or `edits` alone
     nth: int = 1
     times: int = 1  # 0 = for ever
-    status: int = 0  # what mode "refuse" answers
+    status: int = 0  # of the refusal in the modes "refuse" and "refuse-then-do"
     retry_after: str | None = None
     body: str = ""  # what the request's body must hold
     aadsts: int = 0  # the code with which Entra refuses
     alter: Alteration = UNALTERED  # what mode "alter" changes in the answer
+    answer: PlantedResponse | None = None
+    edits: tuple[Edit, ...] = ()
+    after_seconds: float = 0.0  # of sandbox time, until what "refuse-then-do" refused takes effect
     seen: int = 0
     held: int = 0
 
@@ -62,26 +74,28 @@ def read_faults(body: object) -> list[Fault]:
 def _read(entry: object, where: str) -> Fault:
     if not isinstance(entry, dict):
         raise InvalidFaultError(f"{where} must be an object.")
-    if unknown := sorted(map(str, entry.keys() - _FIELDS)):
+    if unknown := sorted(map(str, entry.keys() - FIELDS)):
         raise InvalidFaultError(f"{where} has unknown fields: {', '.join(unknown)}.")
-    mode = entry.get("mode")
-    if mode not in _MODES:
-        raise InvalidFaultError(f"{where}: mode must be one of {', '.join(_MODES)}.")
+    mode, answer, edits = entry.get("mode"), entry.get("answer"), entry.get("edit")
+    if mode not in MODES and not (mode is None and (answer is not None or edits is not None)):
+        raise InvalidFaultError(f"{where}: mode must be one of {', '.join(MODES)}, or answer or edit must be given.")
     status = _whole(entry, "status", 0, where)
-    if mode == "refuse" and not 400 <= status <= 599:
-        raise InvalidFaultError(f"{where}: mode refuse needs a status from 400 to 599.")
+    if mode in ("refuse", "refuse-then-do") and answer is None and not 400 <= status <= 599:
+        raise InvalidFaultError(f"{where}: mode {mode} needs a status from 400 to 599.")
     retry_after = entry.get("retry_after")
     if isinstance(retry_after, bool) or not isinstance(retry_after, int | float | str | None):
         raise InvalidFaultError(f"{where}: retry_after must be a number of seconds or a date.")
     try:
         alteration = read_alteration(entry.get("alter", {}))
+        planted = None if answer is None else read_planted_response(answer)
+        changes = () if edits is None else read_edits(edits)
     except ValueError as error:
         raise InvalidFaultError(f"{where}: {error}") from error
     return Fault(
         method=_text(entry, "method", "*", where).upper(),
         host=_text(entry, "host", "*", where).lower(),
         path=_pattern(entry, "path", ".*", where),
-        mode=str(mode),
+        mode=mode or "",
         nth=max(1, _whole(entry, "nth", 1, where)),
         times=_whole(entry, "times", 1, where),
         status=status,
@@ -89,6 +103,9 @@ def _read(entry: object, where: str) -> Fault:
         body=_pattern(entry, "body", ".*", where),
         aadsts=_whole(entry, "aadsts", 0, where),
         alter=alteration,
+        answer=planted,
+        edits=changes,
+        after_seconds=_seconds(entry, "after_seconds", where),
     )
 
 
@@ -106,6 +123,14 @@ def _text(entry: dict[str, Any], name: str, default: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidFaultError(f"{where}: {name} must be text.")
     return value
+
+
+def _seconds(entry: dict[str, Any], name: str, where: str) -> float:
+    value = entry.get(name)
+    value = 0.0 if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _CENTURY:
+        raise InvalidFaultError(f"{where}: {name} must be a number of seconds from 0 to a century.")
+    return float(value)
 
 
 def _whole(entry: dict[str, Any], name: str, default: int, where: str) -> int:

@@ -21,7 +21,13 @@ class Options:
     latency_seconds: Mapping[str, float] = field(default_factory=dict)  # by host, or "vault" for every vault
     vault_writes_per_10s: int = 300
     spare_apps: int = 0  # app registrations as CIPP's setup wizard makes them, which no vault names yet
+    graph_read_lag_seconds: float = 0.0  # how old the app registrations are that Graph's readers see
+    vault_list_lag_seconds: float = 0.0  # how old the vault's lists are
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, beside the seeded ones
+
+
+_FRACTIONS = ("propagation_seconds", "graph_read_lag_seconds", "vault_list_lag_seconds")
+_CENTURY = 3_155_760_000  # seconds
 
 
 class InvalidOptionsError(Exception):
@@ -39,8 +45,10 @@ def read_options(body: object) -> Options:
     if unknown := sorted(map(str, body.keys() - {field.name for field in fields(Options)})):
         raise InvalidOptionsError(f"Unknown fields: {', '.join(unknown)}.")
     for name, value in body.items():
-        if name not in ("latency_seconds", "secrets") and not _is_number(value, whole=name != "propagation_seconds"):
+        if name not in ("latency_seconds", "secrets") and not _is_number(value, whole=name not in _FRACTIONS):
             raise InvalidOptionsError(f"{name} must be a number, not below 0.")
+        if name in _FRACTIONS and value > _CENTURY:
+            raise InvalidOptionsError(f"{name} must be a number of seconds, not above a century.")
     latency = body.get("latency_seconds", {})
     if not isinstance(latency, dict) or not all(_is_number(value) for value in latency.values()):
         raise InvalidOptionsError("latency_seconds must be an object: seconds by host, or by 'vault'.")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.errors import app_service_refused
+from sandbox.arm.target import target_of
 from sandbox.clouds import Place
 from sandbox.denials import denial
 from sandbox.faults import Fault
@@ -62,6 +63,9 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
         return Response(_UNAVAILABLE, status, {**headers, **html})
     else:
         code = _CODES[place.plane].get(status, phrase.replace(" ", ""))
+        if place.plane == "arm" and status == 504:  # as recorded
+            provider = target_of(method, path).provider or "Microsoft.Resources"
+            message = f"The gateway did not receive a response from '{provider}' within the specified time period."
         body = {"error": {"code": code, "message": message}}
         if place.plane == "tables":
             body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": message}}}
@@ -72,7 +76,8 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
                 "request-id": request_id,
                 "client-request-id": request_id,
             }
-    return JSONResponse(body, status, headers)
+    cause = {"x-ms-failure-cause": "gateway"} if place is not None and place.plane == "arm" else {}
+    return JSONResponse(body, status, {**cause, **headers})
 
 
 def _of_web(status: int, path: str, headers: dict[str, str]) -> Response:

@@ -1,6 +1,7 @@
 """One plausible CIPP, as the sandbox starts with it and a reset brings it back."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +13,7 @@ from sandbox.clock import Clock
 from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
 from sandbox.key_vault.seed import seed_vault
 from sandbox.options import Options
+from sandbox.past import Past
 from sandbox.people import Group, Person
 from sandbox.permissions import SAM_ROLES, SAM_SCOPES
 from sandbox.seed_secret import SeedSecret
@@ -27,7 +29,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     """Build a new Azure; `tokens` outlives it, so that access tokens stay good over a reset."""
     clock = Clock()
     now = clock.now().replace(microsecond=0)
-    directory = Directory()
+    directory = Directory(past=Past(timedelta(seconds=options.graph_read_lag_seconds)))
     sam = _sam(now)
     directory.applications[sam.app_id] = sam
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
@@ -36,9 +38,9 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     directory.people.add(persons=_persons(), groups=_groups())
     admin = User(names.ADMIN_ID, names.ADMIN_NAME)
     for spare in (_spare(number, now) for number in range(options.spare_apps)):
-        directory.applications[spare.app_id] = spare
+        token = directory.issue_refresh_token(RefreshToken(spare.app_id, partner.id, admin, now))
+        directory.applications[spare.app_id] = replace(spare, refresh_token=token)
         directory.add(principals=[_sam_principal(spare.app_id, partner)])
-        spare.refresh_token = directory.issue_refresh_token(RefreshToken(spare.app_id, partner.id, admin, now))
     values = {
         "ApplicationID": sam.app_id,
         "ApplicationSecret": sam.passwords[0].secret_text,
@@ -59,7 +61,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         subscription_id=names.SUBSCRIPTION_ID,
         options=options,
         directory=directory,
-        vaults={names.VAULT: seed_vault(clock, secrets, arm.access)},
+        vaults={names.VAULT: seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds))},
         arm=arm,
     )
 
@@ -75,7 +77,7 @@ def _sam(now: datetime) -> Application:
         tenant_id=names.TENANT_ID,
         display_name=names.SAM_DISPLAY_NAME,
         created=now - _INSTALLED,
-        passwords=[secret],
+        passwords=(secret,),
         properties={"signInAudience": "AzureADMultipleOrgs"},
     )
 
@@ -88,7 +90,7 @@ def _spare(number: int, now: datetime) -> Application:
         tenant_id=names.TENANT_ID,
         display_name=names.SAM_DISPLAY_NAME,
         created=now,
-        passwords=[secret],
+        passwords=(secret,),
         properties={"signInAudience": "AzureADMultipleOrgs"},
     )
 

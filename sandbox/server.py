@@ -4,9 +4,11 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,10 +21,12 @@ from sandbox.azurite import Tables
 from sandbox.calls import Call, shown, text
 from sandbox.clouds import Place, place_of
 from sandbox.connection import connection_of
+from sandbox.edits import edited_json
 from sandbox.entra.app import app as entra_app
 from sandbox.faults import Fault
 from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
+from sandbox.late_effects import LateEffects
 from sandbox.refusals import refusal
 from sandbox.service import not_in_the_sandbox
 from sandbox.tables.app import app as tables_app
@@ -38,12 +42,14 @@ class Server:
         self._identity_header = identity_header
         self._tables = tables
         self._held_back: list[asyncio.Event] = []
+        self._late_effects = LateEffects()
         self.faults: list[Fault] = []
         self.reset(azure)
 
     def reset(self, azure: Azure) -> None:
-        """Start over with another Azure, no calls and no faults."""
+        """Start over with another Azure, no calls and no faults; what was to take effect later does not."""
         self.azure = azure
+        self._late_effects.cancel()
         self.calls: list[Call] = []
         self.replace_faults([])
         self._apps: dict[str, ASGIApp] = {
@@ -62,6 +68,14 @@ class Server:
         self._held_back = []
         self.faults = faults
 
+    async def catch_up(self) -> None:
+        """Let every request take effect that was refused before, and whose time has come."""
+
+        async def handle(scope: Scope, body: bytes) -> None:
+            await self._answer(scope, body, _place(scope))
+
+        await self._late_effects.happen(self.azure.clock.now, handle)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, whole: body in, answer out."""
         # msgraph-sdk really asks for /v1.0//applications, and Graph does not mind.
@@ -70,8 +84,8 @@ class Server:
         body = await request.body()
         call = _call(request, body)
         self.calls.append(call)
+        await self.catch_up()
         azure = self.azure
-        place = place_of(call.host) if scope["scheme"] == "https" else None
         fault = self._fault(call)
         if fault is not None and fault.mode == "hang":
             await _wait_for_the_end(receive)
@@ -82,20 +96,37 @@ class Server:
             return
         if fault is not None and fault.mode == "hold":
             await self._hold(fault)
-        await asyncio.sleep(_latency(azure, call.host, place))
-        if fault is not None and fault.mode == "refuse":
-            answer = Answer(refusal(place, fault, call.method, call.path, azure.clock.now()))
-        else:
-            answer = await self._answer(scope, body, place)
-        if fault is not None and fault.mode == "alter":
-            answer.replace(fault.alter.of(answer.body, azure.tokens))
-        answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
+        await asyncio.sleep(_latency(azure, call.host, _place(scope)))
+        await self.catch_up()
+        answer = await self._outcome(fault, scope, body)
         call.answered(answer.status, answer.headers, answer.body)
         if fault is not None and fault.mode == "drop-after":
             connection_of(scope).cut()
             await _wait_for_the_end(receive)
             return
         await answer.send(send)
+
+    async def _outcome(self, fault: Fault | None, scope: Scope, body: bytes) -> Answer:
+        """Let the call take effect as far as the fault lets it, and return the response with its changes."""
+        azure, place = self.azure, _place(scope)
+        now = azure.clock.now()
+        if fault is not None and fault.mode == "refuse-then-do":
+            self._late_effects.add(now + timedelta(seconds=fault.after_seconds), scope, body)
+        planted = fault.answer if fault is not None else None
+        if planted is not None:
+            answer = planted.answer()
+        elif fault is not None and fault.mode in ("refuse", "refuse-then-do"):
+            answer = Answer(refusal(place, fault, scope["method"], scope["path"], now))
+        else:
+            answer = await self._answer(scope, body, place)
+        if fault is not None:
+            altered = fault.alter.of(answer.body, azure.tokens) if fault.mode == "alter" else answer.body
+            altered = edited_json(altered, fault.edits)
+            if altered != answer.body:
+                answer.replace(altered)
+        if planted is None or "date" not in planted.headers:
+            answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
+        return answer
 
     async def _hold(self, fault: Fault) -> None:
         """Wait until the faults are replaced; a client that gives up meanwhile does not take its call back."""
@@ -126,11 +157,19 @@ class Server:
         return not_in_the_sandbox(Request(scope))
 
 
+def _place(scope: Scope) -> Place | None:
+    """Return what the called host stands for; None for what came by plain http."""
+    name, _, _ = _host(scope)
+    return place_of(name) if scope["scheme"] == "https" else None
+
+
+def _host(scope: Scope) -> tuple[str, str, str]:
+    return Headers(scope=scope).get("host", "").lower().partition(":")
+
+
 def _call(request: Request, body: bytes) -> Call:
-    host = request.headers.get("host", "").lower()
-    name, _, port = host.partition(":")
-    if port in ("443", "80"):
-        host = name
+    name, colon, port = _host(request.scope)
+    host = name if port in ("443", "80") else f"{name}{colon}{port}"
     raw_path = request.scope["raw_path"].decode("latin-1")
     query = request.url.query
     return Call(

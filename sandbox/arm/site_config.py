@@ -5,6 +5,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
+from sandbox.arm.config_check import check_properties, check_settings
 from sandbox.arm.errors import not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
@@ -34,8 +35,11 @@ def _write(call: Call, base: dict[str, Any]) -> Response:
     site = call.site()
     given = call.properties
     settings = given.pop("appSettings", None)
+    check_properties(call, site, given)
     if settings is not None:
-        site.app_settings = settings_of(settings)
+        read = settings_of(settings)
+        check_settings(call, site, read)
+        site.app_settings = read
     site.site_config = base | {k: v for k, v in given.items() if v is not None}
     site.modified = call.now
     site.restart(call.now)

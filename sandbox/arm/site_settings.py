@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
+from sandbox.arm.config_check import check_settings
 from sandbox.arm.errors import bad_request
 from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
@@ -40,7 +41,9 @@ def _list_settings(call: Call) -> Response:
 def _put_settings(call: Call) -> Response:
     """Replace every setting; what the body does not name is gone, and the app restarts."""
     site = call.site()
-    site.app_settings = {name: _text(name, v) for name, v in call.properties.items() if v is not None}
+    settings = {name: _text(name, v) for name, v in call.properties.items() if v is not None}
+    check_settings(call, site, settings)
+    site.app_settings = settings
     site.modified = call.now
     site.restart(call.now)
     return JSONResponse(config(site, "appsettings", site.app_settings), headers=etag(site.modified))

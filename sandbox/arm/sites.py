@@ -6,6 +6,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.config_check import check_properties, check_settings
 from sandbox.arm.errors import app_service_refused, bad_request
 from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
@@ -75,8 +76,8 @@ def _put(call: Call) -> Response:
         raise app_service_refused(409, "Conflict", "54001", f"Website with given name {name} already exists.")
     if site is None:
         site = _new(call, name, group.name)
-        call.arm.sites[name.lower()] = site
     _change(call, site)
+    call.arm.sites[name.lower()] = site
     return JSONResponse(shown(call, site), headers=etag(site.modified))
 
 
@@ -103,14 +104,17 @@ def _new(call: Call, name: str, group: str) -> Site:
 
 def _change(call: Call, site: Site) -> None:
     body, properties = call.body, call.properties
+    config = dict(properties.get("siteConfig") or {})
+    settings = config.pop("appSettings", None)
+    read = None if settings is None else settings_of(settings)
+    check_properties(call, site, config)
+    check_settings(call, site, read or {})
     site.kind = body.get("kind", site.kind)
     site.tags = body.get("tags", site.tags) or {}
     site.https_only = properties.get("httpsOnly", site.https_only)
     site.changed_properties |= {k: properties[k] for k in _KEPT if k in properties}
-    config = dict(properties.get("siteConfig") or {})
-    settings = config.pop("appSettings", None)
-    if settings is not None:
-        site.app_settings = settings_of(settings)
+    if read is not None:
+        site.app_settings = read
     site.site_config |= {k: v for k, v in config.items() if v is not None}
     site.modified = call.now
 

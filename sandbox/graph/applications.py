@@ -1,6 +1,7 @@
 """Applications: list, read, change."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -17,14 +18,18 @@ _EQUALS: Final = re.compile(r"^\s*(appId|id|displayName)\s+eq\s+'([^']*)'\s*$", 
 
 
 def find(call: Call) -> Application:
-    """Return the application that the path names, by object id or by `appId`.
+    """Return the application that the path names, by object id or by `appId`, as it is now.
 
     Raises:
         GraphError: The caller's tenant has none such.
     """
+    return _named(call, list(call.azure.directory.applications.values()))
+
+
+def _named(call: Call, apps: list[Application]) -> Application:
     app_id, object_id = call.request.path_params.get("app_id"), call.request.path_params.get("id", "")
     wanted = (app_id or object_id).lower()
-    for app in _visible(call):
+    for app in _visible(call, apps):
         if wanted == (app.app_id if app_id else app.id):
             return app
     raise not_found(app_id or object_id)
@@ -32,13 +37,15 @@ def find(call: Call) -> Application:
 
 def list_all(call: Call) -> Response:
     """GET /applications."""
-    apps = _filtered(_visible(call), call.request.query_params.get("$filter"))
+    apps = _filtered(_visible(call, _read(call)), call.request.query_params.get("$filter"))
     return call.collection("applications", [_shape(call, app) for app in apps])
 
 
 def get(call: Call) -> Response:
     """GET /applications/{id}."""
-    return call.entity("applications", _shape(call, find(call), with_keys="keyCredentials" in call.select))
+    return call.entity(
+        "applications", _shape(call, _named(call, _read(call)), with_keys="keyCredentials" in call.select)
+    )
 
 
 def patch(call: Call) -> Response:
@@ -53,10 +60,11 @@ def patch(call: Call) -> Response:
     if "passwordCredentials" in changes:
         raise NotInTheSandboxError
     if "keyCredentials" in changes:
-        app.keys = replaced_keys(call.azure.directory, app, changes.pop("keyCredentials"), call.azure.clock.now())
-    app.display_name = changes.pop("displayName", app.display_name)
-    for name, value in changes.items():
-        app.properties[name] = _merged(app.properties.get(name), value)
+        keys = replaced_keys(call.azure.directory, app, changes.pop("keyCredentials"), call.azure.clock.now())
+        app = replace(app, keys=keys)
+    app = replace(app, display_name=changes.pop("displayName", app.display_name))
+    merged = {name: _merged(app.properties.get(name), value) for name, value in changes.items()}
+    call.change(replace(app, properties={**app.properties, **merged}))
     return call.done()
 
 
@@ -71,8 +79,12 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
     return {name: member for name, member in value.items() if not name.startswith("@odata.")}
 
 
-def _visible(call: Call) -> list[Application]:
-    return [app for app in call.azure.directory.applications.values() if app.tenant_id == call.tenant_id]
+def _read(call: Call) -> list[Application]:
+    return call.azure.directory.read_applications(call.azure.clock.now())
+
+
+def _visible(call: Call, apps: list[Application]) -> list[Application]:
+    return [app for app in apps if app.tenant_id == call.tenant_id]
 
 
 def _filtered(apps: list[Application], text: str | None) -> list[Application]:

@@ -9,9 +9,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.application import Application
 from sandbox.azure import Azure
 from sandbox.clouds import CLOUDS, place_of
 from sandbox.graph.errors import CHALLENGE, GraphError, bad_request, error_response, request_headers
+from sandbox.graph.object_size import check_size
 from sandbox.names import GRAPH_APP_ID
 from sandbox.service import not_in_the_sandbox
 from sandbox.tokens import InvalidTokenError
@@ -78,6 +80,15 @@ class Call:
         """Answer with a body."""
         headers = {**request_headers(self.request), "odata-version": "4.0", "content-type": _JSON}
         return JSONResponse(body, status, headers)
+
+    def change(self, app: Application) -> None:
+        """Replace the application of the same `app_id`.
+
+        Raises:
+            GraphError: 403; it has become too large.
+        """
+        check_size(app)
+        self.azure.directory.change(app, self.azure.clock.now())
 
     def done(self) -> Response:
         """Answer 204 without a body."""

@@ -4,6 +4,7 @@ import base64
 import binascii
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from sandbox.graph.policy_check import check_key
 _PROOF_AUDIENCE: Final = "00000002-0000-0000-c000-000000000000"
 
 
-def replaced_keys(directory: Directory, app: Application, entries: object, now: datetime) -> list[KeyCredential]:
+def replaced_keys(directory: Directory, app: Application, entries: object, now: datetime) -> tuple[KeyCredential, ...]:
     """Return the certificates that `entries` leaves: known ones by `keyId` without `key`, and new ones."""
     if not isinstance(entries, list):
         raise bad_request("Invalid value specified for property 'keyCredentials' of resource 'Application'.")
@@ -34,7 +35,7 @@ def replaced_keys(directory: Directory, app: Application, entries: object, now: 
         if kept is None and entry.get("key") is None:
             raise bad_request("Key credential must have a value or the keyId of an existing credential.")
         keys.append(kept or _allowed(directory, app, _read(entry, now)))
-    return keys
+    return tuple(keys)
 
 
 def add_key(call: Call, app: Application) -> Response:
@@ -42,7 +43,7 @@ def add_key(call: Call, app: Application) -> Response:
     _check_proof(call, app)
     key = _read(call.body.get("keyCredential") or {}, call.azure.clock.now())
     _allowed(call.azure.directory, app, key)
-    app.keys.append(key)
+    call.change(replace(app, keys=(*app.keys, key)))
     body = {"@odata.context": call.context("microsoft.graph.keyCredential"), **key.as_graph()}
     return call.answer(body)
 
@@ -52,8 +53,8 @@ def remove_key(call: Call, app: Application) -> Response:
     _check_proof(call, app)
     key_id = str(call.body.get("keyId", "")).lower()
     if all(key.key_id != key_id for key in app.keys):
-        raise bad_request(f"No key credential found with keyId '{key_id}'.")
-    app.keys = [key for key in app.keys if key.key_id != key_id]
+        raise bad_request("No credentials found to be removed.")  # as captured from Graph; the code is the general one
+    call.change(replace(app, keys=tuple(key for key in app.keys if key.key_id != key_id)))
     return call.done()
 
 

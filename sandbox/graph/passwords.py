@@ -1,6 +1,7 @@
 """An application's client secrets."""
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 from starlette.responses import Response
@@ -24,7 +25,7 @@ def add_password(call: Call, app: Application) -> Response:
     password = PasswordCredential(
         new_secret_text(), start=start, end=end, created=now, display_name=asked.get("displayName")
     )
-    app.passwords.append(password)
+    call.change(replace(app, passwords=(*app.passwords, password)))
     body = {
         "@odata.context": call.context("microsoft.graph.passwordCredential"),
         **password.as_graph(with_secret=True),
@@ -42,5 +43,5 @@ def remove_password(call: Call, app: Application) -> Response:
         raise bad_request("Invalid value specified for property 'keyId'.") from error
     if all(password.key_id != key_id for password in app.passwords):
         raise bad_request(f"No password credential found with keyId '{key_id}'.")
-    app.passwords = [password for password in app.passwords if password.key_id != key_id]
+    call.change(replace(app, passwords=tuple(one for one in app.passwords if one.key_id != key_id)))
     return call.done()

@@ -43,7 +43,7 @@ def unseal(vault: Vault, blob: object) -> Secret:
         content = json.loads(_sealer(vault).decrypt(padded.encode()))
     except InvalidToken as error:
         raise errors.malformed_backup() from error
-    versions = [_unpacked(version) for version in content.pop("versions")]
+    versions = tuple(_unpacked(version) for version in content.pop("versions"))
     return Secret(**content, versions=versions)
 
 

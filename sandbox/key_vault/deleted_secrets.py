@@ -11,7 +11,7 @@ from sandbox.key_vault.paging import Row, page
 def list_deleted(call: Call) -> dict[str, Any]:
     """List the soft-deleted secrets of the vault, a page at a time; their versions take up room in it."""
     rows: list[Row] = []
-    for deleted in call.vault.deleted_secrets:
+    for deleted in call.vault.listed_deleted_secrets():
         key = f"secret/{deleted.secret.name.upper()}"
         versions = sorted(version.version.upper() for version in deleted.secret.versions)
         rows.append((key, partial(bundle.deleted_item, call, deleted)))

@@ -35,12 +35,12 @@ class SecretVersion:
         }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Secret:
-    """A name and its versions, oldest first; there is always one."""
+    """A name and its versions, oldest first; there is always one. A change makes another `Secret`."""
 
     name: str  # in the case in which it was first stored
-    versions: list[SecretVersion]
+    versions: tuple[SecretVersion, ...]
     managed: bool = False  # it backs a certificate, so only the certificate may change it
 
     @property

@@ -49,22 +49,19 @@ def update(call: Call) -> dict[str, Any]:
     if body.get("tags") is not None:
         changes["tags"] = limits.check_tags(body["tags"])
     changed = replace(version, updated=call.vault.now(), **changes)
-    secret.versions[secret.versions.index(version)] = changed
+    secret = call.vault.change(secret, version, changed)
     return bundle.without_value(call, secret, changed)
 
 
 def list_secrets(call: Call) -> dict[str, Any]:
     """List the secrets of the vault, a page at a time."""
-    return page(call, [(_row(secret), partial(bundle.item, call, secret)) for secret in call.vault.secrets])
+    return page(call, [(_row(secret), partial(bundle.item, call, secret)) for secret in call.vault.listed_secrets()])
 
 
 def list_versions(call: Call) -> dict[str, Any]:
     """List the versions of one secret by their ids, not by age; of an unknown secret, none."""
-    try:
-        secret = call.vault.secret(call.name)
-    except errors.VaultError as error:
-        if error.status != 404:
-            raise
+    secret = call.vault.listed_secret(call.name)
+    if secret is None:
         return page(call, [])
     rows = [
         (f"{_row(secret)}/{version.version.upper()}", partial(bundle.version_item, call, secret, version))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from sandbox import names
@@ -9,6 +10,7 @@ from sandbox.arm.access import AccessControl
 from sandbox.clock import Clock
 from sandbox.key_vault.secret import SecretVersion
 from sandbox.key_vault.state import SECRET_PERMISSIONS, Vault
+from sandbox.past import Past
 from sandbox.seed_secret import SeedSecret
 
 _PRINCIPALS: Final = (
@@ -19,7 +21,12 @@ _PRINCIPALS: Final = (
 )
 
 
-def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret], access: AccessControl | None = None) -> Vault:
+def seed_vault(
+    clock: Clock,
+    secrets: Mapping[str, SeedSecret],
+    access: AccessControl | None = None,
+    list_lag: timedelta = timedelta(),
+) -> Vault:
     """Build the vault of the seeded CIPP: access policies, 90 days, the given secrets by name."""
     vault = Vault(
         name=names.VAULT,
@@ -46,4 +53,5 @@ def seed_vault(clock: Clock, secrets: Mapping[str, SeedSecret], access: AccessCo
             ),
             managed=secret.managed,
         )
+    vault.past = Past(list_lag)  # only now: what was there at the start has no earlier state
     return vault

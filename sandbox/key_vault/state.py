@@ -1,13 +1,14 @@
 """A vault and what it holds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.clock import Clock
 from sandbox.key_vault import errors
 from sandbox.key_vault.secret import DeletedSecret, Secret, SecretVersion
+from sandbox.past import Past
 
 if TYPE_CHECKING:
     from sandbox.arm.access import AccessControl
@@ -34,6 +35,7 @@ class Vault:
     access: "AccessControl | None" = None
     purge_protection: bool = False
     retention_days: int = DEFAULT_RETENTION_DAYS
+    past: "Past[Secret | DeletedSecret | None]" = field(default_factory=Past)  # as the lists show it
     _secrets: dict[str, Secret] = field(default_factory=dict)
     _deleted: dict[str, DeletedSecret] = field(default_factory=dict)
 
@@ -47,16 +49,21 @@ class Vault:
         customized = "" if self.retention_days == DEFAULT_RETENTION_DAYS else "Customized"
         return f"{customized}Recoverable" + ("" if self.purge_protection else "+Purgeable")
 
-    @property
-    def secrets(self) -> list[Secret]:
-        """The live secrets in the order in which Key Vault lists them: by upper-case name."""
-        return sorted(self._secrets.values(), key=lambda secret: secret.name.upper())
+    def listed_secrets(self) -> list[Secret]:
+        """Return the live secrets as a list shows them, which may be behind: by upper-case name."""
+        live = (secret for secret in self._listed() if isinstance(secret, Secret))
+        return sorted(live, key=lambda secret: secret.name.upper())
 
-    @property
-    def deleted_secrets(self) -> list[DeletedSecret]:
-        """The soft-deleted secrets, by upper-case name."""
-        self._forget_overdue()
-        return sorted(self._deleted.values(), key=lambda deleted: deleted.secret.name.upper())
+    def listed_secret(self, name: str) -> Secret | None:
+        """Return a live secret as the list of its versions shows it, which may be behind."""
+        secret = self._seen(name.lower())
+        return secret if isinstance(secret, Secret) else None
+
+    def listed_deleted_secrets(self) -> list[DeletedSecret]:
+        """Return the soft-deleted secrets as a list shows them, which may be behind: by upper-case name."""
+        then = self.clock.now() - self.past.lag
+        kept = (one for one in self._listed() if isinstance(one, DeletedSecret) and one.purges > then)
+        return sorted(kept, key=lambda deleted: deleted.secret.name.upper())
 
     def secret(self, name: str) -> Secret:
         """Find a live secret.
@@ -108,9 +115,16 @@ class Vault:
             VaultError: 409 while the name is soft-deleted.
         """
         self._refuse_deleted(name)
-        secret = self._secrets.setdefault(name.lower(), Secret(name, [], managed))
-        secret.versions.append(version)
+        old = self._secrets.get(name.lower()) or Secret(name, (), managed)
+        secret = replace(old, versions=(*old.versions, version))
+        self._store(name, secret)
         return secret
+
+    def change(self, secret: Secret, old: SecretVersion, new: SecretVersion) -> Secret:
+        """Replace one version of a live secret by one with other attributes."""
+        changed = replace(secret, versions=tuple(new if version is old else version for version in secret.versions))
+        self._store(secret.name, changed)
+        return changed
 
     def put_back(self, secret: Secret) -> bool:
         """Store a whole secret from a backup; False while a live secret has the name.
@@ -119,7 +133,10 @@ class Vault:
             VaultError: 409 while the name is soft-deleted.
         """
         self._refuse_deleted(secret.name)
-        return self._secrets.setdefault(secret.name.lower(), secret) is secret
+        if secret.name.lower() in self._secrets:
+            return False
+        self._store(secret.name, secret)
+        return True
 
     def delete(self, name: str) -> DeletedSecret:
         """Soft-delete a secret with all its versions.
@@ -128,9 +145,8 @@ class Vault:
             VaultError: 404, no such secret.
         """
         secret = self.secret(name)
-        del self._secrets[name.lower()]
         deleted = DeletedSecret(secret, self.now(), timedelta(days=self.retention_days))
-        self._deleted[name.lower()] = deleted
+        self._store(name, deleted)
         return deleted
 
     def recover(self, name: str) -> Secret:
@@ -140,8 +156,7 @@ class Vault:
             VaultError: 404, none of that name is deleted.
         """
         secret = self._to_act_on(name).secret
-        del self._deleted[name.lower()]
-        self._secrets[name.lower()] = secret
+        self._store(name, secret)
         return secret
 
     def purge(self, name: str) -> None:
@@ -153,14 +168,36 @@ class Vault:
         self._to_act_on(name)
         if self.purge_protection:
             raise errors.purge_protected(self.name, self.location)
-        del self._deleted[name.lower()]
+        self._store(name, None)
 
     def snapshot(self) -> dict[str, Any]:
         """Show the vault as `/sandbox/state` does: versions by name, values included."""
+        self._forget_overdue()
         return {
             "secrets": _by_name(self._secrets.values()),
-            "deleted": _by_name(deleted.secret for deleted in self.deleted_secrets),
+            "deleted": _by_name(self._deleted[key].secret for key in sorted(self._deleted)),
         }
+
+    def _current(self, key: str) -> Secret | DeletedSecret | None:
+        return self._secrets.get(key) or self._deleted.get(key)
+
+    def _seen(self, key: str) -> Secret | DeletedSecret | None:
+        return self.past.seen(key, self._current(key), self.clock.now())
+
+    def _listed(self) -> Iterable[Secret | DeletedSecret | None]:
+        return {**self._secrets, **self._deleted, **{key: self._seen(key) for key in self.past.changed_keys()}}.values()
+
+    def _store(self, name: str, new: Secret | DeletedSecret | None) -> None:
+        """Replace what a name stands for; None is nothing."""
+        key = name.lower()
+        self.past.replaced(key, self._current(key), self.clock.now())
+        self._deleted.pop(key, None)
+        if isinstance(new, Secret):
+            self._secrets[key] = new
+            return
+        self._secrets.pop(key, None)
+        if new is not None:
+            self._deleted[key] = new
 
     def _refuse_deleted(self, name: str) -> None:
         self._forget_overdue()

@@ -1,0 +1,43 @@
+"""Requests that were refused and take effect later, as an overloaded service does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from starlette.types import Scope
+
+
+@dataclass(frozen=True)
+class LateEffect:
+    """A request as it came in, and when (sandbox time) it takes effect."""
+
+    due: datetime
+    scope: Scope = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class LateEffects:
+    """What is to happen later, in the order in which it is due."""
+
+    def __init__(self) -> None:
+        self._pending: list[LateEffect] = []
+        self._one_at_a_time = asyncio.Lock()
+
+    def add(self, due: datetime, scope: Scope, body: bytes) -> None:
+        """Let a request take effect at `due`; its response is dropped."""
+        self._pending.append(LateEffect(due, scope, body))
+        self._pending.sort(key=lambda effect: effect.due)  # stable: first come, first served
+
+    def cancel(self) -> None:
+        """Forget all that has not happened yet."""
+        self._pending.clear()
+
+    async def happen(self, now: Callable[[], datetime], handle: Callable[[Scope, bytes], Awaitable[object]]) -> None:
+        """Handle every request whose time has come."""
+        if not self._pending and not self._one_at_a_time.locked():
+            return
+        async with self._one_at_a_time:
+            while self._pending and self._pending[0].due <= now():
+                effect = self._pending.pop(0)
+                await handle(effect.scope, effect.body)

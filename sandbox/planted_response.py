@@ -1,0 +1,78 @@
+"""The response that a test plants, to the letter."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+
+from sandbox.answer import Answer
+
+_FIELDS: Final = frozenset({"status", "headers", "body"})
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_WITHOUT_BODY: Final = frozenset({204, 304})
+# The connection depends on these, so the sandbox sets them by itself.
+_FRAMING: Final = ("content-length", "transfer-encoding")
+
+
+@dataclass(frozen=True)
+class PlantedResponse:
+    """Status, headers (names in lower case) and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def answer(self) -> Answer:
+        """Return it as it is sent."""
+        answer = Answer()
+        answer.status = self.status
+        answer.headers = MutableHeaders(self.headers)
+        if self.status not in _WITHOUT_BODY:
+            answer.replace(self.body)
+        return answer
+
+
+def read_planted_response(value: object) -> PlantedResponse:
+    """Read the member `answer` of a fault.
+
+    Raises:
+        ValueError: It is not what the README documents; the message names what is wrong.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("answer must be an object.")  # noqa: TRY004 - one kind of error for its reader
+    if unknown := sorted(map(str, value.keys() - _FIELDS)):
+        raise ValueError(f"answer has unknown fields: {', '.join(unknown)}.")
+    status = value.get("status", 200)
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError("answer.status must be a whole number from 200 to 599.")
+    headers, body = _headers(value.get("headers")), value.get("body")
+    if body is not None and not isinstance(body, str):
+        headers.setdefault("content-type", "application/json")
+    raw = _raw(body)
+    if raw and status in _WITHOUT_BODY:
+        raise ValueError(f"answer: a response with status {status} has no body in HTTP. Leave the body out.")
+    return PlantedResponse(status, headers, raw)
+
+
+def _headers(value: object) -> dict[str, str]:
+    headers = {} if value is None else value
+    if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
+        raise ValueError("answer.headers must be an object of texts.")
+    for name, text in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(text):
+            raise ValueError(f"answer.headers: '{name}' is not a header that HTTP can carry.")
+    lower = {name.lower(): text.strip() for name, text in headers.items()}
+    return {name: text for name, text in lower.items() if name not in _FRAMING}
+
+
+def _raw(body: object) -> bytes:
+    if body is None:
+        return b""
+    text = body if isinstance(body, str) else json.dumps(body)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("answer.body is not text that UTF-8 can carry.") from error
