@@ -102,7 +102,9 @@ def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error:
     line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
     _tell(line, "was denied")
     if backend.denials.is_new((_key(caller), endpoint)):
-        _write(backend, endpoint, line, WAIT_SECONDS, told=True)
+        has_role = caller is not None and bool(caller.held.names)
+        with backend.seats.visit(_key(caller), needed=not has_role) as seat:
+            _write(backend, endpoint, line, WAIT_SECONDS if seat.take_if_free() else 0.0, told=True)
 
 
 def _key(caller: Caller | None) -> str:
