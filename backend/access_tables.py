@@ -18,6 +18,7 @@ from backend.clients import Clients
 from backend.errors import BackendError, NotConfiguredError, NotFoundError, while_trying_to
 from backend.key_vault import is_guid
 from backend.roles import ALL_TENANTS, BASE, PLATFORM, CustomRole
+from backend.seats import NOT_NEEDED, Seat
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -72,16 +73,19 @@ class AccessTables:
         self._given_up_until = 0.0
         self._last: Known | None = None
 
-    def read(self, wait_seconds: float = WAIT_SECONDS) -> Known:
-        """Answer what the tables say, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
+    def read(self, wait_seconds: float = WAIT_SECONDS, seat: Seat = NOT_NEEDED) -> Known:
+        """Return what the tables say, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
 
         Raises:
+            SeatsTakenError: The caller needs a seat to wait, and none is free.
             NotConfiguredError: No storage is configured.
             AzureError: The storage refused, or was silent for so long; then nobody waits for it for a while.
         """
         with self._lock:
             future = self._current()
             given_up = time.monotonic() < self._given_up_until and not future.done()
+        if not given_up and not future.done():
+            seat.take()
         moment = 0.0 if given_up else time.monotonic() + wait_seconds
         try:
             known = at_once.by(moment, future, what="read CIPP's tables of access")

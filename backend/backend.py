@@ -1,7 +1,6 @@
 """All services of one CIPP deployment; making them costs nothing until one is asked."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backend.access_tables import AccessTables
@@ -9,15 +8,19 @@ from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployments import FunctionAppDeployments
 from backend.discovery import Discovery
-from backend.errors import NotConfiguredError, NotFoundError
+from backend.errors import AzureRefusedError, AzureUnreachableError, NotConfiguredError, NotFoundError
 from backend.function_app_settings import FunctionAppSettings
 from backend.function_apps import FunctionApps
 from backend.group_members import GroupMembers
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.made_once import made_once
 from backend.once_a_minute import OnceAMinute
+from backend.partner_tenant import PartnerTenant
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
+from backend.role_holders import RoleHolders
+from backend.seats import NOT_NEEDED, Seat, Seats
 from backend.sign_in_door import SignInDoor
 from backend.static_web_app import StaticWebApp
 from backend.static_web_app_domains import StaticWebAppDomains
@@ -54,27 +57,30 @@ class Backend:
         self.deployments = FunctionAppDeployments(self.clients, self.discovery, self.function_apps)
         self.time_zone = TimeZone(self.clients)
         self.key_vault = KeyVault(self.clients, self.discovery)
+        self.partner_tenant = PartnerTenant(self.key_vault)
         self.group_members = GroupMembers(self.clients, self.key_vault)
+        self.seats = Seats()
+        self.role_holders = RoleHolders()
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_domains = StaticWebAppDomains(self.static_web_app)
         self.static_web_app_users = StaticWebAppUsers(self.clients, self.static_web_app, self.tables)
         self.static_web_app_invitations = StaticWebAppInvitations(self.static_web_app, self.static_web_app_domains)
 
-    @cached_property
+    @made_once
     def key_rotation(self) -> "KeyRotation":
         """The rotation, which is a third of this app's code: it is loaded when it is asked, not at a cold start."""
         from backend.rotation.service import KeyRotation  # noqa: PLC0415 - see the docstring
 
         return KeyRotation(self.clients, self.discovery, self.key_vault, self.environ)
 
-    @cached_property
+    @made_once
     def rotation_by_clock(self) -> "RotationByClock":
         """The rotation that the timers start."""
         from backend.rotation.by_clock import RotationByClock  # noqa: PLC0415 - as above
 
         return RotationByClock(self.key_rotation, self.clients, self.key_vault, self.environ)
 
-    @cached_property
+    @made_once
     def secret_changes(self) -> "SecretChanges":
         """Changes of secrets by hand; a key is tried with the rotation's means."""
         from backend.key_trial import KeyTrial  # noqa: PLC0415 - as above
@@ -82,7 +88,7 @@ class Backend:
 
         return SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
 
-    @cached_property
+    @made_once
     def overview(self) -> "BackendOverview":
         """All of it at a glance."""
         from backend.overview import BackendOverview  # noqa: PLC0415 - as above
@@ -90,7 +96,7 @@ class Backend:
         parts = (self.clients, self.discovery, self.function_apps)
         return BackendOverview(*parts, self.key_rotation, self.serves)
 
-    @cached_property
+    @made_once
     def rights(self) -> "BackendRights":
         """The rights that each feature needs."""
         from backend.rights import BackendRights  # noqa: PLC0415 - as above
@@ -104,18 +110,35 @@ class Backend:
             rotation=self.key_rotation,
         )
 
-    def serves(self, tenant: str) -> bool:
-        """Tell whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.
+    def serves(self, tenant: str, seat: Seat = NOT_NEEDED) -> bool:
+        """Return whether a tenant's users may sign in: those of `ALLOWED_TENANTS`, and of the vault's TenantID.
 
         Raises:
             NotConfiguredError: The vault holds no TenantID that is one.
-            AzureError: The vault did not tell.
+            AzureError: The vault refused or timed out.
+            SeatsTakenError: The caller needs a seat to wait for the vault, and none is free.
         """
-        asked = tenant.strip().lower()
-        allowed = {name.strip().lower() for name in self.environ.get("ALLOWED_TENANTS", "").split(",")}
-        if not asked or asked in allowed:
-            return bool(asked)
+        wanted = tenant.strip().lower()
+        if not wanted or wanted in self._allowed_tenants:
+            return bool(wanted)
+        advice = "Or name your tenant in this app's setting ALLOWED_TENANTS."
         try:
-            return asked == self.key_vault.partner_tenant()
+            return self.partner_tenant.is_partner(wanted, seat)
         except NotFoundError as error:
-            raise NotConfiguredError(f"{error} Or name your tenant in this app's setting ALLOWED_TENANTS.") from error
+            raise NotConfiguredError(f"{error} {advice}") from error
+        except AzureRefusedError as error:
+            refused = f"{error} {advice}"
+            raise AzureRefusedError(
+                refused, status=error.status, code=error.code, retry_after=error.retry_after
+            ) from error
+        except AzureUnreachableError as error:
+            raise AzureUnreachableError(f"{error} {advice}") from error
+
+    def may_serve(self, tenant: str) -> bool:
+        """Return whether a tenant's users may sign in, as far as that is known without a call to the vault."""
+        wanted = tenant.strip().lower()
+        return wanted in self._allowed_tenants or self.partner_tenant.last in ("", wanted)
+
+    @property
+    def _allowed_tenants(self) -> set[str]:
+        return {name.strip().lower() for name in self.environ.get("ALLOWED_TENANTS", "").split(",")}

@@ -12,6 +12,7 @@ from backend.clients import Clients
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError
 from backend.key_vault import KeyVault, is_guid
 from backend.sam_token import SamToken
+from backend.seats import NOT_NEEDED, Seat
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,21 +44,25 @@ class GroupMembers:
         self._asking: dict[Key, Future[Groups]] = {}
         self._silent_until = 0.0
 
-    def of(self, user: str, groups: Collection[str]) -> Groups:
-        """Answer those of the groups that a user is in, directly or through others; remembered for 60 s.
+    def of(self, user: str, groups: Collection[str], seat: Seat = NOT_NEEDED) -> Groups:
+        """Return those of the groups that a user is in, directly or through others; remembered for 60 s.
 
         `user` is an object id, or a user principal name; by name a guest is in none.
 
         Raises:
+            SeatsTakenError: The caller needs a seat to wait, and none is free.
             BackendError: Nobody can sign in as the SAM app, or Graph refused or was silent. It is not remembered.
         """
         if not groups:
             return frozenset()
         key = (user.lower(), frozenset(groups))
         with self._lock:
-            kept = self._known.get(key)
-            if kept and time.monotonic() < kept[0]:
-                return kept[1]
+            is_kept = self._kept(key) is not None
+        if not is_kept:
+            seat.take()  # before the look begins: callers without a role begin no more of them than they have seats
+        with self._lock:
+            if (members := self._kept(key)) is not None:
+                return members
             asking = self._asking.get(key)
             if asking is None:
                 asking = self._asking[key] = at_once.start(partial(self._look, key), name="ask Graph for groups")
@@ -68,6 +73,11 @@ class GroupMembers:
         except AzureUnreachableError:
             self._silent_until = time.monotonic() + SILENCE_SECONDS
             raise
+
+    def _kept(self, key: Key) -> Groups | None:
+        """Return what Graph responded within the last minute; None if it was not called."""
+        kept = self._known.get(key)
+        return kept[1] if kept and time.monotonic() < kept[0] else None
 
     def _look(self, key: Key) -> Groups:
         begun = time.monotonic()

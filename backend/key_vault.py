@@ -40,7 +40,6 @@ class KeyVault:
         self._discovery = discovery
         self._lock = threading.Lock()
         self._clock: tuple[datetime, float] | None = None
-        self._partner_tenant = ""
 
     @property
     def name(self) -> str:
@@ -201,15 +200,6 @@ class KeyVault:
                 return True  # it is there: disabled, or not for us to read
             else:
                 return True
-
-    def partner_tenant(self) -> str:
-        """Answer the partner's tenant, the vault's TenantID in lower case; remembered once it is a GUID. Needs get."""
-        if not self._partner_tenant:
-            tenant = self.read("TenantID").value.reveal().strip().lower()
-            if not is_guid(tenant):
-                raise NotFoundError(f"The secret TenantID of key vault '{self.name}' holds no tenant GUID.")
-            self._partner_tenant = tenant
-        return self._partner_tenant
 
     def _client(self) -> "SecretClient":
         return self._clients.secrets(self._discovery.deployment().vault_url)

@@ -1,6 +1,5 @@
 """The cards of the Backend page: each resource, whether it is there, its state and its problems."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.platform_sign_in import auth_settings, sign_in_problems
 from backend.portal import Portal
+from backend.shared_call import SharedCall
 from backend.static_web_app import NONE
 from backend.values import Value
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backend.rotation.service import KeyRotation
 
 REMEMBERED_SECONDS: Final = 15.0
+MOST_SECONDS: Final = 200.0  # a look is bounded by itself; this bounds it where AZURE_DEADLINE_SECONDS is long
 Kind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
 
 
@@ -58,17 +59,21 @@ class BackendOverview:
         self._apps = apps
         self._rotation = rotation
         self._serves = serves
-        self._lock = threading.Lock()
-        self._last: tuple[Overview, float] | None = None
+        self._looks = SharedCall(self._overview, name="look at the cards", abandoned_seconds=MOST_SECONDS)
 
     def overview(self) -> Overview:
-        """Show the cards; a probe that fails, or takes too long, becomes its card's problem."""
-        with self._lock:
-            if self._last and time.monotonic() < self._last[1]:
-                return self._last[0]
-            overview = Overview(cards=self.look(), as_of=datetime.now(UTC).replace(microsecond=0))
-            self._last = (overview, time.monotonic() + REMEMBERED_SECONDS)
-            return overview
+        """Show the cards; a probe that fails, or takes too long, becomes its card's problem.
+
+        Concurrent callers join one look.
+
+        Raises:
+            AzureUnreachableError: The look takes longer than a call may.
+        """
+        attempt = self._looks.attempt(REMEMBERED_SECONDS)
+        return attempt.result(attempt.began + MOST_SECONDS, what="look at the cards")
+
+    def _overview(self) -> Overview:
+        return Overview(cards=self.look(), as_of=datetime.now(UTC).replace(microsecond=0))
 
     def probes(self) -> Mapping[Kind, Callable[[], list[Card]]]:
         """Answer what is looked at, by kind of card."""

@@ -1,43 +1,40 @@
 """A token for Graph as CIPP's SAM app, with whichever of the vault's keys signs in."""
 
-import threading
 import time
 from typing import Final
 
 from backend.clients import Clients
 from backend.errors import NotConfiguredError
 from backend.key_vault import KeyVault
+from backend.shared_call import SharedCall
 from backend.values import SecretText
 
 LIFETIME_SECONDS: Final = 300.0  # Entra's tokens live an hour at the least; a right granted now is in the next one
+WAIT_SECONDS: Final = 20.0  # from the beginning of a sign-in, so joining a slow one costs less or nothing
+FAILURE_SECONDS: Final = 5.0  # a sign-in that failed is not repeated for so long
 
 
 class SamToken:
-    """The service of the token. Needs get on the vault's secrets."""
+    """The service of the token. Needs get on the vault's secrets. One sign-in at a time, and all join it."""
 
     def __init__(self, clients: Clients, vault: KeyVault) -> None:
         self._clients = clients
         self._vault = vault
-        self._lock = threading.Lock()
-        self._token: tuple[float, SecretText] | None = None
+        self._sign_ins = SharedCall(self._sign_in, name="sign in as the SAM app", failure_seconds=FAILURE_SECONDS)
 
     def __call__(self) -> SecretText:
-        """Answer a token; one is kept for five minutes.
+        """Return a token; one is kept for five minutes, and a failure for some seconds.
 
         Raises:
             NotConfiguredError: CIPP is not set up yet.
-            AzureError: The vault or Entra refused or was silent.
+            AzureError: The vault or Entra refused, or timed out.
         """
-        with self._lock:
-            if self._token is None or time.monotonic() >= self._token[0]:
-                begun = time.monotonic()
-                self._token = (begun + LIFETIME_SECONDS, self._sign_in())
-            return self._token[1]
+        attempt = self._sign_ins.attempt(LIFETIME_SECONDS)
+        return attempt.result(attempt.began + WAIT_SECONDS, what="sign in as CIPP's SAM app")
 
     def forget(self) -> None:
-        """Sign in anew next time: Graph refused the token, or what it may do."""
-        with self._lock:
-            self._token = None
+        """Sign in again next time, because Graph refused the token, or what it may do."""
+        self._sign_ins.forget()
 
     def _sign_in(self) -> SecretText:
         from backend.entra import Entra  # noqa: PLC0415 - only a lookup in Graph needs it

@@ -18,6 +18,7 @@ from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.errors import AzureUnreachableError, BackendError, NotConfiguredError, NotFoundError
 from backend.platform_sign_in import auth_settings
+from backend.seats import NOT_NEEDED, Seat
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -68,11 +69,14 @@ class SignInDoor:
         self._verdict = Verdict("", until=0.0, is_patient=True)
         self._looking: tuple[float, Future[None]] | None = None
 
-    def reason(self) -> str:
+    def reason(self, seat: Seat = NOT_NEEDED) -> str:
         """Return why no caller is trusted, "" if the environment decides.
 
         The first request waits up to 2.5 s for Azure, and so do requests that would be refused. While Azure times
         out, the others don't wait.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and none is free.
         """
         verdict = self._verdict
         if time.monotonic() < verdict.until:
@@ -85,6 +89,8 @@ class SignInDoor:
                 self._looking = (now, at_once.start(self._look, name="look at the sign-in"))
             begun, look = self._looking
         if verdict.is_patient:
+            if not look.done() and now < begun + WAIT_SECONDS:
+                seat.take()
             try:
                 at_once.by(begun + WAIT_SECONDS, look, what="look at the authentication of this app")
             except AzureUnreachableError:

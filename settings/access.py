@@ -13,9 +13,11 @@ from backend.backend import Backend
 from backend.errors import BackendError
 from backend.roles import BASE_ROLES as BASE_ROLES  # noqa: PLC0414 - named here, too
 from backend.roles import PLATFORM, CustomRole, Held, Role
+from backend.seats import Seat, SeatsTakenError
 from settings.address import address_of, why_unknown
 from settings.denials import NotAllowedError as NotAllowedError  # noqa: PLC0414 - the same
 from settings.denials import NotSignedInError as NotSignedInError  # noqa: PLC0414 - the same
+from settings.known_roles import caller_id, has_known_role, note_role
 from settings.principal import ENTRA, Application, Principal, StaticWebAppUser, User, principal_of
 from settings.standing import of_application, of_static_web_app_user, of_user
 
@@ -46,7 +48,9 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is calling, from where, and with which roles. `partner` answers the partner's tenant when it is needed.
+    """Who is calling, from where, and with which roles.
+
+    `partner` returns the partner's tenant when it is needed, `recent_partner` one that was read just now.
 
     `address` is "" where it cannot be told. `turned_away` says why no role counts from there, "" where they do.
     """
@@ -56,6 +60,7 @@ class Caller:
     address: str
     turned_away: str
     partner: Callable[[], str]
+    recent_partner: Callable[[], str]
 
     @property
     def name(self) -> str:
@@ -137,6 +142,8 @@ class Caller:
             raise NotAllowedError(self.turned_away, caller=self)
         try:
             refusal = self.held.refusal(permission.value, endpoint, self.partner)
+            if refusal:
+                refusal = self.held.refusal(permission.value, endpoint, self.recent_partner)
         except BackendError as error:
             refusal = f"the partner's tenant, on which your custom role depends, is not known. {error}"
         if refusal:
@@ -157,6 +164,7 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
     Raises:
         NotSignedInError: Nobody, or a principal that cannot be believed or read.
         NotAllowedError: Someone of a tenant that is not served, or an application that CIPP does not let in.
+        SeatsTakenError: Whether their tenant is served is unknown, and other callers wait for that already.
         BackendError: The vault does not tell the partner's tenant, and `ALLOWED_TENANTS` does not name theirs.
     """
     if not platform_sets_principal(environ):
@@ -171,25 +179,27 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
             "Set TRUST_STATIC_WEB_APP=true only if CIPP's static web app is linked to this app, or an equal front "
             "stands before it: App Service itself never sends that shape. Otherwise sign in to this app with Entra."
         )
-    if not is_development(environ) and (reason := backend.sign_in_door.reason()):
-        raise NotSignedInError(reason)
-    _must_be_served(principal, backend)
     address = address_of(headers, environ)
-    partner = backend.key_vault.partner_tenant
-    try:
-        held = _held_by(principal, backend)
-    except NotAllowedError as error:
-        error.caller = Caller(principal, Held(), address, str(error), partner)
-        raise
+    tenants = backend.partner_tenant.current, backend.partner_tenant.recent
+    with backend.seats.visit(caller_id(principal), needed=not has_known_role(principal, backend)) as seat:
+        if not is_development(environ) and (reason := backend.sign_in_door.reason(seat)):
+            raise NotSignedInError(reason)
+        _must_be_served(principal, backend, seat)
+        try:
+            held = _held_by(principal, backend, seat)
+        except NotAllowedError as error:
+            error.caller = Caller(principal, Held(), address, str(error), *tenants)
+            raise
+    note_role(principal, held, backend)
     away = "" if held.ranges.hold(address) else _turned_away(principal, held, address, environ)
-    return Caller(principal, held, address, away, partner)
+    return Caller(principal, held, address, away, *tenants)
 
 
-def _must_be_served(principal: Principal, backend: Backend) -> None:
+def _must_be_served(principal: Principal, backend: Backend, seat: Seat) -> None:
     """Let pass who is of a tenant that is served; to the record everybody else is one and the same stranger."""
     if isinstance(principal, StaticWebAppUser):
         return
-    if not backend.serves(principal.tenant):
+    if not backend.serves(principal.tenant, seat):
         raise NotAllowedError(
             f"Access is not allowed: you signed in with tenant '{principal.tenant}', and this app serves the partner's "
             "tenant alone. Sign in there, or name your tenant in the setting ALLOWED_TENANTS."
@@ -198,14 +208,19 @@ def _must_be_served(principal: Principal, backend: Backend) -> None:
         raise NotSignedInError("The principal that the platform sent cannot be read: it has no claim oid.")
 
 
-def _held_by(principal: Principal, backend: Backend) -> Held:
-    match principal:
-        case StaticWebAppUser():
-            return of_static_web_app_user(principal, backend)
-        case Application():
-            return of_application(principal, backend)
-        case _:
-            return of_user(principal, backend)
+def _held_by(principal: Principal, backend: Backend, seat: Seat) -> Held:
+    try:
+        match principal:
+            case StaticWebAppUser():
+                return of_static_web_app_user(principal, backend, seat)
+            case Application():
+                return of_application(principal, backend, seat)
+            case _:
+                return of_user(principal, backend, seat)
+    except SeatsTakenError as error:
+        if isinstance(principal, Application):
+            raise NotAllowedError(f"Access is not allowed: {error}") from error
+        return Held(note=str(error))
 
 
 def _turned_away(principal: Principal, held: Held, address: str, environ: Mapping[str, str]) -> str:

@@ -6,10 +6,11 @@ Only this file knows azure.functions' requests and responses.
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -37,10 +38,30 @@ CORRELATION: Final = "x-correlation-id"
 ALL_METHODS: Final = [method.value for method in func.HttpMethod]
 
 
-@cache
-def backend() -> Backend:
-    """Answer the services of this process; the environment is read at the first call, not at import."""
-    return Backend(os.environ)
+class Services:
+    """The services of this process. The environment is read at the first call, not at import.
+
+    Concurrent first calls get the same ones: the locks and seats of a process must not exist twice.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: Backend | None = None
+
+    def __call__(self) -> Backend:
+        """Return the services."""
+        with self._lock:
+            if self._made is None:
+                self._made = Backend(os.environ)
+            return self._made
+
+    def cache_clear(self) -> None:
+        """Make new ones at the next call."""
+        with self._lock:
+            self._made = None
+
+
+backend: Final = Services()
 
 
 def functions_app(*pages: ModuleType) -> func.FunctionApp:
@@ -54,7 +75,10 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     routes = all_routes(pages)
     for route in routes:
-        _add(app, route.name, route.template, [route.method], _handler(route, routes))
+        if route.on_loop:
+            _add_on_loop(app, route)
+        else:
+            _add(app, route.name, route.template, [route.method], _handler(route, routes))
     _add(app, "zzUnknownEndpoint", "{*endpoint}", ALL_METHODS, _refuser(routes))
     for timer in (timer for page in pages for timer in page.routes.timers):
         _add_timer(app, timer)
@@ -73,6 +97,23 @@ def _add(
 
     http.__name__ = http.__qualname__ = name
     app.function_name(name)(app.route(route=route, methods=methods)(http))
+
+
+def _add_on_loop(app: func.FunctionApp, route: Route) -> None:
+    """Add a function that the worker runs on its event loop, so that it responds while every thread is held.
+
+    What waits here stops the whole worker, so it uses no service and no lock of this app.
+    """
+
+    def handle(_req: func.HttpRequest) -> func.HttpResponse:
+        result = route.work()
+        return _respond(200, {"Results": result} if route.enveloped else result)
+
+    async def http(req: func.HttpRequest) -> func.HttpResponse:
+        return _answered(handle, req)
+
+    http.__name__ = http.__qualname__ = route.name
+    app.function_name(route.name)(app.route(route=route.template, methods=[route.method])(http))
 
 
 def _add_timer(app: func.FunctionApp, timer: Timer) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from backend.values import Value
-from settings.routes import Call, Routes
+from settings.routes import Routes
 
 routes = Routes()
 
@@ -15,7 +15,7 @@ class Pong(Value, frozen=True):
     timestamp: datetime
 
 
-@routes.get("PublicPing", public=True)
-def ping(_call: Call) -> Pong:
-    """Answer Pong to anyone, and tell nothing else."""
+@routes.get("PublicPing", public=True, on_loop=True)
+def ping() -> Pong:
+    """Return Pong to anyone, and tell nothing else."""
     return Pong(message="Pong", timestamp=datetime.now(UTC))

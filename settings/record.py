@@ -106,12 +106,15 @@ def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error:
     line = _line(endpoint, who_of(caller), error, dry_run=None)
     line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
     _tell(line, "was denied")
-    if caller is not None and caller.held.names:
+    has_role = caller is not None and bool(caller.held.names)
+    if has_role:
         left_out = backend.denials.counted((_key(caller), endpoint))
     else:
         left_out = backend.denials_without_role.counted(_key(caller))
     if left_out is not None:
-        _write(backend, endpoint, _with_left_out(line, left_out), WAIT_SECONDS, told=True)
+        with backend.seats.visit(_key(caller), needed=not has_role) as seat:
+            wait_seconds = WAIT_SECONDS if seat.take_if_free() else 0.0
+            _write(backend, endpoint, _with_left_out(line, left_out), wait_seconds, told=True)
 
 
 def _with_left_out(line: Line, left_out: int) -> Line:

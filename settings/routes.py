@@ -61,7 +61,10 @@ NOTHING_MORE: Final = Shown()
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`."""
+    """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`.
+
+    `on_loop`: it runs on the worker's event loop, not in one of its threads. Its work gets no call and never waits.
+    """
 
     name: str
     method: str
@@ -72,6 +75,7 @@ class Route:
     answers: Any
     work: Callable[..., Any]
     shown: Shown
+    on_loop: bool = False
 
     @property
     def doc(self) -> str:
@@ -115,23 +119,24 @@ class Routes:
         self.routes: list[Route] = []
         self.timers: list[Timer] = []
 
-    def get(
+    def get(  # noqa: PLR0913 - all that an endpoint is
         self,
         name: str,
         *,
         needs: Permission | None = None,
         public: bool = False,
+        on_loop: bool = False,
         enveloped: bool = True,
         shown: Shown = NOTHING_MORE,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare an endpoint that reads."""
-        return self._declare(name, "GET", needs, shown, public=public, enveloped=enveloped)
+        """Declare an endpoint that reads. Only a public one may run on the loop, since access may wait for Azure."""
+        return self._declare(name, "GET", needs, shown, public=public, on_loop=public and on_loop, enveloped=enveloped)
 
     def post(
         self, name: str, *, needs: Permission, enveloped: bool = True, shown: Shown = NOTHING_MORE
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare an endpoint that acts; its work takes a `body`."""
-        return self._declare(name, "POST", needs, shown, public=False, enveloped=enveloped)
+        return self._declare(name, "POST", needs, shown, public=False, on_loop=False, enveloped=enveloped)
 
     def timer(self, name: str, schedule: str) -> Callable[[Callable[[Backend], None]], Callable[[Backend], None]]:
         """Declare a function that the clock starts."""
@@ -143,12 +148,20 @@ class Routes:
         return declare
 
     def _declare(  # noqa: PLR0913 - all that an endpoint is
-        self, name: str, method: str, needs: Permission | None, shown: Shown, *, public: bool, enveloped: bool
+        self,
+        name: str,
+        method: str,
+        needs: Permission | None,
+        shown: Shown,
+        *,
+        public: bool,
+        on_loop: bool,
+        enveloped: bool,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def declare(work: Callable[..., Any]) -> Callable[..., Any]:
             hints = get_type_hints(work)
             body, answers = hints.get("body"), hints["return"]
-            self.routes.append(Route(name, method, needs, public, enveloped, body, answers, work, shown))
+            self.routes.append(Route(name, method, needs, public, enveloped, body, answers, work, shown, on_loop))
             return work
 
         return declare

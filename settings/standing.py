@@ -14,6 +14,7 @@ from backend.backend import Backend
 from backend.errors import BackendError
 from backend.key_vault import is_guid
 from backend.roles import BASE, PLATFORM, Held, base_of
+from backend.seats import NOT_NEEDED, Seat, SeatsTakenError
 from settings.denials import NotAllowedError
 from settings.principal import ENTRA, Application, StaticWebAppUser, User
 
@@ -29,10 +30,11 @@ _GROUPS_UNKNOWN: Final = (
 )
 
 
-def of_static_web_app_user(user: StaticWebAppUser, backend: Backend) -> Held:
-    """Answer the roles of a user of the static web app.
+def of_static_web_app_user(user: StaticWebAppUser, backend: Backend, seat: Seat = NOT_NEEDED) -> Held:
+    """Return the roles of a user of the static web app.
 
     Raises:
+        SeatsTakenError: The caller needs a seat to wait, and none is free. The others raise it, too.
         NotAllowedError: The static web app gave not even its own roles, which everybody has.
     """
     names = _lower(user.roles)
@@ -40,36 +42,38 @@ def of_static_web_app_user(user: StaticWebAppUser, backend: Backend) -> Held:
         raise NotAllowedError("Access is not allowed: the static web app names no roles for you. Sign in again.")
     own = [name for name in names if name not in PLATFORM]
     if set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
-        return _held(own, backend)
-    return _by_groups(user.name, backend)
+        return _held(own, backend, seat)
+    return _by_groups(user.name, backend, seat)
 
 
-def of_user(user: User, backend: Backend) -> Held:
-    """Answer the roles of a user by claims."""
+def of_user(user: User, backend: Backend, seat: Seat = NOT_NEEDED) -> Held:
+    """Return the roles of a user by claims."""
     own = [name for name in _lower(user.roles) if name not in PLATFORM]
     if base_of(own):
-        return _held(own, backend, drop_unknown=True)
-    known = _known(backend, WAIT_SECONDS)
+        return _held(own, backend, seat, drop_unknown=True)
+    known = _known(backend, WAIT_SECONDS, seat)
     if known is None:
         return Held(unknown=tuple(own), note=_OUT_OF_REACH)
     found = [name for name in own if name in known.custom_roles]
     if not found and (by_groups := _roles_of_groups(_lower(user.groups), known)):
         try:
-            found = by_groups if _is_partners(user.tenant, backend) else []
+            found = by_groups if backend.partner_tenant.is_partner(user.tenant.lower(), seat) else []
+        except SeatsTakenError:
+            raise
         except BackendError as error:
             return _groups_unknown(known, error)
     if found:
         return _counted(found, known)
-    return _by_groups(user.object_id, backend, tenant=user.tenant)
+    return _by_groups(user.object_id, backend, seat, tenant=user.tenant)
 
 
-def of_application(application: Application, backend: Backend) -> Held:
-    """Answer the role of an API client.
+def of_application(application: Application, backend: Backend, seat: Seat = NOT_NEEDED) -> Held:
+    """Return the role of an API client.
 
     Raises:
         NotAllowedError: CIPP does not know it, it is not enabled or has no role, or the tables are out of reach.
     """
-    known = _known(backend, WAIT_SECONDS)
+    known = _known(backend, WAIT_SECONDS, seat)
     if known is None:
         raise NotAllowedError(f"Access is not allowed: {_OUT_OF_REACH}")
     client = known.clients.get(application.client_id)
@@ -86,24 +90,21 @@ def of_application(application: Application, backend: Backend) -> Held:
     return replace(_counted([client.role], known), ranges=client.ranges, title=client.name)
 
 
-def _by_groups(user: str, backend: Backend, tenant: str | None = None) -> Held:
-    """Answer the roles that a user has by groups: those of the partner's tenant alone does the SAM app know."""
-    known = _known(backend, WAIT_SECONDS)
+def _by_groups(user: str, backend: Backend, seat: Seat, tenant: str | None = None) -> Held:
+    """Return the roles that a user has by groups: those of the partner's tenant alone does the SAM app know."""
+    known = _known(backend, WAIT_SECONDS, seat)
     if known is None:
         return Held(note=_OUT_OF_REACH)
     if tenant is not None and not (is_guid(user) and known.groups):
         return _counted([], known)
     try:
-        ours = tenant is None or _is_partners(tenant, backend)
-        groups = backend.group_members.of(user, known.groups) if ours else frozenset()
+        is_partner = tenant is None or backend.partner_tenant.is_partner(tenant.lower(), seat)
+        groups = backend.group_members.of(user, known.groups, seat) if is_partner else frozenset()
+    except SeatsTakenError:
+        raise
     except BackendError as error:
         return _groups_unknown(known, error)
     return _counted(_roles_of_groups(groups, known), known)
-
-
-def _is_partners(tenant: str, backend: Backend) -> bool:
-    """Return whether a tenant is the partner's: CIPP's groups are those of this tenant alone."""
-    return tenant.lower() == backend.key_vault.partner_tenant()
 
 
 def _groups_unknown(known: Known, error: BackendError) -> Held:
@@ -116,8 +117,8 @@ def _roles_of_groups(groups: Iterable[str], known: Known) -> list[str]:
     return sorted({role for group in groups for role in known.groups.get(group, ())})
 
 
-def _held(names: list[str], backend: Backend, *, drop_unknown: bool = False) -> Held:
-    """Answer roles by their names; superadmin needs no table, and every other base role goes on without."""
+def _held(names: list[str], backend: Backend, seat: Seat, *, drop_unknown: bool = False) -> Held:
+    """Return roles by their names; superadmin needs no table, and every other base role goes on without."""
     base = base_of(names)
     if base is BASE["superadmin"]:
         return Held(base=base)
@@ -125,7 +126,7 @@ def _held(names: list[str], backend: Backend, *, drop_unknown: bool = False) -> 
         return Held()
     others = [name for name in names if name not in BASE]
     can_go_on = base is not None and not others and backend.access_tables.was_read
-    known = _known(backend, SHORT_WAIT_SECONDS if can_go_on else WAIT_SECONDS)
+    known = _known(backend, SHORT_WAIT_SECONDS if can_go_on else WAIT_SECONDS, seat)
     if known is None:
         # From where a base role may call is as it was when the tables last told.
         ranges = backend.access_tables.last.ranges_of(name for name in names if name in BASE)
@@ -145,10 +146,12 @@ def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> H
     )
 
 
-def _known(backend: Backend, wait_seconds: float) -> Known | None:
-    """Answer what CIPP's tables say; None where that is not known, which their own log line explains."""
+def _known(backend: Backend, wait_seconds: float, seat: Seat) -> Known | None:
+    """Return what CIPP's tables say; None where that is not known, which their own log line explains."""
     try:
-        return backend.access_tables.read(wait_seconds)
+        return backend.access_tables.read(wait_seconds, seat)
+    except SeatsTakenError:
+        raise
     except BackendError:
         return None
 

@@ -1,6 +1,8 @@
 """The API as a caller meets it: the functions that the host indexes, called with requests, in this process."""
 
+import asyncio
 import base64
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +122,8 @@ class Api:
             route_params=values,
             body=raw,
         )
-        response: func.HttpResponse = found.get_user_function()(request)
+        returned = found.get_user_function()(request)
+        response: func.HttpResponse = asyncio.run(returned) if inspect.iscoroutine(returned) else returned
         return response
 
 

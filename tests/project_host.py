@@ -13,13 +13,15 @@ from tests.sandbox_client import Sandbox
 
 
 @contextmanager
-def project_host(sandbox: Sandbox, folder: Path) -> Iterator[Host]:
-    """Start it in an environment that has nothing of this machine's; end it."""
+def project_host(sandbox: Sandbox, folder: Path, **environ: str) -> Iterator[Host]:
+    """Start it in an environment that has nothing of this machine's, but `environ`; end it."""
     sandbox.reset(propagation_seconds=0)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(AMBIENT):
                 patch.delenv(name)
-        running = Host(folder, str(PROJECT), **{**sandbox.env, **QUICK})
-    yield running
-    running.end()
+        running = Host(folder, str(PROJECT), **{**sandbox.env, **QUICK, **environ})
+    try:
+        yield running
+    finally:
+        running.end()

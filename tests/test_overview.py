@@ -1,6 +1,7 @@
 """The overview: the cards, their problems, and how long they take."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -223,3 +224,14 @@ def test_the_probes_run_at_once(api: Api, azure: Sandbox) -> None:
     assert time.monotonic() - began < 4  # five calls, one after another, take 5 s
     assert len(azure.calls(ARM)) == 5
     assert [card["Exists"] for card in found] == [True] * 6 + [None]
+
+
+def test_concurrent_callers_join_one_look(azure: Sandbox, api: Api) -> None:
+    api.get("ListBackend", role="superadmin")
+    alone = len(azure.calls(ARM))
+    azure.reset(propagation_seconds=0)
+    again = Api()
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: again.get("ListBackend").results, range(6)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(azure.calls(ARM)) <= alone

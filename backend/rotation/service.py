@@ -17,6 +17,7 @@ from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
+from backend.rotation.key_checks import KeyChecks
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
@@ -71,6 +72,7 @@ class KeyRotation:
             apps.addresses,
             discovery.deployment,
         )
+        self._checks = KeyChecks()
         self._journal = Journal(clients)
         self._logbook = Logbook(clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
 
@@ -103,13 +105,21 @@ class KeyRotation:
         return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
-        """Sign in with each key now, or those of `names`; nothing is changed.
+        """Sign in with each key now, or those of `names`; nothing is changed. One check runs at a time (`KeyChecks`).
 
         Raises:
             NotFoundError: A name is not in the vault.
             InvalidInputError: A name is nothing that the rotation looks after.
+            ConflictError: A check of other keys did not end in time.
+            AzureUnreachableError: The check takes longer than a call may; it goes on.
         """
-        return self.prove_keys(keys_in(self._vault.names(), names))
+        if names is None:
+            return self._checks.results(
+                None, lambda seconds: self.prove_keys(keys_in(self._vault.names()), seconds), HTTP_SECONDS
+            )
+        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
+        wanted = frozenset(key.name.lower() for key in chosen)
+        return self._checks.results(wanted, lambda seconds: self.prove_keys(chosen, seconds), HTTP_SECONDS)
 
     def graph_roles(self) -> frozenset[str]:
         """Answer the application permissions in Graph that the SAM app's token holds.

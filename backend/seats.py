@@ -1,0 +1,153 @@
+"""The seats of callers without a role: how many threads of the worker they may hold together while they wait.
+
+Microsoft's worker runs each function in one of min(32, CPUs + 4) threads. A caller whose role is unknown waits for
+Azure to decide whether they have one, so anyone who may sign in could hold every thread while Azure hangs.
+"""
+
+import threading
+import time
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from backend.errors import BackendError
+from backend.loading import LOADING
+
+SEATS: Final = 2
+QUEUE: Final = 2  # different callers that wait for a seat, so that a worker of five threads has one left
+PROMPT_SECONDS: Final = 2.0  # a seat that is taken for longer means that Azure is slow
+SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
+
+
+class SeatsTakenError(BackendError):
+    """The caller would have to wait for Azure, and other callers without a role hold both seats."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Access can't be decided now, because Azure is slow and other calls wait for it already. "
+            "Try again in some seconds."
+        )
+
+
+class Seat:
+    """What one call takes before its first wait. `seats` is None for a caller with a role, who needs none."""
+
+    def __init__(self, seats: "Seats | None", caller: Hashable = None) -> None:
+        self.caller: Final = caller
+        self._seats = seats
+        self._is_taken = False
+        self._clock = 0.0
+
+    def take(self) -> None:
+        """Take a seat, unless this call has one or needs none; it may wait for one, see `Seats`.
+
+        Raises:
+            SeatsTakenError: None is free.
+        """
+        if self._seats is not None and not self._is_taken:
+            self._seats.take(self)
+            self._is_taken = True
+
+    def take_if_free(self) -> bool:
+        """Take a seat, but don't wait for one; return whether this call may wait for Azure."""
+        if self._seats is None or self._is_taken:
+            return True
+        self._is_taken = self._seats.take_if_free(self)
+        return self._is_taken
+
+    def leave(self) -> None:
+        """Give the seat back, if it was taken."""
+        if self._seats is not None and self._is_taken:
+            self._is_taken = False
+            self._seats.leave(self)
+
+    def start_clock(self) -> None:
+        """Measure from now on how long the seat is taken."""
+        self._clock = _clock()
+
+    @property
+    def seconds(self) -> float:
+        """For how long the seat has been taken. The time in which SDKs were loaded does not count."""
+        return _clock() - self._clock
+
+
+NOT_NEEDED: Final = Seat(None)
+
+
+class Seats:
+    """Two seats of one process.
+
+    While Azure is slow, callers without a role hold these two threads at most, and a further caller is refused
+    immediately. Azure counts as slow if a seat has been taken for `PROMPT_SECONDS`, now or within the last
+    `SLOW_SECONDS`. Otherwise a call may wait for a seat behind a call of the same caller, and so may `QUEUE` calls of
+    other callers, so that the first calls of a page are not refused. So when Azure becomes slow, more than two
+    threads are held within the first `PROMPT_SECONDS` alone.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._taken: list[Seat] = []
+        self._queue: list[Seat] = []
+        self._slow_until = 0.0
+
+    @contextmanager
+    def visit(self, caller: Hashable, *, needed: bool) -> Iterator[Seat]:
+        """Yield the seat of one call. The call takes it before its first wait, and it is given back at the end."""
+        seat = Seat(self, caller) if needed else NOT_NEEDED
+        try:
+            yield seat
+        finally:
+            seat.leave()
+
+    def take(self, seat: Seat) -> None:
+        """Take a seat, waiting for it while Azure is prompt.
+
+        Raises:
+            SeatsTakenError: None is free.
+        """
+        with self._change:
+            if len(self._taken) >= SEATS:
+                self._wait(seat)
+            self._sit(seat)
+
+    def take_if_free(self, seat: Seat) -> bool:
+        """Take a seat if one is free, and return whether it was."""
+        with self._change:
+            is_free = len(self._taken) < SEATS
+            if is_free:
+                self._sit(seat)
+            return is_free
+
+    def leave(self, seat: Seat) -> None:
+        """Give a seat back."""
+        with self._change:
+            self._taken.remove(seat)
+            if seat.seconds >= PROMPT_SECONDS:
+                self._slow_until = time.monotonic() + SLOW_SECONDS
+            self._change.notify_all()
+
+    def _sit(self, seat: Seat) -> None:
+        seat.start_clock()
+        self._taken.append(seat)
+
+    def _wait(self, seat: Seat) -> None:
+        others = {queued.caller for queued in self._queue} - {taken.caller for taken in self._taken}
+        joins = seat.caller in others or any(seat.caller == taken.caller for taken in self._taken)
+        if not joins and len(others) >= QUEUE:
+            raise SeatsTakenError
+        self._queue.append(seat)
+        give_up_at = time.monotonic() + SLOW_SECONDS
+        try:
+            while len(self._taken) >= SEATS:
+                now = time.monotonic()
+                left = PROMPT_SECONDS - max(taken.seconds for taken in self._taken)
+                if left <= 0 or now < self._slow_until or now >= give_up_at:
+                    raise SeatsTakenError
+                self._change.wait(left)
+        finally:
+            self._queue.remove(seat)
+
+
+def _clock() -> float:
+    """Return a time that stands still while SDKs are loaded."""
+    return time.monotonic() - LOADING.seconds()

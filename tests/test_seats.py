@@ -1,0 +1,106 @@
+"""The seats of callers without a role: two while Azure is slow, with a short queue while it is prompt."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from backend.loading import LOADING
+from backend.role_holders import MOST, RoleHolders
+from backend.seats import QUEUE, SEATS, Seats, SeatsTakenError
+
+CALLERS = 12
+
+
+def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, int]:
+    """Let callers wait for a dependency concurrently; return how many got a seat, and how many were refused."""
+
+    def call(caller: object) -> bool:
+        try:
+            with seats.visit(caller, needed=True) as seat:
+                seat.take()
+                time.sleep(seconds)
+        except SeatsTakenError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(callers)) as threads:
+        served = list(threads.map(call, callers))
+    return served.count(True), served.count(False)
+
+
+def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.2)
+    seats = Seats()
+    assert outcomes(seats, list(range(CALLERS)), 1.0)[0] == SEATS
+    began = time.monotonic()
+    with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
+        first.take()
+        second.take()
+        for caller in ("a", "c"):
+            with seats.visit(caller, needed=True) as third, pytest.raises(SeatsTakenError, match="Try again in some"):
+                third.take()
+    assert time.monotonic() - began < 0.2
+
+
+def test_all_calls_of_one_caller_are_served_while_azure_is_prompt() -> None:
+    assert outcomes(Seats(), ["same"] * CALLERS, 0.02) == (CALLERS, 0)
+
+
+def test_few_different_callers_wait_for_a_seat_while_azure_is_prompt() -> None:
+    served, _ = outcomes(Seats(), list(range(SEATS + QUEUE)), 0.1)
+    assert served == SEATS + QUEUE
+
+
+def test_a_caller_with_a_role_needs_no_seat() -> None:
+    seats = Seats()
+    with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
+        first.take()
+        second.take()
+        with seats.visit("c", needed=False) as third:
+            third.take()
+            assert third.take_if_free()
+        with seats.visit("d", needed=True) as fourth:
+            assert not fourth.take_if_free()
+
+
+def test_a_seat_is_given_back_after_an_error() -> None:
+    seats = Seats()
+    for _ in range(SEATS + 1):
+        with pytest.raises(ZeroDivisionError), seats.visit("a", needed=True) as seat:  # noqa: PT012 - both are the case
+            seat.take()
+            _ = 1 / 0
+    with seats.visit("a", needed=True) as seat:
+        assert seat.take_if_free()
+
+
+def test_the_loading_of_sdks_does_not_count_as_a_slow_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.2)
+    seats, seated = Seats(), Barrier(SEATS + 1)
+
+    def load() -> None:
+        with seats.visit("a", needed=True) as seat:
+            seat.take()
+            seated.wait()
+            with LOADING:
+                time.sleep(0.4)
+
+    with ThreadPoolExecutor(SEATS) as threads:
+        loads = [threads.submit(load) for _ in range(SEATS)]
+        seated.wait()
+        with seats.visit("a", needed=True) as seat:
+            seat.take()  # waits, since none of the others is slow
+    assert [load.exception() for load in loads] == [None] * SEATS
+
+
+def test_role_holders_are_forgotten_in_time_and_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    holders = RoleHolders()
+    for number in range(MOST + 1):
+        holders.note(number, has_role=True)
+    assert [number in holders for number in (0, 1, MOST)] == [False, True, True]
+    holders.note(1, has_role=False)
+    assert 1 not in holders
+    monkeypatch.setattr("backend.role_holders.LIFETIME_SECONDS", 0.0)
+    holders.note(2, has_role=True)
+    assert 2 not in holders
