@@ -44,7 +44,7 @@ class Backend:
         self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
         self.denials = OnceAMinute()  # the same of those who were denied
-        self.links = Links(environ, self.discovery, self.tables)
+        self.links = Links(environ, self.clients, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
         self.function_app_settings = FunctionAppSettings(self.clients, self.discovery, self.function_apps)
