@@ -23,6 +23,8 @@ from backend.seats import NOT_NEEDED, Seat
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from azure.data.tables import TableServiceClient
+
 logger = logging.getLogger("cipp.access")
 TABLES: Final = ("CustomRoles", "ApiClients", "AccessRoleGroups", "AccessIPRanges")
 LIFETIME_SECONDS: Final = 5.0  # a role that was taken away has gone after this
@@ -76,9 +78,11 @@ class AccessTables:
     def read(self, wait_seconds: float = WAIT_SECONDS, seat: Seat = NOT_NEEDED) -> Known:
         """Return what the tables say, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
 
+        In an account that holds none of the tables that every CIPP has, they are unreachable, not empty.
+
         Raises:
             SeatsTakenError: The caller needs a seat to wait, and none is free.
-            NotConfiguredError: No storage is configured.
+            NotConfiguredError: No storage is configured, or the account is not CIPP's.
             AzureError: The storage refused, or was silent for so long; then nobody waits for it for a while.
         """
         with self._lock:
@@ -110,24 +114,31 @@ class AccessTables:
         return self._last is not None
 
     def _current(self) -> "Future[Known]":
-        """Answer the reading under way or the one that is still true; begin one where there is none."""
+        """Return the read under way, or the one that is still valid; begin one if there is neither.
+
+        A read that is older than the deadline of one call is given up: a connection that is lost may never end it.
+        """
         now = time.monotonic()
-        if self._reading is None or (self._reading[1].done() and now - self._reading[0] > LIFETIME_SECONDS):
+        if self._reading is None or now - self._reading[0] > self._lifetime(self._reading[1]):
             self._reading = (now, at_once.start(self._read, name="read the tables of access"))
         return self._reading[1]
 
+    def _lifetime(self, reading: "Future[Known]") -> float:
+        """Return for how many seconds since its beginning a read counts."""
+        return LIFETIME_SECONDS if reading.done() else self._clients.limits.azure_deadline_seconds
+
     def _read(self) -> Known:
-        """Read the four tables at once."""
-        if self._clients.tables() is None:
+        """Read the four tables concurrently, and check beside it whether they are CIPP's."""
+        tables = self._clients.tables()
+        if tables is None:
             raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")
-        started = [at_once.start(partial(self._rows, table), name=table) for table in TABLES]
+        checking = at_once.start(self._clients.cipp_tables, name="check whose storage it is")
+        started = [at_once.start(partial(self._rows, tables, table), name=table) for table in TABLES]
+        checking.result()
         roles, clients, groups, ranges = (one.result() for one in started)
         return known_of(roles, clients, groups, ranges)
 
-    def _rows(self, table: str) -> list[Row]:
-        tables = self._clients.tables()
-        if tables is None:
-            return []
+    def _rows(self, tables: "TableServiceClient", table: str) -> list[Row]:
         try:
             with while_trying_to(f"read CIPP's table {table}"):
                 return [dict(row) for row in tables.get_table_client(table).list_entities()]

@@ -50,7 +50,7 @@ class Backend:
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
         self.denials = OnceAMinute()  # the same of callers with a role who were denied
         self.denials_without_role = OnceAMinute()  # and of the others, who must not take the places of these
-        self.links = Links(environ, self.discovery, self.tables)
+        self.links = Links(environ, self.clients, self.discovery, self.tables)
         self.resource_group = ResourceGroup(self.clients, self.discovery)
         self.function_apps = FunctionApps(self.clients, self.discovery)
         self.function_app_settings = FunctionAppSettings(self.clients, self.discovery, self.function_apps)

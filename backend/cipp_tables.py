@@ -8,8 +8,9 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from backend import at_once
+from backend.cipp_storage import NotCippsStorageError
 from backend.clients import Clients
-from backend.errors import BackendError, while_trying_to
+from backend.errors import BackendError, NotFoundError, while_trying_to
 
 logger = logging.getLogger("cipp.tables")
 ZONE_LIFETIME_SECONDS: Final = 0.5  # with the wait, a zone that was set is effective on every instance within a second
@@ -60,13 +61,21 @@ class CippTables:
         return UTC
 
     def tenants(self) -> Mapping[str, Tenant] | None:
-        """Answer CIPP's tenants by their id in lower case; None where the table cannot be read."""
+        """Return CIPP's tenants by their id in lower case; None if they are unknown.
+
+        They are unknown without a storage account, and if the table is missing, refused or timed out.
+
+        Raises:
+            NotCippsStorageError: The storage account is not CIPP's.
+        """
         try:
-            tables = self._clients.tables()
+            tables = self._clients.cipp_tables()
             if tables is None:
                 return None
             with while_trying_to("read CIPP's table Tenants"):
                 rows = list(tables.get_table_client("Tenants").query_entities("PartitionKey eq 'Tenants'"))
+        except NotCippsStorageError:
+            raise
         except BackendError as error:
             logger.info("CIPP's tenants are unknown: %s", error)
             return None
@@ -81,26 +90,29 @@ class CippTables:
         ]
         return {tenant.tenant_id: tenant for tenant in tenants}
 
-    def custom_roles(self) -> frozenset[str]:
-        """Answer the names of CIPP's custom roles in lower case; none where the table cannot be read."""
+    def custom_roles(self) -> frozenset[str] | None:
+        """Return the names of CIPP's custom roles in lower case; None if they are unknown."""
         rows = self._rows("CustomRoles", "PartitionKey eq 'CustomRoles'")
-        return frozenset(str(row["RowKey"]).lower() for row in rows)
+        return None if rows is None else frozenset(str(row["RowKey"]).lower() for row in rows)
 
-    def has_superadmin_group(self) -> bool:
-        """Tell whether a group of Entra's is superadmin, by CIPP's table AccessRoleGroups."""
+    def has_superadmin_group(self) -> bool | None:
+        """Return whether an Entra group is superadmin, by CIPP's table AccessRoleGroups; None if that is unknown."""
         rows = self._rows("AccessRoleGroups", "RowKey eq 'superadmin'")
-        return any(row.get("GroupId") for row in rows)
+        return None if rows is None else any(row.get("GroupId") for row in rows)
 
-    def _rows(self, table: str, query: str) -> list[dict[str, Any]]:
+    def _rows(self, table: str, query: str) -> list[dict[str, Any]] | None:
+        """Return the rows of a table of CIPP's; none if CIPP has not made it, None if it can't be read."""
         try:
-            tables = self._clients.tables()
+            tables = self._clients.cipp_tables()
             if tables is None:
-                return []
+                return None
             with while_trying_to(f"read CIPP's table {table}"):
                 return [dict(row) for row in tables.get_table_client(table).query_entities(query)]
+        except NotFoundError:
+            return []
         except BackendError as error:
             logger.info("CIPP's table %s is unknown: %s", table, error)
-            return []
+            return None
 
     def _zone_in_table(self) -> str:
         try:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from backend.cipp_storage import CippStorage
 from backend.clouds import cloud_of, problem_with_cloud
 from backend.errors import BackendError, NotConfiguredError, while_trying_to
 from backend.limits import Limits
 from backend.loading import LOADING
+from backend.storage_settings import NOT_CONFIGURED, StorageSettings, storage_of
 
 if TYPE_CHECKING:
     from azure.data.tables import TableServiceClient
@@ -75,28 +77,57 @@ class Clients:
 
         return self._once(f"secrets {vault_url}", make)
 
-    def tables(self) -> "TableServiceClient | None":
-        """Answer the client of CIPP's tables; None where no storage is configured.
+    @property
+    def storage(self) -> StorageSettings | None:
+        """The storage account that the app's settings name; None if they name none.
 
-        The storage is `CIPP_STORAGE` (a connection string) or `CIPP_STORAGE__tableServiceUri` (with our
-        identity, which needs Storage Table Data Contributor), else AzureWebJobsStorage in the same forms.
+        Raises:
+            NotConfiguredError: The setting can't be used.
         """
-        for prefix in ("CIPP_STORAGE", "AzureWebJobsStorage"):
-            if text := self._environ.get(prefix, "").strip():
-                return self._once("tables", partial(self._tables_by_connection_string, text))
-            if uri := self._environ.get(f"{prefix}__tableServiceUri", "").strip():
-                return self._once("tables", partial(self._tables_by_identity, uri))
-        return None
+        return storage_of(self._environ, self.cloud)
 
     @property
     def tables_by_identity(self) -> bool:
-        """Whether `tables` are opened with our identity, and not by a connection string."""
-        for prefix in ("CIPP_STORAGE", "AzureWebJobsStorage"):
-            if self._environ.get(prefix, "").strip():
-                return False
-            if self._environ.get(f"{prefix}__tableServiceUri", "").strip():
-                return True
-        return False
+        """Whether `tables` are opened with this app's identity, and not by a connection string."""
+        return self.storage is not None and self.storage.by_identity
+
+    def tables(self) -> "TableServiceClient | None":
+        """Return the client of the configured storage account's tables; None if no account is configured.
+
+        This app's own tables are there, whoever's the account is. CIPP's are opened by `cipp_tables`. With this
+        app's identity, it requires Storage Table Data Contributor.
+
+        Raises:
+            NotConfiguredError: The setting can't be used.
+        """
+        settings = self.storage
+        if settings is None:
+            return None
+        by = self._tables_by_identity if settings.by_identity else self._tables_by_connection_string
+        return self._once("tables", partial(by, settings))
+
+    def cipp_tables(self) -> "TableServiceClient | None":
+        """Return the client of CIPP's tables; None if no storage account is configured.
+
+        Raises:
+            NotCippsStorageError: The configured account holds none of CIPP's tables.
+            NotConfiguredError: The setting can't be used.
+            AzureError: Whose the account is could not be seen.
+        """
+        settings, tables = self.storage, self.tables()
+        if settings is None or tables is None:
+            return None
+        self._once("whose storage", lambda: CippStorage(settings, tables)).require()
+        return tables
+
+    def storage_problem(self) -> str | None:
+        """Return why the app's settings don't lead to CIPP's tables; None if they do, or if that is unknown."""
+        try:
+            return NOT_CONFIGURED if self.cipp_tables() is None else None
+        except NotConfiguredError as error:
+            return str(error)
+        except BackendError:
+            return None
 
     def credential(self) -> "ManagedIdentityCredential":
         """Answer the app's own identity: one for the process, since its token cache is its own.
@@ -160,14 +191,6 @@ class Clients:
             "logging_enable": False,
         }
 
-    def _table_pipeline(self) -> dict[str, Any]:
-        """Answer the same for tables, whose client brings a retry policy of its own."""
-        return {
-            "transport": self._once("transport", self._transport),
-            "retry_total": 1,
-            "retry_backoff_factor": 0.3,
-        }
-
     def _transport(self) -> Any:  # noqa: ANN401 - azure-core is not imported for a type
         from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - see the module
 
@@ -180,23 +203,26 @@ class Clients:
             read_timeout=self.limits.azure_read_timeout_seconds,
         )
 
-    def _tables_by_connection_string(self, text: str) -> "TableServiceClient":
-        from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
+    def _tables_by_connection_string(self, settings: StorageSettings) -> "TableServiceClient":
+        from backend.table_client import BoundedTables  # noqa: PLC0415 - it imports azure-data-tables
 
         try:
-            return TableServiceClient.from_connection_string(text, **self._table_pipeline())
-        except ValueError as error:
-            raise NotConfiguredError("The storage's connection string (CIPP_STORAGE) cannot be read.") from error
-
-    def _tables_by_identity(self, uri: str) -> "TableServiceClient":
-        from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
-
-        try:
-            return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
+            return BoundedTables.from_connection_string(settings.connection_string, **self._pipeline())
         except ValueError as error:
             raise NotConfiguredError(
-                "The storage's address (CIPP_STORAGE__tableServiceUri) cannot be used: it must be like "
-                "https://<account>.table.core.windows.net."
+                f"Invalid setting {settings.setting}: the connection string can't be read. "
+                "Copy that of CIPP's storage account again."
+            ) from error
+
+    def _tables_by_identity(self, settings: StorageSettings) -> "TableServiceClient":
+        from backend.table_client import BoundedTables  # noqa: PLC0415 - it imports azure-data-tables
+
+        try:
+            return BoundedTables(settings.address, credential=self.credential(), **self._pipeline())
+        except ValueError as error:
+            raise NotConfiguredError(
+                f"Invalid setting {settings.setting}: the storage's address must be like "
+                f"https://<account>.table.{self.cloud.storage_suffix}."
             ) from error
 
     def _forget(self, name: str) -> None:

@@ -22,6 +22,7 @@ class Cloud:
     graph: str
     vault_suffix: str
     site_suffix: str
+    storage_suffix: str  # of every service of a storage account: <account>.table.<suffix>
 
 
 PUBLIC = Cloud(
@@ -34,6 +35,7 @@ PUBLIC = Cloud(
     graph="https://graph.microsoft.com",
     vault_suffix=".vault.azure.net",
     site_suffix=".azurewebsites.net",
+    storage_suffix="core.windows.net",
 )
 US_GOVERNMENT = Cloud(
     name="usgov",
@@ -45,6 +47,7 @@ US_GOVERNMENT = Cloud(
     graph="https://graph.microsoft.us",
     vault_suffix=".vault.usgovcloudapi.net",
     site_suffix=".azurewebsites.us",
+    storage_suffix="core.usgovcloudapi.net",
 )
 CHINA = Cloud(
     name="china",
@@ -56,6 +59,7 @@ CHINA = Cloud(
     graph="https://microsoftgraph.chinacloudapi.cn",
     vault_suffix=".vault.azure.cn",
     site_suffix=".chinacloudsites.cn",
+    storage_suffix="core.chinacloudapi.cn",
 )
 CLOUDS = MappingProxyType({cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT, CHINA)})
 

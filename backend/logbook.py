@@ -36,26 +36,34 @@ class Line:
 
 
 class Logbook:
-    """The service of CIPP's Logbook. Needs Storage Table Data Contributor; the only table of CIPP's that we make."""
+    """The service of CIPP's Logbook. Requires Storage Table Data Contributor.
+
+    `CippLogs` is the only table of CIPP's that this app makes, and only in an account that holds another one.
+    """
 
     def __init__(self, clients: Clients, node: str) -> None:
         self._clients = clients
         self._node = node
 
     def write(self, lines: Iterable[Line], now: datetime, zone: tzinfo) -> None:
-        """Write lines; where the table does not take them, the log stream says so and the act goes on."""
-        tables = self._clients.tables()
+        """Write entries. If the table can't be written, the log stream has them, and the write operation goes on."""
+        lines = list(lines)
         rows = [self._row(line, now, zone) for line in lines]
-        if tables is None or not rows:
+        if not rows:
             return
-        table = tables.get_table_client(TABLE)
         try:
+            tables = self._clients.cipp_tables()
+            if tables is None:
+                return
+            table = tables.get_table_client(TABLE)
             with while_trying_to("write CIPP's Logbook"):
                 tables.create_table_if_not_exists(TABLE)
                 for first in range(0, len(rows), AT_ONCE):
                     table.submit_transaction([("create", row) for row in rows[first : first + AT_ONCE]])
         except BackendError as error:
-            logger.warning("%s lines are not in CIPP's Logbook: %s", len(rows), error)
+            logger.warning("%s entries are not in CIPP's Logbook: %s", len(rows), error)
+            for line in lines:
+                logger.warning("Not in CIPP's Logbook: %s (%s): %s", line.api, line.severity, line.message)
 
     def _row(self, line: Line, now: datetime, zone: tzinfo) -> dict[str, Any]:
         return {

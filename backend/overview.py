@@ -1,9 +1,11 @@
 """The cards of the Backend page: each resource, whether it is there, its state and its problems."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from backend import at_once
 from backend.clients import Clients
@@ -88,10 +90,19 @@ class BackendOverview:
     def look(self) -> list[Card]:
         """Look at everything now, whatever is remembered."""
         ends = time.monotonic() + self._clients.limits.azure_deadline_seconds
+        checking = at_once.start(self._clients.storage_problem, name="check whose storage it is")
         try:
-            self._discovery.deployment()  # the identity's token, once for all probes
+            app = self._discovery.deployment().answering_app or ""  # the identity's token, once for all probes
+            cards = self._probed(ends)
         except BackendError as error:
-            return [Card(name="", kind="ResourceGroup", exists=None, problems=[str(error)])]
+            app, cards = "", [Card(name="", kind="ResourceGroup", exists=None, problems=[str(error)])]
+        try:
+            problem = at_once.by(ends, checking, what="look whose storage it is")
+        except BackendError:
+            problem = None  # unknown: an unreachable account is a problem of the keys' history, not of this setting
+        return with_problem(cards, app, problem) if problem else cards
+
+    def _probed(self, ends: float) -> list[Card]:
         started = [(kind, at_once.start(probe, name=f"probe {kind}")) for kind, probe in self.probes().items()]
         cards: list[Card] = []
         for kind, probe in started:
@@ -185,3 +196,13 @@ class BackendOverview:
     def _is_ours(self, tenant: str) -> bool:
         """Tell whether a tenant is this deployment's own, or one whose users are served."""
         return tenant.lower() == (self._discovery.deployment().tenant_id or "").lower() or self._serves(tenant)
+
+
+def with_problem(cards: Sequence[Card], app: str, problem: str) -> list[Card]:
+    """Return the cards, the problem added to that of an app, or to the first one if the app has none. Pure."""
+    names = [card.name.lower() if card.kind == "FunctionApp" else None for card in cards]
+    chosen = names.index(app.lower()) if app.lower() in names else 0
+    return [
+        msgspec.structs.replace(card, problems=[*card.problems, problem]) if number == chosen else card
+        for number, card in enumerate(cards)
+    ]

@@ -4,16 +4,26 @@ Every link opens something real: where a name is unknown, the nearest known pare
 """
 
 import sys
+import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from backend import at_once
 from backend.cipp_tables import CippTables
+from backend.clients import Clients
 from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
 from backend.values import Value
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+FIRST_STORAGE_WAIT_SECONDS: Final = 2.4  # beside the wait for Azure, so that the links still come within 3 s
+STORAGE_WAIT_SECONDS: Final = 0.4
+STORAGE_LIFETIME_SECONDS: Final = 3.0
 MANAGEMENT = "https://management.cipp.app"
 VAULTS = "Microsoft.KeyVault/vaults"
 SITES = "Microsoft.Web/sites"
@@ -46,24 +56,67 @@ class PortalLinks(Value, frozen=True):
 class Links:
     """The service behind ExecBackendURLs."""
 
-    def __init__(self, environ: Mapping[str, str], discovery: Discovery, tables: CippTables) -> None:
+    def __init__(self, environ: Mapping[str, str], clients: Clients, discovery: Discovery, tables: CippTables) -> None:
         self._environ = environ
         self._discovery = discovery
         self._tables = tables
-        self._last: tuple[Found, str, PortalLinks] | None = None
+        self._storage = StorageWarning(clients)
+        self._last: tuple[Found, str, str | None, PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
-        """Answer names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
+        """Return names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
+        ends = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
-        if self._last is None or self._last[0] is not found or self._last[1] != zone:
-            self._last = (found, zone, portal_links(found, self._environ, zone))
-        return self._last[2]
+        problem = self._storage.by(ends)
+        last = self._last
+        if last is None or last[0] is not found or last[1:3] != (zone, problem):
+            last = self._last = (found, zone, problem, portal_links(found, self._environ, zone, problem))
+        return last[3]
 
 
-def portal_links(found: Found, environ: Mapping[str, str], timezone: str) -> PortalLinks:
-    """Work out the links from what was found."""
+class StorageWarning:
+    """Why the settings don't lead to CIPP's tables, as it was seen last; the links wait for it once, and only shortly.
+
+    A storage account that timed out gives no warning here: `ListBackendRights` tries it for longer.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._looking: Future[str | None] | None = None
+        self._valid_until = 0.0
+        self._problem: str | None = None
+        self._wait_seconds = FIRST_STORAGE_WAIT_SECONDS
+
+    def look(self) -> float:
+        """Begin a look, if the last one is old; return until when to wait for it, of `time.monotonic`."""
+        now = time.monotonic()
+        if now >= self._valid_until and self._looking is None:
+            self._looking = at_once.start(self._clients.storage_problem, name="check whose storage it is")
+        return now + self._wait_seconds
+
+    def by(self, moment: float) -> str | None:
+        """Return the problem, as of the look if it ended before the moment."""
+        looking = self._looking
+        if looking is None:
+            return self._problem
+        self._wait_seconds = STORAGE_WAIT_SECONDS
+        try:
+            self._problem = looking.result(max(0.0, moment - time.monotonic()))
+        except TimeoutError:
+            return self._problem
+        self._valid_until = time.monotonic() + STORAGE_LIFETIME_SECONDS
+        self._looking = None
+        return self._problem
+
+
+def portal_links(
+    found: Found, environ: Mapping[str, str], timezone: str, storage_problem: str | None = None
+) -> PortalLinks:
+    """Return the links that follow from what was found."""
     deployment = found.deployment
     warnings = [*_unknowns(deployment, environ), *found.warnings]
+    if storage_problem and storage_problem not in warnings:
+        warnings.append(storage_problem)
     static_web_app_id = found.static_web_app_id
     static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
     if not static_web_app and found.has_no_static_web_app:

@@ -46,7 +46,8 @@ class Refusal:
         code = f" {self.code}" if self.code else ""
         advice = granting(self.message) or _ADVICE_BY_CODE.get(self.code) or _ADVICE.get(self.status, "")
         words = " ".join(self.message.split())[:700].rstrip(". ")
-        return f"{self.status}{code}: {words}. {advice}".rstrip()
+        wait = f"Azure accepts the next call after {self.retry_after:g} seconds. " if self.retry_after else ""
+        return f"{self.status}{code}: {words}. {wait}{advice}".rstrip()
 
 
 _ADVICE_BY_CODE = {

@@ -81,7 +81,7 @@ class BackendRights:
         return Rights(
             rights=[right for _, rights in answers for right in rights],
             missing=sum(right.has is False for _, rights in answers for right in rights),
-            commands=[need.command for need in lacking],
+            commands=[need.command for need in lacking if need.command],
         )
 
 

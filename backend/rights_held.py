@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from backend import at_once, rights_needed
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureRefusedError, BackendError, NotFoundError, while_trying_to
+from backend.errors import AzureRefusedError, BackendError, NotConfiguredError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
 from backend.loading import LOADING
@@ -110,12 +110,29 @@ class RightsHeld:
         return [Held(need, told, problem) for need in needs]
 
     def on_tables(self) -> list[Held]:
-        """Ask about CIPP's tables: an account's key is tried, our identity's rights are looked up."""
-        tables = self._clients.tables()
-        if tables is None:
-            return [Held(rights_needed.to_use_no_tables(), None, "No storage is configured (CIPP_STORAGE).")]
-        account = str(tables.account_name)
-        if self._clients.tables_by_identity:
+        """Return whether this app may use the storage account, and first, if the settings are wrong, that they are.
+
+        An account's key is tried, the identity's rights are looked up. In an account that is not CIPP's they are
+        needed, too: this app's own tables are there.
+        """
+        checking = at_once.start(self._clients.storage_problem, name="rights")
+        held = self._on_account()
+        try:
+            problem = at_once.by(self._ends, checking, what="look whose storage it is")
+        except BackendError:
+            problem = None  # whose it is, is unknown: the other entries say why
+        return [*([Held(rights_needed.to_find_tables(), nothing, problem)] if problem else []), *held]
+
+    def _on_account(self) -> list[Held]:
+        """Return whether this app may use the tables of the configured storage account."""
+        try:
+            settings, tables = self._clients.storage, self._clients.tables()
+        except NotConfiguredError:
+            return []
+        if settings is None or tables is None:
+            return []
+        account = settings.account or str(tables.account_name)
+        if settings.by_identity:
             scope = self._discovery.deployment().resource_id("Microsoft.Storage/storageAccounts", account)
             try:
                 scope = self._in_time(partial(self._storage_account, account)) or scope

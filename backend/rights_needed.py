@@ -146,9 +146,9 @@ def is_on_data(action: str) -> bool:
     return action.startswith((_SECRETS, f"{_TABLES}/entities/"))
 
 
-def to_use_no_tables() -> Need:
-    """CIPP's tables where none are configured."""
-    return Need(_ON_TABLES, "table", "", ("table data",), "")
+def to_find_tables() -> Need:
+    """CIPP's tables where the settings don't lead to them; no command can name the account."""
+    return Need("Access, tenants, time zone, Logbook", "table", "", ("CIPP's storage account",), "")
 
 
 def to_use_tables(who: str, account: str) -> Need:

@@ -23,6 +23,13 @@ ROLE: Final = r"[0-9A-Za-z_]{1,25}"
 MOST_ROLES: Final = 50
 API_VERSION: Final = "2025-05-01"  # azure-mgmt-web's own
 WAIT_SECONDS: Final = 10.0  # for another writer
+ROLES_UNKNOWN: Final = (
+    "CIPP's custom roles are unknown, since CIPP's tables can't be read, so no role is listed as unknown. "
+    "ListBackendRights shows what to do."
+)
+GROUPS_UNKNOWN: Final = (
+    " that this app knows of (whether an Entra group is superadmin is unknown, since CIPP's tables can't be read)"
+)
 NOT_LISTED: Final = "Azure cannot list invitations that nobody has accepted yet; each takes a seat when it is."
 
 
@@ -62,10 +69,11 @@ class StaticWebAppUsers:
     def users(self) -> Users:
         """List the users with roles."""
         try:
-            found = self._users()
+            found, knows_roles = self._users()
         except NoStaticWebAppError as error:
             return Users(users=[], seats_used=0, note=str(error))
-        return Users(users=found, seats_used=sum(bool(user.roles) for user in found), note=NOT_LISTED)
+        note = NOT_LISTED if knows_roles else f"{NOT_LISTED} {ROLES_UNKNOWN}"
+        return Users(users=found, seats_used=sum(bool(user.roles) for user in found), note=note)
 
     def set_roles(self, *, user_id: str, provider: str, roles: Sequence[str], dry_run: bool) -> UserAct:
         """Give a user these roles and no others.
@@ -135,19 +143,29 @@ class StaticWebAppUsers:
         return UserAct(dry_run=False, done=[f"Done: {words(user)}."], user_id=user.user_id)
 
     def _leaving(self, user_id: str, provider: str, *, keeps_superadmin: bool) -> User:
-        """Answer the user, unless they are the last superadmin; a group that is one in CIPP's table counts."""
-        users = self._users()
+        """Answer the user, unless they are the last superadmin; a group that is one in CIPP's table counts.
+
+        Where CIPP's table can't be read, no group counts.
+        """
+        users, _ = self._users()
         user = _find(users, user_id, provider)
         others = any(_is_superadmin(other) for other in users if other is not user)
-        if not _is_superadmin(user) or keeps_superadmin or others or self._tables.has_superadmin_group():
+        if not _is_superadmin(user) or keeps_superadmin or others:
             return user
-        raise ConflictError(f"'{user.display_name}' is the last superadmin: make somebody else superadmin first.")
+        has_group = self._tables.has_superadmin_group()
+        if has_group:
+            return user
+        unknown = "" if has_group is False else GROUPS_UNKNOWN
+        raise ConflictError(
+            f"'{user.display_name}' is the last superadmin{unknown}: make somebody else superadmin first."
+        )
 
-    def _users(self) -> list[User]:
+    def _users(self) -> tuple[list[User], bool]:
+        """Return the users, and whether CIPP's custom roles are known."""
         name, custom = self._app.name, self._tables.custom_roles()
         with while_trying_to(f"list the users of static web app '{name}'"):
             listed = self._app.operations.list_static_site_users(self._app.group, name, "all")
-            return [_user(found.as_dict()["properties"], custom) for found in listed]
+            return [_user(found.as_dict()["properties"], custom) for found in listed], custom is not None
 
 
 def check_roles(roles: Sequence[str]) -> list[str]:
@@ -183,7 +201,7 @@ def _find(users: Sequence[User], user_id: str, provider: str) -> User:
     raise NotFoundError(f"There is no user '{user_id}' of provider '{provider}'; ListStaticWebAppUsers lists them.")
 
 
-def _user(properties: Mapping[str, Any], custom: frozenset[str]) -> User:
+def _user(properties: Mapping[str, Any], custom: frozenset[str] | None) -> User:
     given = (role.strip() for role in str(properties.get("roles") or "").split(","))
     roles = [role for role in given if role and role.lower() not in PLATFORM_ROLES]
     return User(
@@ -191,5 +209,5 @@ def _user(properties: Mapping[str, Any], custom: frozenset[str]) -> User:
         display_name=properties.get("displayName") or "",
         provider=properties["provider"],
         roles=roles,
-        unknown_roles=[role for role in roles if role.lower() not in BASE_ROLES | custom],
+        unknown_roles=[] if custom is None else [role for role in roles if role.lower() not in BASE_ROLES | custom],
     )

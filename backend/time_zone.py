@@ -3,6 +3,7 @@
 from typing import Final
 
 from backend.act import Act
+from backend.cipp_storage import NotCippsStorageError
 from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotConfiguredError, NotFoundError, while_trying_to
 
@@ -34,7 +35,7 @@ class TimeZone:
         Raises:
             InvalidInputError: No such zone.
             NotConfiguredError: No storage is configured.
-            ConflictError: CIPP has not made its table yet.
+            ConflictError: CIPP has not made its table yet, or the storage account is not CIPP's.
         """
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
 
@@ -44,7 +45,12 @@ class TimeZone:
             raise InvalidInputError(
                 f"'{name}' is no time zone: an IANA name such as Europe/Amsterdam.", field="Timezone"
             ) from error
-        tables = self._clients.tables()
+        try:
+            tables = self._clients.cipp_tables()
+        except NotCippsStorageError as error:
+            if dry_run:
+                return TimeZoneAct(dry_run=True, would_do=[f"Refuse: {error}"], timezone=name)
+            raise ConflictError(str(error)) from error
         if tables is None:
             raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")
         if dry_run:

@@ -35,9 +35,14 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
     try:
         # Imported now, not above: reading all that code takes as long as Azurite takes to start.
         from sandbox.listen import listen  # noqa: PLC0415
+        from sandbox.options import Options  # noqa: PLC0415
+        from sandbox.seed import direct_tenants  # noqa: PLC0415
+        from sandbox.tables.cipps_tables import CippsTables  # noqa: PLC0415
 
-        variables = await listen(folder, servers, azurite.tables)
+        cipps = CippsTables(azurite.tables)
+        variables = await listen(folder, servers, azurite.tables, cipps)
         await azurite.wait_until_it_answers()
+        await asyncio.to_thread(cipps.make, direct_tenants(Options()))
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string})
         if not quiet:
             sys.stdout.write(_welcome(variables["SANDBOX_URL"], folder))

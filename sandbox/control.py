@@ -1,5 +1,6 @@
 """The control address: what a test or a person tells the sandbox itself."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +15,9 @@ from sandbox.azure import Azure
 from sandbox.faults import InvalidFaultError, read_faults
 from sandbox.moment import moment
 from sandbox.options import InvalidOptionsError, Options, read_options
+from sandbox.seed import direct_tenants
 from sandbox.server import Server
+from sandbox.tables.cipps_tables import CippsTables
 
 _CENTURY: Final = 3_155_760_000  # seconds
 
@@ -23,8 +26,8 @@ class _InvalidBodyError(Exception):
     """The body of a control call cannot be understood; the message says why."""
 
 
-def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
-    """Build the control address; `make` seeds a new Azure. The managed identity answers beside it."""
+def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables) -> ASGIApp:
+    """Build the control address; `make` seeds a new Azure. The managed identity responds beside it."""
 
     async def state(request: Request) -> Response:
         del request
@@ -32,7 +35,9 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
         return JSONResponse(snapshot(server.azure))
 
     async def reset(request: Request) -> Response:
-        server.reset(make(read_options(await _body(request))))
+        options = read_options(await _body(request))
+        await asyncio.to_thread(cipps.make, direct_tenants(options))
+        server.reset(make(options))
         return JSONResponse(snapshot(server.azure))
 
     async def faults(request: Request) -> Response:

@@ -15,12 +15,15 @@ from sandbox.options import Options
 from sandbox.proxy import ProxyProtocol
 from sandbox.seed import seed
 from sandbox.server import IDENTITY_PATH, Server
+from sandbox.tables.cipps_tables import CippsTables
 from sandbox.tokens import TokenIssuer
 
 _LOOPBACK: Final = "127.0.0.1"
 
 
-async def listen(folder: Path, servers: list[HttpServer], tables: Callable[[], Tables]) -> dict[str, str]:
+async def listen(
+    folder: Path, servers: list[HttpServer], tables: Callable[[], Tables], cipps: CippsTables
+) -> dict[str, str]:
     """Open the proxy and the control address; return the variables that aim at them. `tables`: see Azurite."""
     loop = asyncio.get_running_loop()
     authority = CertificateAuthority()
@@ -30,7 +33,7 @@ async def listen(folder: Path, servers: list[HttpServer], tables: Callable[[], T
     identity_header = str(uuid.uuid4()).upper()
     azure = Server(seed(Options(), tokens), identity_header, tables)
     https = HttpServer(azure)
-    plain = HttpServer(control(azure, lambda options: seed(options, tokens)))
+    plain = HttpServer(control(azure, lambda options: seed(options, tokens), cipps))
     servers += [https, plain]
     proxy = await loop.create_server(lambda: ProxyProtocol(authority, https), _LOOPBACK, 0)
     local = await loop.create_server(plain.protocol, _LOOPBACK, 0)

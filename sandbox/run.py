@@ -72,17 +72,9 @@ def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
     _say("Starting the API ...")
     environ = {**_ours(), **_variables(env_file)}
     host = children.start("The API's host", ["sandbox.host", "--port", str(on_port), "--as", role], environ, log)
-    _make_cipps_table(environ["AzureWebJobsStorage"])
     _wait(lambda: answers(on_port), sandbox, host)
     _say(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
     _follow(log, sandbox, host)
-
-
-def _make_cipps_table(storage: str) -> None:
-    """Make the table of CIPP's that this API writes and never makes."""
-    from azure.data.tables import TableServiceClient  # noqa: PLC0415 - the API's host starts meanwhile
-
-    TableServiceClient.from_connection_string(storage).create_table_if_not_exists("Config")
 
 
 def _follow(log: Path, *children: Child) -> NoReturn:

@@ -33,7 +33,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     sam = _sam(now)
     directory.applications[sam.app_id] = sam
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
-    customers = [_customer(number) for number in range(options.direct_tenants)]
+    customers = direct_tenants(options)
     directory.add(tenants=[partner, *customers], principals=_principals(partner, customers))
     directory.people.add(persons=_persons(), groups=_groups())
     admin = User(names.ADMIN_ID, names.ADMIN_NAME)
@@ -64,6 +64,11 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         vaults={names.VAULT: seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds))},
         arm=arm,
     )
+
+
+def direct_tenants(options: Options) -> list[Tenant]:
+    """Return the customers' tenants of which the vault holds a token, the same for the same options."""
+    return [_customer(number) for number in range(options.direct_tenants)]
 
 
 def _sam(now: datetime) -> Application:

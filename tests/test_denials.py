@@ -23,8 +23,7 @@ JSON = {"content-type": "application/json"}
 def others(azure: Sandbox) -> Others:
     """A CIPP with an empty Logbook."""
     made = Others(azure)
-    for table in made.tables.list_tables():
-        made.tables.delete_table(table.name)
+    made.clear_tables()
     return made
 
 

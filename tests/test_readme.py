@@ -11,6 +11,7 @@ import pytest
 
 import function_app
 from backend.limits import Limits
+from backend.storage_settings import ACCOUNT, ADDRESS, PREFIXES
 from settings.access import BASE_ROLES
 from settings.routes import Route, all_routes
 
@@ -57,9 +58,9 @@ def variables_read() -> set[str]:
 
 def test_the_variables_of_the_readme_are_those_that_the_code_reads() -> None:
     told = {name for row in [*table("setting"), *table("variable")] for name in names(row[0])}
-    by_address = {name for name in told if name.endswith("__tableServiceUri")}
-    assert told - by_address == variables_read()
-    assert by_address == {"CIPP_STORAGE__tableServiceUri", "AzureWebJobsStorage__tableServiceUri"}
+    by_identity = {name for name in told if name.endswith((ADDRESS, ACCOUNT))}
+    assert told - by_identity == variables_read()
+    assert by_identity == {f"{prefix}{form}" for prefix in PREFIXES for form in (ADDRESS, ACCOUNT)}
 
 
 def test_the_defaults_of_the_readme_are_the_code_s() -> None:

@@ -45,10 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
 def others(azure: Sandbox) -> Others:
     """A CIPP with a table Config and an empty Logbook."""
     made = Others(azure)
-    for table in made.tables.list_tables():
-        if table.name != "Config":
-            made.tables.delete_table(table.name)
-    made.tables.create_table_if_not_exists("Config")
+    made.clear_tables("Config")
     made.zone("Pacific/Kiritimati")
     return made
 

@@ -288,10 +288,13 @@ def test_tables_by_identity_need_a_role_on_the_storage_account(azure: Sandbox, n
     assert rights(api)["Missing"] == 0
 
 
-def test_without_storage_its_rights_are_unknown(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+def test_rights_lack_the_storage_account_when_none_is_configured(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.delenv("AzureWebJobsStorage")
     del azure
-    assert has(rights(Api()), "table") == {None}
+    results = rights(Api())
+    assert has(results, "table") == {False}
+    assert (results["Missing"], results["Commands"]) == (1, [])
+    assert "Set CIPP_STORAGE" in next(right["Problem"] for right in results["Rights"] if right["Kind"] == "table")
 
 
 @pytest.mark.parametrize(("name", "body", "action"), REFUSED, ids=[name for name, _, _ in REFUSED])

@@ -7,6 +7,7 @@ from azure.data.tables import TableServiceClient
 from sandbox import names
 from tests.admin import Admin
 from tests.api import Api
+from tests.rotation.others import Others
 from tests.sandbox.vault_calls import identity_token
 from tests.sandbox_client import Sandbox
 
@@ -42,9 +43,8 @@ def tables(azure: Sandbox, by_identity: Api) -> TableServiceClient:
     return TableServiceClient(ADDRESS, credential=Identity(azure))
 
 
-def test_a_run_locks_remembers_and_tells_in_it(by_identity: Api, tables: TableServiceClient) -> None:
-    for table in tables.list_tables():
-        tables.delete_table(table.name)
+def test_a_run_locks_remembers_and_tells_in_it(azure: Sandbox, by_identity: Api, tables: TableServiceClient) -> None:
+    Others(azure).clear_tables()
     answer = by_identity.post("ExecKeyRotation", {})
     assert answer.status == 200, answer.text
     assert {key["Outcome"] for key in answer.results["Keys"]} == {"rotated"}

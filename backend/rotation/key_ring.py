@@ -23,7 +23,7 @@ from backend.rotation.refresh_token import RefreshTokenWork
 from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
 from backend.rotation.run import Run
 from backend.rotation.sam_certificate import CertificateWork
-from backend.rotation.session import Session, reason_to_leave
+from backend.rotation.session import NEXT_TRY, Session, reason_to_leave
 from backend.rotation.words import in_words
 from backend.rotation.work import Done, Work, work_through
 from backend.together import Together
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
-NEXT_TRY: Final = (
-    "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
-)
 
 
 class KeyRing:

@@ -20,7 +20,7 @@ from backend.rotation.plan import NEAR_END, superseded_ends
 from backend.rotation.refresh_token import LIFETIME
 from backend.rotation.report import AppState, KeyOverview, KeyState, RunReport
 from backend.rotation.run import planned
-from backend.rotation.session import NOT_SET_UP, Session, reason_to_leave
+from backend.rotation.session import NOT_SET_UP, TENANTS_UNKNOWN, Session, reason_to_leave
 from backend.rotation.signer import served_certificate
 from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 from backend.uptime import Uptime
@@ -93,8 +93,9 @@ class Look:
         is_unknown = key.tenant is not None and tenants is not None and key.tenant not in tenants
         is_troubled = memory.failures or self._died(memory, served)
         problems = [f"{memory.problem} {memory.advice}".strip()] if is_troubled else []
+        is_postponed = early is not None and early.outcome == "postponed"
         if early:
-            problems.append(early.reason)
+            problems.append(TENANTS_UNKNOWN if is_postponed else early.reason)
         if is_unknown:
             problems.append("CIPP's table Tenants has no such tenant; its token is rotated all the same.")
         if not served.enabled:
@@ -107,7 +108,7 @@ class Look:
             current_since=served.created,
             ends=self._died(memory, served) or self._end(key, served),
             last_proven=in_whole_seconds(memory.proven),
-            counts=not early and not is_unknown,
+            counts=(not early or is_postponed) and not is_unknown,
             overlapping=self._overlapping(key, served),
             problems=problems,
         )
@@ -224,7 +225,7 @@ class Look:
         return said
 
     def _notes(self) -> list[str]:
-        notes = [self._problem] if self._problem else []
+        notes = [text for text in (self._problem, self._session.not_cipps) if text]
         if self._registration and self._session.run:
             policy = read_app_policy(
                 self._app_registration.graph, self._registration.object_id, self._registration.created

@@ -203,7 +203,7 @@ class KeyRotation:
             ended=ended,
             would_do=[],
             keys=reports,
-            warnings=[*self._no_storage(), *warnings],
+            warnings=[*self._storage_warnings(session), *warnings],
         )
 
     def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
@@ -229,8 +229,10 @@ class KeyRotation:
             ended=self._vault.now().replace(microsecond=0),
             would_do=would_do,
             keys=reports,
-            warnings=self._no_storage(),
+            warnings=self._storage_warnings(session),
         )
 
-    def _no_storage(self) -> list[str]:
-        return [NO_STORAGE] if self._clients.tables() is None else []
+    def _storage_warnings(self, session: Session) -> list[str]:
+        if self._clients.tables() is None:
+            return [NO_STORAGE]
+        return [session.not_cipps] if session.not_cipps else []

@@ -7,6 +7,7 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 from backend import at_once
+from backend.cipp_storage import NotCippsStorageError
 from backend.cipp_tables import CippTables, Tenant
 from backend.clients import Clients
 from backend.deployment import Deployment
@@ -27,6 +28,10 @@ logger = logging.getLogger("cipp.rotation")
 # Key Vault service limits: 300 secret writes in 10 s and vault, shared with CIPP itself.
 WRITES: Final = 290
 WRITES_WINDOW_SECONDS: Final = 10.05  # so much may its clock and ours differ
+TENANTS_UNKNOWN: Final = "Its token is left alone, since it is unknown which tenants are excluded in CIPP."
+NEXT_TRY: Final = (
+    "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
+)
 NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
 
 
@@ -44,7 +49,10 @@ class Services:
 
 @dataclass(frozen=True)
 class Session:
-    """What one run knows before it touches a key. `run` is None where nobody can sign in: `failure` says why."""
+    """What one run knows before it touches a key. `run` is None where nobody can sign in: `failure` says why.
+
+    `not_cipps` is why the storage account is not CIPP's; "" if it is, if none is configured, or if that is unknown.
+    """
 
     services: Services
     run: Run | None
@@ -52,6 +60,7 @@ class Session:
     tenants: Mapping[str, Tenant] | None
     failure: BackendError = field(default_factory=BackendError)
     not_set_up: bool = False
+    not_cipps: str = ""
 
     def opened(self) -> Run:
         """Answer the run.
@@ -68,9 +77,12 @@ def open_session(  # noqa: PLR0913 - all that a run is given
     services: Services, *, run_id: str, held: Held, ends_at: float, force: bool, may_restart: bool = True
 ) -> Session:
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
-    tenants = at_once.start(services.tables.tenants, name="read CIPP's tenants")
+    reading = at_once.start(services.tables.tenants, name="read CIPP's tenants")
     zone = services.tables.zone()
-    session = Session(services, None, zone, tenants.result())
+    try:
+        session = Session(services, None, zone, reading.result())
+    except NotCippsStorageError as error:
+        session = Session(services, None, zone, None, not_cipps=str(error))
     vault, limits = services.vault, services.clients.limits
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}
@@ -95,9 +107,18 @@ def open_session(  # noqa: PLR0913 - all that a run is given
 
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
-    """Answer the report of a key that is not touched at all: excluded in CIPP, or CIPP is not set up."""
+    """Return the report of a key that is not touched at all; None if it may be.
+
+    A direct tenant's token is left alone if CIPP excludes the tenant. If the storage account is not CIPP's, all of them
+    are postponed: an excluded tenant can't be told from the others, and a setting repairs it. Without any storage
+    account, or while the table Tenants alone is missing, refused or timed out, they are rotated: tokens that expire
+    harm more than an excluded tenant's token that is renewed. The vault's own keys are never postponed for it.
+    """
     if session.not_set_up or (key.kind == "RefreshToken" and is_placeholder(_value(session.services.vault, key.name))):
         return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
+    if key.tenant is not None and session.not_cipps:
+        reason = f"{TENANTS_UNKNOWN} {session.not_cipps}"
+        return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
     tenant = (session.tenants or {}).get(key.tenant or "")
     if tenant and tenant.excluded:
         reason = f"Excluded in CIPP ({tenant.name or tenant.domain}): its token is left alone."

@@ -34,14 +34,13 @@ def authority(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> str
 
 @pytest.fixture
 def scene(azure: Sandbox, nowhere: pytest.MonkeyPatch, authority: str) -> Scene:
-    """The seeded CIPP with one direct tenant, and CIPP's storage without a table: nothing was ever rotated."""
+    """The seeded CIPP with one direct tenant, and CIPP's storage with CIPP's tables alone: nothing was ever rotated."""
     azure.reset(propagation_seconds=0, direct_tenants=1)
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if name in azure.env:
             nowhere.setenv(name, authority)
     others = Others(azure, authority)
-    for table in others.tables.list_tables():
-        others.tables.delete_table(table.name)
+    others.clear_tables()
     return Scene(azure, others)
 
 

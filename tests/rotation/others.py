@@ -9,6 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 
 from sandbox import names
+from sandbox.tables.cipps_tables import TABLES
 from tests.rotation.pfx import pfx
 from tests.sandbox.certificate import Certificate
 from tests.sandbox.vault_calls import Vault, identity_token
@@ -114,6 +115,14 @@ class Others:
         url = f"{ARM}{names.RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{site}/restart?api-version=2024-11-01"
         assert self.web.post(url, headers=headers).ok
         self.azure.advance(5)
+
+    def clear_tables(self, *kept: str) -> None:
+        """Delete every table but some, and make again those by which the storage is CIPP's, without a row."""
+        for table in self.tables.list_tables():
+            if table.name not in kept:
+                self.tables.delete_table(table.name)
+        for name in TABLES:
+            self.tables.create_table_if_not_exists(name)
 
     def row(self, table: str, partition: str, key: str, **properties: object) -> None:
         """Write a row of one of CIPP's tables."""

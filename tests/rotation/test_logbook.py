@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox import names
+from sandbox.tables.cipps_tables import TABLES
 from tests.api import Api
 from tests.rotation.pfx import opened
 from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, VAULT, Scene, key_of, refused
@@ -159,7 +160,7 @@ def test_the_only_table_of_cipps_that_is_made_is_its_logbook(scene: Scene) -> No
     scene.prove(TOKEN)
     scene.overview()
     tables = {table.name for table in scene.others.tables.list_tables()}
-    assert {name for name in tables if not name.startswith("CippBackend")} == {"CippLogs"}
+    assert {name for name in tables if not name.startswith("CippBackend")} == {"CippLogs", *TABLES}
 
 
 # Storage that is missing or silent
@@ -174,7 +175,7 @@ def test_without_a_storage_it_works_and_says_that_there_is_neither_lock_nor_hist
     assert "neither a lock" in rotation["Warnings"][0]
     assert "history" in rotation["Warnings"][0]
     assert scene.overview()["Runs"] == []
-    assert not list(scene.others.tables.list_tables())
+    assert {table.name for table in scene.others.tables.list_tables()} == set(TABLES)
 
 
 def test_with_a_silent_storage_a_dry_run_works_and_a_run_is_refused_and_changes_nothing(

@@ -74,6 +74,7 @@ def test_it_begins_with_until_when_cipp_works_and_which_key_ends_first(scene: Sc
 
 def test_each_key_is_told_with_its_age_end_proof_and_old_ones(scene: Scene) -> None:
     scene.others.give_certificate(Certificate(days=40))
+    scene.others.tenant_row(scene.tenants()[0])
     scene.rotate()
     scene.go(hours=2)
     scene.rotate(force=True)

@@ -130,6 +130,7 @@ def test_a_tenant_that_cipp_does_not_know_is_tried_and_reported_once_and_not_as_
 
 def test_where_cipps_table_is_silent_every_tenant_is_tried(scene: Scene) -> None:
     tenant = scene.tenants()[0]
+    scene.others.tables.delete_table("Tenants")
     scene.azure.faults([refused(50173, tenant)])
     assert scene.report(tenant)["Outcome"] == "failed"
     assert {row["Severity"] for row in scene.others.rows("CippLogs")} == {"Critical"}

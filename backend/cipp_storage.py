@@ -1,0 +1,90 @@
+"""Whether the configured storage account is CIPP's: it holds a table that every CIPP has.
+
+Azure proposes an account of its own for each function app. There CIPP's tables are not empty but unreachable:
+their roles, address ranges and tenants are unknown, and CIPP's Logbook is elsewhere.
+"""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from backend import at_once
+from backend.errors import AzureRefusedError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.storage_settings import StorageSettings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from azure.data.tables import TableServiceClient
+
+TABLES: Final = ("Version", "Config", "Tenants")  # CIPP makes them when it starts, in this order of likelihood
+LIFETIME_SECONDS: Final = 3.0  # a CIPP that is just being set up is seen after this
+_NO_RIGHT: Final = (401, 403)
+
+
+class NotCippsStorageError(NotConfiguredError):
+    """The storage account holds none of CIPP's tables; the message names it, and what to set."""
+
+
+class CippStorage:
+    """The check of one storage account. Requires read access to one of the tables, by key, signature or role.
+
+    That the account is CIPP's is remembered for the process, that it is not for `LIFETIME_SECONDS`.
+    """
+
+    def __init__(self, settings: StorageSettings, client: "TableServiceClient") -> None:
+        self._settings = settings
+        self._client = client
+        self._is_cipps = False
+        self._valid_until = 0.0  # until when a look that found nothing counts, of `time.monotonic`
+        self._lock = threading.Lock()
+        self._looking: Future[bool | None] | None = None
+
+    def require(self) -> None:
+        """Return if the account holds a table of CIPP's, or if this app has no right to see whether it does.
+
+        Without the right nothing is known: the read that follows shows what this app may do.
+
+        Raises:
+            NotCippsStorageError: It holds none.
+            AzureError: The account timed out, or refused for another reason than a missing right.
+        """
+        if not self._is_cipps and self._current().result() is False:
+            raise NotCippsStorageError(
+                f"{self._settings.sentence_start} holds none of CIPP's tables ({', '.join(TABLES)}), so CIPP's tables "
+                "are unreachable. Set CIPP_STORAGE or CIPP_STORAGE__tableServiceUri to CIPP's account."
+            )
+
+    def _current(self) -> "Future[bool | None]":
+        """Return the look under way, or the last one while it is valid; begin one if there is neither."""
+        with self._lock:
+            if self._looking is None or (self._looking.done() and time.monotonic() >= self._valid_until):
+                self._looking = at_once.start(self._look, name="look whose storage it is")
+            return self._looking
+
+    def _look(self) -> bool | None:
+        """Return whether one of the tables is there; None if this app has no right to see it.
+
+        They are looked for one by one: the first is in nearly every CIPP's account, so one call is enough.
+        """
+        refused = False
+        for table in TABLES:
+            try:
+                with while_trying_to(f"look for CIPP's table {table}"):
+                    rows = self._client.get_table_client(table).list_entities(
+                        results_per_page=1, select=["PartitionKey"]
+                    )
+                    next(iter(rows), None)
+            except NotFoundError:
+                continue
+            except AzureRefusedError as error:
+                if error.status not in _NO_RIGHT:
+                    raise
+                refused = True
+                continue
+            self._is_cipps = True
+            return True
+        if refused:
+            return None
+        self._valid_until = time.monotonic() + LIFETIME_SECONDS
+        return False
