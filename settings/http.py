@@ -21,7 +21,7 @@ from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from settings.access import Caller, NotAllowedError, caller_of
-from settings.body import Body, read_body
+from settings.body import Body, is_chunked, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
@@ -106,7 +106,8 @@ def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: 
     arguments: list[Body] = []
     if route.body is not None:
         try:
-            body = read_body(req.get_body(), req.headers.get("content-type", ""), route.body)
+            content_type = req.headers.get("content-type", "")
+            body = read_body(req.get_body(), content_type, route.body, chunked=is_chunked(req.headers))
         except InvalidInputError as error:
             record_refused(call.backend, route.name, call.caller, error)
             raise
