@@ -28,6 +28,10 @@ class Wire:
         response.begin()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
+    def read_all(self) -> str:
+        """Read until the host closes the connection: every response as it came."""
+        return b"".join(iter(lambda: self._socket.recv(65_536), b"")).decode("latin-1")
+
 
 def chunked(body: bytes, size: int = 1_000) -> bytes:
     """Return a body in chunks of at most a size, in bytes."""
