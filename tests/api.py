@@ -95,7 +95,7 @@ class Api:
         response = self.send(method, name, raw, role=role, headers=headers)
         return Answer(response.status_code, dict(response.headers), response.get_body().decode())
 
-    def send(
+    def send(  # noqa: PLR0913 - all that a request is
         self,
         method: str,
         name: str,
@@ -103,10 +103,11 @@ class Api:
         *,
         role: str | None = "superadmin",
         headers: Mapping[str, str] | None = None,
+        at: str = "localhost:7071",
     ) -> func.HttpResponse:
         """Call as the host does: the function of that path and method, else the last one that catches all.
 
-        A query may follow the name, as in an address.
+        A query may follow the name, as in an address. The host puts the Host header into the address: `at` is that.
         """
         name, _, query = name.partition("?")
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
@@ -115,7 +116,7 @@ class Api:
         found, values = function_at(method, name)
         request = func.HttpRequest(
             method=method,
-            url=f"http://localhost:7071/api/{name}",
+            url=f"http://{at}/api/{name}",
             headers=sent,
             params=dict(parse_qsl(query)),
             route_params=values,
