@@ -15,7 +15,7 @@ from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
 from backend.refusals import refusal_of_azure_core
 from backend.values import SecretText
-from backend.vault_secret import Secret, Stored, Version, secret_of, stored_of, version_of
+from backend.vault_secret import ENABLED_FOR_RESTORE, Secret, Stored, Version, secret_of, stored_of, version_of
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
@@ -25,6 +25,7 @@ RECOVERY_SECONDS = 15.0
 RECOVERY_POLL_SECONDS = 1.0
 FORBIDDEN = 403
 _ONCE: Mapping[str, Any] = MappingProxyType({"retry_read": 0})
+MOST_TAGS = 15  # Key Vault's own limit
 READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 
@@ -146,18 +147,35 @@ class KeyVault:
             self._comes_back(name, RECOVERY_SECONDS)
             return stored_of(put())
 
-    def disable(self, name: str, version: str, *, once: bool = False) -> None:
-        """Disable one version; with `once` silence is not asked twice. Needs set."""
+    def disable(self, name: str, version: str) -> None:
+        """Disable one version. Requires set."""
         with while_trying_to(f"disable version {version} of secret '{name}'"):
+            self._client().update_secret_properties(name, version, enabled=False, raw_response_hook=self._note_time)
+
+    def enable_for_restore(self, name: str, version: Version) -> None:
+        """Enable an old version and, in the same call, mark it as one to disable again. Requires set.
+
+        Silence is not retried. A version that has all the tags that Key Vault allows stays without the mark. That a
+        PATCH replaces the tags as a whole was seen in the sandbox only.
+        """
+        marked = {**version.tags, ENABLED_FOR_RESTORE: f"{self.now():%Y-%m-%dT%H:%M:%SZ}"}
+        tags = marked if len(marked) <= MOST_TAGS else None
+        with while_trying_to(f"enable version {version.id} of secret '{name}'"):
             self._client().update_secret_properties(
-                name, version, enabled=False, raw_response_hook=self._note_time, **(_ONCE if once else {})
+                name, version.id, enabled=True, tags=tags, raw_response_hook=self._note_time, **_ONCE
             )
 
-    def enable(self, name: str, version: str) -> None:
-        """Enable one version; silence is not asked twice. Needs set."""
-        with while_trying_to(f"enable version {version} of secret '{name}'"):
+    def disable_again(self, name: str, version: Version, *, once: bool = False) -> None:
+        """Disable a version and take the mark of a restore off it. With `once` silence is not retried. Requires set."""
+        tags = {tag: text for tag, text in version.tags.items() if tag != ENABLED_FOR_RESTORE}
+        with while_trying_to(f"disable version {version.id} of secret '{name}'"):
             self._client().update_secret_properties(
-                name, version, enabled=True, raw_response_hook=self._note_time, **_ONCE
+                name,
+                version.id,
+                enabled=False,
+                tags=tags,
+                raw_response_hook=self._note_time,
+                **(_ONCE if once else {}),
             )
 
     def must_be_deleted(self, name: str) -> None:

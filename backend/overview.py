@@ -12,7 +12,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery, backends_of
 from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
-from backend.platform_sign_in import auth_settings, sign_in_problems
+from backend.platform_sign_in import auth_settings, sign_in_notes, sign_in_problems
 from backend.portal import Portal
 from backend.shared_call import SharedCall
 from backend.static_web_app import NONE
@@ -27,7 +27,7 @@ Kind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys
 
 
 class Card(Value, frozen=True):
-    """One resource. `exists` None: it could not be looked at, and the problems say why."""
+    """One resource. `exists` None: it could not be looked at, and the problems say why. `notes` are advice."""
 
     name: str
     kind: Kind
@@ -35,6 +35,7 @@ class Card(Value, frozen=True):
     state: str | None = None
     link: str | None = None
     problems: list[str] = []  # noqa: RUF012 - msgspec copies the default
+    notes: list[str] = []  # noqa: RUF012 - the same
 
 
 class Overview(Value, frozen=True):
@@ -137,8 +138,9 @@ class BackendOverview:
         return [Card(name=name, kind="KeyVault", exists=False, link=link, problems=[problem])]
 
     def _function_apps(self) -> list[Card]:
-        sign_in = at_once.start(self._sign_in_problems, name="probe sign-in")
-        apps, ours = self._apps.apps(), sign_in.result()
+        sign_in = at_once.start(self._sign_in, name="probe sign-in")
+        apps = self._apps.apps()
+        problems, notes = sign_in.result()
         cards = [
             Card(
                 name=app.name,
@@ -148,8 +150,9 @@ class BackendOverview:
                 link=app.portal_link,
                 problems=[
                     *([f"It is {app.state}: call ExecFunctionAppStart."] if app.state != "Running" else []),
-                    *(ours if app.answers_this else []),
+                    *(problems if app.answers_this else []),
                 ],
+                notes=notes if app.answers_this else [],
             )
             for app in apps
         ]
@@ -182,16 +185,17 @@ class BackendOverview:
         problems = [f"{key.name}: {problem}" for key in overview.keys for problem in key.problems if key.counts]
         return [Card(name="Keys", kind="Keys", exists=True, state=overview.sentence, problems=problems)]
 
-    def _sign_in_problems(self) -> list[str]:
-        """Say what is wrong with the sign-in of the app that answers. Needs Microsoft.Web/sites/config/read."""
+    def _sign_in(self) -> tuple[list[str], list[str]]:
+        """Return the problems of this app's sign-in, and notes on it. Requires Microsoft.Web/sites/config/read."""
         deployment = self._discovery.deployment()
         name = deployment.answering_app
         if not name:
-            return []
+            return [], []
         try:
-            return sign_in_problems(auth_settings(self._clients, *deployment.group(), name), self._is_ours)
+            settings = auth_settings(self._clients, *deployment.group(), name)
+            return sign_in_problems(settings, self._is_ours), sign_in_notes(settings)
         except BackendError as error:
-            return [f"Its authentication could not be looked at. {error}"]
+            return [f"Its authentication could not be looked at. {error}"], []
 
     def _is_ours(self, tenant: str) -> bool:
         """Tell whether a tenant is this deployment's own, or one whose users are served."""

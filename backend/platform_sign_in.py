@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from backend.clients import Clients
 from backend.errors import while_trying_to
 
+# Names in authsettingsV2 of the providers beside Entra. The custom ones stand in a map of their own.
+OTHER_PROVIDERS: Final = ("facebook", "gitHub", "google", "twitter", "apple", "legacyMicrosoftAccount")
+STATIC_WEB_APPS: Final = "azureStaticWebApps"
 # Entra issues as one of these, whichever of its addresses was asked.
 ISSUERS: Final = frozenset(
     {
@@ -45,7 +48,70 @@ def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
         )
     if excluded := validation.get("excludedPaths"):
         problems.append(f"These paths are let through unauthenticated, so empty excludedPaths: {', '.join(excluded)}.")
-    return problems + _issuer_problems(settings, serves)
+    return problems + _issuer_problems(settings, serves) + _other_doors(settings)
+
+
+def sign_in_notes(settings: Mapping[str, Any]) -> list[str]:
+    """Return what to improve in an app's authsettingsV2, although access stays with the app's own users."""
+    if not (settings.get("platform") or {}).get("enabled"):
+        return []
+    notes = []
+    providers = settings.get("identityProviders") or {}
+    entra = providers.get("azureActiveDirectory") or {}
+    validation = entra.get("validation") or {}
+    allowed = (validation.get("defaultAuthorizationPolicy") or {}).get("allowedApplications")
+    checked = (validation.get("jwtClaimChecks") or {}).get("allowedClientApplications")
+    client = (entra.get("registration") or {}).get("clientId")
+    if client and not allowed and not checked:
+        notes.append(
+            "Any client application that gets a token for this app may call it as its user. List those that may: "
+            "set validation.defaultAuthorizationPolicy.allowedApplications of azureActiveDirectory to this app's "
+            f"client id, {client}, and the ids of your API clients."
+        )
+    # The portal shows it as "Azure Static Web Apps (Linked)" (Azure/static-web-apps#1341).
+    if _is_set_up(providers.get(STATIC_WEB_APPS)):
+        notes.append(
+            "Users of a static web app pass the platform, as if this app were linked to one. CIPP's static web app "
+            f"needs its one link for CIPP: unlink this app there, then remove the provider {STATIC_WEB_APPS}."
+        )
+    return notes
+
+
+def _other_doors(settings: Mapping[str, Any]) -> list[str]:
+    """Return the problems that let in users of others, sign-ins in the clear, or settings that are not seen here."""
+    problems = []
+    if path := (settings.get("platform") or {}).get("configFilePath"):
+        problems.append(
+            f"A file decides about sign-in, {path}, and the settings that are checked here do not count: remove "
+            "configFilePath of the platform."
+        )
+    if (settings.get("httpSettings") or {}).get("requireHttps") is False:
+        problems.append("Sign-in works without TLS: set requireHttps of httpSettings to true.")
+    if others := _other_providers(settings.get("identityProviders") or {}):
+        problems.append(f"Users of other identity providers pass the platform: disable {', '.join(others)}.")
+    if urls := (settings.get("login") or {}).get("allowedExternalRedirectUrls"):
+        problems.append(
+            f"A sign-in may redirect to other sites, so empty allowedExternalRedirectUrls of login: {', '.join(urls)}."
+        )
+    return problems
+
+
+def _other_providers(providers: Mapping[str, Any]) -> list[str]:
+    """Return the names of the providers beside Entra that are set up."""
+    custom = providers.get("customOpenIdConnectProviders") or {}
+    found = [name for name in OTHER_PROVIDERS if _is_set_up(providers.get(name))]
+    return found + [name for name, provider in custom.items() if _is_set_up(provider)]
+
+
+def _is_set_up(provider: Mapping[str, Any] | None) -> bool:
+    """Return whether a provider can sign anybody in.
+
+    Azure shows every provider as enabled. One that was never set up has an empty registration.
+    """
+    if not provider or provider.get("enabled") is False:
+        return False
+    registration = provider.get("registration")
+    return any(registration.values()) if registration else "registration" not in provider
 
 
 def _issuer_problems(settings: Mapping[str, Any], serves: Callable[[str], bool]) -> list[str]:

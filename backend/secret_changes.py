@@ -14,6 +14,7 @@ from backend.errors import (
     NotFoundError,
 )
 from backend.key_vault import KeyVault
+from backend.left_enabled import disable_left_enabled, left_enabled
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
 from backend.values import SecretText, Value
@@ -103,9 +104,8 @@ class SecretChanges:
         if dry_run:
             return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=name, proven=proven)
         stored = self._vault.store(name, new.value, tags={}, content_type=new.content_type, expires=new.expires)
-        return SecretAct(
-            dry_run=False, done=[f"Stored {what}."], name=stored.name, version=stored.version, proven=proven
-        )
+        done = [f"Stored {what}.", *self._tidied(name)]
+        return SecretAct(dry_run=False, done=done, name=stored.name, version=stored.version, proven=proven)
 
     def restore(self, name: str, version: str, *, dry_run: bool, force: bool) -> SecretAct:
         """Make an old version's value current again; the new version's tags tell from which.
@@ -122,7 +122,7 @@ class SecretChanges:
             raise NotFoundError(f"'{name}' has no version {version}; ListKeyVaultSecretVersions lists those it has.")
         if old is versions[0]:
             raise ConflictError(f"Version {version} of '{name}' is the current one already.")
-        if dry_run and not old.enabled:
+        if dry_run and _is_to_stay_disabled(old):
             would_do = [f"Enable version {old.id} of '{name}' for the read and disable it again."]
             if kind_of(name) and not force:
                 would_do.append("Sign in with its value; it is stored only if that succeeds, which shows only then.")
@@ -140,9 +140,9 @@ class SecretChanges:
             content_type=stored.content_type or "",
             expires=stored.expires,
         )
-        return SecretAct(
-            dry_run=False, done=[f"Stored {what} again."], name=new.name, version=new.version, proven=proven
-        )
+        others = [found for found in left_enabled(versions) if found is not old]
+        done = [f"Stored {what} again.", *disable_left_enabled(self._vault, name, others)]
+        return SecretAct(dry_run=False, done=done, name=new.name, version=new.version, proven=proven)
 
     def recover(self, name: str, *, dry_run: bool, force: bool) -> SecretAct:
         """Recover a deleted secret with all its versions, and tell whether a key signs in.
@@ -159,7 +159,7 @@ class SecretChanges:
             self._vault.must_be_deleted(name)
             return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{name}'."], name=name)
         self._vault.recover(name)
-        done = f"Recovered '{name}' with all its versions."
+        done = " ".join([f"Recovered '{name}' with all its versions.", *self._tidied(name)])
         if kind_of(name) is None:
             return SecretAct(dry_run=False, done=[done], name=name)
         if force:
@@ -179,20 +179,30 @@ class SecretChanges:
             raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
         return versions
 
+    def _tidied(self, name: str) -> list[str]:
+        """Disable what a restore that was cut left enabled. The change that came before stays as it is."""
+        try:
+            return disable_left_enabled(self._vault, name, left_enabled(self._vault.versions(name)))
+        except BackendError as error:
+            return [f"Whether an earlier restore left a version enabled is unknown. {error}"]
+
     def _read(self, name: str, version: VaultVersion) -> Stored:
-        """Read a version; a disabled one is enabled for the moment, and disabled again whatever happens."""
-        if version.enabled:
+        """Return a version with its value. A disabled one is enabled for the read, and disabled again after it.
+
+        If this is cut in between, the mark on the version remains, and the next change or run disables it.
+        """
+        if not _is_to_stay_disabled(version):
             return self._vault.read(name, version.id)
         try:
-            self._vault.enable(name, version.id)
+            self._vault.enable_for_restore(name, version)
             stored = self._vault.read(name, version.id)
         except BackendError as error:
             try:
-                self._vault.disable(name, version.id, once=True)
+                self._vault.disable_again(name, version, once=True)
             except BackendError as second:
                 error.args = (f"{error} Version {version.id} may be enabled now. {second}",)
             raise
-        self._vault.disable(name, version.id)
+        self._vault.disable_again(name, version)
         return stored
 
     def _checked(self, name: str, value: SecretText, *, force: bool) -> bool | None:
@@ -221,6 +231,11 @@ class SecretChanges:
             )
             raise
         return True
+
+
+def _is_to_stay_disabled(version: VaultVersion) -> bool:
+    """Return whether a version is disabled, or enabled only because an earlier restore of it was cut."""
+    return not version.enabled or version.is_enabled_for_restore
 
 
 def _check_identity(name: str, *, force: bool) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretProperties
 
 ROTATED_BY: Final = "rotated-by"  # the tag that tells whose a version is
+# The tag of an old version that was disabled and is enabled only while a restore reads it; its text is the time.
+ENABLED_FOR_RESTORE: Final = "enabled-for-restore"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,6 +42,11 @@ class Version:
     tags: Mapping[str, str]
     content_type: str | None
     managed: bool
+
+    @property
+    def is_enabled_for_restore(self) -> bool:
+        """Whether it carries the mark of a restore, after which it is to be disabled."""
+        return ENABLED_FOR_RESTORE in self.tags
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 ANSWER_SECONDS = 60
 WARM_SECONDS = 2
+JSON = "-H 'Content-Type: application/json'"
+# Azure's host refuses this call without a body.
+INPUT = '{"input": ""}'
 
 
 def welcome(port: int, role: str, logs: str) -> str:
@@ -27,7 +30,7 @@ def welcome(port: int, role: str, logs: str) -> str:
         "",
         "Try next",
         *(_as_they_come(url) if role == "nobody" else _as_the_role(url)),
-        f"  curl -i -X POST {url}/admin/functions/WeeklyKeyRotation",
+        f"  curl -i -X POST {JSON} -d '{INPUT}' {url}/admin/functions/WeeklyKeyRotation",
         "",
         f"Logs: {logs}. What the host does follows here. Ctrl-C ends all of it.",
         "",
@@ -38,7 +41,7 @@ def welcome(port: int, role: str, logs: str) -> str:
 def _as_the_role(url: str) -> Iterator[str]:
     yield f"  {url}/api/docs in a browser"
     yield f"  curl {url}/api/ListFunctionApps"
-    yield f"""  curl -X POST -H 'Content-Type: application/json' -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation"""
+    yield f"""  curl -X POST {JSON} -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation"""
 
 
 def _as_they_come(url: str) -> Iterator[str]:

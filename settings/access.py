@@ -4,10 +4,12 @@ The principal comes from the platform in headers, and counts only where the plat
 authentication is on, or this is a development host that bears no mark of Azure.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from backend.backend import Backend
 from backend.errors import BackendError
@@ -32,6 +34,8 @@ MARKS_OF_AZURE: Final = (
     "CONTAINER_APP_NAME",
     "WEBSITE_SKU",
 )
+# Any port: a static web app emulator or a forwarded port keeps the browser's own.
+LOOPBACK: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 class Permission(StrEnum):
@@ -158,11 +162,13 @@ class Caller:
         return True
 
 
-def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: Backend) -> Caller:
-    """Answer who is calling.
+def caller_of(
+    headers: Mapping[str, str], environ: Mapping[str, str], backend: Backend, url: str | None = None
+) -> Caller:
+    """Return who is calling. `url` is the request's whole address, if it is known.
 
     Raises:
-        NotSignedInError: Nobody, or a principal that cannot be believed or read.
+        NotSignedInError: No principal, one that can't be trusted or read, or a development host under another name.
         NotAllowedError: Someone of a tenant that is not served, or an application that CIPP does not let in.
         SeatsTakenError: Whether their tenant is served is unknown, and other callers wait for that already.
         BackendError: The vault does not tell the partner's tenant, and `ALLOWED_TENANTS` does not name theirs.
@@ -171,6 +177,11 @@ def caller_of(headers: Mapping[str, str], environ: Mapping[str, str], backend: B
         raise NotSignedInError(
             "This app's authentication is off, so nobody can be known: turn on App Service authentication with "
             "Microsoft Entra for your tenant, and refuse unauthenticated requests (see Deploy in the README)."
+        )
+    if not _auth_is_on(environ) and url is not None and not _is_for_this_machine(url):
+        raise NotSignedInError(
+            "Couldn't identify the caller: on a development machine only a request to the machine's own name counts, "
+            "and this one names another. Use localhost, 127.0.0.1 or [::1]."
         )
     principal = principal_of(headers)
     if isinstance(principal, StaticWebAppUser) and not trusts_static_web_app(environ):
@@ -235,7 +246,7 @@ def _turned_away(principal: Principal, held: Held, address: str, environ: Mappin
 
 def platform_sets_principal(environ: Mapping[str, str]) -> bool:
     """Return whether the platform sets the principal's headers, so that the caller can't have written them."""
-    return environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true" or is_development(environ)
+    return _auth_is_on(environ) or is_development(environ)
 
 
 def is_development(environ: Mapping[str, str]) -> bool:
@@ -247,3 +258,20 @@ def is_development(environ: Mapping[str, str]) -> bool:
 def trusts_static_web_app(environ: Mapping[str, str]) -> bool:
     """Return whether a principal in a static web app's shape counts: by a setting, and always in development."""
     return environ.get("TRUST_STATIC_WEB_APP", "").strip().lower() == "true" or is_development(environ)
+
+
+def _auth_is_on(environ: Mapping[str, str]) -> bool:
+    return environ.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true"
+
+
+def _is_for_this_machine(url: str) -> bool:
+    """Return whether a request's address names this machine.
+
+    A page of a name that an attacker points to 127.0.0.1 (DNS rebinding) calls a development host as if it came from
+    there, and sends the principal itself. Only the name gives it away, and Core Tools does not check it. The host puts
+    the Host header into the address (`GetDisplayUrl`).
+    """
+    try:
+        return LOOPBACK.fullmatch(urlsplit(url).netloc) is not None
+    except ValueError:
+        return False

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeVar, get_origin
 
 import msgspec
@@ -13,22 +13,45 @@ S = TypeVar("S", bound=msgspec.Struct)
 MOST_BYTES: Final = 1_000_000
 # CIPP's frontend adds these to what it posts; they name a customer tenant, which means nothing here.
 IGNORED_FIELDS: Final = frozenset({"tenantfilter", "tenantid"})
+# A body of these bytes alone holds nothing: JSON's white space, its two relatives, and the bytes of a byte order mark.
+BLANK: Final = b" \t\r\n\v\f\xef\xbb\xbf"
+EMPTY: Final = (
+    "Missing body: this POST arrived without one. Send its fields as JSON, with Content-Length. "
+    "Send {} if CIPP's main app or all keys are meant."
+)
+LOST: Final = (
+    "Couldn't read the body: it did not arrive, because the request has Transfer-Encoding without Content-Length. "
+    "Send Content-Length."
+)
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
     """What a POST may carry: the fields of a subclass, PascalCase on the wire."""
 
 
-def read_body(raw: bytes, content_type: str, kind: type[S]) -> S:
-    """Decode a POST's body; an empty one is `{}`.
+def is_chunked(headers: Mapping[str, str]) -> bool:
+    """Return whether the caller sent its body in chunks, without a length. Azure's host then passes on no body.
+
+    The Functions host gives a worker the body only if Content-Length is above 0 (`ToRpcHttp`,
+    Azure/azure-functions-host#7930).
+    """
+    return bool(headers.get("transfer-encoding", "").strip()) and not headers.get("content-length", "").strip()
+
+
+def read_body(raw: bytes, content_type: str, kind: type[S], *, chunked: bool = False) -> S:
+    """Return a POST's body. An empty one is refused, since a lost body must not count as `{}`.
 
     Raises:
-        InvalidInputError: Not JSON, too large, or against the kind's fields; `field` names the one.
+        InvalidInputError: Lost, empty, not JSON, too large, or against the kind's fields; `field` names the one.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise InvalidInputError("A POST needs the header Content-Type: application/json.", field="Content-Type")
+    if chunked:
+        raise InvalidInputError(LOST, field="Content-Length")
     if len(raw) > MOST_BYTES:
         raise InvalidInputError(f"The body has {len(raw):,} bytes; at most {MOST_BYTES:,} are accepted.", field="body")
+    if not raw.strip(BLANK):
+        raise InvalidInputError(EMPTY, field="body")
     return to_struct(_parsed(raw), kind)
 
 
@@ -61,8 +84,6 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
 
 
 def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - what JSON may hold
-    if not raw.strip():
-        return {}
     try:
         parsed = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
         msgspec.json.encode(parsed)  # half a surrogate pair parses, and could never be answered or sent on

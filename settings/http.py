@@ -22,11 +22,11 @@ from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from settings.access import Caller, NotAllowedError, caller_of
-from settings.body import Body, read_body
+from settings.body import Body, is_chunked, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
 from settings.origins import refuse_other_origins
 from settings.problems import WrongMethodError, problem_of
-from settings.raw_answer import RawAnswer, as_asked
+from settings.raw_answer import ALWAYS, RawAnswer, as_asked
 from settings.record import record, record_denial, record_reading, record_refused
 from settings.routes import Call, Route, Timer, all_routes
 from settings.timer_runs import run_timer
@@ -147,7 +147,8 @@ def _recorded(route: Route, call: Call, req: func.HttpRequest) -> Any:  # noqa: 
     arguments: list[Body] = []
     if route.body is not None:
         try:
-            body = read_body(req.get_body(), req.headers.get("content-type", ""), route.body)
+            content_type = req.headers.get("content-type", "")
+            body = read_body(req.get_body(), content_type, route.body, chunked=is_chunked(req.headers))
         except InvalidInputError as error:
             record_refused(call.backend, route.name, call.caller, error)
             raise
@@ -234,12 +235,13 @@ def _respond(
     except UnicodeEncodeError:  # half a surrogate pair, out of an address or a setting: only escapes can carry it
         body = json.dumps(msgspec.to_builtins(value)).encode()
     # An answer may hold what is given once, and what is true now may not be so in a minute.
-    told = {"Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
+    told = {**ALWAYS, "Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
     return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=told, charset="utf-8")
 
 
 def _raw(answer: RawAnswer) -> func.HttpResponse:
     told = {
+        **ALWAYS,
         "Content-Type": answer.content_type,
         "Cache-Control": "no-store",
         CORRELATION: correlation.current(),
@@ -259,7 +261,7 @@ def _path(req: func.HttpRequest) -> str:
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:
-    return caller_of(req.headers, os.environ, backend())
+    return caller_of(req.headers, os.environ, backend(), str(req.url))
 
 
 def _admitted(req: func.HttpRequest, route: Route) -> Caller:

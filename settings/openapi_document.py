@@ -21,7 +21,8 @@ The API behind CIPP's Application Settings -> Backend page, for one CIPP deploym
 - `x-cipp-role` is the permission that an endpoint needs, in CIPP's terms; without it no permission is needed.
 """
 BODY_SAYS: Final = (
-    "An empty body is `{}`. Fields match whatever their case. In place of a value, the object of CIPP's selects is "
+    "Required, and sent with `Content-Length`: a body in chunks does not arrive, and an empty one is refused. `{}` "
+    "leaves every field out. Fields match whatever their case. In place of a value, the object of CIPP's selects is "
     'taken, `{"label": ..., "value": ...}`, and a list of them in place of a list. `tenantFilter` and `tenantId` '
     "are passed over."
 )
@@ -83,9 +84,8 @@ def _operation(route: Route, answer: dict[str, Any] | None, example: object) -> 
         content: dict[str, Any] = {"schema": body_schema(route.body)}
         if route.shown.example is not None:
             content["example"] = route.shown.example
-        required = any(field.required for field in msgspec.structs.fields(route.body))
         content_of = {"application/json": content}
-        found["requestBody"] = {"description": BODY_SAYS, "required": required, "content": content_of}
+        found["requestBody"] = {"description": BODY_SAYS, "required": True, "content": content_of}
     found["responses"] = answers_of(route, answer, example)
     return found
 

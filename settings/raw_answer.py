@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 NOT_MODIFIED: Final = 304
-# A browser takes a file for what we say it is, and for nothing else.
+# For every response: a browser must not guess another type than the one that is named.
 ALWAYS: Final = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -23,7 +23,6 @@ def as_asked(answer: RawAnswer, headers: Mapping[str, str]) -> RawAnswer:
     """Answer that nothing has changed where the caller holds this very content already."""
     tag = answer.headers.get("ETag")
     held = [one.strip().removeprefix("W/") for one in headers.get("if-none-match", "").split(",")]
-    told = {**ALWAYS, **answer.headers}
     if tag is not None and tag in held:
-        return RawAnswer(status=NOT_MODIFIED, content_type=answer.content_type, headers=told)
-    return RawAnswer(answer.content, answer.content_type, answer.status, told)
+        return RawAnswer(status=NOT_MODIFIED, content_type=answer.content_type, headers=answer.headers)
+    return answer

@@ -75,6 +75,40 @@ def test_another_environment_than_development_closes_the_door(nowhere: pytest.Mo
     assert Api().get("me").status == 401
 
 
+@pytest.mark.parametrize("at", ["localhost:7071", "localhost", "LOCALHOST:4280", "127.0.0.1:7071", "[::1]:7071"])
+def test_a_development_host_trusts_a_caller_under_its_own_name(nowhere: pytest.MonkeyPatch, at: str) -> None:
+    del nowhere
+    assert Api().send("GET", "me", at=at).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "evil.example:7071",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:7071",
+        "localhost@evil.example",
+        "evil.example@localhost",
+        "192.168.1.5:7071",
+        "0.0.0.0:7071",
+        "[::]:7071",
+        "localhost:7071x",
+        "localhost,evil.example",
+        "",
+    ],
+)
+def test_a_development_host_trusts_no_caller_under_another_name(nowhere: pytest.MonkeyPatch, at: str) -> None:
+    del nowhere
+    for name, method in (("me", "GET"), ("ListFunctionApps", "GET"), ("ExecFunctionAppStop", "POST"), ("Nope", "GET")):
+        answer = Api().send(method, name, b"{}", headers={"content-type": "application/json"}, at=at)
+        assert (answer.status_code, b"Use localhost" in answer.get_body()) == (401, True)
+
+
+def test_app_service_authentication_vouches_under_any_name(nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("WEBSITE_AUTH_ENABLED", "true")
+    assert Api().send("GET", "me", at="cippabc12-backend.azurewebsites.net").status_code == 200
+
+
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", " true "])
 def test_app_service_authentication_opens_it_in_azure_whatever_the_case(
     nowhere: pytest.MonkeyPatch, value: str

@@ -30,8 +30,6 @@ def read(raw: bytes | dict[str, object], content_type: str = JSON) -> Sample:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"", Sample()),
-        (b"  \r\n", Sample()),
         (b"{}", Sample()),
         (b'\xef\xbb\xbf{"Name": "x"}', Sample(name="x")),
         (b'{"NAME": "x", "dryrun": true}', Sample(name="x", dry_run=True)),
@@ -81,6 +79,11 @@ def test_what_is_meant_is_read(raw: bytes | dict[str, object], expected: Sample)
         (b'{"Days": NaN}', "body"),
         (b'{"Days": -Infinity}', "body"),
         (b'{"Days": ' + b"1" * 5000 + b"}", "body"),
+        (b"", "body"),
+        (b"  \r\n", "body"),
+        (b"\xef\xbb\xbf", "body"),
+        (b"\xef\xbb\xbf \n", "body"),
+        (b"\t\xef\xbb\xbf", "body"),
         (b"[]", "body"),
         (b"null", "body"),
         (b'"x"', "body"),

@@ -170,3 +170,14 @@ def test_a_caller_cannot_write_a_line_of_the_log(api: Api, caplog: pytest.LogCap
     api.post("ExecFunctionAppStop", {"Nope\r\nERROR forged: line": "x" * 5_000})
     assert len(caplog.records) == 2
     assert all("\n" not in record.getMessage() and len(record.getMessage()) < 2_000 for record in caplog.records)
+
+
+@of(ROUTES)
+def test_every_response_forbids_a_guess_at_its_type(api: Api, route: Route) -> None:
+    answers = [
+        api.call(route.method, route.path, b"{}"),
+        api.call(route.method, route.path, role=None),
+        api.call("PATCH", route.path),
+        api.call("GET", f"{route.path}/nothing"),
+    ]
+    assert [answer.headers.get("X-Content-Type-Options") for answer in answers] == ["nosniff"] * len(answers)

@@ -79,6 +79,111 @@ def test_authentication_that_is_off_is_a_problem_of_our_own_app_alone(api: Api) 
     assert problems(api, "cippabc12") == ""
 
 
+def set_up(**more: object) -> dict[str, object]:
+    """App Service authentication as the README sets it, and what is given beside it."""
+    found = settings()
+    entra = found["identityProviders"]["azureActiveDirectory"]  # type: ignore[index] # built above
+    providers = {"azureActiveDirectory": entra, **more.pop("identityProviders", {})}  # type: ignore[dict-item] # a dict
+    platform = {"enabled": True, **more.pop("platform", {})}  # type: ignore[dict-item] # the same
+    return {**found, **more, "platform": platform, "identityProviders": providers}
+
+
+OTHER = {"enabled": True, "registration": {"clientId": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (set_up(httpSettings={"requireHttps": False}), "set requireHttps"),
+        (set_up(platform={"configFilePath": "/auth/config.json"}), "A file decides about sign-in, /auth/config.json"),
+        (set_up(login={"allowedExternalRedirectUrls": ["https://evil.example/x"]}), "https://evil.example/x"),
+        *[
+            (set_up(identityProviders={name: provider}), f"disable {name}.")
+            for name, provider in {
+                "facebook": {"enabled": True, "registration": {"appId": "1", "appSecretSettingName": "S"}},
+                "gitHub": OTHER,
+                "google": {"registration": {"clientId": "x"}},
+                "twitter": {"enabled": True, "registration": {"consumerKey": "x"}},
+                "apple": OTHER,
+                "legacyMicrosoftAccount": OTHER,
+            }.items()
+        ],
+        (
+            set_up(
+                identityProviders={
+                    "google": OTHER,
+                    "customOpenIdConnectProviders": {"okta": OTHER, "off": {**OTHER, "enabled": False}},
+                }
+            ),
+            "disable google, okta.",
+        ),
+    ],
+)
+def test_a_further_way_past_the_sign_in_is_a_problem(
+    azure: Sandbox, api: Api, wrong: dict[str, object], said: str
+) -> None:
+    Admin(azure).set_sign_in(**wrong)
+    assert said in problems(api, "cippabc12-backend")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        set_up(httpSettings={"requireHttps": True}, login={"allowedExternalRedirectUrls": []}),
+        set_up(httpSettings={}, login={"tokenStore": {"enabled": False}}),
+        set_up(identityProviders={"google": {**OTHER, "enabled": False}}),
+        # as Azure shows a provider that was never set up
+        set_up(
+            identityProviders={
+                "facebook": {"enabled": True, "registration": {}, "login": {}},
+                "twitter": {"enabled": True, "registration": {"consumerKey": None, "consumerSecretSettingName": None}},
+                "customOpenIdConnectProviders": {},
+            }
+        ),
+    ],
+)
+def test_a_sign_in_with_nothing_beside_entra_has_no_problem(azure: Sandbox, api: Api, right: dict[str, object]) -> None:
+    Admin(azure).set_sign_in(**right)
+    assert problems(api, "cippabc12-backend") == ""
+
+
+def notes(api: Api) -> str:
+    (card,) = [card for card in cards(api.get("ListBackend")) if card["Name"] == "cippabc12-backend"]
+    return " ".join(card["Notes"])  # type: ignore[arg-type] # a list of texts
+
+
+def test_a_sign_in_open_to_any_client_application_has_a_note_that_helps(azure: Sandbox, api: Api) -> None:
+    Admin(azure).set_sign_in(**settings(clientid="e7a1"))
+    assert "allowedApplications of azureActiveDirectory to this app's client id, e7a1" in notes(api)
+    assert problems(api, "cippabc12-backend") == ""
+
+
+@pytest.mark.parametrize(
+    "validation",
+    [
+        {"defaultAuthorizationPolicy": {"allowedApplications": ["e7a1"]}},
+        {"jwtClaimChecks": {"allowedClientApplications": ["e7a1"]}},
+    ],
+)
+def test_a_sign_in_with_a_list_of_applications_has_no_note(
+    azure: Sandbox, api: Api, validation: dict[str, object]
+) -> None:
+    entra = {"enabled": True, "registration": {"clientId": "e7a1", "openIdIssuer": ISSUER}, "validation": validation}
+    Admin(azure).set_sign_in(**set_up(identityProviders={"azureActiveDirectory": entra}))
+    assert notes(api) == ""
+
+
+def test_a_link_to_a_static_web_app_is_a_note(azure: Sandbox, api: Api) -> None:
+    Admin(azure).set_sign_in(**set_up(identityProviders={"azureStaticWebApps": OTHER}))
+    assert "remove the provider azureStaticWebApps" in notes(api)
+    assert problems(api, "cippabc12-backend") == ""
+
+
+def test_the_seeded_sign_in_is_off_and_has_that_problem_alone(api: Api) -> None:
+    (card,) = [card for card in cards(api.get("ListBackend")) if card["Name"] == "cippabc12-backend"]
+    assert (len(card["Problems"]), card["Notes"]) == (1, [])  # type: ignore[arg-type] # a list of texts
+
+
 def test_our_own_app_set_up_as_the_readme_says_has_no_problem(azure: Sandbox, api: Api) -> None:
     Admin(azure).set_sign_in(**settings())
     assert problems(api, "cippabc12-backend") == ""

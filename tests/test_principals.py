@@ -50,7 +50,7 @@ def test_a_principal_that_cannot_be_read_is_nobody(nowhere: pytest.MonkeyPatch, 
     del nowhere
     answer = ask(header)
     assert answer.status == 401
-    assert set(answer.headers) == {"Cache-Control", "x-correlation-id"}
+    assert set(answer.headers) == {"Cache-Control", "X-Content-Type-Options", "x-correlation-id"}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.body["title"] == "Unauthorized"
 

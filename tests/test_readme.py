@@ -12,6 +12,7 @@ import pytest
 import function_app
 from backend.limits import Limits
 from backend.storage_settings import ACCOUNT, ADDRESS, PREFIXES
+from sandbox.welcome import welcome
 from settings.access import BASE_ROLES
 from settings.routes import Route, all_routes
 
@@ -128,3 +129,17 @@ def test_every_make_target_and_file_that_a_page_names_exists(page: str) -> None:
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
     linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert [link for link in linked if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("text", [README, welcome(1, "superadmin", "logs"), welcome(1, "nobody", "logs")])
+def test_every_post_that_is_shown_has_a_body(text: str) -> None:
+    commands = re.findall(r"curl [^\n]*-X POST(?:[^\n]*\\\n)*[^\n]*", text)
+    assert commands
+    assert [command for command in commands if not re.search(r" (-d|--data) \S", command)] == []
+
+
+def test_every_post_of_the_http_file_has_a_body() -> None:
+    requests = (ROOT / "test.http").read_text(encoding="utf-8").split("###")
+    posts = [request for request in requests if "POST {{base}}/" in request]
+    assert len(posts) == len([route for route in ROUTES.values() if route.method == "POST"])
+    assert all(re.search(r"\n\n\{.*\}\s", post) for post in posts)

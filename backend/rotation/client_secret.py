@@ -59,7 +59,7 @@ class ClientSecretWork:
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
         # First the vault: whoever stores a secret has put it on the app before.
-        found = self._run.vault.versions(CLIENT_SECRET)
+        found = self._run.versions(CLIENT_SECRET)
         self._seen = self._registration.read()
         self.served = found[0].id if found else None
         self._judge(found)

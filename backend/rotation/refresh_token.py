@@ -36,7 +36,7 @@ class RefreshTokenWork:
 
     def next_step(self, moment: Moment) -> Step:
         """Look at the versions, and plan."""
-        versions = self._run.vault.versions(self._key.name)
+        versions = self._run.versions(self._key.name)
         if not versions:
             raise NotFoundError(
                 f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
@@ -93,7 +93,7 @@ class RefreshTokenWork:
         except SignInRefusedError as refusal:
             if refusal.verdict is not Verdict.DEAD:
                 raise
-            earlier = [version for version in run.vault.versions(self._key.name)[1:] if version.enabled]
+            earlier = [version for version in run.versions(self._key.name)[1:] if version.enabled]
             for version in earlier[:EARLIER_TRIED]:
                 old = run.vault.read(self._key.name, version.id)
                 try:

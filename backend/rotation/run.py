@@ -11,6 +11,7 @@ from backend.entra import Credential, Entra, SamApp
 from backend.errors import AzureError, AzureRefusedError, BackendError, ConflictError, NotFoundError
 from backend.held import Held
 from backend.key_vault import DisabledError, KeyVault
+from backend.left_enabled import disable_left_enabled, left_enabled
 from backend.pace import Pace
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
@@ -73,6 +74,23 @@ class Run:
     def time_is_over(self) -> bool:
         """Tell whether nothing further may be begun: the host kills a function that takes too long."""
         return time.monotonic() >= self.ends_at
+
+    def versions(self, name: str) -> list[VaultVersion]:
+        """Return a key's versions, the served one first. What a restore left enabled is disabled, and counts as such.
+
+        A dry run, or a run that lost its lock, writes nothing.
+        """
+        versions = self.vault.versions(name)
+        left = left_enabled(versions)
+        if not left:
+            return versions
+        try:
+            self.held.must_hold()
+        except ConflictError:
+            pass
+        else:
+            disable_left_enabled(self.vault, name, left)
+        return [replace(found, enabled=False) if found in left else found for found in versions]
 
     def as_app(self, credential: Credential) -> SamApp:
         """Answer the SAM app with another credential."""

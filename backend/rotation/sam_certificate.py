@@ -69,7 +69,7 @@ class CertificateWork:
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
         # First the vault: whoever stores a certificate has put it on the app before.
-        versions = self._run.vault.versions(CERTIFICATE)
+        versions = self._run.versions(CERTIFICATE)
         self._seen = self._registration.read()
         self.served = versions[0].id if versions else None
         self._certificate = self._read(versions[0]) if versions else None

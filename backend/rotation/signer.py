@@ -100,7 +100,7 @@ def _signed_in(entra: Entra, app: SamApp, limits: Limits, *, young: bool) -> tup
 
 
 def _earlier(vault: KeyVault, entra: Entra, app_id: str, tenant: str) -> Stored | None:
-    candidates: list[Version] = [version for version in vault.versions(CLIENT_SECRET)[1:] if version.enabled]
+    candidates: list[Version] = [version for version in vault.versions(CLIENT_SECRET)[1:] if _may_be_tried(version)]
     for version in candidates[:EARLIER_TRIED]:
         stored = vault.read(CLIENT_SECRET, version.id)
         try:
@@ -109,6 +109,10 @@ def _earlier(vault: KeyVault, entra: Entra, app_id: str, tenant: str) -> Stored 
             continue
         return stored
     return None
+
+
+def _may_be_tried(version: Version) -> bool:
+    return version.enabled and not version.is_enabled_for_restore
 
 
 def served_certificate(vault: KeyVault) -> Certificate | None:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import math
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from azure.functions.decorators.function_app import Function
 from sandbox.host import host_file, index, port, principal, timers, worker
 from sandbox.host.admin import Admin
 from sandbox.host.context import INVOCATION_ID
+from sandbox.host.front_end import REQUEST_SECONDS
 from sandbox.host.http_functions import HttpFunctions, Route, routes_of
 from sandbox.host.invoker import Invoker, thread_pool
 from sandbox.host.server import Host
@@ -53,7 +55,8 @@ def main() -> int:
     _tell_caller(arguments.role)
     invoker = Invoker(thread_pool(os.environ), settings.function_timeout)
     http = HttpFunctions(routes, invoker, principal.principal(arguments.role), os.environ)
-    asyncio.run(Host(http, Admin(served, plans, invoker), plans).serve(sockets))
+    host = Host(http, Admin(served, plans, invoker), plans, arguments.request_seconds)
+    asyncio.run(host.serve(sockets))
     logging.shutdown()
     # the pool's threads may be busy: as in Azure, what runs is cut off
     os._exit(0)
@@ -64,7 +67,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=port.DEFAULT)
     parser.add_argument("--as", dest="role", default="superadmin", help="the caller's role, or nobody")
     parser.add_argument("--root", type=Path, default=Path(), help="the folder of function_app.py")
+    parser.add_argument(
+        "--request-seconds", type=_seconds, default=REQUEST_SECONDS, help="how long a request may take, as on Azure"
+    )
     return parser.parse_args()
+
+
+def _seconds(text: str) -> float:
+    """Return a time in seconds. `argparse` reports a ValueError as a wrong argument."""
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise ValueError(text)
+    return seconds
 
 
 def _log_to_stderr() -> None:

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from sandbox.host.admin import Admin
+from sandbox.host.front_end import REQUEST_SECONDS, LoopbackOnly, RequestLimit
 from sandbox.host.http_functions import HttpFunctions
 from sandbox.host.timers import Timer, keep
 
@@ -37,10 +38,12 @@ class Host:
     http: HttpFunctions
     admin: Admin
     timers: Sequence[Timer]
+    request_seconds: float = REQUEST_SECONDS
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve until a signal comes."""
-        app = Starlette(routes=[*self.admin.routes(), Mount("/", app=self.http)])
+        functions = RequestLimit(self.http, self.request_seconds)
+        app = LoopbackOnly(Starlette(routes=[*self.admin.routes(), Mount("/", app=functions)]))
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
         running = [asyncio.create_task(keep(timer, self.admin.invoker)) for timer in self.timers]
         await _Server(config).serve(sockets)

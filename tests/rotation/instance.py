@@ -45,7 +45,11 @@ class Instance:
 
     def begin(self, **body: object) -> None:
         """Ask for a rotation, and do not wait for it."""
-        self._ours.send(body)
+        self.begin_at("ExecKeyRotation", **body)
+
+    def begin_at(self, endpoint: str, **body: object) -> None:
+        """Call an endpoint, and do not wait for it."""
+        self._ours.send((endpoint, body))
 
     @property
     def is_done(self) -> bool:
@@ -86,7 +90,7 @@ def _serve(asked: Connection, environ: Mapping[str, str]) -> None:
     api = Api()
     while True:
         try:
-            body = asked.recv()
+            endpoint, body = asked.recv()
         except EOFError:
             return
-        asked.send(api.post("ExecKeyRotation", body))
+        asked.send(api.post(endpoint, body))

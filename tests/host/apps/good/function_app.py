@@ -80,6 +80,18 @@ def slow(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("")
 
 
+@app.route("takes/{milliseconds:int}")
+def takes(req: func.HttpRequest) -> func.HttpResponse:
+    time.sleep(int(req.route_params["milliseconds"]) / 1000)
+    return func.HttpResponse("late")
+
+
+@app.route("takes_async/{milliseconds:int}")
+async def takes_async(req: func.HttpRequest) -> func.HttpResponse:
+    await asyncio.sleep(int(req.route_params["milliseconds"]) / 1000)
+    return func.HttpResponse("late")
+
+
 @app.route("exit/{how}")
 def leave(req: func.HttpRequest) -> func.HttpResponse:
     raise SystemExit(7)

@@ -1,0 +1,40 @@
+"""Old versions of a secret that a restore enabled for its read and, because it was cut, did not disable again."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from backend.errors import BackendError
+from backend.vault_secret import Version
+
+if TYPE_CHECKING:
+    from backend.key_vault import KeyVault
+
+logger = logging.getLogger("cipp.vault")
+
+
+def left_enabled(versions: Sequence[Version]) -> list[Version]:
+    """Return the versions that still carry the mark of a restore. The first of `versions`, the served one, never does.
+
+    A restore that is under way has one, too. If its version is disabled before it reads, it fails and changes nothing.
+    """
+    return [version for version in versions[1:] if version.enabled and version.is_enabled_for_restore]
+
+
+def disable_left_enabled(vault: "KeyVault", name: str, versions: Sequence[Version]) -> list[str]:
+    """Disable what `left_enabled` returned, and return a sentence for each version. Requires set on the vault.
+
+    A failure is one of the sentences: the next change or run looks again.
+    """
+    sentences = []
+    for version in versions:
+        try:
+            vault.disable_again(name, version, once=True)
+        except BackendError as error:
+            sentence = f"Version {version.id} of '{name}' is still enabled since an earlier restore. {error}"
+            logger.warning("%s", sentence)
+        else:
+            sentence = f"Disabled version {version.id} of '{name}', which an earlier restore had left enabled."
+            logger.info("%s", sentence)
+        sentences.append(sentence)
+    return sentences
