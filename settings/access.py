@@ -273,5 +273,5 @@ def _is_for_this_machine(url: str) -> bool:
     """
     try:
         return LOOPBACK.fullmatch(urlsplit(url).netloc) is not None
-    except ValueError:
-        return False
+    except ValueError:  # brackets without an address: no browser has such a name, so no DNS record made it
+        return True
