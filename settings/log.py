@@ -7,13 +7,12 @@ beside it as the line's attributes, too.
 import json
 import logging
 import re
-import traceback
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Final
 
 from backend import correlation
 from backend.errors import BackendError
+from backend.stack import stack_of
 
 CHATTERING: Final = (
     "azure.core",
@@ -48,7 +47,6 @@ FIELDS: Final = (
     "timer",
     "stack",
 )
-DEEPEST: Final = 40  # frames
 
 
 class LogLine(logging.LogRecord):
@@ -91,22 +89,3 @@ def tell_mistake(what: str, error: Exception, beside: Mapping[str, object]) -> B
     name = type(error).__name__
     logger.error("%s failed by a mistake of this app (%s)", what, name, extra={**beside, "stack": stack_of(error)})
     return BackendError(f"This app made a mistake ({name}); the log tells where. What was asked may have happened.")
-
-
-def stack_of(error: BaseException) -> list[str]:
-    """Tell where an error comes from, its causes first: files, lines and types.
-
-    Of an error that is not ours the text is left out, since it may hold a value; variables are never told.
-    """
-    links: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in links:
-        links.insert(0, at)
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
-    return list(chain.from_iterable(_link(link) for link in links))[-DEEPEST:]
-
-
-def _link(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    said = f": {error}" if isinstance(error, BackendError) else ""
-    return [*(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames), f"{type(error).__name__}{said}"]
