@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from backend.redaction import public_url, redact
+
 # Entra issues as one of these, whichever of its addresses was asked.
 ISSUERS: Final = frozenset(
     {
@@ -29,7 +31,8 @@ def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
             "unauthenticatedClientAction to Return401."
         )
     if excluded := validation.get("excludedPaths"):
-        problems.append(f"These paths are let through unauthenticated, so empty excludedPaths: {', '.join(excluded)}.")
+        paths = ", ".join(redact(str(path)) for path in excluded)
+        problems.append(f"These paths are let through unauthenticated, so empty excludedPaths: {paths}.")
     return problems + _issuer_problems(settings, serves)
 
 
@@ -39,8 +42,12 @@ def _issuer_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
     issuer = str(registration.get("openIdIssuer") or "")
     if not issuer:
         return ["It names no issuer, so any tenant's users pass: set openIdIssuer."] if registration else []
-    parts = urlsplit(issuer)
-    tenant = parts.path.strip("/").partition("/")[0]
-    if parts.scheme == "https" and parts.hostname in ISSUERS and serves(tenant):
-        return []
-    return [f"It takes the tokens of a foreign issuer, {issuer}: set openIdIssuer to your own tenant's."]
+    shown = public_url(issuer) or "an address that can't be shown"
+    try:
+        parts = urlsplit(issuer)
+        tenant = parts.path.strip("/").partition("/")[0]
+        if parts.scheme == "https" and parts.hostname in ISSUERS and serves(tenant):
+            return []
+    except ValueError:  # no address at all
+        pass
+    return [f"It takes the tokens of a foreign issuer, {shown}: set openIdIssuer to your own tenant's."]
