@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from backend import correlation
 from backend.errors import BackendError
+from backend.redaction import redact
 from backend.stack import stack_of
 
 CHATTERING: Final = (
@@ -50,26 +51,42 @@ FIELDS: Final = (
 
 
 class LogLine(logging.LogRecord):
-    """A line of the log, with the correlation id of the call that it belongs to."""
+    """A line of the log, with the correlation id of the call that it belongs to, and without credentials.
+
+    Of an error that is logged with it, the stack is kept in place of the traceback: that would show the error's text.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - logging's own arguments
         super().__init__(*args, **kwargs)
         if found := correlation.current():
             self.correlationId = found
+        if self.exc_info and self.exc_info[1]:
+            self.errorStack = stack_of(self.exc_info[1])
+        self.exc_info = None
 
     def getMessage(self) -> str:  # noqa: N802 - logging's own name
-        """Answer the line as JSON, if it is ours or of a call of ours; as it is otherwise."""
-        said = super().getMessage()
-        beside = {name: self.__dict__[name] for name in FIELDS if name in self.__dict__}
+        """Return the line as JSON if it is of this app, of a call of it, or of an error; as it is otherwise."""
+        text = redact(super().getMessage())
+        beside = {name: _redacted(self.__dict__[name]) for name in FIELDS if name in self.__dict__}
+        if "errorStack" in self.__dict__:
+            beside["stack"] = _redacted(self.errorStack)
         if not beside and not self.name.startswith(OURS):
-            return said
-        line = json.dumps({"message": said, **beside}, ensure_ascii=False)
+            return text
+        line = json.dumps({"message": text, **beside}, ensure_ascii=False)
         return line.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair fits in no stream
 
 
+def _redacted(value: object) -> object:
+    """Return a field without credentials: a caller or Azure may have written it."""
+    if isinstance(value, str):
+        return redact(value)
+    return [_redacted(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def structure_lines() -> None:
-    """Let each line of this process be such a `LogLine`."""
+    """Make each line of this process a `LogLine`, and each of Python's warnings such a line."""
     logging.setLogRecordFactory(LogLine)
+    logging.captureWarnings(capture=True)
 
 
 def quiet_libraries() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from settings.access import BASE_ROLES, MARKS_OF_AZURE, Permission
 from sandbox.names import PLANTED
+from settings.access import BASE_ROLES, MARKS_OF_AZURE, Permission
 from tests.api import Api, principal
 
 OTHERS = ("Tenant.Standards.ReadWrite", "Tenant.Standards.Read", "CIPP.Admin.Read", "Exchange.Mailbox.ReadWrite")
