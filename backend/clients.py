@@ -158,6 +158,7 @@ class Clients:
                 try_seconds=self.limits.azure_read_timeout_seconds,
             ),
             "logging_enable": False,
+            "permit_redirects": False,  # a token or a secret would go along
         }
 
     def _table_pipeline(self) -> dict[str, Any]:
@@ -166,6 +167,7 @@ class Clients:
             "transport": self._once("transport", self._transport),
             "retry_total": 1,
             "retry_backoff_factor": 0.3,
+            "permit_redirects": False,  # a signature would go along
         }
 
     def _transport(self) -> Any:  # noqa: ANN401 - azure-core is not imported for a type
