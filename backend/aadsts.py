@@ -119,8 +119,8 @@ _UNKNOWN: Final = "Look the code up at https://login.microsoftonline.com/error, 
 
 
 def code_of(description: str) -> int | None:
-    """Find the AADSTS code in Entra's description."""
-    found = re.search(r"AADSTS(\d+)", description)
+    """Return the AADSTS code in Entra's description."""
+    found = re.search(r"AADSTS(\d{1,10})", description)
     return int(found[1]) if found else None
 
 
@@ -130,10 +130,10 @@ def is_of_the_app(description: str) -> bool:
 
 
 def meaning_of(description: str) -> Meaning:
-    """Say what a refusal means; of an unknown code the trace id is kept."""
-    known = MEANINGS.get(code_of(description) or 0)
-    if known:
+    """Return what a refusal means. Of a code that is not known here the trace id is kept, never Entra's own text."""
+    code = code_of(description)
+    if known := MEANINGS.get(code or 0):
         return known
-    trace = re.search(r"Trace ID: *([0-9a-fA-F-]+)", description)
-    first = description.strip().splitlines()[0] if description.strip() else "Entra gave no reason."
-    return Meaning(f"{first}{f' (trace id {trace[1]})' if trace else ''}", _UNKNOWN)
+    trace = re.search(r"Trace ID: *([0-9a-fA-F-]{1,36})(?![0-9a-fA-F-])", description)
+    which = f"The app does not know Entra's code AADSTS{code}" if code else "Entra gave no code that the app knows"
+    return Meaning(f"{which}{f' (trace id {trace[1]})' if trace else ''}.", _UNKNOWN)

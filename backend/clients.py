@@ -189,6 +189,7 @@ class Clients:
                 try_seconds=self.limits.azure_read_timeout_seconds,
             ),
             "logging_enable": False,
+            "permit_redirects": False,  # a token or a secret would go along
         }
 
     def _transport(self) -> Any:  # noqa: ANN401 - azure-core is not imported for a type

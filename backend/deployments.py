@@ -10,6 +10,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
+from backend.redaction import public_url, redact
 from backend.static_web_app import moment_of
 from backend.values import Value
 
@@ -19,7 +20,7 @@ COMMIT: Final = r"[0-9a-f]{40}"
 
 
 class Source(Value, frozen=True):
-    """The repository that an app is deployed from; None where there is none."""
+    """The repository that an app is deployed from. `repo_url` is None if its address can't be shown."""
 
     repo_url: str | None
     branch: str | None
@@ -87,19 +88,21 @@ class FunctionAppDeployments:
         """
         app = self._apps.find(name)
         source = self._source(app)
-        if source is None or not source.repo_url:
+        if source is None:
             raise ConflictError(
                 f"'{app.name}' is not connected to a repository, so there is nothing to sync with. "
                 "Connect it to your fork in the portal (Deployment Center)."
             )
+        repository = source.repo_url or "its repository"
         if source.is_git_hub_action:
+            where = f"{source.repo_url}/actions" if source.repo_url else "the Actions of its repository"
             raise ConflictError(
-                f"'{app.name}' is deployed by a GitHub Action, which must be run there: {source.repo_url}/actions "
+                f"'{app.name}' is deployed by a GitHub Action, which must be run there: {where} "
                 f"(branch {source.branch}). Sync the fork first."
             )
         if app.answers_this and not force:
             raise ConflictError(f"'{app.name}' is the app that answers. Repeat with Force: true if that is meant.")
-        what = f"'{app.name}' with {source.repo_url} ({source.branch})"
+        what = f"'{app.name}' with {repository} ({source.branch})"
         if dry_run:
             return SyncAct(dry_run=True, would_do=[f"Sync {what}; new code restarts the app."], name=app.name)
         subscription, group = self._discovery.deployment().group()
@@ -131,8 +134,8 @@ class FunctionAppDeployments:
         if not address or is_scm:
             return None
         return Source(
-            repo_url=address,
-            branch=properties.get("branch"),
+            repo_url=public_url(address),
+            branch=_text(properties.get("branch")),
             is_git_hub_action=bool(properties.get("isGitHubAction")),
             is_manual_integration=bool(properties.get("isManualIntegration")),
         )
@@ -175,10 +178,15 @@ def _deployment(found: Mapping[str, Any]) -> Deployment:
     properties = found["properties"]
     status = properties.get("status")
     return Deployment(
-        id=str(properties.get("id") or str(found.get("name")).rpartition("/")[2]),
+        id=redact(str(properties.get("id") or str(found.get("name")).rpartition("/")[2])),
         time=moment_of(properties.get("end_time") or properties.get("start_time")),
-        author=properties.get("author"),
-        message=properties.get("message"),
+        author=_text(properties.get("author")),
+        message=_text(properties.get("message")),
         status=STATUSES.get(status, str(status)),
         active=bool(properties.get("active")),
     )
+
+
+def _text(value: object) -> str | None:
+    """Return a text without credentials: whoever deploys writes it, and Kudu repeats addresses in it."""
+    return None if value is None else redact(str(value))

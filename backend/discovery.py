@@ -15,6 +15,7 @@ from backend import at_once
 from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.errors import BackendError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.stack import stack_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -113,7 +114,7 @@ class Discovery:
         """Answer what is known without Azure."""
         reason = str(error)
         if not isinstance(error, BackendError):
-            logger.error("a look at Azure failed by a mistake of this app", exc_info=error)
+            logger.error("Discovery failed by an internal error.", extra={"stack": stack_of(error)})
             reason = f"This app made a mistake as it looked ({type(error).__name__}); the log tells where."
         return Found(
             Deployment.of(self._environ, self._claims),

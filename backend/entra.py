@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -195,13 +196,13 @@ def _claims(token: str) -> dict[str, Any]:
 
 
 def _refused(action: str, result: dict[str, Any]) -> BackendError:
-    """Say why Entra refused; its description holds ids and codes, never a secret."""
+    """Return the error for a refusal of Entra: its code and what that means, never its own text."""
     description = str(result.get("error_description", ""))
     code = code_of(description)
     if code is None and result["error"] in ("temporarily_unavailable", "server_error"):
         return AzureUnreachableError(f"Tried to {action}, but Entra is busy. Try again later.")
-    meaning = meaning_of(description or str(result["error"]))
-    name = f"AADSTS{code}" if code else str(result["error"])
+    meaning = meaning_of(description)
+    name = f"AADSTS{code}" if code else _protocol_error(result["error"])
     error = SignInRefusedError(
         f"Tried to {action}, but Entra refused ({name}): {meaning.cause} {meaning.advice}",
         status=401 if result["error"] == "invalid_client" else 400,
@@ -210,3 +211,8 @@ def _refused(action: str, result: dict[str, Any]) -> BackendError:
     )
     error.advice = meaning.advice
     return error
+
+
+def _protocol_error(error: object) -> str:
+    """Return OAuth's error, such as invalid_grant; anything else that stands in its place is not shown."""
+    return str(error) if re.fullmatch(r"[a-z_]{1,40}", str(error)) else "unknown error"

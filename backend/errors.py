@@ -15,7 +15,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from backend.redaction import redact
 from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
+from backend.unreachable import host_of, is_redirect, reason_of, status_of
 
 
 class BackendError(Exception):
@@ -97,13 +99,24 @@ def _translated(action: str, error: Exception) -> BackendError | None:
     ):
         return _refused(action, refusal_of_graph(error))
     if _is_a(error, "azure.core.exceptions", "ClientAuthenticationError"):
-        return _without_token(action, _first_line(error))
+        return _without_token(action, str(error))
     if isinstance(error, OSError) or any(_is_a(error, *silence) for silence in _SILENCES):
-        return AzureUnreachableError(
-            f"Tried to {action}, but Azure did not answer ({type(error).__name__}: {_first_line(error)}). "
-            "It may or may not have happened: look before you try again."
-        )
+        return _no_response(action, error)
     return None
+
+
+def _no_response(action: str, error: Exception) -> AzureUnreachableError:
+    """Say why there is no response. The error's own text is not repeated: it may hold a credential."""
+    if is_redirect(error):
+        return AzureUnreachableError(
+            f"Tried to {action}, but {host_of(error)} responded with a redirect ({status_of(error) or 'too many'}). "
+            "The app does not follow redirects, because the credential would go along. "
+            "Check CIPP_CLOUD and the proxy of this app."
+        )
+    return AzureUnreachableError(
+        f"Tried to {action}, but Azure did not answer ({reason_of(error)}). "
+        "It may or may not have happened: look before you try again."
+    )
 
 
 # What the SDKs, requests (msal) and httpx (Graph) raise when no answer comes, or none that can be read.
@@ -143,15 +156,13 @@ def _refused(action: str, refusal: Refusal) -> BackendError:
 
 
 def _without_token(action: str, words: str) -> AzureRefusedError:
-    """Say that the identity's endpoint gave no token; azure-identity tells the status in its words alone."""
-    reason = words.partition("Token request error: ")[2] or words
-    status = re.search(r"\b([45]\d\d),", reason)
+    """Return the error for an identity without a token; azure-identity has the response in its text alone."""
+    response = re.search(r"Token request error: \(\w+\) ([45]\d\d), (.*)", words)
+    reason = (
+        f"its endpoint returned {response[1]}, {redact(response[2])[:300]}" if response else "its endpoint gave none"
+    )
     return AzureRefusedError(
         f"Tried to {action}, but this app got no token for its managed identity: {reason.rstrip('. ')}. "
         "Try again, and look whether it is on: az functionapp identity show --name <this app> --resource-group <group>",
-        status=int(status[1]) if status else 401,
+        status=int(response[1]) if response else 401,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]

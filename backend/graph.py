@@ -102,15 +102,19 @@ class Graph:
     @asynccontextmanager
     async def _http(self, retries: int) -> "AsyncIterator[httpx.AsyncClient]":
         import httpx  # noqa: PLC0415 - as above
-        from kiota_http.middleware.options import RetryHandlerOption  # noqa: PLC0415 - as above
+        from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption  # noqa: PLC0415 - as above
         from msgraph_core import GraphClientFactory  # noqa: PLC0415 - as above
 
         limits = self._limits
         timeout = httpx.Timeout(limits.azure_read_timeout_seconds, connect=limits.azure_connect_timeout_seconds)
         retry = RetryHandlerOption(delay=0.5, max_retries=retries, should_retry=retries > 0)
-        http = httpx.AsyncClient(timeout=timeout, verify=self._tls_context)
+        http = httpx.AsyncClient(
+            timeout=timeout, verify=self._tls_context, event_hooks={"response": [_refuse_redirect]}
+        )
         wrapped = [transport for transport in (http._transport, *http._mounts.values()) if transport]  # noqa: SLF001 - kiota's wrapper does not close what it wraps
-        GraphClientFactory.create_with_default_middleware(client=http, options={RetryHandlerOption.get_key(): retry})
+        redirect = RedirectHandlerOption(should_redirect=False)  # the token and new secrets would go along
+        options = {RetryHandlerOption.get_key(): retry, RedirectHandlerOption.get_key(): redirect}
+        GraphClientFactory.create_with_default_middleware(client=http, options=options)
         try:
             yield http
         finally:
@@ -133,6 +137,18 @@ class Graph:
         adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(GraphToken(token, self._cloud)), http)
         adapter.base_url = f"{self._cloud.graph}/v1.0"
         return adapter
+
+
+async def _refuse_redirect(response: "httpx.Response") -> None:
+    """Refuse a redirect, which kiota takes for an empty answer.
+
+    Raises:
+        httpx.HTTPStatusError: The response is a redirect.
+    """
+    import httpx  # noqa: PLC0415 - as above
+
+    if response.is_redirect:
+        raise httpx.HTTPStatusError("The response is a redirect.", request=response.request, response=response)
 
 
 def json_of(action: str, content: bytes | None) -> Json:

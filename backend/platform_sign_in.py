@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 
 from backend.clients import Clients
 from backend.errors import while_trying_to
+from backend.redaction import public_url, redact
 
 # Names in authsettingsV2 of the providers beside Entra. The custom ones stand in a map of their own.
 OTHER_PROVIDERS: Final = ("facebook", "gitHub", "google", "twitter", "apple", "legacyMicrosoftAccount")
 STATIC_WEB_APPS: Final = "azureStaticWebApps"
+_NOT_SHOWN: Final = "an address that can't be shown"
 # Entra issues as one of these, whichever of its addresses was asked.
 ISSUERS: Final = frozenset(
     {
@@ -47,7 +49,8 @@ def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
             "unauthenticatedClientAction to Return401."
         )
     if excluded := validation.get("excludedPaths"):
-        problems.append(f"These paths are let through unauthenticated, so empty excludedPaths: {', '.join(excluded)}.")
+        paths = ", ".join(redact(str(path)) for path in excluded)
+        problems.append(f"These paths are let through unauthenticated, so empty excludedPaths: {paths}.")
     return problems + _issuer_problems(settings, serves) + _other_doors(settings)
 
 
@@ -82,16 +85,17 @@ def _other_doors(settings: Mapping[str, Any]) -> list[str]:
     problems = []
     if path := (settings.get("platform") or {}).get("configFilePath"):
         problems.append(
-            f"A file decides about sign-in, {path}, and the settings that are checked here do not count: remove "
-            "configFilePath of the platform."
+            f"A file decides about sign-in, {redact(str(path))}, and the settings that are checked here do not count: "
+            "remove configFilePath of the platform."
         )
     if (settings.get("httpSettings") or {}).get("requireHttps") is False:
         problems.append("Sign-in works without TLS: set requireHttps of httpSettings to true.")
     if others := _other_providers(settings.get("identityProviders") or {}):
         problems.append(f"Users of other identity providers pass the platform: disable {', '.join(others)}.")
     if urls := (settings.get("login") or {}).get("allowedExternalRedirectUrls"):
+        shown = ", ".join(public_url(str(url)) or _NOT_SHOWN for url in urls)
         problems.append(
-            f"A sign-in may redirect to other sites, so empty allowedExternalRedirectUrls of login: {', '.join(urls)}."
+            f"A sign-in may redirect to other sites, so empty allowedExternalRedirectUrls of login: {shown}."
         )
     return problems
 
@@ -120,8 +124,12 @@ def _issuer_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
     issuer = str(registration.get("openIdIssuer") or "")
     if not issuer:
         return ["It names no issuer, so any tenant's users pass: set openIdIssuer."] if registration else []
-    parts = urlsplit(issuer)
-    tenant = parts.path.strip("/").partition("/")[0]
-    if parts.scheme == "https" and parts.hostname in ISSUERS and serves(tenant):
-        return []
-    return [f"It takes the tokens of a foreign issuer, {issuer}: set openIdIssuer to your own tenant's."]
+    shown = public_url(issuer) or _NOT_SHOWN
+    try:
+        parts = urlsplit(issuer)
+        tenant = parts.path.strip("/").partition("/")[0]
+        if parts.scheme == "https" and parts.hostname in ISSUERS and serves(tenant):
+            return []
+    except ValueError:  # no address at all
+        pass
+    return [f"It takes the tokens of a foreign issuer, {shown}: set openIdIssuer to your own tenant's."]

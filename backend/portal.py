@@ -20,7 +20,8 @@ class Portal:
     def link(self, resource_id: str | None, page: str = "overview") -> str:
         """Link to a page of a resource; where the resource is unknown, to the group, the subscription or the portal."""
         if resource_id:
-            return f"{self._root}{quote(resource_id, safe='/()')}/{page}"
+            path = resource_id.partition("?")[0].partition("#")[0]
+            return f"{self._root}{quote(path, safe='/()')}/{page}"
         parent = self._group_id() or self._subscription_id()
         return self.link(parent) if parent else f"{self._deployment.cloud.portal}/#home"
 

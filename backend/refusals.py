@@ -1,13 +1,18 @@
 """What Azure says when it refuses: its envelopes, and the command that grants a missing right.
 
 The shapes were recorded from real answers: ARM and Key Vault send {"error": {...}}, App Service
-{"Code", "Message"}, static web apps {"Message"}, table storage {"odata.error": {...}}, a gateway in trouble HTML.
+{"Code", "Message"}, static web apps {"Message"}, table storage {"odata.error": {...}} or XML, a gateway in trouble
+HTML. Status, code and message are Azure's own words for an admin, so they are shown, without credentials. A body that
+is no such envelope is not shown.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
+
+from backend.aadsts import code_of, meaning_of
+from backend.redaction import redact
 
 # Patterns are compiled when they are first needed: an idle app pays for each import again.
 _MISSING_ACTION = (
@@ -29,11 +34,12 @@ _ROLES = (
     ("", ""),
 )
 _ALL: Final = "ListBackendRights shows all that is missing"
+LONGEST_REASON: Final = 100  # letters of HTTP's reason phrase
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Azure's no: the status, the code, and what to do."""
+    """Azure's no: the status, the code, and what to do. `message` holds no credential."""
 
     status: int
     code: str
@@ -77,16 +83,21 @@ def refusal_of_azure_core(error: Any) -> Refusal:  # noqa: ANN401 - azure.core i
             body = error.response.text()
         except Exception:  # noqa: BLE001 - a body that was cut or is in no known encoding tells nothing more
             body = ""
+    reason = redact(str(error.reason or "no reason was given"))[:LONGEST_REASON]
     code, message = _envelope(body)
-    return Refusal(int(error.status_code), code, message or str(error.reason or "no reason was given"), wait)
+    return _refusal(error.status_code, code, message or f"{reason}{_kind_of(body)}", wait)
 
 
 def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not imported before it is needed
-    """Read kiota's APIError and msgraph's ODataError."""
+    """Read msgraph's ODataError; kiota's own APIError has no words of Graph."""
     main = getattr(error, "error", None)
-    code = getattr(main, "code", None) or ""
-    message = getattr(main, "message", None) or error.message or "no reason was given"
-    return Refusal(int(error.response_status_code or 0), code, message)
+    message = getattr(main, "message", None) or "no reason was given"
+    return _refusal(error.response_status_code, str(getattr(main, "code", None) or ""), str(message))
+
+
+def _refusal(status: int | None, code: str, message: str, wait: float = 0.0) -> Refusal:
+    known = re.fullmatch(r"[\w./ -]{1,100}", code) is not None and redact(code) == code
+    return Refusal(int(status or 0), code if known else "", redact(message), wait)
 
 
 def seconds_of(retry_after: str | None) -> float:
@@ -123,16 +134,18 @@ def _role_command(who: str, action: str, scope: str) -> str:
 
 
 def _envelope(body: str) -> tuple[str, str]:
-    """Read code and message from any of Azure's envelopes."""
+    """Read code and message from any of Azure's envelopes; both are empty where the body is none."""
+    if body.lstrip().startswith("<"):
+        return _in_xml(body, "code"), _in_xml(body, "message").partition("\n")[0]
     try:
         parsed = json.loads(body)
-    except ValueError:
-        return "", " ".join(re.sub(r"<[^>]*>", " ", body).split())
+    except (ValueError, RecursionError):
+        return "", ""
     if not isinstance(parsed, dict):
         return "", ""
     inner = parsed.get("error", parsed.get("odata.error", parsed))
     if isinstance(inner, str):  # Entra
-        return inner, str(parsed.get("error_description", ""))
+        return inner, _meaning(str(parsed.get("error_description", "")))
     if not isinstance(inner, dict):
         return "", ""
     by_name = {str(name).lower(): value for name, value in inner.items()}
@@ -144,3 +157,25 @@ def _envelope(body: str) -> tuple[str, str]:
     if isinstance(message, dict):  # table storage's, with its language
         message = str(message.get("value") or "").partition("\n")[0]
     return code, str(message or "")
+
+
+def _in_xml(body: str, name: str) -> str:
+    """Return the text of table storage's element, "" in any other document."""
+    from html import unescape  # noqa: PLC0415 - its table of entities is loaded only where it is needed
+
+    found = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", body, re.IGNORECASE)
+    return unescape(found[1]) if found and re.search(r"<(?:\w+:)?error\b", body, re.IGNORECASE) else ""
+
+
+def _meaning(description: str) -> str:
+    """Return what Entra's description means; the text itself is not shown."""
+    code = code_of(description)
+    return f"{f'AADSTS{code}: ' if code else ''}{meaning_of(description).cause}"
+
+
+def _kind_of(body: str) -> str:
+    """Return what a body is that holds no envelope, as the end of a sentence."""
+    text = body.lstrip()[:100].lower()
+    if not text or text.startswith(("{", "[", "null")):
+        return ""
+    return f" (the response body was {'an HTML page' if text.startswith('<') else 'plain text'}, which is not shown)"

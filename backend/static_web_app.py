@@ -9,6 +9,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery, backends_of
 from backend.errors import NotFoundError, while_trying_to
 from backend.portal import Portal
+from backend.redaction import public_url, redact
 from backend.values import Value
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ class StaticWebApp:
             host_name=properties.get("defaultHostname"),
             plan=(site.get("sku") or {}).get("name"),
             linked_backends=sorted(app.rpartition("/")[2] for app in backends_of(properties)),
-            repository=properties.get("repositoryUrl"),
-            branch=properties.get("branch"),
+            repository=public_url(properties.get("repositoryUrl")),
+            branch=redact(branch) if (branch := properties.get("branch")) else None,
             last_build=moment_of(last.get("lastUpdatedOn")),
             last_build_status=last.get("status"),
             link=Portal(self._discovery.deployment()).link(site["id"], "staticsite"),

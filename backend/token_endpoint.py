@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"
 _BUSY: Final = (429, 500, 502, 503, 504)
+_REDIRECTS: Final = 300  # HTTP's statuses from here
+_REFUSALS: Final = 400  # and from here
 _FIRST_WAIT_SECONDS: Final = 0.5
 
 
@@ -49,9 +51,13 @@ class TokenEndpoint:
         self._patient_until = patient_until
 
     def get(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
-        """Answer the discovery document from the tenant's address; everything else from Entra."""
+        """Return the discovery document from the tenant's address; everything else from Entra.
+
+        Raises:
+            requests.TooManyRedirects: Entra responded with a redirect.
+        """
         if not url.endswith(_DISCOVERY):
-            return self._session.get(url, timeout=self._timeouts, **options)
+            return _no_redirect(self._session.get(url, timeout=self._timeouts, **options, allow_redirects=False))
         tenant = url.removesuffix(_DISCOVERY)
         return Told(
             json.dumps(
@@ -68,10 +74,12 @@ class TokenEndpoint:
 
         Raises:
             NoTimeLeftError: Entra wants to be left alone for longer than there is time.
+            requests.TooManyRedirects: Entra responded with a redirect. It is not followed: the body holds the
+                credential.
         """
         wait = _FIRST_WAIT_SECONDS
         while True:
-            answer = self._session.post(url, timeout=self._timeouts, **options)
+            answer = _no_redirect(self._session.post(url, timeout=self._timeouts, **options, allow_redirects=False))
             if answer.status_code not in _BUSY:
                 return answer
             told = seconds_of(answer.headers.get("Retry-After"))
@@ -85,3 +93,12 @@ class TokenEndpoint:
 
     def close(self) -> None:
         """Leave the session to whoever made it."""
+
+
+def _no_redirect(response: "requests.Response") -> "requests.Response":
+    """Return a response that is no redirect: msal would read one as a broken answer."""
+    if _REDIRECTS <= response.status_code < _REFUSALS:
+        from requests import TooManyRedirects  # noqa: PLC0415 - requests is loaded where a session is made
+
+        raise TooManyRedirects("The response is a redirect.", response=response)
+    return response

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from sandbox.moment import moment
+from sandbox.names import PLANTED
 
 _SECRET_LETTERS: Final = string.ascii_letters + string.digits + "._~-"
 
@@ -107,8 +108,8 @@ class Application:
 
 def new_secret_text() -> str:
     """Make a client secret that looks like Entra's: forty characters with `8Q~` in them."""
-    letters = [secrets.choice(_SECRET_LETTERS) for _ in range(37)]
-    return "".join([*letters[:3], "8Q~", *letters[3:]])
+    letters = [secrets.choice(_SECRET_LETTERS) for _ in range(37 - len(PLANTED))]
+    return "".join([*letters[:3], "8Q~", PLANTED, *letters[3:]])
 
 
 def is_live(credential: PasswordCredential | KeyCredential, now: datetime, propagation: timedelta) -> bool:

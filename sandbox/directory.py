@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sandbox import names
 from sandbox.application import Application
 from sandbox.past import Past
 from sandbox.people import People
@@ -116,7 +117,7 @@ class Directory:
 
     def issue_refresh_token(self, token: RefreshToken) -> str:
         """Issue a refresh token; the ones before it stay good."""
-        text = f"1.A{secrets.token_urlsafe(700)}"
+        text = f"1.A{names.PLANTED}{secrets.token_urlsafe(690)}"
         self._refresh_tokens[text] = token
         return text
 

@@ -46,4 +46,7 @@ EMPTY_GROUP_ID: Final = "2f9d6c30-7b1e-4a85-8c4f-d05e9a7b3c61"
 GROUP_ID: Final = "8a5c1e74-d26f-4093-b7e8-19f4c0a2d5b3"
 OUTER_GROUP_ID: Final = "e37b0d58-4c9a-4f16-a2d7-5b8e6f1c0932"
 
+# What every seeded or issued secret holds, so that one search finds all that leave the product.
+PLANTED: Final = "PLANTEDb7Rk2Qx9"
+
 GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, everywhere

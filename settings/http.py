@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
+from urllib.parse import quote
 
 import azure.functions as func
 import msgspec
@@ -21,6 +22,7 @@ from backend import correlation
 from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
+from backend.redaction import HIDDEN_ADDRESS, public_url, redact
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, is_chunked, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
@@ -35,6 +37,7 @@ logger = logging.getLogger("cipp.backend")
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 CORRELATION: Final = "x-correlation-id"
+_IN_AN_ADDRESS: Final = "!#$%&'()*+,/:;=?@[]~"  # what an address may hold as it is
 ALL_METHODS: Final = [method.value for method in func.HttpMethod]
 
 
@@ -182,7 +185,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
-            raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
+            raise NotFoundError(f"There is no endpoint '{redact(name)}' here; the README lists those that are.")
         if not route.public:
             with _denials_recorded(route.name):
                 _admitted(req, route)
@@ -256,8 +259,8 @@ def _in_one_line(text: str) -> str:
 
 
 def _path(req: func.HttpRequest) -> str:
-    """Answer the address without its query, which may hold anything."""
-    return _in_one_line(str(req.url).partition("?")[0])
+    """Return the address without its query and user, which may hold anything."""
+    return _in_one_line(public_url(quote(str(req.url), safe=_IN_AN_ADDRESS)) or HIDDEN_ADDRESS)
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

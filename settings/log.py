@@ -7,13 +7,13 @@ beside it as the line's attributes, too.
 import json
 import logging
 import re
-import traceback
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Final
 
 from backend import correlation
 from backend.errors import BackendError
+from backend.redaction import redact
+from backend.stack import stack_of
 
 CHATTERING: Final = (
     "azure.core",
@@ -48,30 +48,45 @@ FIELDS: Final = (
     "timer",
     "stack",
 )
-DEEPEST: Final = 40  # frames
 
 
 class LogLine(logging.LogRecord):
-    """A line of the log, with the correlation id of the call that it belongs to."""
+    """A line of the log, with the correlation id of the call that it belongs to, and without credentials.
+
+    Of an error that is logged with it, the stack is kept in place of the traceback: that would show the error's text.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - logging's own arguments
         super().__init__(*args, **kwargs)
         if found := correlation.current():
             self.correlationId = found
+        if self.exc_info and self.exc_info[1]:
+            self.errorStack = stack_of(self.exc_info[1])
+        self.exc_info = None
 
     def getMessage(self) -> str:  # noqa: N802 - logging's own name
-        """Answer the line as JSON, if it is ours or of a call of ours; as it is otherwise."""
-        said = super().getMessage()
-        beside = {name: self.__dict__[name] for name in FIELDS if name in self.__dict__}
+        """Return the line as JSON if it is of this app, of a call of it, or of an error; as it is otherwise."""
+        text = redact(super().getMessage())
+        beside = {name: _redacted(self.__dict__[name]) for name in FIELDS if name in self.__dict__}
+        if "errorStack" in self.__dict__:
+            beside["stack"] = _redacted(self.errorStack)
         if not beside and not self.name.startswith(OURS):
-            return said
-        line = json.dumps({"message": said, **beside}, ensure_ascii=False)
+            return text
+        line = json.dumps({"message": text, **beside}, ensure_ascii=False)
         return line.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair fits in no stream
 
 
+def _redacted(value: object) -> object:
+    """Return a field without credentials: a caller or Azure may have written it."""
+    if isinstance(value, str):
+        return redact(value)
+    return [_redacted(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def structure_lines() -> None:
-    """Let each line of this process be such a `LogLine`."""
+    """Make each line of this process a `LogLine`, and each of Python's warnings such a line."""
     logging.setLogRecordFactory(LogLine)
+    logging.captureWarnings(capture=True)
 
 
 def quiet_libraries() -> None:
@@ -91,22 +106,3 @@ def tell_mistake(what: str, error: Exception, beside: Mapping[str, object]) -> B
     name = type(error).__name__
     logger.error("%s failed by a mistake of this app (%s)", what, name, extra={**beside, "stack": stack_of(error)})
     return BackendError(f"This app made a mistake ({name}); the log tells where. What was asked may have happened.")
-
-
-def stack_of(error: BaseException) -> list[str]:
-    """Tell where an error comes from, its causes first: files, lines and types.
-
-    Of an error that is not ours the text is left out, since it may hold a value; variables are never told.
-    """
-    links: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in links:
-        links.insert(0, at)
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
-    return list(chain.from_iterable(_link(link) for link in links))[-DEEPEST:]
-
-
-def _link(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    said = f": {error}" if isinstance(error, BackendError) else ""
-    return [*(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames), f"{type(error).__name__}{said}"]

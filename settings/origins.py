@@ -1,9 +1,13 @@
 """From where a browser may post: our own pages alone."""
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
+from backend.redaction import public_url
 from settings.access import NotAllowedError
+
+OTHER_SITES: Final = ("cross-site", "same-site")
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
@@ -16,14 +20,18 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
     if site is not None:
         if site.strip().lower() in ("same-origin", "none"):
             return
-        raise NotAllowedError(f"This POST comes from another site (Sec-Fetch-Site: {site}), which is not allowed.")
+        known = site.strip().lower()
+        shown = f" (Sec-Fetch-Site: {known})" if known in OTHER_SITES else ""
+        raise NotAllowedError(f"This POST comes from another site{shown}, which is not allowed.")
     origin = headers.get("origin")
     if origin is None:
         return
     host = headers.get("host", "")
     ours = {_origin(headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
     if _origin(origin) not in ours - {None}:
-        raise NotAllowedError(f"This POST comes from another site (Origin: {origin}), which is not allowed.")
+        address = public_url(origin) or ""
+        shown = f" (Origin: {'/'.join(address.split('/', 3)[:3])})" if "//" in address else ""
+        raise NotAllowedError(f"This POST comes from another site{shown}, which is not allowed.")
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

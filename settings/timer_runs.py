@@ -5,7 +5,8 @@ import logging
 from backend import correlation
 from backend.backend import Backend
 from backend.errors import BackendError
-from settings.log import stack_of, tell_mistake
+from backend.stack import stack_of
+from settings.log import tell_mistake
 from settings.routes import Timer
 
 logger = logging.getLogger("cipp.timer")

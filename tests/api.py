@@ -18,6 +18,7 @@ import function_app
 from sandbox.host.index import methods_of
 from sandbox.host.route import RouteTemplate, parse
 from settings.http import backend, functions_app
+from tests.planted import FINDS
 
 # What a machine may have set that would change what this app thinks it is.
 AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_", "LEGION_", "KUBERNETES_")
@@ -126,6 +127,7 @@ class Api:
         )
         returned = found.get_user_function()(request)
         response: func.HttpResponse = asyncio.run(returned) if inspect.iscoroutine(returned) else returned
+        FINDS.look(f"{response.get_body().decode('utf-8', 'replace')} {dict(response.headers)}", f"{method} {name}")
         return response
 
 

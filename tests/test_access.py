@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.names import PLANTED
 from settings.access import BASE_ROLES, MARKS_OF_AZURE, Permission
 from tests.api import Api, principal
 
@@ -222,3 +223,26 @@ def test_a_post_is_taken_from_our_own_origin_alone(
     assert answer.status == (400 if let_in else 403)
     if not let_in:
         assert "another site" in answer.results
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({"sec-fetch-site": " Cross-Site "}, "(Sec-Fetch-Site: cross-site)"),
+        ({"sec-fetch-site": f"sig={PLANTED}"}, "another site, which"),
+        (
+            {"origin": f"https://u:{PLANTED}@evil.example/{PLANTED}?x={PLANTED}#{PLANTED}"},
+            "(Origin: https://evil.example)",
+        ),
+        ({"origin": f"https://u:{PLANTED}/x@evil.example"}, "another site, which"),
+        ({"origin": PLANTED}, "another site, which"),
+    ],
+)
+def test_refused_origin_is_shown_without_what_may_be_a_credential(
+    nowhere: pytest.MonkeyPatch, headers: dict[str, str], shown: str
+) -> None:
+    del nowhere
+    answer = Api().post("ExecFunctionAppStop", {}, **headers, **HOST)
+    assert answer.status == 403
+    assert shown in answer.results
+    assert PLANTED not in answer.text

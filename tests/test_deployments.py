@@ -10,6 +10,7 @@ from backend.deployments import same_version
 from sandbox import names
 from tests.api import Api
 from tests.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
+from tests.rotation.others import Others
 from tests.sandbox.arm import WEB, Arm
 from tests.sandbox_client import Sandbox
 
@@ -185,3 +186,45 @@ def test_a_list_that_azure_does_not_give_is_told(
     if "deployments" not in path:
         check_told(impatient.post("ExecFunctionAppDeploymentSync"), fault)
         assert syncs(azure) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"https://oauth2:{names.PLANTED}@gitlab.example.com/msp/api.git", "https://gitlab.example.com/msp/api.git"),
+        (f"HTTPS://{names.PLANTED}@GitLab.example.com/msp/api?x={names.PLANTED}", "https://gitlab.example.com/msp/api"),
+        (f"//u:{names.PLANTED}@gitlab.example.com/api#{names.PLANTED}", "//gitlab.example.com/api"),
+        (f"https://u:{names.PLANTED}@[2001:db8::1]:8443/api", "https://[2001:db8::1]:8443/api"),
+        (f"u:{names.PLANTED}@gitlab.example.com:msp/api.git", "gitlab.example.com:msp/api.git"),
+        (f"https://u:{names.PLANTED}/x@gitlab.example.com/api", None),
+        (f"https://u%3A{names.PLANTED}%40gitlab.example.com/api", None),
+        (names.PLANTED, None),
+    ],
+)
+def test_repository_is_shown_and_recorded_without_its_token(
+    api: Api, azure: Sandbox, address: str, shown: str | None
+) -> None:
+    connect(azure, repoUrl=address)
+    source = api.get("ListFunctionAppDeployments")
+    assert source.results["Source"]["RepoUrl"] == shown
+    answers = [source, *(api.post("ExecFunctionAppDeploymentSync", {"DryRun": dry}) for dry in (True, False))]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert f"with {shown or 'its repository'} (main)" in answers[1].results["WouldDo"][0]
+    connect(azure, repoUrl=address, isGitHubAction=True)
+    answers.append(api.post("ExecFunctionAppDeploymentSync"))
+    assert answers[3].status == 409
+    said = [answer.text for answer in answers] + [str(row) for row in Others(azure).rows("CippLogs", record=True)]
+    assert not any(names.PLANTED in text for text in said)
+
+
+def test_deployment_is_listed_without_the_token_in_its_message(api: Api) -> None:
+    answer = api.get("ListFunctionAppDeployments")
+    assert answer.results["Deployments"][1]["Message"] == f"Merge v10.8.1 from {FORK}"
+    assert names.PLANTED not in answer.text
+
+
+def test_refused_sync_shows_no_token(impatient: Api, azure: Sandbox) -> None:
+    connect(azure, repoUrl=f"https://oauth2:{names.PLANTED}@gitlab.example.com/msp/api.git")
+    azure.faults([{"method": "POST", "path": "/sync$", "mode": "refuse", "status": 409, "times": 0}])
+    answer = impatient.post("ExecFunctionAppDeploymentSync")
+    assert (answer.status, names.PLANTED in answer.text) == (409, False)

@@ -14,7 +14,7 @@ import msgraph.generated.models.o_data_errors.main_error
 import msgraph.generated.models.o_data_errors.o_data_error
 import pytest
 import requests.exceptions
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from backend.errors import (
     AzureError,
@@ -115,6 +115,11 @@ RBAC = (
     "Assignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\n"
 )
 LOCK = "Cannot acquire exclusive lock to create, update or delete this site. Retry the request later."
+XML = (
+    '<?xml version="1.0"?><m:error xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">'
+    '<m:code>AuthorizationFailure</m:code><m:message xml:lang="en-US">This request is not authorized &amp; logged.\n'
+    "RequestId:1</m:message></m:error>"
+)
 DENIED = (
     "The client 'c' with object id '1f2e' does not have authorization to perform action "
     "'Microsoft.Web/sites/restart/action' over scope '/subscriptions/s/resourceGroups/g' or the scope is invalid."
@@ -157,7 +162,12 @@ DENIED = (
         (429, {"error": {"code": "Throttled", "message": "Too many"}}, "Throttled", "wait and try again"),
         (429, {"Code": "429", "Message": LOCK, "Target": None, "Details": [], "Innererror": None}, "429", LOCK),
         (500, {"Message": "An error has occurred."}, "", "An error has occurred"),
-        (503, "<html><head><title>Service Unavailable</title></head><body><h2>Busy</h2></body></html>", "", "Busy"),
+        (
+            503,
+            "<html><head><title>Service Unavailable</title></head><body><h2>Busy</h2></body></html>",
+            "",
+            "an HTML page",
+        ),
         (504, {"error": {"code": "GatewayTimeout", "message": "late"}}, "GatewayTimeout", "look before you try again"),
         (
             401,
@@ -172,7 +182,9 @@ DENIED = (
         (400, '{"error": {"code": null, "message": null}}', "", "Some Reason"),
         (400, '{"error": {"code": 7, "message": {"lang": "en", "value": "odd"}}}', "7", "odd"),
         (400, '{"error": []}', "", "Some Reason"),
-        (400, "{", "", "{"),
+        (400, "{", "", "Some Reason"),
+        (400, "sorry", "", "Some Reason (the response body was plain text, which is not shown)"),
+        (403, XML, "AuthorizationFailure", "This request is not authorized & logged."),
     ],
 )
 def test_each_of_azures_envelopes_is_read(status: int, body: object, code: str, told: str) -> None:
@@ -183,6 +195,47 @@ def test_each_of_azures_envelopes_is_read(status: int, body: object, code: str, 
     assert told in str(error)
     assert "\n" not in str(error)
     assert "<" not in str(error).replace("<this app>", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "Bad", "message": "Clone of https://u:PLANTED@h.example/p?x=PLANTED failed: sig=PLANTED"}},
+        {"Code": "Bad", "Message": "Wrong: AccountName=a;AccountKey=PLANTED;EndpointSuffix=b"},
+        {"error": {"code": "sig=PLANTED", "message": "Bearer PLANTED1 expired", "innererror": {"code": "PLANTED@@"}}},
+        {"odata.error": {"code": "Bad", "message": {"lang": "en", "value": "client_secret=PLANTED"}}},
+        {"error": "invalid_client", "error_description": "AADSTS7000215: PLANTED. Trace ID: 1f2e\r\n"},
+        {"error": "sig=PLANTED", "error_description": "AADSTS1: PLANTED"},
+        "<html><title>PLANTED</title></html>",
+        "PLANTED",
+        XML.replace("authorized", "authorized (sig=PLANTED)"),
+    ],
+)
+def test_refusal_shows_no_credential_of_azures_response(body: object) -> None:
+    answer = Answer(400, body if isinstance(body, str) else json.dumps(body), "Bad Request?sig=PLANTED")
+    error = raised(HttpResponseError(response=answer))  # type: ignore[arg-type] # as above
+    assert isinstance(error, AzureRefusedError)
+    assert "PLANTED" not in f"{error} {error.code}"
+
+
+def test_graphs_error_without_words_shows_no_text_of_kiota() -> None:
+    error = raised(kiota_abstractions.api_error.APIError("PLANTED", 503, {}))
+    assert isinstance(error, AzureRefusedError)
+    assert (error.status, "PLANTED" in str(error)) == (503, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No configuration. Token request error: (invalid_scope) 400, Wrong sig=PLANTED at https://u:PLANTED@h.example/x",
+        'Unexpected response "PLANTED"',
+    ],
+)
+def test_identity_without_a_token_shows_no_credential(text: str) -> None:
+    error = raised(ClientAuthenticationError(text))
+    assert isinstance(error, AzureRefusedError)
+    assert error.status == (400 if "400" in text else 401)
+    assert "PLANTED" not in str(error)
 
 
 def test_azures_404_is_a_thing_that_is_not_there() -> None:

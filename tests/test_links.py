@@ -232,3 +232,10 @@ def test_the_front_end_reads_links_as_the_editor_never_and_the_admin_may(nowhere
     del nowhere
     assert Api().get("ExecBackendURLs", role="editor").status == 403
     assert Api().get("ExecBackendURLs", role="admin").status == 200
+
+
+def test_link_holds_no_query_of_a_resource_id() -> None:
+    deployment = Deployment.of({**SITE, "WEBSITE_SITE_NAME": "cippabc12"})
+    for end in (f"?sig={names.PLANTED}", f"#{names.PLANTED}"):
+        found = Found(deployment, vault_id=f"/subscriptions/{S}/resourceGroups/r/providers/x/vaults/v{end}")
+        assert portal_links(found, {}, "UTC").key_vault == f"{P}/r/providers/x/vaults/v/secrets"

@@ -1,8 +1,10 @@
 """What the log stream gets: a JSON object a line, and of a mistake where it was made, never a value."""
 
+import ast
 import json
 import logging
 import traceback
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -14,9 +16,10 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from backend.backend import Backend
 from backend.errors import NotFoundError
 from settings.http import functions_app
-from settings.log import FIELDS, LogLine
+from settings.log import FIELDS, LogLine, structure_lines
 from settings.routes import Call, Routes
 from tests.api import Api
+from tests.sandbox_client import ROOT
 
 HIDDEN = "hush-hush-8Q~"
 page = ModuleType("page")
@@ -138,6 +141,86 @@ def test_whatever_a_message_holds_the_line_stays_one_line_of_json(caplog: pytest
     assert json.loads(line)["user"] == text
     assert "\n" not in line
     line.encode()
+
+
+LIBRARIES = (
+    (
+        "urllib3.connectionpool",
+        "Retrying (%r) after connection broken by '%r': %s",
+        ("Retry(total=1)", OSError("x"), f"/Config(RowKey='a')?sv=1&sig={HIDDEN}"),
+    ),
+    ("azure.core.pipeline.policies", "Request failed: %s", (f"https://u:{HIDDEN}@h.example/p?sig={HIDDEN}",)),
+    ("msal", "Response: %s", ({"client_secret": HIDDEN, "assertion": f"eyJ0{HIDDEN[:-1]}.eyJ"},)),
+    ("cipp.test", "Called with %s", (f"Bearer {HIDDEN}",)),
+)
+
+
+@pytest.mark.parametrize(("name", "text", "values"), LIBRARIES, ids=[name for name, *_ in LIBRARIES])
+def test_line_of_a_library_is_kept_without_its_credentials(
+    caplog: pytest.LogCaptureFixture, name: str, text: str, values: tuple[object, ...]
+) -> None:
+    logging.getLogger(name).warning(text, *values)
+    (record,) = caplog.records
+    assert text.partition("%")[0].strip() in record.getMessage()
+    assert HIDDEN[:-1] not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["asyncio", "azure.identity", "cipp.test"])
+def test_error_that_is_logged_shows_its_stack_and_not_its_text(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    try:
+        slip(HIDDEN)
+    except KeyError:
+        logging.getLogger(name).exception("It failed.")
+    (record,) = caplog.records
+    line = json.loads(record.getMessage())
+    assert line["message"] == "It failed."
+    assert line["stack"][-1] == "KeyError"
+    assert HIDDEN not in caplog.text
+
+
+def test_fields_beside_a_line_hold_no_credential(caplog: pytest.LogCaptureFixture) -> None:
+    beside = {"path": f"/x?sig={HIDDEN}", "stack": [f"KeyError: token={HIDDEN}"], "user": "admin@contoso.com"}
+    logging.getLogger("cipp.test").warning("It failed.", extra=beside)
+    assert HIDDEN not in caplog.text
+    assert json.loads(caplog.records[0].getMessage())["user"] == "admin@contoso.com"
+
+
+def test_warning_of_python_is_a_line_without_its_credentials(caplog: pytest.LogCaptureFixture) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        structure_lines()
+        warnings.warn(f"Unverified request to https://h.example/p?sig={HIDDEN}", UserWarning, stacklevel=1)
+    logging.captureWarnings(capture=False)
+    assert "Unverified request to https://h.example/p" in caplog.text
+    assert HIDDEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"ListKeyRotations?x={HIDDEN}", "http://localhost:7071/api/ListKeyRotations"),
+        ("No Such%20Thing", "http://localhost:7071/api/No%20Such%20Thing"),
+        (f"x/sig={HIDDEN}", "http://localhost:7071/api/x/sig=[hidden]"),
+        (f"u:{HIDDEN}@h", "[address hidden]"),
+    ],
+)
+def test_path_of_a_request_is_logged_without_what_may_be_a_credential(
+    nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str, shown: str
+) -> None:
+    del nowhere
+    caplog.set_level("INFO")
+    answer = Api().get(path)
+    assert told(caplog)[-1]["path"] == shown
+    assert HIDDEN not in caplog.text + answer.text
+
+
+def test_code_of_the_product_logs_no_traceback() -> None:
+    for path in (path for folder in ("backend", "settings") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in {"exception", "format_exc", "print_exc"}, f"{path}:{node.lineno}"
+                assert not {"exc_info", "stack_info"} & {word.arg for word in node.keywords}, f"{path}:{node.lineno}"
 
 
 def test_lines_of_others_outside_a_call_stay_as_they_are(caplog: pytest.LogCaptureFixture) -> None:

@@ -202,6 +202,13 @@ def test_our_own_app_set_up_as_the_readme_says_has_no_problem(azure: Sandbox, ap
         (settings(issuer="https://login.microsoftonline.com/common/v2.0"), "foreign issuer"),
         (settings(issuer=f"https://evil.example/{names.TENANT_ID}/v2.0"), "foreign issuer, https://evil.example/"),
         (settings(issuer=ISSUER.replace("https", "http")), "foreign issuer"),
+        (
+            settings(issuer=f"https://u:{names.PLANTED}@evil.example/x?y={names.PLANTED}"),
+            "foreign issuer, https://evil.example/x: set",
+        ),
+        (settings(issuer=names.PLANTED), "foreign issuer, an address that can't be shown: set"),
+        (settings(issuer=f"https://[{names.PLANTED}/"), "foreign issuer, an address that can't be shown: set"),
+        (settings(excludedPaths=[f"/api?sig={names.PLANTED}"]), "so empty excludedPaths: /api."),
         (settings(issuer=None), "names no issuer"),
     ],
 )
@@ -209,7 +216,9 @@ def test_what_lets_strangers_in_is_a_problem_of_our_own_app(
     azure: Sandbox, api: Api, wrong: dict[str, object], said: str
 ) -> None:
     Admin(azure).set_sign_in(**wrong)
-    assert said in problems(api, "cippabc12-backend")
+    told = problems(api, "cippabc12-backend")
+    assert said in told
+    assert names.PLANTED not in told
 
 
 @pytest.mark.parametrize(

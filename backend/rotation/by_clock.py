@@ -17,6 +17,7 @@ from backend.rotation.keys import Key, keys_in
 from backend.rotation.restarts import RestartRight
 from backend.rotation.service import HTTP_SECONDS, KeyRotation, Order
 from backend.rotation.turns import is_its_turn, is_pulse_due
+from backend.stack import stack_of
 
 logger = logging.getLogger("cipp.rotation")
 WEEKLY: Final = "the weekly timer"
@@ -52,8 +53,8 @@ class RotationByClock:
             return
         try:
             dead = self._dead_of_this_hour(hours, min(left, HTTP_SECONDS)) if hours else []
-        except BackendError:
-            logger.exception("The keys could not be proven")
+        except BackendError as error:
+            _log(f"The sign-in check of the keys failed: {error}", error)
             return
         if dead:
             self._by_timer(CATCH_UP, lambda: dead, doubt=True, spent=time.monotonic() - began)
@@ -86,7 +87,7 @@ class RotationByClock:
         except ConflictError as error:
             logger.warning("Rotation by %s did not run: %s", by, error)
         except BackendError as error:
-            logger.exception("Rotation by %s failed before it touched a key", by)
+            _log(f"Rotation by {by} failed before it touched a key: {error}", error)
             self._tell_of(error, by)
         else:
             for warning in rotation.warnings:
@@ -107,3 +108,8 @@ class RotationByClock:
         zone = CippTables(self._clients, self._environ).zone()
         logbook = Logbook(self._clients, self._environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
         tell_of_failure(self._journal, logbook, by=by, error=error, now=self._vault.now(), zone=zone)
+
+
+def _log(event: str, error: BackendError) -> None:
+    """Log a failure and where it comes from, without a traceback: that shows the texts of the libraries' errors."""
+    logger.error("%s", event, extra={"stack": stack_of(error)})

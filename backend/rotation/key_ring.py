@@ -26,6 +26,7 @@ from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import NEXT_TRY, Session, reason_to_leave
 from backend.rotation.words import in_words
 from backend.rotation.work import Done, Work, work_through
+from backend.stack import stack_of
 from backend.together import Together
 from backend.values import SecretText, in_whole_seconds
 
@@ -154,8 +155,10 @@ class KeyRing:
             return failed(key, f"{unproven}{error}", self._advice(error))
         except BackendError as error:
             return failed(key, str(error), error.advice)
-        except Exception as error:
-            logger.exception("The rotation of %s failed by a mistake of this app", key.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other keys go on
+            logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
+                "Rotation of %s failed by an internal error.", key.name, extra={"stack": stack_of(error)}
+            )
             return failed(key, f"This app made a mistake ({type(error).__name__}); the log tells where.", None)
         return self._report(key, done, work)
 

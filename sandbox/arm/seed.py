@@ -96,7 +96,7 @@ def _static_site(created: datetime, main: Resource) -> StaticSite:
         name=names.STATIC_SITE,
         location="West Europe",
         default_hostname="nice-sand-0abc12345.3.azurestaticapps.net",
-        repository_url="https://github.com/contosomsp/CIPP",
+        repository_url=f"https://{names.PLANTED}@github.com/contosomsp/CIPP",
         branch="main",
         created=created,
         api_key=hashlib.sha256(names.STATIC_SITE.encode()).hexdigest(),

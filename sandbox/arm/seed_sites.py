@@ -8,7 +8,7 @@ from sandbox import names
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Deployment, Function, Instance, Site
 
-_FORK: Final = "https://github.com/contosomsp/CIPP-API"
+_FORK: Final = f"https://oauth2:{names.PLANTED}@github.com/contosomsp/CIPP-API"  # as private forks are connected
 _HTTP: Final = (
     {"type": "httpTrigger", "direction": "in", "name": "Request", "authLevel": "anonymous"},
     {"type": "http", "direction": "out", "name": "Response"},
@@ -125,7 +125,7 @@ def _common(name: str, principal_id: str, now: datetime) -> dict[str, Any]:
 
 def _deployments(now: datetime) -> list[Deployment]:
     made: list[Deployment] = []
-    for days, message in ((6, "Merge v10.8.2"), (34, "Merge v10.8.1"), (61, "Merge v10.8.0")):
+    for days, message in ((6, "Merge v10.8.2"), (34, f"Merge v10.8.1 from {_FORK}"), (61, "Merge v10.8.0")):
         started = now - timedelta(days=days, hours=2)
         made.append(
             Deployment(

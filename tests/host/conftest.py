@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from sandbox.host import index, worker
+from tests.planted import FINDS
 
 PROJECT = Path(__file__).parents[2]
 APPS = Path(__file__).parent / "apps"
@@ -64,7 +65,9 @@ class Host:
         connection.endheaders(content)
         with contextlib.closing(connection):
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            content = answer.read()
+            FINDS.look(f"{content.decode('utf-8', 'replace')} {answer.headers}", f"{method} {path} of a host")
+            return Answer(answer.status, dict(answer.getheaders()), content)
 
     def end(self) -> int:
         self.process.terminate()

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Self
 
 from tests.api import AMBIENT, Answer, Api
+from tests.planted import FINDS
 
 WAIT_SECONDS = 100
 # Forked from a process that has imported everything: a start takes some hundredths of a second.
@@ -61,6 +62,7 @@ class Instance:
         if not self._ours.poll(WAIT_SECONDS):
             raise TimeoutError("The other instance does not answer.")
         answer: Answer = self._ours.recv()
+        FINDS.look(f"{answer.text} {answer.headers}", "response of another instance")
         return answer
 
     def rotate(self, **body: object) -> Answer:

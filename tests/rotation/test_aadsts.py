@@ -41,9 +41,11 @@ def test_what_a_code_says_of_the_key(code: int) -> None:
     assert MEANINGS[code].verdict is wanted
 
 
-def test_an_unknown_code_keeps_its_words_and_its_trace_id() -> None:
+def test_unknown_code_keeps_its_trace_id_and_not_its_text() -> None:
     meaning = meaning_of(TOLD.format(code=123456))
-    assert meaning.cause == "AADSTS123456: Words of Entra. (trace id 2c0b8a51-5c1a-4a1d-9f1e-0c3a5e7b9d01)"
+    assert meaning.cause == (
+        "The app does not know Entra's code AADSTS123456 (trace id 2c0b8a51-5c1a-4a1d-9f1e-0c3a5e7b9d01)."
+    )
     assert meaning.verdict is Verdict.UNPROVEN
     assert "trace id" in meaning.advice
 

@@ -1,0 +1,118 @@
+"""What kept a response from arriving, by the types of an error and its causes. Pure.
+
+The text of a library's error is never repeated: it holds addresses with their queries, and answers in full. Types are
+compared by name, so that no library is loaded for it.
+"""
+
+import errno
+from collections.abc import Iterator
+from typing import Any, Final
+
+from backend.redaction import public_url
+
+_MOST_LINKS: Final = 30  # of one chain of causes
+_REDIRECTS: Final = frozenset({"TooManyRedirects", "TooManyRedirectsError", "RedirectError"})
+# Names of types, and of system errors; the first that fits counts. Built-in types stand beside those of http.client,
+# ssl, urllib3, requests, httpx, azure-core and kiota.
+_REASONS: Final = (
+    ({"gaierror", "NameResolutionError"}, "the name {host} was not resolved"),
+    ({"ProxyError"}, "the proxy did not open a connection to {host}"),
+    ({"SSLEOFError", "SSLZeroReturnError"}, "the connection to {host} was cut"),
+    ({"SSLCertVerificationError", "CertificateError"}, "the TLS certificate of {host} was not accepted"),
+    ({"SSLError"}, "the TLS connection to {host} failed"),
+    ({"ConnectionRefusedError", "ECONNREFUSED"}, "{host} refused the connection"),
+    ({"ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN"}, "there is no network route to {host}"),
+    (
+        {"ConnectTimeout", "ConnectTimeoutError", "ServiceRequestTimeoutError"},
+        "{host} did not accept a connection in time",
+    ),
+    ({"TimeoutError", "Timeout", "TimeoutException", "ServiceResponseTimeoutError"}, "{host} did not respond in time"),
+    (
+        {
+            *("JSONDecodeError", "UnicodeDecodeError", "DecodeError", "DecodingError", "ContentDecodingError"),
+            *("DeserializationError", "SerializationError", "BackingStoreError", "ODataV4Error"),
+        },
+        "the response of {host} was not readable",
+    ),
+    (
+        {
+            *("ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError", "RemoteDisconnected"),
+            *("IncompleteRead", "IncompleteReadError", "ProtocolError", "RemoteProtocolError", "ChunkedEncodingError"),
+            *("NetworkError", "StreamError", "ServiceResponseError", "ConnectionError"),
+        },
+        "the connection to {host} was cut",
+    ),
+)
+
+
+def is_redirect(error: BaseException) -> bool:
+    """Return whether a host responded with a redirect."""
+    return any(_kinds(link) & _REDIRECTS for link in _chain(error)) or 300 <= status_of(error) < 400  # noqa: PLR2004 - HTTP's redirects
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status that an error holds, 0 if there is none."""
+    for link in _chain(error):
+        holders = (link, getattr(link, "response", None))
+        names = ("status_code", "response_status_code", "status")
+        found = next((status for holder in holders for name in names if (status := _number(holder, name))), 0)
+        if found:
+            return found
+    return 0
+
+
+def host_of(error: BaseException) -> str:
+    """Return the host, and the port if it is named, that was called."""
+    return next((found for link in _chain(error) if (found := _host(link))), "the host")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what happened, and on the way to which host, in words of this app."""
+    host, kinds = host_of(error), set[str]().union(*map(_kinds, _chain(error)))
+    reason = next((words for names, words in _REASONS if kinds & names), None)
+    if reason:
+        return reason.format(host=host)
+    if status := status_of(error):
+        return f"the response of {host} with status {status} was not readable"
+    return f"{type(error).__name__} on the way to {host}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came of, wherever a library keeps that."""
+    left: list[Any] = [error]
+    seen: list[BaseException] = []
+    while left and len(seen) < _MOST_LINKS:
+        link = left.pop(0)
+        if not isinstance(link, BaseException) or any(link is other for other in seen):
+            continue
+        seen.append(link)
+        yield link
+        left += [link.__cause__, None if link.__suppress_context__ else link.__context__]
+        left += [getattr(link, "inner_exception", None), getattr(link, "reason", None), *link.args]
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Return the names of an error's types, and of the system's error if it is one."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    number = getattr(error, "errno", None)
+    return names | {errno.errorcode.get(number, "")} if isinstance(number, int) else names
+
+
+def _number(holder: object, name: str) -> int:
+    value = getattr(holder, name, None)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599 else 0  # noqa: PLR2004 - HTTP's statuses
+
+
+def _host(error: BaseException) -> str | None:
+    """Return the host and port of the call that failed, as the library's error holds it."""
+    for way in (("request", "url"), ("response", "request", "url"), ("conn", "host"), ("pool", "host")):
+        found: Any = error
+        try:
+            for name in way:
+                found = getattr(found, name)
+        except (AttributeError, RuntimeError):  # httpx raises where an error has no request
+            continue
+        address = str(found) if way[-1] == "url" else f"https://{found}"
+        if shown := public_url(address):
+            return shown.partition("//")[2].partition("/")[0]
+    return None

@@ -1,0 +1,45 @@
+"""The plugin of pytest that fails a test, or the end of a session, in which a planted value came out."""
+
+import logging
+from collections.abc import Generator, Iterable, Iterator
+
+import pytest
+
+from tests.planted import FINDS, Finds, in_files
+
+
+def fail_if_any(found: Iterable[str]) -> None:
+    """Fail the test, or the end of the session, that let a planted value out."""
+    if found := list(found):
+        pytest.fail("A planted value came out.\n" + "\n".join(found), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def planted_values_stay() -> Iterator[None]:
+    """Fail a test in which a response of the API or a record of the log shows a planted value."""
+    FINDS.taken()
+    yield
+    fail_if_any(FINDS.taken())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def planted_values_stay_out_of_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Search the session's files at its end, when every process of it has ended; with xdist each worker its own."""
+    root = logging.getLogger()
+    root.addHandler(FINDS)
+    logging.getLogger("cipp").setLevel(logging.INFO)  # as under the Functions host
+    yield
+    root.removeHandler(FINDS)
+    fail_if_any(in_files(tmp_path_factory.getbasetemp()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that prints a planted value."""
+    report = yield
+    found = Finds()
+    for name, text in report.sections:
+        found.look(text, name)
+    if report.passed and report.when == "teardown" and (printed := found.taken()):
+        report.outcome, report.longrepr = "failed", "A planted value came out.\n" + "\n".join(printed)
+    return report
