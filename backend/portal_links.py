@@ -4,7 +4,7 @@ Every link opens something real: where a name is unknown, the nearest known pare
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from backend.cipp_tables import CippTables
 from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
+from backend.setting_problems import setting_problems, tier_of
 from backend.values import Value
 
 MANAGEMENT = "https://management.cipp.app"
@@ -50,20 +51,22 @@ class Links:
         self._environ = environ
         self._discovery = discovery
         self._tables = tables
-        self._last: tuple[Found, str, PortalLinks] | None = None
+        self._last: tuple[Found, str, list[str], PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
         """Answer names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
         found, zone = self._discovery.found(), self._tables.zone_name()
-        if self._last is None or self._last[0] is not found or self._last[1] != zone:
-            self._last = (found, zone, portal_links(found, self._environ, zone))
-        return self._last[2]
+        problems = self._tables.zone_problems
+        last = self._last
+        if last is None or last[0] is not found or last[1:3] != (zone, problems):
+            last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
+        return last[3]
 
 
-def portal_links(found: Found, environ: Mapping[str, str], timezone: str) -> PortalLinks:
+def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:
     """Work out the links from what was found."""
     deployment = found.deployment
-    warnings = [*_unknowns(deployment, environ), *found.warnings]
+    warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *problems, *found.warnings]
     static_web_app_id = found.static_web_app_id
     static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
     if not static_web_app and found.has_no_static_web_app:
@@ -91,7 +94,7 @@ def portal_links(found: Found, environ: Mapping[str, str], timezone: str) -> Por
         static_web_app_name=static_web_app,
         hosted=hosted,
         os="Linux" if sys.platform.startswith("linux") else "Windows",
-        sku=environ.get("WEBSITE_SKU") or None,
+        sku=tier_of(environ),
         timezone=timezone,
         resource_group=portal.link(None),
         key_vault=portal.link(vault, "secrets"),
@@ -108,7 +111,7 @@ def portal_links(found: Found, environ: Mapping[str, str], timezone: str) -> Por
 
 def _unknowns(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
     """Say which names are unknown, and which setting would tell."""
-    unknowns = [f"{name} holds what can be no name in Azure: correct it." for name in misfits(environ)]
+    unknowns = [f"The setting {name} holds what can't be a name in Azure. Correct it." for name in misfits(environ)]
     if not deployment.subscription_id:
         unknowns.append(
             "The subscription is unknown: neither WEBSITE_OWNER_NAME nor this app's identity tells it. "

@@ -5,6 +5,7 @@ from typing import Final
 from backend.act import Act
 from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.setting_kinds import is_time_zone
 
 TABLE: Final = "Config"
 NO_TABLE: Final = "CIPP has not made its table Config yet: start CIPP once, then set the zone."
@@ -36,14 +37,10 @@ class TimeZone:
             NotConfiguredError: No storage is configured.
             ConflictError: CIPP has not made its table yet.
         """
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
-
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not is_time_zone(name):
             raise InvalidInputError(
-                f"'{name}' is no time zone: an IANA name such as Europe/Amsterdam.", field="Timezone"
-            ) from error
+                "Timezone must be an IANA name such as Europe/Amsterdam. What you sent is not one.", field="Timezone"
+            )
         tables = self._clients.tables()
         if tables is None:
             raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")

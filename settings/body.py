@@ -8,11 +8,15 @@ from typing import Any, Final, NoReturn, TypeVar, get_origin
 import msgspec
 
 from backend.errors import InvalidInputError
+from backend.quoting import quoted, shown
 
 S = TypeVar("S", bound=msgspec.Struct)
 MOST_BYTES: Final = 1_000_000
 # CIPP's frontend adds these to what it posts; they name a customer tenant, which means nothing here.
 IGNORED_FIELDS: Final = frozenset({"tenantfilter", "tenantid"})
+
+
+_NOT_AMONG: Final = "Invalid enum value"  # msgspec repeats the value
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
@@ -50,7 +54,9 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
             continue
         if wire_name is None:
             known = ", ".join(wire_names.values()) or "none"
-            raise InvalidInputError(f"The field '{name}' is unknown here; known fields: {known}.", field=name)
+            raise InvalidInputError(
+                f"The field {quoted(name)} is unknown here; known fields: {known}.", field=shown(name)
+            )
         if wire_name in given:
             raise InvalidInputError(f"The field '{wire_name}' is given twice.", field=wire_name)
         given[wire_name] = value if wire_name in objects else _selected(value)
@@ -75,7 +81,7 @@ def _no_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     together: dict[str, Any] = {}
     for name, value in pairs:
         if name in together:
-            raise InvalidInputError(f"The field '{name}' is given twice.", field=name)
+            raise InvalidInputError(f"The field {quoted(name)} is given twice.", field=shown(name))
         together[name] = value
     return together
 
@@ -97,8 +103,10 @@ def _chosen(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:
-    """Say which field broke its rule, in the words of JSON."""
+    """Say which field broke its rule, in the words of JSON; never with what was sent."""
     rule, _, path = str(error).partition(" - at `")
+    if rule.startswith(_NOT_AMONG):
+        rule, path = "it must be one of the values that openapi.json lists", str(error).rpartition(" - at `")[2]
     place = path.rstrip("`").removeprefix("$").lstrip(".")
     if missing := re.search(r"missing required field `(\w+)`", rule):
         place = missing[1]

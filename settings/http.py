@@ -20,6 +20,7 @@ from backend import correlation
 from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
+from backend.quoting import quoted, shown
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
@@ -138,7 +139,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
-            raise NotFoundError(f"There is no endpoint '{name}' here; the README lists those that are.")
+            raise NotFoundError(f"There is no endpoint {quoted(name)} here; the README lists those that are.")
         if not route.public:
             with _denials_recorded(route.name):
                 _admitted(req, route)
@@ -211,8 +212,10 @@ def _in_one_line(text: str) -> str:
 
 
 def _path(req: func.HttpRequest) -> str:
-    """Answer the address without its query, which may hold anything."""
-    return _in_one_line(str(req.url).partition("?")[0])
+    """Return the address without its query, and without parts of the path that do not read like names."""
+    scheme, slashes, rest = _in_one_line(str(req.url).partition("?")[0]).rpartition("://")
+    host, *parts = rest.split("/")
+    return f"{scheme}{slashes}{'/'.join([host, *map(shown, parts)])}"
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

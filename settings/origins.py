@@ -1,9 +1,14 @@
 """From where a browser may post: our own pages alone."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
+from backend.quoting import WITHHELD, is_like_a_key, shown
 from settings.access import NotAllowedError
+
+_ORIGIN: Final = r"null|https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
@@ -16,14 +21,21 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
     if site is not None:
         if site.strip().lower() in ("same-origin", "none"):
             return
-        raise NotAllowedError(f"This POST comes from another site (Sec-Fetch-Site: {site}), which is not allowed.")
+        raise NotAllowedError(
+            f"This POST comes from another site (Sec-Fetch-Site: {shown(site.strip())}), which is not allowed."
+        )
     origin = headers.get("origin")
     if origin is None:
         return
     host = headers.get("host", "")
     ours = {_origin(headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
     if _origin(origin) not in ours - {None}:
-        raise NotAllowedError(f"This POST comes from another site (Origin: {origin}), which is not allowed.")
+        raise NotAllowedError(f"This POST comes from another site (Origin: {_shown(origin)}), which is not allowed.")
+
+
+def _shown(origin: str) -> str:
+    """Return the origin as a browser sends it; three stars if it is something else."""
+    return origin if re.fullmatch(_ORIGIN, origin) and not is_like_a_key(origin.rpartition("/")[2]) else WITHHELD
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:
