@@ -6,6 +6,7 @@ that at each cold start.
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,6 +16,7 @@ from backend.clouds import cloud_of, problem_with_cloud
 from backend.errors import BackendError, NotConfiguredError, while_trying_to
 from backend.limits import Limits
 from backend.loading import LOADING
+from backend.setting_kinds import is_address
 
 if TYPE_CHECKING:
     from azure.data.tables import TableServiceClient
@@ -106,7 +108,8 @@ class Clients:
         """
         if self._misconfigured:
             raise NotConfiguredError(self._misconfigured)
-        if not (self._environ.get("IDENTITY_ENDPOINT") and self._environ.get("IDENTITY_HEADER")):
+        endpoint, header = (self._environ.get(name, "") for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"))
+        if not (is_address(endpoint) and re.fullmatch(r"[!-~]+", header)):
             raise NotConfiguredError(
                 "This app has no managed identity, so Azure does not know it. Turn it on with: "
                 "az functionapp identity assign --name <this app> --resource-group <its group>"
@@ -191,13 +194,16 @@ class Clients:
     def _tables_by_identity(self, uri: str) -> "TableServiceClient":
         from azure.data.tables import TableServiceClient  # noqa: PLC0415 - see the module
 
+        unusable = NotConfiguredError(
+            "The storage's address (CIPP_STORAGE__tableServiceUri) cannot be used: it must be like "
+            "https://<account>.table.core.windows.net."
+        )
+        if not is_address(uri):
+            raise unusable
         try:
             return TableServiceClient(uri, credential=self.credential(), **self._table_pipeline())
         except ValueError as error:
-            raise NotConfiguredError(
-                "The storage's address (CIPP_STORAGE__tableServiceUri) cannot be used: it must be like "
-                "https://<account>.table.core.windows.net."
-            ) from error
+            raise unusable from error
 
     def _forget(self, name: str) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from backend.clouds import CLOUDS
+from backend.quoting import is_like_a_key
 
 # App Service's words for the tiers of a plan; the first four are documented, the others were seen in its pricing.
 _TIERS: Final = (
@@ -21,6 +22,7 @@ _WINDOWS_ZONE: Final = (
     r"([A-Z][A-Za-z]{0,15}\.?[ -]){1,4}Standard Time( \([A-Z][a-z]{2,15}\))?"
     r"|Russia Time Zone [0-9]{1,2}|UTC[+-][0-9]{2}"
 )
+_ADDRESS: Final = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 _TIME_SPAN: Final = r"([0-9]{1,3}\.)?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -79,6 +81,11 @@ def is_small_count(text: str) -> bool:
 def is_cloud(text: str) -> bool:
     """Return whether a text names one of the three clouds."""
     return text.strip().lower() in CLOUDS
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is the address of a service. An SDK that fails repeats it, so it must not be a key."""
+    return re.fullmatch(_ADDRESS, text) is not None and not any(map(is_like_a_key, text.split("/")))
 
 
 def is_tier(text: str) -> bool:

@@ -68,7 +68,7 @@ def _check_wanted(name: str, by_name: dict[str, str]) -> None:
     if name.lower() not in by_name:
         raise NotFoundError(f"The vault has no secret {quoted(name)}; ListKeyVaultSecrets lists those that it has.")
     if kind_of(name) is None:
-        raise InvalidInputError(f"The rotation does not rotate '{by_name[name.lower()]}'.", field="Names")
+        raise InvalidInputError(f"'{by_name[name.lower()]}' is no key that the rotation looks after.", field="Names")
 
 
 def is_placeholder(value: str) -> bool:
