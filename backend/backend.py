@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from backend.access_tables import AccessTables
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
+from backend.deployment import node_name
 from backend.deployments import FunctionAppDeployments
 from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotConfiguredError, NotFoundError
@@ -46,7 +47,7 @@ class Backend:
         self.sign_in_door = SignInDoor(environ, self.clients)
         self.tables = CippTables(self.clients, environ)
         self.access_tables = AccessTables(self.clients)
-        self.logbook = Logbook(self.clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
+        self.logbook = Logbook(self.clients, node_name(environ))
         self.readings = OnceAMinute()  # of whom the Logbook was told that they looked
         self.denials = OnceAMinute()  # the same of callers with a role who were denied
         self.denials_without_role = OnceAMinute()  # and of the others, who must not take the places of these

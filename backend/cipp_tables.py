@@ -11,10 +11,15 @@ from backend import at_once
 from backend.cipp_storage import NotCippsStorageError
 from backend.clients import Clients
 from backend.errors import BackendError, NotFoundError, while_trying_to
+from backend.setting_kinds import is_time_zone
 
 logger = logging.getLogger("cipp.tables")
 ZONE_LIFETIME_SECONDS: Final = 0.5  # with the wait, a zone that was set is effective on every instance within a second
 ZONE_WAIT_SECONDS: Final = 0.4
+_UNKNOWN_ZONE: Final = (
+    "The time zone in CIPP's table Config is not an IANA time zone, so CIPP_TIMEZONE or UTC is used. "
+    "Set it with ExecTimeSettings."
+)
 
 
 @dataclass(frozen=True)
@@ -33,32 +38,34 @@ class CippTables:
     def __init__(self, clients: Clients, environ: Mapping[str, str]) -> None:
         self._clients = clients
         self._environ = environ
-        self._named = environ.get("CIPP_TIMEZONE") or "UTC"
+        self._named = ""
         self._named_until = 0.0
+        self._is_unknown_in_table = self._is_unknown_in_setting = False  # then it was logged already
 
     def zone_name(self) -> str:
-        """Answer the zone's name as the links show it; read again after a second, and never waited for long."""
+        """Return the zone's name for the links: always a real zone. It is read again after a second."""
         if time.monotonic() < self._named_until:
             return self._named
         reading = at_once.start(self._zone_in_table, name="read the time zone")
         try:
-            self._named = reading.result(ZONE_WAIT_SECONDS) or self._environ.get("CIPP_TIMEZONE") or "UTC"
+            self._named = reading.result(ZONE_WAIT_SECONDS) or self._zone_in_setting() or "UTC"
         except TimeoutError:
-            logger.info("CIPP's table Config is silent; the zone that was known last is shown")
+            self._named = self._named or self._zone_in_setting() or "UTC"
+            logger.info("CIPP's table Config timed out; the last known zone is shown")
         self._named_until = time.monotonic() + ZONE_LIFETIME_SECONDS
         return self._named
 
     def zone(self) -> tzinfo:
-        """Answer the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC."""
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
+        """Return the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC."""
+        from zoneinfo import ZoneInfo  # noqa: PLC0415 - it looks around the disk when imported
 
-        for name in (self._zone_in_table(), self._environ.get("CIPP_TIMEZONE", "")):
-            try:
-                if name:
-                    return ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                logger.warning("The time zone '%s' is not known here; the next source counts", name)
-        return UTC
+        name = self._zone_in_table() or self._zone_in_setting()
+        return ZoneInfo(name) if name else UTC
+
+    @property
+    def zone_problems(self) -> list[str]:
+        """What is wrong with the zone in table `Config`, as it was read last; without its value."""
+        return [_UNKNOWN_ZONE] if self._is_unknown_in_table else []
 
     def tenants(self) -> Mapping[str, Tenant] | None:
         """Return CIPP's tenants by their id in lower case; None if they are unknown.
@@ -123,4 +130,18 @@ class CippTables:
                 row = tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings")
         except BackendError:
             return ""
-        return str(row.get("Timezone") or "")
+        name = str(row.get("Timezone") or "")
+        known = is_time_zone(name)
+        if name and not known and not self._is_unknown_in_table:
+            logger.warning(_UNKNOWN_ZONE)
+        self._is_unknown_in_table = bool(name) and not known
+        return name if known else ""
+
+    def _zone_in_setting(self) -> str:
+        name = self._environ.get("CIPP_TIMEZONE", "")
+        if not name or is_time_zone(name):
+            return name
+        if not self._is_unknown_in_setting:
+            logger.warning("The setting CIPP_TIMEZONE is not an IANA time zone such as Europe/Amsterdam; UTC is used")
+        self._is_unknown_in_setting = True
+        return ""

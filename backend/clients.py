@@ -6,6 +6,7 @@ that at each cold start.
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,6 +17,7 @@ from backend.clouds import cloud_of, problem_with_cloud
 from backend.errors import BackendError, NotConfiguredError, while_trying_to
 from backend.limits import Limits
 from backend.loading import LOADING
+from backend.setting_kinds import is_address
 from backend.storage_settings import NOT_CONFIGURED, StorageSettings, storage_of
 
 if TYPE_CHECKING:
@@ -137,7 +139,8 @@ class Clients:
         """
         if self._misconfigured:
             raise NotConfiguredError(self._misconfigured)
-        if not (self._environ.get("IDENTITY_ENDPOINT") and self._environ.get("IDENTITY_HEADER")):
+        endpoint, header = (self._environ.get(name, "") for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"))
+        if not (is_address(endpoint) and re.fullmatch(r"[!-~]+", header)):
             raise NotConfiguredError(
                 "This app has no managed identity, so Azure does not know it. Turn it on with: "
                 "az functionapp identity assign --name <this app> --resource-group <its group>"
@@ -218,13 +221,16 @@ class Clients:
     def _tables_by_identity(self, settings: StorageSettings) -> "TableServiceClient":
         from backend.table_client import BoundedTables  # noqa: PLC0415 - it imports azure-data-tables
 
+        unusable = NotConfiguredError(
+            f"Invalid setting {settings.setting}: the storage's address must be like "
+            f"https://<account>.table.{self.cloud.storage_suffix}."
+        )
+        if not is_address(settings.address):
+            raise unusable
         try:
             return BoundedTables(settings.address, credential=self.credential(), **self._pipeline())
         except ValueError as error:
-            raise NotConfiguredError(
-                f"Invalid setting {settings.setting}: the storage's address must be like "
-                f"https://<account>.table.{self.cloud.storage_suffix}."
-            ) from error
+            raise unusable from error
 
     def _forget(self, name: str) -> None:
         with self._lock:

@@ -65,7 +65,7 @@ CLOUDS = MappingProxyType({cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT
 
 
 def cloud_of(environ: Mapping[str, str]) -> Cloud:
-    """Tell the cloud by `CIPP_CLOUD`, else by the site's own host name, such as cippabc12.azurewebsites.us.
+    """Return the cloud by `CIPP_CLOUD`, else by the site's own host name, such as cippabc12.azurewebsites.us.
 
     A name that is no cloud counts as unset here; `Clients` refuses to work with it.
     """
@@ -76,8 +76,8 @@ def cloud_of(environ: Mapping[str, str]) -> Cloud:
 
 
 def problem_with_cloud(environ: Mapping[str, str]) -> str | None:
-    """Say what is wrong with `CIPP_CLOUD`; None if nothing is."""
+    """Return what is wrong with `CIPP_CLOUD`, without its value; None if nothing is."""
     named = environ.get("CIPP_CLOUD", "").strip()
     if not named or named.lower() in CLOUDS:
         return None
-    return f"CIPP_CLOUD is '{named}'; it must be one of: {', '.join(CLOUDS)}."
+    return f"The setting CIPP_CLOUD cannot be used: it must be one of {', '.join(CLOUDS)}. Correct it."

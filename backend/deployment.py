@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from backend.clouds import Cloud, cloud_of
 from backend.errors import NotConfiguredError
+from backend.quoting import is_like_a_key
 
 OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
 # CIPP's deployment template names the static web app from its base name and a suffix of five.
@@ -26,6 +27,7 @@ NAMING_SETTINGS = (
     "WEBSITE_DEPLOYMENT_ID",
     "WEBSITE_RESOURCE_GROUP",
 )
+OUR_NAME = "CIPP Backend"
 
 
 def offload_suffix(app_name: str) -> str | None:
@@ -46,8 +48,18 @@ def template_static_web_app(main_app: str) -> str | None:
 
 
 def misfits(environ: Mapping[str, str]) -> list[str]:
-    """Answer the settings that hold what can be no name in Azure; what they should name counts as unknown."""
+    """Return the settings that hold what can't be a name in Azure; what they should name counts as unknown."""
     return [name for name in NAMING_SETTINGS if environ.get(name, "").strip() and not _usable(environ[name])]
+
+
+def is_azure_name(text: str) -> bool:
+    """Return whether a resource may have this name. A key or a token may not, even if it has the letters for it."""
+    return re.fullmatch(_AZURE_NAME, text) is not None and not is_like_a_key(text)
+
+
+def node_name(environ: Mapping[str, str]) -> str:
+    """Return this app's name for CIPP's Logbook."""
+    return _usable(_value(environ, "WEBSITE_SITE_NAME")) or OUR_NAME
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,8 @@ def _value(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _usable(name: str | None) -> str | None:
-    """Answer the name; None where Azure can have none such."""
-    return name if name and re.fullmatch(_AZURE_NAME, name) else None
+    """Return the name; None if it can't be a name in Azure."""
+    return name if name and is_azure_name(name) else None
 
 
 def _identity_of(claims: Mapping[str, Any], site: str | None) -> re.Match[str] | None:

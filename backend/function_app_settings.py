@@ -3,6 +3,7 @@
 One writer at a time across instances; what went missing by a write that was cut is put back.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
@@ -16,10 +17,11 @@ from backend.errors import AzureError, AzureUnreachableError, ConflictError, Not
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.held import Held
 from backend.row_lock import row_lock
-from backend.setting_names import check_force, check_names, is_harmless
+from backend.setting_names import check_confirmed, check_force, check_names, is_harmless, unconfirmed
 from backend.values import Value
 
-REFERENCE: Final = "@microsoft.keyvault("
+# The whole value: what merely begins like a reference is an ordinary value, and may hold a secret.
+REFERENCE: Final = re.compile(r"@Microsoft\.KeyVault\([^()]*\)", re.IGNORECASE)
 WAIT_SECONDS: Final = 12.0  # for other writers
 WRITES: Final = 3  # at most, until nothing is missing
 RESTARTS: Final = "The write restarts the app."
@@ -53,7 +55,7 @@ class FunctionAppSettings:
         self._apps = apps
 
     def settings(self, name: str | None) -> list[Setting]:
-        """List an app's settings, by name; values masked but for `HARMLESS`."""
+        """Return an app's settings, by name. Values are masked, but for `HARMLESS` ones of the expected kind."""
         app = self._apps.find(name)
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
@@ -76,13 +78,16 @@ class FunctionAppSettings:
         """Set and remove settings, and keep every other one. The write restarts the app.
 
         Raises:
-            InvalidInputError: A name breaks App Service's rule, is set and removed at once, or is never changed here.
+            InvalidInputError: A name breaks App Service's rule, is set and removed at once, or is never changed here;
+                or a value for this app is not of its setting's kind.
             ConflictError: A setting without which the app does not start, or the app that answers, without `force`;
                 or other writers are at work.
             AzureError: The settings could not be read, or not written; the message says what is there now.
         """
         app = self._apps.find(name)
         check_names(to_set, remove, app)
+        if unconfirmed([*to_set, *remove]):
+            check_confirmed(to_set, remove, self._read(app))
         if not force:
             check_force([*to_set, *remove], app)
         told = SettingsAct(dry_run=dry_run, name=app.name, set=sorted(to_set), removed=sorted(remove))
@@ -195,8 +200,8 @@ def is_there(
 
 
 def _setting(name: str, value: str, sticky: set[str], references: Mapping[str, Any]) -> Setting:
-    is_reference = value.strip().lower().startswith(REFERENCE)
-    masked = not is_reference and not is_harmless(name)
+    is_reference = REFERENCE.fullmatch(value) is not None
+    masked = not is_reference and not is_harmless(name, value)
     return Setting(
         name=name,
         value=None if masked or is_reference else value,

@@ -11,6 +11,7 @@ from backend.discovery import Discovery
 from backend.errors import AzureError, BackendError, ConflictError, NotFoundError, while_trying_to
 from backend.own_restarts import OwnRestarts
 from backend.portal import Portal
+from backend.quoting import quoted
 from backend.values import Value
 
 Action = Literal["start", "stop", "restart"]
@@ -121,9 +122,9 @@ class FunctionApps:
         if targets:
             return targets
         known = ", ".join(app.name for app in apps) or "none"
-        wanted = f"'{name}'" if name else f"'{self._discovery.deployment().main_app}', the main app,"
+        wanted = quoted(name) if name else f"'{self._discovery.deployment().main_app}', the main app,"
         raise NotFoundError(
-            f"{wanted} is no function app of this deployment; its apps are: {known}. "
+            f"{wanted} is not a function app of this deployment. Its apps are: {known}. "
             "CIPP_FUNCTION_APP names the main app; the others are named after it."
         )
 

@@ -5,7 +5,7 @@ Every link opens something real: where a name is unknown, the nearest known pare
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from backend.clients import Clients
 from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
+from backend.setting_problems import setting_problems, tier_of
 from backend.values import Value
 
 if TYPE_CHECKING:
@@ -61,16 +62,17 @@ class Links:
         self._discovery = discovery
         self._tables = tables
         self._storage = StorageWarning(clients)
-        self._last: tuple[Found, str, str | None, PortalLinks] | None = None
+        self._last: tuple[Found, str, list[str], PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
         """Return names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
         ends = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
-        problem = self._storage.by(ends)
+        storage_problem = self._storage.by(ends)
+        problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
         last = self._last
-        if last is None or last[0] is not found or last[1:3] != (zone, problem):
-            last = self._last = (found, zone, problem, portal_links(found, self._environ, zone, problem))
+        if last is None or last[0] is not found or last[1:3] != (zone, problems):
+            last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
         return last[3]
 
 
@@ -109,14 +111,11 @@ class StorageWarning:
         return self._problem
 
 
-def portal_links(
-    found: Found, environ: Mapping[str, str], timezone: str, storage_problem: str | None = None
-) -> PortalLinks:
-    """Return the links that follow from what was found."""
+def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:
+    """Return the links that follow from what was found; `problems` become warnings, each once."""
     deployment = found.deployment
-    warnings = [*_unknowns(deployment, environ), *found.warnings]
-    if storage_problem and storage_problem not in warnings:
-        warnings.append(storage_problem)
+    warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
+    warnings += [problem for problem in problems if problem not in warnings]
     static_web_app_id = found.static_web_app_id
     static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
     if not static_web_app and found.has_no_static_web_app:
@@ -144,7 +143,7 @@ def portal_links(
         static_web_app_name=static_web_app,
         hosted=hosted,
         os="Linux" if sys.platform.startswith("linux") else "Windows",
-        sku=environ.get("WEBSITE_SKU") or None,
+        sku=tier_of(environ),
         timezone=timezone,
         resource_group=portal.link(None),
         key_vault=portal.link(vault, "secrets"),
@@ -161,7 +160,7 @@ def portal_links(
 
 def _unknowns(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
     """Say which names are unknown, and which setting would tell."""
-    unknowns = [f"{name} holds what can be no name in Azure: correct it." for name in misfits(environ)]
+    unknowns = [f"The setting {name} holds what can't be a name in Azure. Correct it." for name in misfits(environ)]
     if not deployment.subscription_id:
         unknowns.append(
             "The subscription is unknown: neither WEBSITE_OWNER_NAME nor this app's identity tells it. "

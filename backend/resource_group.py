@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from backend import at_once
 from backend.clients import Clients
@@ -10,6 +10,8 @@ from backend.discovery import Discovery
 from backend.errors import while_trying_to
 from backend.portal import Portal
 from backend.values import Value, in_whole_seconds
+
+HIDDEN: Final = "hidden-"  # how the portal knows the tags that it does not show
 
 
 class Group(Value, frozen=True):
@@ -67,7 +69,7 @@ class ResourceGroup:
             resource_group=Group(
                 name=group["name"],
                 location=group["location"],
-                tags=group.get("tags") or {},
+                tags=_shown_tags(group),
                 link=portal.link(group["id"]),
             ),
             resources=sorted(resources, key=lambda found: (found.type.lower(), found.name.lower())),
@@ -83,9 +85,15 @@ def _resource(found: Mapping[str, Any], portal: Portal) -> Resource:
         state=found.get("provisioningState"),
         created=_time(found.get("createdTime")),
         changed=_time(found.get("changedTime")),
-        tags=found.get("tags") or {},
+        tags=_shown_tags(found),
         link=portal.link(found["id"]),
     )
+
+
+def _shown_tags(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags without those that Azure hides: `hidden-link: ...` of a function app may hold a key."""
+    tags: Mapping[str, str] = found.get("tags") or {}
+    return {name: text for name, text in tags.items() if not name.strip().lower().startswith(HIDDEN)}
 
 
 def _time(text: str | None) -> datetime | None:

@@ -15,6 +15,7 @@ from backend.errors import (
 )
 from backend.key_vault import KeyVault
 from backend.left_enabled import disable_left_enabled, left_enabled
+from backend.quoting import is_like_a_key, quoted
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
 from backend.values import SecretText, Value
@@ -88,7 +89,7 @@ class SecretChanges:
             InvalidInputError: Name, value or content type break Key Vault's rules.
             ConflictError: A key that does not sign in, or an identity without `force`.
         """
-        check_name(name)
+        self._check_name(name)
         size = len(new.value.reveal().encode())
         if not 1 <= size <= MOST_BYTES:
             raise InvalidInputError(f"The value has {size:,} bytes; it may have 1 to {MOST_BYTES:,}.", field="Value")
@@ -114,14 +115,13 @@ class SecretChanges:
             NotFoundError: There is no such version.
             ConflictError: It is current already, or a key that does not sign in.
         """
-        check_name(name)
         _check_identity(name, force=force)
         versions = self._versions(name)
         old = next((found for found in versions if found.id.lower() == version.lower()), None)
         if old is None:
-            raise NotFoundError(f"'{name}' has no version {version}; ListKeyVaultSecretVersions lists those it has.")
+            raise NotFoundError(f"'{name}' has no such version; ListKeyVaultSecretVersions lists those that it has.")
         if old is versions[0]:
-            raise ConflictError(f"Version {version} of '{name}' is the current one already.")
+            raise ConflictError(f"Version {old.id} of '{name}' is the current one already.")
         if dry_run and _is_to_stay_disabled(old):
             would_do = [f"Enable version {old.id} of '{name}' for the read and disable it again."]
             if kind_of(name) and not force:
@@ -151,7 +151,7 @@ class SecretChanges:
             ConflictError: It is not deleted; or it is CIPP's identity, without `force`.
             NotFoundError: No deleted secret has that name.
         """
-        check_name(name)
+        self._check_name(name)
         _check_identity(name, force=force)
         if any(found.lower() == name.lower() for found in self._vault.names()):
             raise ConflictError(f"'{name}' is not deleted.")
@@ -173,10 +173,10 @@ class SecretChanges:
         return SecretAct(dry_run=False, done=[f"{done} It signs in."], name=name, proven=True)
 
     def _versions(self, name: str) -> list[VaultVersion]:
-        check_name(name)
+        self._check_name(name)
         versions = self._vault.versions(name)
         if not versions:
-            raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
+            raise NotFoundError(f"The vault has no secret {quoted(name)}; ListKeyVaultSecrets lists those that it has.")
         return versions
 
     def _tidied(self, name: str) -> list[str]:
@@ -185,6 +185,20 @@ class SecretChanges:
             return disable_left_enabled(self._vault, name, left_enabled(self._vault.versions(name)))
         except BackendError as error:
             return [f"Whether an earlier restore left a version enabled is unknown. {error}"]
+
+    def _check_name(self, name: str) -> None:
+        """Check a secret's name. A key or a token may have the letters for one: then the vault must know the name.
+
+        Raises:
+            InvalidInputError: It is not a name, or looks like a value; it is not repeated.
+        """
+        check_name(name)
+        if is_like_a_key(name) and name.lower() not in {found.lower() for found in self._vault.names()}:
+            raise InvalidInputError(
+                "This looks like a key or a token, not like the name of a secret, and the vault has no such secret. "
+                "Check whether Name and Value are swapped. A secret of such a name can be made in the portal.",
+                field="Name",
+            )
 
     def _read(self, name: str, version: VaultVersion) -> Stored:
         """Return a version with its value. A disabled one is enabled for the read, and disabled again after it.
@@ -253,7 +267,9 @@ def check_name(name: str) -> None:
     """
     if not re.fullmatch(NAME, name):
         # The name is not repeated: whoever mixes up the fields has put the value there.
-        raise InvalidInputError("This is no name of a secret: 1 to 127 letters, digits and dashes.", field="Name")
+        raise InvalidInputError(
+            "This is not the name of a secret: it must have 1 to 127 letters, digits and dashes.", field="Name"
+        )
 
 
 def _how(proven: bool | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from backend.act import Act
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError, while_trying_to
+from backend.quoting import is_like_a_key, quoted
 from backend.static_web_app import NoStaticWebAppError, StaticWebApp, moment_of
 from backend.values import Value
 
@@ -108,7 +109,7 @@ class StaticWebAppDomains:
         """
         wanted, name = host_name(domain), self._app.name
         if not any(found.name == wanted for found in self.domains()):
-            raise NotFoundError(f"'{wanted}' is no domain of '{name}'; ListStaticWebAppDomains lists them.")
+            raise NotFoundError(f"'{name}' has no domain {quoted(wanted)}; ListStaticWebAppDomains lists those it has.")
         if dry_run:
             would_do = [f"Remove the domain '{wanted}' from '{name}'."]
             return DomainAct(dry_run=True, would_do=would_do, domain=wanted)
@@ -141,10 +142,10 @@ def host_name(text: str) -> str:
         InvalidInputError: It is none; a scheme, a path or a port is no part of one.
     """
     wanted = text.strip().lower().removesuffix(".")
-    if len(wanted) > LONGEST_NAME or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", wanted):
+    if is_like_a_key(text) or len(wanted) > LONGEST_NAME or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", wanted):
         raise InvalidInputError(
-            f"'{text}' is no host name: at least two labels of 1 to 63 letters a-z, digits and dashes, no dash first "
-            "or last, the last not a number, no scheme, no port, no path.",
+            "Domain must be a host name: at least two labels of 1 to 63 letters a-z, digits and dashes, no dash first "
+            "or last, the last not a number, no scheme, no port, no path. What you sent is not one.",
             field="Domain",
         )
     return wanted

@@ -8,6 +8,7 @@ from typing import Final
 
 from backend.act import Act
 from backend.errors import InvalidInputError, while_trying_to
+from backend.quoting import is_like_a_key, quoted
 from backend.static_web_app import StaticWebApp, moment_of
 from backend.static_web_app_domains import StaticWebAppDomains, host_name
 from backend.static_web_app_users import check_roles
@@ -81,7 +82,7 @@ class StaticWebAppInvitations:
             return default
         ready = [default, *(domain.name for domain in self._domains.domains() if domain.state == "Ready")]
         if host_name(wanted) not in ready:
-            raise InvalidInputError(f"'{wanted}' is no ready domain here: {', '.join(ready)}.", field="Domain")
+            raise InvalidInputError(f"{quoted(wanted)} is not a ready domain: {', '.join(ready)}.", field="Domain")
         return host_name(wanted)
 
 
@@ -94,14 +95,15 @@ def check_guest(guest: Guest) -> list[str]:
     checked = check_roles(guest.roles)
     if not 1 <= guest.hours <= LONGEST_HOURS:
         raise InvalidInputError(f"Hours must be from 1 to {LONGEST_HOURS}.", field="Hours")
-    if not re.fullmatch(DETAILS, guest.details):
+    if not re.fullmatch(DETAILS, guest.details) or is_like_a_key(guest.details):
         raise InvalidInputError(
-            "UserDetails must be an e-mail address or user name of up to 320 characters, without spaces.",
+            "UserDetails must be an e-mail address or user name of up to 320 characters, without spaces; "
+            "not a key or a token.",
             field="UserDetails",
         )
-    if not re.fullmatch(PROVIDER, guest.provider):
+    if not re.fullmatch(PROVIDER, guest.provider) or is_like_a_key(guest.provider):
         raise InvalidInputError(
-            f"'{guest.provider}' is no identity provider: letters, digits, dashes, underscores, such as aad or github.",
+            "Provider must be an identity provider such as aad or github: letters, digits, dashes and underscores.",
             field="Provider",
         )
     if guest.domain is not None:

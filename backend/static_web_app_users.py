@@ -11,6 +11,7 @@ from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotFoundError, while_trying_to
 from backend.loading import LOADING
+from backend.quoting import is_like_a_key, quoted
 from backend.row_lock import row_lock
 from backend.static_web_app import NoStaticWebAppError, StaticWebApp
 from backend.values import Value
@@ -178,9 +179,9 @@ def check_roles(roles: Sequence[str]) -> list[str]:
     if not 1 <= len(checked) <= MOST_ROLES:
         raise InvalidInputError(f"Roles must have from 1 to {MOST_ROLES} roles.", field="Roles")
     for role in checked:
-        if not re.fullmatch(ROLE, role) or role.lower() in PLATFORM_ROLES:
+        if not re.fullmatch(ROLE, role) or is_like_a_key(role) or role.lower() in PLATFORM_ROLES:
             raise InvalidInputError(
-                f"'{role}' is no role: up to 25 letters, digits and underscores, and none of the platform's own.",
+                f"{quoted(role)} is not a role: 1 to 25 letters, digits and underscores, not one of the platform's.",
                 field="Roles",
             )
     return checked
@@ -198,7 +199,9 @@ def _find(users: Sequence[User], user_id: str, provider: str) -> User:
     for user in users:
         if user.user_id.lower() == user_id.lower() and user.provider.lower() == provider.lower():
             return user
-    raise NotFoundError(f"There is no user '{user_id}' of provider '{provider}'; ListStaticWebAppUsers lists them.")
+    raise NotFoundError(
+        f"There is no user {quoted(user_id)} of provider {quoted(provider)}; ListStaticWebAppUsers lists them."
+    )
 
 
 def _user(properties: Mapping[str, Any], custom: frozenset[str] | None) -> User:

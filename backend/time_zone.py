@@ -6,6 +6,7 @@ from backend.act import Act
 from backend.cipp_storage import NotCippsStorageError
 from backend.clients import Clients
 from backend.errors import ConflictError, InvalidInputError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.setting_kinds import is_time_zone
 
 TABLE: Final = "Config"
 NO_TABLE: Final = "CIPP has not made its table Config yet: start CIPP once, then set the zone."
@@ -37,14 +38,10 @@ class TimeZone:
             NotConfiguredError: No storage is configured.
             ConflictError: CIPP has not made its table yet, or the storage account is not CIPP's.
         """
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - it looks around the disk when imported
-
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not is_time_zone(name):
             raise InvalidInputError(
-                f"'{name}' is no time zone: an IANA name such as Europe/Amsterdam.", field="Timezone"
-            ) from error
+                "Timezone must be an IANA name such as Europe/Amsterdam. What you sent is not one.", field="Timezone"
+            )
         try:
             tables = self._clients.cipp_tables()
         except NotCippsStorageError as error:

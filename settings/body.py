@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn, TypeVar, get_origin
 import msgspec
 
 from backend.errors import InvalidInputError
+from backend.quoting import quoted, shown
 
 S = TypeVar("S", bound=msgspec.Struct)
 MOST_BYTES: Final = 1_000_000
@@ -23,6 +24,9 @@ LOST: Final = (
     "Couldn't read the body: it did not arrive, because the request has Transfer-Encoding without Content-Length. "
     "Send Content-Length."
 )
+
+
+_NOT_AMONG: Final = "Invalid enum value"  # msgspec repeats the value
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
@@ -73,7 +77,9 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
             continue
         if wire_name is None:
             known = ", ".join(wire_names.values()) or "none"
-            raise InvalidInputError(f"The field '{name}' is unknown here; known fields: {known}.", field=name)
+            raise InvalidInputError(
+                f"The field {quoted(name)} is unknown here; known fields: {known}.", field=shown(name)
+            )
         if wire_name in given:
             raise InvalidInputError(f"The field '{wire_name}' is given twice.", field=wire_name)
         given[wire_name] = value if wire_name in objects else _selected(value)
@@ -96,7 +102,7 @@ def _no_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     together: dict[str, Any] = {}
     for name, value in pairs:
         if name in together:
-            raise InvalidInputError(f"The field '{name}' is given twice.", field=name)
+            raise InvalidInputError(f"The field {quoted(name)} is given twice.", field=shown(name))
         together[name] = value
     return together
 
@@ -118,8 +124,10 @@ def _chosen(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:
-    """Say which field broke its rule, in the words of JSON."""
+    """Say which field broke its rule, in the words of JSON; never with what was sent."""
     rule, _, path = str(error).partition(" - at `")
+    if rule.startswith(_NOT_AMONG):
+        rule, path = "it must be one of the values that openapi.json lists", str(error).rpartition(" - at `")[2]
     place = path.rstrip("`").removeprefix("$").lstrip(".")
     if missing := re.search(r"missing required field `(\w+)`", rule):
         place = missing[1]

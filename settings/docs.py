@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 
 from backend.errors import NotFoundError
+from backend.quoting import quoted
 from settings.access import Permission
 from settings.raw_answer import RawAnswer
 from settings.routes import Call, Parameter, Routes, Shown
@@ -43,7 +44,7 @@ def docs(call: Call) -> RawAnswer:
         # The page names its files beside it, which works only where the address ends below docs/.
         return RawAnswer(status=302, headers={"Location": FIRST})
     if call.rest not in FILES:
-        raise NotFoundError(f"There is no file '{call.rest}' here; the page is {FIRST}.")
+        raise NotFoundError(f"There is no file {quoted(call.rest)} here; the page is {FIRST}.")
     return _file(call.rest)
 
 

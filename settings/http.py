@@ -22,7 +22,8 @@ from backend import correlation
 from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
-from backend.redaction import HIDDEN_ADDRESS, public_url, redact
+from backend.quoting import quoted, shown
+from backend.redaction import HIDDEN_ADDRESS, public_url
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, is_chunked, read_body
 from settings.log import quiet_libraries, structure_lines, tell_mistake, trace_of
@@ -185,7 +186,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
-            raise NotFoundError(f"There is no endpoint '{redact(name)}' here; the README lists those that are.")
+            raise NotFoundError(f"There is no endpoint {quoted(name)} here; the README lists those that are.")
         if not route.public:
             with _denials_recorded(route.name):
                 _admitted(req, route)
@@ -259,8 +260,11 @@ def _in_one_line(text: str) -> str:
 
 
 def _path(req: func.HttpRequest) -> str:
-    """Return the address without its query and user, which may hold anything."""
-    return _in_one_line(public_url(quote(str(req.url), safe=_IN_AN_ADDRESS)) or HIDDEN_ADDRESS)
+    """Return the address without its query and user, and without parts of the path that do not read like names."""
+    address = public_url(quote(str(req.url), safe=_IN_AN_ADDRESS)) or HIDDEN_ADDRESS
+    scheme, slashes, rest = address.partition("://")
+    host, *parts = rest.split("/")
+    return _in_one_line(f"{scheme}{slashes}{'/'.join([host, *map(shown, parts)])}")
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

@@ -5,14 +5,16 @@ import os
 from backend.backend import Backend
 from backend.errors import InvalidInputError
 from backend.rotation.report import KeyOverview, KeyProof, Rotation
+from backend.setting_kinds import is_schedule
 from settings.access import Permission
 from settings.body import Body
 from settings.record import who_of
 from settings.routes import Call, Routes, Shown
 
 routes = Routes()
-# The host refuses a function whose schedule names an app setting that is not there.
-SCHEDULE = "%KEY_ROTATION_SCHEDULE%" if os.environ.get("KEY_ROTATION_SCHEDULE") else "0 0 0 * * 0"
+# The host refuses a function whose schedule names an app setting that is not there, or that is not a schedule: then no
+# key would be rotated. The links warn of such a setting.
+SCHEDULE = "%KEY_ROTATION_SCHEDULE%" if is_schedule(os.environ.get("KEY_ROTATION_SCHEDULE", "")) else "0 0 0 * * 0"
 
 
 class Rotate(Body, frozen=True):

@@ -1,13 +1,16 @@
 """From where a browser may post: our own pages alone."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from backend.quoting import WITHHELD, is_like_a_key
 from backend.redaction import public_url
 from settings.access import NotAllowedError
 
 OTHER_SITES: Final = ("cross-site", "same-site")
+_ORIGIN: Final = r"null|https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
@@ -21,17 +24,21 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
         if site.strip().lower() in ("same-origin", "none"):
             return
         known = site.strip().lower()
-        shown = f" (Sec-Fetch-Site: {known})" if known in OTHER_SITES else ""
-        raise NotAllowedError(f"This POST comes from another site{shown}, which is not allowed.")
+        named = f" (Sec-Fetch-Site: {known})" if known in OTHER_SITES else ""
+        raise NotAllowedError(f"This POST comes from another site{named}, which is not allowed.")
     origin = headers.get("origin")
     if origin is None:
         return
     host = headers.get("host", "")
     ours = {_origin(headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
     if _origin(origin) not in ours - {None}:
-        address = public_url(origin) or ""
-        shown = f" (Origin: {'/'.join(address.split('/', 3)[:3])})" if "//" in address else ""
-        raise NotAllowedError(f"This POST comes from another site{shown}, which is not allowed.")
+        raise NotAllowedError(f"This POST comes from another site (Origin: {_shown(origin)}), which is not allowed.")
+
+
+def _shown(origin: str) -> str:
+    """Return scheme, host and port of an origin as a browser sends it; three stars if it is something else."""
+    site = "/".join((public_url(origin) or origin).split("/", 3)[:3])
+    return site if re.fullmatch(_ORIGIN, site) and not is_like_a_key(site.rpartition("/")[2]) else WITHHELD
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

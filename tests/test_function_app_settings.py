@@ -34,13 +34,8 @@ ACCESS = [
     "CIPP_CLOUD",
     "CIPP_STORAGE",
     "CIPP_STORAGE__tableServiceUri",
+    "TRUST_STATIC_WEB_APP",
     "AzureWebJobsStorage",
-    "IDENTITY_ENDPOINT",
-    "CONTAINER_NAME",
-    "CONTAINER_APP_NAME",
-    "WEBSITE_SITE_NAME",
-    "WEBSITE_DEPLOYMENT_ID",
-    "WEBSITE_OWNER_NAME",
     "HTTPS_PROXY",
     "SSL_CERT_FILE",
     "WEBSITE_RUN_FROM_PACKAGE",
@@ -48,6 +43,64 @@ ACCESS = [
 
 
 # What is shown
+
+
+@pytest.mark.parametrize("name", sorted(HARMLESS))
+@pytest.mark.parametrize(
+    "value", ["0.AXoA-PLANTED-refresh-token", "PLANTED secret!", "abc8Q~PLANTED", "AccountKey=PLANTED"]
+)
+def test_a_harmless_setting_of_another_kind_is_masked(api: Api, azure: Sandbox, name: str, value: str) -> None:
+    put(azure, {name: value})
+    answer = api.get("ListFunctionAppSettings")
+    (one,) = answer.results
+    assert (one["Value"], one["Masked"]) == (None, True)
+    assert "PLANTED" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("WEBSITE_TIME_ZONE", zone) for zone in ("Europe/Amsterdam", "W. Europe Standard Time", "UTC-11")),
+        ("WEBSITE_TIME_ZONE", "Central Standard Time (Mexico)"),
+        *(("FUNCTIONS_EXTENSION_VERSION", version) for version in ("~4", "4.1037.0.23556")),
+        ("FUNCTIONS_WORKER_RUNTIME", "dotnet-isolated"),
+        ("FUNCTIONS_WORKER_PROCESS_COUNT", "10"),
+        ("WEBSITE_NODE_DEFAULT_VERSION", "~18"),
+        ("SCM_DO_BUILD_DURING_DEPLOYMENT", "1"),
+        ("CIPP_KV_NAME", "cippabc12"),
+        ("CIPP_CLOUD", "usgov"),
+    ],
+)
+def test_a_harmless_setting_of_its_kind_is_shown(api: Api, azure: Sandbox, name: str, value: str) -> None:
+    put(azure, held(azure) | {name: value})
+    assert {one["Name"]: one["Value"] for one in api.get("ListFunctionAppSettings").results}[name] == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "@Microsoft.KeyVault(x) AccountKey=PLANTED==",
+        " @Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/PLANTED/)",
+        "@Microsoft.KeyVault(PLANTED",
+        "@Microsoft.KeyVault((PLANTED))",
+        "@Microsoft.KeyVault()PLANTED()",
+        "x@Microsoft.KeyVault(PLANTED)",
+        "@MicrosoftxKeyVault(PLANTED)",
+    ],
+)
+def test_what_only_begins_like_a_reference_is_masked(api: Api, azure: Sandbox, value: str) -> None:
+    put(azure, held(azure) | {"Odd": value})
+    answer = api.get("ListFunctionAppSettings")
+    (one,) = [one for one in answer.results if one["Name"] == "Odd"]
+    assert (one["Masked"], one["Value"], one["KeyVaultReference"]) == (True, None, None)
+    assert "PLANTED" not in answer.text
+
+
+def test_a_reference_in_any_case_is_shown(api: Api, azure: Sandbox) -> None:
+    reference = "@MICROSOFT.keyvault(VaultName=v;SecretName=s)"
+    put(azure, held(azure) | {"Odd": reference})
+    (one,) = [one for one in api.get("ListFunctionAppSettings").results if one["Name"] == "Odd"]
+    assert (one["Masked"], one["KeyVaultReference"]) == (False, reference)
 
 
 def test_every_setting_is_listed_by_name_and_only_the_harmless_ones_with_their_value(api: Api, azure: Sandbox) -> None:

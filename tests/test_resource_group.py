@@ -7,6 +7,7 @@ import pytest
 from sandbox import names
 from tests.api import Api
 from tests.page_troubles import REFUSALS, SILENCES, Asked, assert_a_refusal_is_told, assert_silence_is_told, cases
+from tests.sandbox.arm import GROUP, Arm
 from tests.sandbox_client import Sandbox
 
 PORTAL = f"https://portal.azure.com/#@{names.TENANT_ID}/resource"
@@ -16,7 +17,8 @@ CALLS = cases(
 )
 
 
-def test_the_group_is_told_with_its_tags_and_link(api: Api) -> None:
+def test_the_group_is_told_with_its_tags_and_link(api: Api, azure: Sandbox) -> None:
+    assert Arm(azure).get(GROUP, version="2022-09-01")["tags"].keys() == {"product", "hidden-title"}
     assert api.get("ListBackendResources").results["ResourceGroup"] == {
         "Name": "cipp",
         "Location": "westeurope",
@@ -45,6 +47,15 @@ def test_every_resource_is_told_by_type_and_name_with_its_times_in_utc(api: Api)
         for moment in (resource["Created"], resource["Changed"]):
             assert moment.endswith("Z")
             assert datetime.fromisoformat(moment).microsecond == 0
+
+
+@pytest.mark.parametrize("name", ["hidden-link: /app-insights-conn-string", "HIDDEN-title", " hidden-related:/x"])
+def test_a_hidden_tag_is_left_out_and_every_other_stays(api: Api, azure: Sandbox, name: str) -> None:
+    tags = {name: "InstrumentationKey=PLANTED", "product": "CIPP", "not-hidden-": "shown"}
+    assert Arm(azure).call("PATCH", names.BACKEND_SITE_ID, {"tags": tags}).ok
+    answer = api.get("ListBackendResources")
+    assert {"product": "CIPP", "not-hidden-": "shown"} in [one["Tags"] for one in answer.results["Resources"]]
+    assert "PLANTED" not in answer.text
 
 
 def test_two_calls_to_azure_are_enough(api: Api, azure: Sandbox) -> None:

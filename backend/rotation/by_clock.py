@@ -7,6 +7,7 @@ from typing import Final
 
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
+from backend.deployment import node_name
 from backend.errors import BackendError, ConflictError
 from backend.function_timeout import function_seconds
 from backend.key_vault import KeyVault
@@ -106,7 +107,7 @@ class RotationByClock:
 
     def _tell_of(self, error: BackendError, by: str) -> None:
         zone = CippTables(self._clients, self._environ).zone()
-        logbook = Logbook(self._clients, self._environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
+        logbook = Logbook(self._clients, node_name(self._environ))
         tell_of_failure(self._journal, logbook, by=by, error=error, now=self._vault.now(), zone=zone)
 
 

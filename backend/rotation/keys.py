@@ -6,6 +6,7 @@ from typing import Final
 
 from backend.errors import InvalidInputError, NotFoundError
 from backend.key_vault import is_guid
+from backend.quoting import quoted
 from backend.rotation.report import Kind
 
 PARTNER_TOKEN: Final = "RefreshToken"  # noqa: S105 - a secret's name
@@ -63,9 +64,9 @@ def keys_in(vault_names: Iterable[str], wanted: Iterable[str] | None = None) -> 
 
 def _check_wanted(name: str, by_name: dict[str, str]) -> None:
     if name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
-        raise InvalidInputError(f"'{name}' is no key: it is never rotated.", field="Names")
+        raise InvalidInputError(f"'{name}' is not a key: it is never rotated.", field="Names")
     if name.lower() not in by_name:
-        raise NotFoundError(f"The vault has no secret '{name}'; ListKeyVaultSecrets lists those that it has.")
+        raise NotFoundError(f"The vault has no secret {quoted(name)}; ListKeyVaultSecrets lists those that it has.")
     if kind_of(name) is None:
         raise InvalidInputError(f"'{by_name[name.lower()]}' is no key that the rotation looks after.", field="Names")
 

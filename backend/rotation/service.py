@@ -10,6 +10,7 @@ from uuid import uuid4
 from backend import at_once
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
+from backend.deployment import node_name
 from backend.discovery import Discovery
 from backend.function_apps import FunctionApps
 from backend.held import NoLock
@@ -74,7 +75,7 @@ class KeyRotation:
         )
         self._checks = KeyChecks()
         self._journal = Journal(clients)
-        self._logbook = Logbook(clients, environ.get("WEBSITE_SITE_NAME", "") or "CIPP Backend")
+        self._logbook = Logbook(clients, node_name(environ))
 
     def rotate(
         self,

@@ -22,7 +22,8 @@ def seed_arm(clock: Clock) -> ArmState:
     now = clock.now()
     created = now - timedelta(days=401, hours=7)
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
-    group = ResourceGroup(names.SUBSCRIPTION_ID, names.RESOURCE_GROUP, names.LOCATION, _TAGS)
+    hidden = {"hidden-title": "A title that the portal alone shows"}
+    group = ResourceGroup(names.SUBSCRIPTION_ID, names.RESOURCE_GROUP, names.LOCATION, {**_TAGS, **hidden})
     storage = _storage(created)
     state.groups[group.name] = group
     state.storage_accounts[storage.name] = storage

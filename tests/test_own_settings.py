@@ -1,0 +1,172 @@
+"""This app's own settings: a list of those that its API may write, each with a value of its kind."""
+
+import pytest
+
+from backend.limits import Limits
+from backend.own_settings import ACCESS, WRITABLE, problem_with
+from sandbox import names
+from tests.api import Api
+from tests.sandbox_client import Sandbox
+from tests.settings_in_azure import change, held, writes
+from tests.test_readme import names as names_in
+from tests.test_readme import table
+
+OURS = {"Name": names.BACKEND_SITE, "Force": True}
+READ_BY_THE_WORKER = {"PYTHON_THREADPOOL_THREAD_COUNT"}
+GOOD = {
+    "CIPP_TIMEZONE": "Europe/Amsterdam",
+    "CIPP_HOSTED": "True",
+    "KEY_ROTATION_SCHEDULE": "0 30 3 * * 6",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "32",
+    **{
+        name.upper(): str(value).lower()
+        for name, value in ((f, getattr(Limits(), f)) for f in Limits.__struct_fields__)
+    },
+}
+# Each gives away sessions, the host's admin API, the identity, the wire or the code of this app.
+DANGEROUS = [
+    *("MACHINEKEY_DecryptionKey", "AzureWebEncryptionKey", "languageWorkers__python__arguments", "PYTHONHOME"),
+    *("AzureFunctionsJobHost__customHandler__description__defaultExecutablePath", "FUNCTIONS_WORKER_RUNTIME"),
+    *("AzureWebJobsScriptRoot", "PYTHON_SCRIPT_FILE_NAME", "LD_PRELOAD", "DOTNET_STARTUP_HOOKS", "SSLKEYLOGFILE"),
+    *("POST_BUILD_COMMAND", "PRE_BUILD_COMMAND", "OPENSSL_CONF", "AzureWebJobsSecretStorageType", "HTTPS_PROXY"),
+    *("APPLICATIONINSIGHTS_CONNECTION_STRING", "AzureWebJobsStorage", "WEBSITE_TIME_ZONE", "ANYTHING_ELSE"),
+    *("CIPP.TIMEZONE", "WEBSITE_AUTH_ENABLED", "KEY.ROTATION.WARN.DAYS"),
+]
+PLATFORM = [
+    *("MACHINEKEY_DecryptionKey", "machinekey_validation", "MACHINEKEY.ValidationKey", "AzureWebEncryptionKey"),
+    *("WEBSITE_AUTH_SIGNING_KEY", "WEBSITE.AUTH.ENABLED", "REGION_NAME", "WEBSITE_SITE_NAME", "website_hostname"),
+    *("WEBSITE_INSTANCE_ID", "WEBSITE_OWNER_NAME", "WEBSITE_RESOURCE_GROUP", "WEBSITE_SKU", "WEBSITE_DEPLOYMENT_ID"),
+    *("HOME", "SERVER_PORT", "IDENTITY_HEADER", "MSI_SECRET", "CONTAINER_NAME", "CONTAINER_ENCRYPTION_KEY"),
+    *("LEGION_SERVICE_HOST", "KUBERNETES_SERVICE_HOST", "AZURE_FUNCTIONS_ENVIRONMENT", "DOTNET_STARTUP_HOOKS"),
+    *("WEBSITE_COMPUTE_MODE", "WEBSITE_PRIVATE_IP", "WEBSITE_PLATFORM_VERSION", "WEBSITE_KEYVAULT_REFERENCES"),
+    *(
+        "APPSETTING_Anything",
+        "SQLCONNSTR_Main",
+        "AzureBlobStorage__AccountKey",
+        "languageWorkers__powershell__arguments",
+    ),
+]
+ORDINARY = [
+    *(
+        "WEBSITE_TIME_ZONE",
+        "WEBSITE_NODE_DEFAULT_VERSION",
+        "SCM_DO_BUILD_DURING_DEPLOYMENT",
+        "WEBSITE_LOAD_CERTIFICATES",
+    ),
+    *(
+        "WEBSITE_RUN_FROM_PACKAGE",
+        "WEBSITE_CONTENTSHARE",
+        "FUNCTIONS_WORKER_PROCESS_COUNT",
+        "CIPP_PROCESSOR",
+        "HOMEPAGE",
+    ),
+    *("APPLICATIONINSIGHTS_CONNECTION_STRING", "WEBSITE_WARMUP_PATH", "WEBSITES_CONTAINER_START_TIME_LIMIT", "PORTAL"),
+    *("AzureWebJobsDisableHomepage", "AzureWebJobs.Sync.Disabled", "ALLOWED_TENANTS", "HTTPS_PROXY", "OAuth2Token"),
+]
+
+
+def test_every_setting_of_the_readme_is_decided() -> None:
+    documented = {name for row in table("setting") for name in names_in(row[0])}
+    decided = WRITABLE | ACCESS
+    assert documented - decided == set()
+    assert documented >= WRITABLE - READ_BY_THE_WORKER
+    assert not WRITABLE & ACCESS
+    assert {name.upper() for name in Limits.__struct_fields__} <= WRITABLE
+
+
+@pytest.mark.parametrize("name", sorted(WRITABLE))
+def test_each_writable_setting_is_set_and_removed_with_force(api: Api, azure: Sandbox, name: str) -> None:
+    for value in (GOOD[name], ""):
+        assert change(api, Set={name: value}, **OURS).status == 200
+        assert held(azure, names.BACKEND_SITE)[name] == value
+    assert change(api, Remove=[name], **OURS).status == 200
+    assert name not in held(azure, names.BACKEND_SITE)
+
+
+@pytest.mark.parametrize("name", [*DANGEROUS, *sorted(ACCESS)])
+def test_every_other_setting_of_this_app_is_refused_and_the_portal_named(api: Api, azure: Sandbox, name: str) -> None:
+    for body in ({"Set": {name: "hush-hush"}}, {"Remove": [name]}):
+        answer = change(api, **body, **OURS)
+        assert answer.status == 400, answer.text
+        assert answer.body["field"] == next(iter(body))
+        assert "never" in answer.results
+        assert "az functionapp config appsettings set" in answer.results
+        assert "hush-hush" not in answer.text
+    assert writes(azure) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CIPP_TIMEZONE", "W. Europe Standard Time"),
+        ("CIPP_TIMEZONE", "0.AXoA-PLANTED-refresh-token"),
+        ("CIPP_TIMEZONE", "../../etc/passwd"),
+        ("CIPP_HOSTED", "yes-PLANTED"),
+        ("KEY_ROTATION_SCHEDULE", "PLANTED"),
+        ("KEY_ROTATION_SCHEDULE", "%PLANTED%"),
+        ("KEY_ROTATION_SCHEDULE", "0 0 0 * * 7"),
+        ("KEY_ROTATION_SCHEDULE", "0 60 0 * * 0"),
+        ("KEY_ROTATION_WARN_DAYS", "PLANTED"),
+        ("KEY_ROTATION_WARN_DAYS", "0"),
+        ("KEY_ROTATION_RESTART_CIPP", "PLANTED"),
+        ("AZURE_DEADLINE_SECONDS", "1e999"),
+        ("PYTHON_THREADPOOL_THREAD_COUNT", "0"),
+        ("PYTHON_THREADPOOL_THREAD_COUNT", "PLANTED"),
+        ("CIPP_TIMEZONE", "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/PLANTED/)"),
+        ("cipp_hosted", " \t@MICROSOFT.keyvault(VaultName=v;SecretName=PLANTED)"),
+        ("KEY_ROTATION_SCHEDULE", "@Microsoft.KeyVault(PLANTED"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_value_of_another_kind_is_refused_and_not_repeated(  # noqa: PLR0913, PLR0917 - each is a part of the case
+    api: Api, azure: Sandbox, caplog: pytest.LogCaptureFixture, name: str, value: str, dry_run: bool
+) -> None:
+    caplog.set_level("DEBUG")
+    answer = change(api, Set={name: value}, DryRun=dry_run, **OURS)
+    assert (answer.status, answer.body["field"]) == (400, "Set")
+    assert name.upper() in answer.results
+    assert "PLANTED" not in answer.text + caplog.text
+    assert writes(azure) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("KEY_ROTATION_SCHEDULE", value) for value in ("0 */5 * * * *", "0 0 * * Mon-Fri", "0 0 0 1,15 Jan Sunday")),
+        ("KEY_ROTATION_SCHEDULE", "7.00:00:00"),
+        ("CIPP_TIMEZONE", "UTC"),
+        ("KEY_ROTATION_PULSE_HOURS", "0"),
+        ("DISCOVERY_TIMEOUT_SECONDS", "0.5"),
+    ],
+)
+def test_a_value_of_the_kind_is_accepted(name: str, value: str) -> None:
+    assert problem_with(name, value) == ""
+
+
+@pytest.mark.parametrize("name", PLATFORM)
+@pytest.mark.parametrize("site", [names.MAIN_SITE, names.OFFLOAD_SITE, names.BACKEND_SITE])
+def test_what_only_the_platform_may_set_is_never_changed(api: Api, azure: Sandbox, name: str, site: str) -> None:
+    for body in ({"Set": {name: "x"}}, {"Remove": [name]}):
+        answer = change(api, **body, Name=site, Force=True)
+        assert (answer.status, answer.body["field"]) == (400, next(iter(body)))
+        assert "never" in answer.results
+    assert writes(azure) == []
+
+
+@pytest.mark.parametrize("name", ["MACHINEKEY:ValidationKey", "languageWorkers:powershell:arguments"])
+def test_a_platform_name_with_colons_is_never_removed(api: Api, azure: Sandbox, name: str) -> None:
+    assert change(api, Remove=[name], Force=True).status == 400
+    assert writes(azure) == []
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_an_ordinary_setting_of_cipps_app_is_set(api: Api, azure: Sandbox, name: str) -> None:
+    assert change(api, Set={name: "x"}, Force=True).status == 200
+    assert {key.lower(): value for key, value in held(azure).items()}[name.lower()] == "x"
+
+
+def test_an_app_that_takes_itself_for_cipps_is_this_app(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.delenv("CIPP_FUNCTION_APP")
+    nowhere.setenv("WEBSITE_SITE_NAME", names.MAIN_SITE)
+    assert change(Api(), Set={"ANYTHING": "1"}, Force=True).status == 400
+    assert writes(azure) == []

@@ -1,0 +1,64 @@
+"""Which of a caller's texts a message repeats: names that people give, and nothing that may be a key."""
+
+import base64
+import secrets
+import string
+
+import pytest
+
+from backend.quoting import WITHHELD, is_like_a_key, is_like_a_name, quoted, shown
+from sandbox import names
+
+ALPHABET = string.ascii_letters + string.digits
+NAMES = [
+    *("", "Name", "Naem", "x", "RefreshToken", "SAMCertificate", "cippabc12", "cippabc12-proc", "rg_cipp.prod-01"),
+    *("WEBSITE_CONTENTAZUREFILECONNECTIONSTRING", "AzureWebJobs.Sync.Disabled", "KEY_ROTATION_SECRET_LIFETIME_DAYS"),
+    *("ExecFunctionAppDeploymentSync", "openapi.json", "swagger-ui-bundle.js", names.TENANT_ID, names.SUBSCRIPTION_ID),
+]
+KEYS = [
+    "abc8Q~3fKq.PLANTED_-secret~ofanapp0123456",
+    "0.AXoA-PLANTED-refresh-token",
+    "1.AVwA4XuLkW0",
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9",
+    "M.C107_BAY.0.U.-PLANTED",
+    "ghp_PLANTEDtoken",
+    "github_pat_PLANTED",
+    "glpat-PLANTEDtoken",
+    "xoxb-PLANTED",
+    f"{base64.b64encode(bytes(range(64))).decode()}",
+    "sv=2022-11-02&ss=t&sig=abcDEF123abcDEF123abcDEF%3D",
+    "9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_people_give_is_repeated(name: str) -> None:
+    assert is_like_a_name(name)
+    assert not is_like_a_key(name)
+    assert (shown(name), quoted(name)) == (name, f"'{name}'")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_or_token_is_withheld(key: str) -> None:
+    assert is_like_a_key(key) or not key.startswith(tuple(ALPHABET)) or "=" in key
+    assert not is_like_a_name(key)
+    assert (shown(key), quoted(key)) == (WITHHELD, "'***'")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("PLANTED secret!", "a b", "a\n", "\n", "a/b", "a:b", "a=b", "a~b", "é", "\ud800", "-a", "1abc2", "x" * 65),
+        *("Tr0ub4dor3", "correct.h0rse", "AbCdEfGhIjKlMnOpQrStUvWxYz", "0123456789", "name12345"),
+    ],
+)
+def test_what_does_not_read_like_a_name_is_withheld(text: str) -> None:
+    assert shown(text) == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "make", [secrets.token_urlsafe, secrets.token_hex, lambda size: secrets.token_bytes(size).hex()]
+)
+def test_hardly_a_random_key_is_taken_for_a_name(make: object) -> None:
+    assert callable(make)
+    assert sum(is_like_a_name(make(32)) for _ in range(2_000)) <= 2
