@@ -24,6 +24,7 @@ ACCESS: Final = frozenset(
         "CIPP_KV_NAME",
         "CIPP_RESOURCE_GROUP",
         "CIPP_STORAGE",
+        "CIPP_STORAGE__accountName",
         "CIPP_STORAGE__tableServiceUri",
         "CIPP_SUBSCRIPTION_ID",
         "TRUSTED_PROXIES",

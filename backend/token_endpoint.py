@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from backend.loading import LOADING
 from backend.pace import NoTimeLeftError
 from backend.refusals import seconds_of
 
@@ -98,7 +99,8 @@ class TokenEndpoint:
 def _no_redirect(response: "requests.Response") -> "requests.Response":
     """Return a response that is no redirect: msal would read one as a broken answer."""
     if _REDIRECTS <= response.status_code < _REFUSALS:
-        from requests import TooManyRedirects  # noqa: PLC0415 - requests is loaded where a session is made
+        with LOADING:
+            from requests import TooManyRedirects  # noqa: PLC0415 - requests is loaded where a session is made
 
         raise TooManyRedirects("The response is a redirect.", response=response)
     return response

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import azure.functions as func
 import msgspec
@@ -22,7 +22,7 @@ from backend import correlation
 from backend.act import Act
 from backend.backend import Backend
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
-from backend.quoting import quoted, shown
+from backend.quoting import WITHHELD, is_like_a_name, quoted
 from backend.redaction import HIDDEN_ADDRESS, public_url
 from settings.access import Caller, NotAllowedError, caller_of
 from settings.body import Body, is_chunked, read_body
@@ -264,7 +264,8 @@ def _path(req: func.HttpRequest) -> str:
     address = public_url(quote(str(req.url), safe=_IN_AN_ADDRESS)) or HIDDEN_ADDRESS
     scheme, slashes, rest = address.partition("://")
     host, *parts = rest.split("/")
-    return _in_one_line(f"{scheme}{slashes}{'/'.join([host, *map(shown, parts)])}")
+    named = [part if is_like_a_name(unquote(part)) else WITHHELD for part in parts]
+    return _in_one_line(f"{scheme}{slashes}{'/'.join([host, *named])}")
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from backend.quoting import WITHHELD, is_like_a_key
+from backend.quoting import is_like_a_key
 from backend.redaction import public_url
 from settings.access import NotAllowedError
 
@@ -32,13 +32,14 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
     host = headers.get("host", "")
     ours = {_origin(headers.get("x-ms-original-url", "")), _origin(f"http://{host}"), _origin(f"https://{host}")}
     if _origin(origin) not in ours - {None}:
-        raise NotAllowedError(f"This POST comes from another site (Origin: {_shown(origin)}), which is not allowed.")
+        raise NotAllowedError(f"This POST comes from another site{_named(origin)}, which is not allowed.")
 
 
-def _shown(origin: str) -> str:
-    """Return scheme, host and port of an origin as a browser sends it; three stars if it is something else."""
+def _named(origin: str) -> str:
+    """Return scheme, host and port of an origin as a message names them; nothing if it is not a browser's."""
     site = "/".join((public_url(origin) or origin).split("/", 3)[:3])
-    return site if re.fullmatch(_ORIGIN, site) and not is_like_a_key(site.rpartition("/")[2]) else WITHHELD
+    is_usual = re.fullmatch(_ORIGIN, site) is not None and not is_like_a_key(site.rpartition("/")[2])
+    return f" (Origin: {site})" if is_usual else ""
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

@@ -9,6 +9,7 @@ import function_app
 from backend.errors import NotConfiguredError
 from backend.limits import Limits
 from settings.routes import all_routes
+from tests.admin import Admin
 from tests.api import Api, functions
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
@@ -21,7 +22,8 @@ OTHERS = {"AzureFunctionsJobHost__functionTimeout"}
 LIMITS = {name.upper() for name in Limits.__struct_fields__}
 VARIABLES = sorted((variables_read() | BY_ADDRESS | OTHERS) - LIMITS | {"AZURE_DEADLINE_SECONDS"})
 QUICK = dict.fromkeys(("AZURE_READ_TIMEOUT_SECONDS", "AZURE_DEADLINE_SECONDS", "DISCOVERY_TIMEOUT_SECONDS"), "0.5")
-SIGNED_IN = {"WEBSITE_AUTH_ENABLED": "true"}  # some variables are marks of Azure, where Development is not believed
+# Some variables are marks of Azure, where Development does not count.
+SIGNED_IN = {"WEBSITE_AUTH_ENABLED": "true", "TRUST_STATIC_WEB_APP": "true"}
 # Of those that must name something.
 BODIES: dict[str, dict[str, Any]] = {
     "ExecFunctionAppSettings": {"Set": {"A": "1"}},
@@ -64,11 +66,18 @@ def the_links_and_an_act(api: Api) -> list[str]:
     ]
 
 
+def turn_sign_in_on(azure: Sandbox) -> None:
+    """Let Azure state that App Service authentication is on, so that callers are trusted."""
+    validation = {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"}
+    Admin(azure).set_sign_in(platform={"enabled": True}, globalValidation=validation)
+
+
 def told_with(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> str:
     """Everything that comes out of an app with that variable; all of it for the first value."""
     caplog.set_level(logging.DEBUG)
+    turn_sign_in_on(azure)
     for name, given in {**QUICK, **SIGNED_IN, variable: value}.items():
         nowhere.setenv(name, given)
     if variable == "AzureWebJobsStorage__tableServiceUri":
@@ -106,7 +115,7 @@ def test_a_limit_that_is_no_number_is_named_without_its_value(variable: str, val
 def test_a_setting_of_another_kind_is_a_warning_and_its_default_is_shown(  # noqa: PLR0913, PLR0917 - as above
     azure: Sandbox, nowhere: pytest.MonkeyPatch, variable: str, field: str, default: object, value: str
 ) -> None:
-    del azure
+    turn_sign_in_on(azure)
     for name, given in {**SIGNED_IN, variable: value}.items():
         nowhere.setenv(name, given)
     links = Api().get("ExecBackendURLs").results

@@ -200,8 +200,9 @@ def test_warning_of_python_is_a_line_without_its_credentials(caplog: pytest.LogC
     ("path", "shown"),
     [
         (f"ListKeyRotations?x={HIDDEN}", "http://localhost:7071/api/ListKeyRotations"),
-        ("No Such%20Thing", "http://localhost:7071/api/No%20Such%20Thing"),
-        (f"x/sig={HIDDEN}", "http://localhost:7071/api/x/sig=[hidden]"),
+        ("No Such%20Thing", "http://localhost:7071/api/***"),
+        ("ListBackendNotThere", "http://localhost:7071/api/ListBackendNotThere"),
+        (f"x/sig={HIDDEN}", "http://localhost:7071/api/x/***"),
         (f"u:{HIDDEN}@h", "[address hidden]"),
     ],
 )
