@@ -44,8 +44,8 @@ def control(server: Server, make: Callable[[Options], Azure]) -> ASGIApp:
         return JSONResponse({"now": moment(server.azure.clock.now())})
 
     async def calls(request: Request) -> Response:
-        del request
-        return JSONResponse([call.as_json() for call in server.calls])
+        tables = request.query_params.get("tables") == "true"
+        return JSONResponse([call.as_json() for call in server.calls if tables or not call.is_by_key])
 
     async def invalid(request: Request, error: Exception) -> Response:
         del request

@@ -15,6 +15,7 @@ from sandbox.options import Options
 from sandbox.proxy import ProxyProtocol
 from sandbox.seed import seed
 from sandbox.server import IDENTITY_PATH, Server
+from sandbox.tables.azurite_tables import AzuriteTables
 from sandbox.tokens import TokenIssuer
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -28,7 +29,7 @@ async def listen(folder: Path, servers: list[HttpServer], tables: Callable[[], T
     authority.write_bundle(bundle)
     tokens = TokenIssuer()
     identity_header = str(uuid.uuid4()).upper()
-    azure = Server(seed(Options(), tokens), identity_header, tables)
+    azure = Server(seed(Options(), tokens), identity_header, AzuriteTables(tables))
     https = HttpServer(azure)
     plain = HttpServer(control(azure, lambda options: seed(options, tokens)))
     servers += [https, plain]
