@@ -19,6 +19,7 @@ settings.load_profile("test")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One running sandbox for all tests; a test that changes it or looks at its calls resets it first."""
     with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        running.reset()
         yield running
 
 

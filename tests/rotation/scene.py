@@ -107,9 +107,9 @@ class Scene:
     def go_to(self, when: datetime) -> None:
         self.azure.advance((when - self.now()).total_seconds())
 
-    def sunday(self) -> datetime:
-        """The next Sunday's first instant in UTC."""
-        today = self.now().date()
+    def sunday(self, *, after: timedelta = timedelta()) -> datetime:
+        """The first instant in UTC of the next Sunday that is at least so far away."""
+        today = (self.now() + after).date()
         day = today + timedelta(days=7 - (today.weekday() + 1) % 7)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
