@@ -36,7 +36,7 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 6 --dist worksteal $(ARGS)
 
-soak: setup ## make twenty times as many scenarios and calls, and run the rotation's tests from 20 start times (about two hours)
+soak: setup ## make twenty times as many scenarios and calls, and run the rotation's tests from 20 start times (two hours and a quarter)
 	@$(PY) -m pytest tests/rotation tests/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
 		-n 4 --dist worksteal $(ARGS)
 	@$(PY) -m tests.soak -- -n 4 --dist worksteal $(ARGS)
