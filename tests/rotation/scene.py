@@ -113,6 +113,10 @@ class Scene:
         day = today + timedelta(days=7 - (today.weekday() + 1) % 7)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
+    def midweek(self) -> None:
+        """Let time go to a Tuesday: no week begins in the hours that follow, in any zone."""
+        self.go_to(self.sunday() + timedelta(days=2))
+
     # What the rotation is asked
 
     def api(self) -> Api:
