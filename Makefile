@@ -36,9 +36,10 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
 	@$(PY) -m pytest -n 6 --dist worksteal $(ARGS)
 
-soak: setup ## make twenty times as many histories and calls, others each time (about an hour and a quarter)
+soak: setup ## make twenty times as many scenarios and calls, and run the rotation's tests from 20 start times (two hours and a quarter)
 	@$(PY) -m pytest tests/rotation tests/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
 		-n 4 --dist worksteal $(ARGS)
+	@$(PY) -m tests.soak -- -n 4 --dist worksteal $(ARGS)
 
 check: setup ## ruff with all rules, formatting, mypy --strict
 	@$(PY) -m ruff check .

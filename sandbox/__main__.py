@@ -43,7 +43,7 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
         variables = await listen(folder, servers, azurite.tables, cipps)
         await azurite.wait_until_it_answers()
         await asyncio.to_thread(cipps.make, direct_tenants(Options()))
-        env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string})
+        env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string(variables["SANDBOX_URL"])})
         if not quiet:
             sys.stdout.write(_welcome(variables["SANDBOX_URL"], folder))
             sys.stdout.flush()

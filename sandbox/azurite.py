@@ -16,7 +16,7 @@ _STOP_SECONDS: Final = 3
 _SERVICES: Final = ("Blob", "Queue", "Table")
 _LISTENING: Final = re.compile(r"Azurite (\w+) service is successfully listening at (http://\S+)")
 # The account that every Azurite has; both are printed in Microsoft's documentation.
-_ACCOUNT: Final = "devstoreaccount1"
+ACCOUNT: Final = "devstoreaccount1"
 _KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
@@ -43,15 +43,15 @@ class Azurite:
         self._reader = asyncio.create_task(self._read())
         self._answers = asyncio.Event()
 
-    @property
-    def connection_string(self) -> str:
-        """What AzureWebJobsStorage holds."""
-        endpoints = [f"{name}Endpoint={self._addresses[name]}/{_ACCOUNT}" for name in _SERVICES]
-        return ";".join(["DefaultEndpointsProtocol=http", f"AccountName={_ACCOUNT}", f"AccountKey={_KEY}", *endpoints])
+    def connection_string(self, tables_at: str) -> str:
+        """Return what AzureWebJobsStorage holds; `tables_at` is the address in front of the tables."""
+        addresses = {**self._addresses, "Table": tables_at}
+        endpoints = [f"{name}Endpoint={addresses[name]}/{ACCOUNT}" for name in _SERVICES]
+        return ";".join(["DefaultEndpointsProtocol=http", f"AccountName={ACCOUNT}", f"AccountKey={_KEY}", *endpoints])
 
     def tables(self) -> Tables:
         """The tables, for callers with a token; by the connection string they are the same ones."""
-        return Tables(f"{self._addresses['Table']}/{_ACCOUNT}", _ACCOUNT, _KEY)
+        return Tables(f"{self._addresses['Table']}/{ACCOUNT}", ACCOUNT, _KEY)
 
     async def ended(self) -> int:
         """Wait until it ends by itself, and return its exit code."""

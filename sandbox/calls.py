@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 
+from sandbox.tables.shared_key import is_by_key
+
 
 @dataclass
 class Call:
@@ -19,6 +21,11 @@ class Call:
     status: int = 0
     response_headers: dict[str, str] = field(default_factory=dict)
     response_body: str | None = None
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether it is a call of the tables by the connection string, which few tests are about."""
+        return is_by_key(self.url.partition(":")[0], self.path)
 
     def answered(self, status: int, headers: Headers, body: bytes) -> None:
         """Note what was answered."""

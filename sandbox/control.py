@@ -51,8 +51,8 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
         return JSONResponse({"now": moment(server.azure.clock.now())})
 
     async def calls(request: Request) -> Response:
-        del request
-        return JSONResponse([call.as_json() for call in server.calls])
+        tables = request.query_params.get("tables") == "true"
+        return JSONResponse([call.as_json() for call in server.calls if tables or not call.is_by_key])
 
     async def invalid(request: Request, error: Exception) -> Response:
         del request

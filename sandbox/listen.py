@@ -15,6 +15,7 @@ from sandbox.options import Options
 from sandbox.proxy import ProxyProtocol
 from sandbox.seed import seed
 from sandbox.server import IDENTITY_PATH, Server
+from sandbox.tables.azurite_tables import AzuriteTables
 from sandbox.tables.cipps_tables import CippsTables
 from sandbox.tokens import TokenIssuer
 
@@ -31,7 +32,7 @@ async def listen(
     authority.write_bundle(bundle)
     tokens = TokenIssuer()
     identity_header = str(uuid.uuid4()).upper()
-    azure = Server(seed(Options(), tokens), identity_header, tables)
+    azure = Server(seed(Options(), tokens), identity_header, AzuriteTables(tables))
     https = HttpServer(azure)
     plain = HttpServer(control(azure, lambda options: seed(options, tokens), cipps))
     servers += [https, plain]

@@ -2,6 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Final
+
+_EARLIEST: Final = datetime(1980, 1, 1, tzinfo=UTC)  # the seed is older than `now`, and Key Vault counts from 1970
+_LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)  # leaves centuries for `advance_seconds`
+_FASTEST: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Options:
     graph_read_lag_seconds: float = 0.0  # how old the app registrations are that Graph's readers see
     vault_list_lag_seconds: float = 0.0  # how old the vault's lists are
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, beside the seeded ones
+    now: datetime | None = None  # the time at which it starts; None: this machine's
+    clock_rate: float = 1.0  # how many times as fast as real time its clock runs
 
 
 _FRACTIONS = ("propagation_seconds", "graph_read_lag_seconds", "vault_list_lag_seconds")
@@ -45,7 +53,9 @@ def read_options(body: object) -> Options:
     if unknown := sorted(map(str, body.keys() - {field.name for field in fields(Options)})):
         raise InvalidOptionsError(f"Unknown fields: {', '.join(unknown)}.")
     for name, value in body.items():
-        if name not in ("latency_seconds", "secrets") and not _is_number(value, whole=name not in _FRACTIONS):
+        if name not in ("latency_seconds", "secrets", "now", "clock_rate") and not _is_number(
+            value, whole=name not in _FRACTIONS
+        ):
             raise InvalidOptionsError(f"{name} must be a number, not below 0.")
         if name in _FRACTIONS and value > _CENTURY:
             raise InvalidOptionsError(f"{name} must be a number of seconds, not above a century.")
@@ -53,7 +63,30 @@ def read_options(body: object) -> Options:
     if not isinstance(latency, dict) or not all(_is_number(value) for value in latency.values()):
         raise InvalidOptionsError("latency_seconds must be an object: seconds by host, or by 'vault'.")
     lower = {host.lower(): float(seconds) for host, seconds in latency.items()}
-    return Options(**{**body, "latency_seconds": lower, "secrets": _secrets(body.get("secrets", {}))})
+    read = {"latency_seconds": lower, "secrets": _secrets(body.get("secrets", {}))}
+    if "now" in body:
+        read["now"] = _moment(body["now"])
+    if "clock_rate" in body:
+        read["clock_rate"] = _rate(body["clock_rate"])
+    return Options(**{**body, **read})
+
+
+def _moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidOptionsError("now must be an ISO 8601 time with a zone, such as 2027-01-02T23:30:00Z.")
+    if not _EARLIEST <= moment < _LATEST:
+        raise InvalidOptionsError(f"now must be from {_EARLIEST.year} on and before {_LATEST.year}.")
+    return moment.astimezone(UTC)
+
+
+def _rate(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _FASTEST:
+        raise InvalidOptionsError(f"clock_rate must be a number above 0, at most {_FASTEST}.")
+    return float(value)
 
 
 def _secrets(value: object) -> dict[str, PlannedSecret]:

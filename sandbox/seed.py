@@ -27,7 +27,7 @@ _CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum",
 
 def seed(options: Options, tokens: TokenIssuer) -> Azure:
     """Build a new Azure; `tokens` outlives it, so that access tokens stay good over a reset."""
-    clock = Clock()
+    clock = Clock(options.now, options.clock_rate)
     now = clock.now().replace(microsecond=0)
     directory = Directory(past=Past(timedelta(seconds=options.graph_read_lag_seconds)))
     sam = _sam(now)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Final
@@ -17,9 +16,8 @@ from sandbox import identity
 from sandbox.answer import Answer, answer_of
 from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
-from sandbox.azurite import Tables
 from sandbox.calls import Call, shown, text
-from sandbox.clouds import Place, place_of
+from sandbox.clouds import CLOUDS, Place, place_of
 from sandbox.connection import connection_of
 from sandbox.edits import edited_json
 from sandbox.entra.app import app as entra_app
@@ -30,15 +28,19 @@ from sandbox.late_effects import LateEffects
 from sandbox.refusals import refusal
 from sandbox.service import not_in_the_sandbox
 from sandbox.tables.app import app as tables_app
+from sandbox.tables.app import by_key_app
+from sandbox.tables.azurite_tables import AzuriteTables
+from sandbox.tables.shared_key import is_by_key
 
 IDENTITY_PATH: Final = "/msi/token"
+_TABLES: Final = Place(CLOUDS[0], "tables")
 _log = logging.getLogger("sandbox")
 
 
 class Server:
     """Answers for every host of Azure; holds what a reset clears."""
 
-    def __init__(self, azure: Azure, identity_header: str, tables: Callable[[], Tables]) -> None:
+    def __init__(self, azure: Azure, identity_header: str, tables: AzuriteTables) -> None:
         self._identity_header = identity_header
         self._tables = tables
         self._held_back: list[asyncio.Event] = []
@@ -58,6 +60,7 @@ class Server:
             "graph": graph_app(azure),
             "entra": entra_app(azure),
             "tables": tables_app(azure, self._tables),
+            "tables by key": by_key_app(azure, self._tables),
         }
         self._identity = identity.app(azure, self._identity_header)
 
@@ -116,7 +119,8 @@ class Server:
         if planted is not None:
             answer = planted.answer()
         elif fault is not None and fault.mode in ("refuse", "refuse-then-do"):
-            answer = Answer(refusal(place, fault, scope["method"], scope["path"], now))
+            refuses = _TABLES if is_by_key(scope["scheme"], scope["path"]) else place
+            answer = Answer(refusal(refuses, fault, scope["method"], scope["path"], now))
         else:
             answer = await self._answer(scope, body, place)
         if fault is not None:
@@ -137,8 +141,10 @@ class Server:
 
     def _fault(self, call: Call) -> Fault | None:
         # Every fault counts the call, also those behind the one that strikes.
+        # A call of the tables by key counts only for a fault that names its host: it is not one of Azure's.
+        faults = [fault for fault in self.faults if not call.is_by_key or fault.host == call.host]
         struck = [
-            fault for fault in self.faults if fault.strikes(call.method, call.host, call.path, call.request_body or "")
+            fault for fault in faults if fault.strikes(call.method, call.host, call.path, call.request_body or "")
         ]
         return struck[0] if struck else None
 
@@ -154,6 +160,8 @@ class Server:
             return self._apps[place.plane]
         if place is None and scope["scheme"] == "http" and scope["path"] == IDENTITY_PATH:
             return self._identity
+        if place is None and is_by_key(scope["scheme"], scope["path"]):
+            return self._apps["tables by key"]
         return not_in_the_sandbox(Request(scope))
 
 

@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One running sandbox for all tests; a test that changes it or looks at its calls resets it first."""
     with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        running.reset()
         yield running
         tables = TableServiceClient.from_connection_string(running.env["AzureWebJobsStorage"])
         planted_plugin.fail_if_any(in_tables(tables))

@@ -13,6 +13,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import requests
 
+from tests.start_times import start
+
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
 Json = Any  # what JSON may hold
@@ -31,8 +33,8 @@ class Control:
         return state
 
     def reset(self, **options: object) -> dict[str, Json]:
-        """Start over; returns the new state."""
-        state: dict[str, Json] = self.control("POST", "reset", options)
+        """Start over, at the tests' start time if `now` names no other; returns the new state."""
+        state: dict[str, Json] = self.control("POST", "reset", {"now": start(), **options})
         return state
 
     def faults(self, faults: list[dict[str, object]]) -> None:
@@ -54,9 +56,9 @@ class Control:
         """Move the sandbox's clock ahead."""
         self.control("POST", "clock", {"advance_seconds": seconds})
 
-    def calls(self, host: str | None = None) -> list[dict[str, Any]]:
-        """Return every call since the reset, oldest first, or those to one host."""
-        calls: list[dict[str, Any]] = self.control("GET", "calls")
+    def calls(self, host: str | None = None, *, tables: bool = False) -> list[dict[str, Any]]:
+        """Return every call since the reset, oldest first, or those to one host; `tables`: those by key, too."""
+        calls: list[dict[str, Any]] = self.control("GET", f"calls?tables={str(tables).lower()}")
         return [call for call in calls if host in (None, call["host"])]
 
     def control(self, method: str, name: str, body: object = None) -> Json:

@@ -1,1 +1,1 @@
-"""Table storage by Entra sign-in: the caller and their role are checked here, Azurite keeps the tables."""
+"""Table storage: Azurite keeps the tables. Callers with a token are checked here, and all times are the sandbox's."""

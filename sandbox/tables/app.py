@@ -1,8 +1,12 @@
-"""The data plane of the storage account's tables, for callers with a token: checked here, answered by Azurite."""
+"""The data plane of the storage account's tables: Azurite keeps them, and what comes back has the sandbox's time.
 
-import asyncio
+Callers with a token are checked here and signed for; a call by the connection string is signed, and Azurite checks it.
+"""
+
 import uuid
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,40 +15,74 @@ from starlette.routing import Route
 from sandbox.arm.access import TABLES, AccessControl
 from sandbox.clouds import Place, place_of
 from sandbox.service import not_in_the_sandbox, service
-from sandbox.tables.azurite_tables import ask
+from sandbox.tables.azurite_tables import AzuriteTables, TablesCall
+from sandbox.tables.shared_key import signature
+from sandbox.tables.timestamps import filters_by_timestamp, shifted
 from sandbox.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp
 
     from sandbox.azure import Azure
-    from sandbox.azurite import Tables
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "MERGE", "DELETE"]
 _AUDIENCES: Final = frozenset({"https://storage.azure.com"})
 _NOT_KNOWN: Final = (
     "Server failed to authenticate the request. Please refer to the information in the www-authenticate header."
 )
+_NO_FILTER: Final = (
+    "The CIPP Backend sandbox, which is not Azure, can't filter by Timestamp: Azurite keeps this machine's time."
+)
 _NOT_ALLOWED: Final = "This request is not authorized to perform this operation using this permission."
 
 
-def app(azure: "Azure", tables: "Callable[[], Tables]") -> "ASGIApp":
-    """Build the service; `tables` tells where Azurite keeps the account's tables."""
+def app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
+    """Build the service for callers with a token."""
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         place = place_of(request.url.hostname or "")
         account = azure.arm.storage_accounts.get(place.account or "") if place else None
         if place is None or account is None:
             return not_in_the_sandbox(request)
-        body = await request.body()
         refused = _refused(azure, place, request, account.id)
         if refused is not None:
             return refused
-        return await asyncio.to_thread(ask, tables(), request, body)
+        address = urlsplit(tables.account.address)
+        target = f"{address.path}{_target(request)}"
+        date = formatdate(usegmt=True)
+        authorization = signature(tables.account, date, target.partition("?")[0], request.url.query)
+        replaced = {b"host": address.netloc, b"x-ms-date": date, b"authorization": authorization}
+        headers = [header for header in request.headers.raw if header[0] not in {*replaced, b"date"}]
+        headers += [(name, value.encode()) for name, value in replaced.items()]
+        # A transaction names the address of each of its rows.
+        here = f"https://{request.url.hostname}/".encode()
+        body = (await request.body()).replace(here, f"{tables.account.address}/".encode())
+        return await _forward(azure, tables, TablesCall(request.method, target, headers, body))
 
-    return service([Route("/{path:path}", answer, methods=_METHODS)])
+    return service([Route("/{path:path}", respond, methods=_METHODS)])
+
+
+def by_key_app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
+    """Build the service for callers with the connection string; the call goes on as it is, with its signature."""
+
+    async def respond(request: Request) -> Response:
+        call = TablesCall(request.method, _target(request), request.headers.raw, await request.body())
+        return await _forward(azure, tables, call)
+
+    return service([Route("/{path:path}", respond, methods=_METHODS)])
+
+
+async def _forward(azure: "Azure", tables: AzuriteTables, call: TablesCall) -> Response:
+    if filters_by_timestamp(call.target.partition("?")[2], call.body):
+        return _problem(501, "NotImplementedInSandbox", _NO_FILTER, {"x-sandbox": "cipp-backend"})
+    response = await tables.forward(call)
+    response.body = shifted(bytes(response.body), azure.clock)
+    return response
+
+
+def _target(request: Request) -> str:
+    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _refused(azure: "Azure", place: Place, request: Request, account_id: str) -> Response | None:

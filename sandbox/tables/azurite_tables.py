@@ -1,49 +1,145 @@
-"""One call of Azurite's, signed with the account's key (Shared Key Lite for the table service)."""
+"""Calls to Azurite's tables, over connections that stay open."""
 
-import base64
-import hashlib
-import hmac
-import http
-import http.client
-from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, urlsplit
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+from urllib.parse import urlsplit
 
-from starlette.requests import Request
+import httptools
 from starlette.responses import Response
 
-if TYPE_CHECKING:
-    from sandbox.azurite import Tables
+from sandbox.azurite import Tables
 
+Headers = Sequence[tuple[bytes, bytes]]
 _SECONDS: Final = 30
-_NOT_HANDED_ON: Final = frozenset(
-    {"authorization", "connection", "content-length", "date", "host", "keep-alive", "transfer-encoding", "x-ms-date"}
+_IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s; one that may be closing is not used
+_OF_ONE_CONNECTION: Final = frozenset(
+    {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"}
 )
 
 
-def ask(tables: "Tables", request: Request, body: bytes) -> Response:
-    """Hand a call on, and its answer back. Blocks."""
-    address = urlsplit(tables.address)
-    path = f"{address.path}{request.scope['raw_path'].decode('latin-1')}"
-    query = request.url.query
-    date = formatdate(usegmt=True)
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_HANDED_ON}
-    headers |= {"x-ms-date": date, "Authorization": _authorization(tables, date, path, query)}
-    # A transaction names the address of each of its rows.
-    body = body.replace(f"https://{request.url.hostname}/".encode(), f"{tables.address}/".encode())
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_SECONDS)
-    try:
-        connection.request(request.method, f"{path}?{query}" if query else path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    told = {name: value for name, value in answer.getheaders() if name.lower() not in _NOT_HANDED_ON}
-    return Response(content if answer.status != http.HTTPStatus.NO_CONTENT else None, answer.status, told)
+@dataclass(frozen=True)
+class TablesCall:
+    """A call as it goes to Azurite: `target` is path and query, as they are signed; `headers` have `host`, too."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
 
 
-def _authorization(tables: "Tables", date: str, path: str, query: str) -> str:
-    component = parse_qs(query).get("comp")
-    resource = f"/{tables.account}{path}" + (f"?comp={component[0]}" if component else "")
-    signed = hmac.new(base64.b64decode(tables.key), f"{date}\n{resource}".encode(), hashlib.sha256)
-    return f"SharedKeyLite {tables.account}:{base64.b64encode(signed.digest()).decode()}"
+@dataclass
+class _Reply:
+    """A response as it arrives."""
+
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection to Azurite, which carries one call at a time."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._reply = _Reply()
+        self._waiting: asyncio.Future[_Reply] | None = None
+        self.is_open = False
+        self.used_at = 0.0
+
+    async def send(self, request: bytes) -> _Reply:
+        """Send a whole request and return the whole response."""
+        self._reply = _Reply()
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiting
+
+    def close(self) -> None:
+        self.is_open = False
+        self._transport.abort()
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self.is_open = True
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(ConnectionError(f"Azurite's response can't be parsed: {error}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(ConnectionError(f"Azurite closed the connection: {exc}"))
+
+    # httptools' callbacks
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._reply.headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        self._reply.body += body
+
+    def on_message_complete(self) -> None:
+        self._reply.status = self._parser.get_status_code()
+        self.is_open = self.is_open and self._parser.should_keep_alive()
+        self.used_at = time.monotonic()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(self._reply)
+
+    def _fail(self, error: ConnectionError) -> None:
+        self.is_open = False
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
+
+
+class AzuriteTables:
+    """The tables of Azurite. `where` returns their address and key once Azurite runs."""
+
+    def __init__(self, where: Callable[[], Tables]) -> None:
+        self._where = where
+        self._idle: list[_Connection] = []
+
+    @property
+    def account(self) -> Tables:
+        """The address of the tables, and the key to them."""
+        return self._where()
+
+    async def forward(self, call: TablesCall) -> Response:
+        """Return Azurite's response. Headers of one connection are left out, either way; the rest stays."""
+        headers = [b"%s: %s" % header for header in call.headers if header[0].lower() not in _OF_ONE_CONNECTION]
+        head = [f"{call.method} {call.target} HTTP/1.1".encode("latin-1"), *headers]
+        head.append(b"content-length: %d" % len(call.body))
+        connection = await self._connection()
+        try:
+            async with asyncio.timeout(_SECONDS):
+                reply = await connection.send(b"\r\n".join([*head, b"", call.body]))
+        except BaseException:  # a call that was given up leaves a response on the connection
+            connection.close()
+            raise
+        if connection.is_open:
+            self._idle.append(connection)
+        return _response(reply)
+
+    async def _connection(self) -> _Connection:
+        """Take an idle connection, or open one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open and time.monotonic() - connection.used_at < _IDLE_SECONDS:
+                return connection
+            connection.close()
+        address = urlsplit(self.account.address)
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(_Connection, address.hostname or "", address.port or 80)
+        return made
+
+
+def _response(reply: _Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    response.raw_headers = [header for header in reply.headers if header[0] not in _OF_ONE_CONNECTION]
+    if reply.status != 204:  # it has no body, nor the length of one
+        response.raw_headers.append((b"content-length", b"%d" % len(reply.body)))
+    return response

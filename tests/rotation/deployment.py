@@ -49,7 +49,7 @@ class Deployment:
         return self.sandbox.calls()[self._begun :]
 
     def free_the_lock(self) -> None:
-        """Take the lock from a holder that died, whose row the storage would honour for 30 s more."""
+        """Take the lock from a killed run of the test before, whose row may be younger than 30 s after the reset."""
         with self._tables() as tables:
             table = tables.get_table_client(LOCK)
             try:

@@ -86,7 +86,6 @@ class History:
             # the held call comes through all the same, or never, as it happens
             self._scene.azure.faults([])
             self._scene.azure.advance(30)
-            self._empty(LOCKS)
             self._check(before, None)
             return
         self._scene.azure.faults([])

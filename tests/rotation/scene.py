@@ -107,11 +107,15 @@ class Scene:
     def go_to(self, when: datetime) -> None:
         self.azure.advance((when - self.now()).total_seconds())
 
-    def sunday(self) -> datetime:
-        """The next Sunday's first instant in UTC."""
-        today = self.now().date()
+    def sunday(self, *, after: timedelta = timedelta()) -> datetime:
+        """The first instant in UTC of the next Sunday that is at least so far away."""
+        today = (self.now() + after).date()
         day = today + timedelta(days=7 - (today.weekday() + 1) % 7)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+    def midweek(self) -> None:
+        """Let time go to a Tuesday: no week begins in the hours that follow, in any zone."""
+        self.go_to(self.sunday() + timedelta(days=2))
 
     # What the rotation is asked
 

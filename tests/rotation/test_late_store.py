@@ -38,6 +38,7 @@ def signs_in(scene: Scene, key: str) -> bool:
 
 @pytest.mark.parametrize("key", STORES)
 def test_what_comes_through_late_signs_in(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+    scene.midweek()
     give_up(scene, key, nowhere)
     let_it_through(scene, key)
     assert signs_in(scene, key)

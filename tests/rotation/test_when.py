@@ -63,6 +63,7 @@ def test_a_week_begins_with_sunday_in_cipps_zone(scene: Scene, nowhere: pytest.M
     """In Honolulu (UTC-10) the timer of Sunday 00:00 UTC comes too early, and the catch-up after 10:00 does it."""
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     scene.others.zone("Pacific/Honolulu")
+    scene.midweek()
     sunday = scene.sunday()
     scene.rotate(TOKEN, force=True)
     scene.go_to(sunday)
@@ -199,7 +200,7 @@ def test_the_pulse_signs_in_with_each_key_once_a_round_and_changes_nothing(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "4")
-    scene.go_to(scene.sunday() + timedelta(days=2))
+    scene.midweek()
     scene.rotate()
     written, on_app = len(writes(scene)), scene.secrets_on_app()
     redeemed = len(scene.calls(ENTRA, body="grant_type=refresh_token"))
@@ -217,9 +218,9 @@ def test_the_pulse_signs_in_with_each_key_once_a_round_and_changes_nothing(
 
 def test_the_pulse_is_off_where_its_hours_are_0(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    scene.midweek()
     scene.rotate()
     redeemed = len(scene.calls(ENTRA, body="grant_type=refresh_token"))
-    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     for _ in range(3):
         scene.go(hours=1)
         scene.tick("KeyRotationCatchUp")

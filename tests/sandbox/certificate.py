@@ -4,7 +4,7 @@ import base64
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import jwt
@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from tests.start_times import start
+
 
 @dataclass(frozen=True)
 class Certificate:
-    """A key and its certificate, good for `days`."""
+    """A key and its certificate, good for `days` from the sandbox's start time on."""
 
     days: int = 365
 
@@ -27,7 +29,7 @@ class Certificate:
     @cached_property
     def x509(self) -> x509.Certificate:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CIPP-SAM-cippabc12")])
-        now = datetime.now(UTC)
+        now = datetime.fromisoformat(start())
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
         builder = builder.public_key(self.key.public_key()).serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now - timedelta(minutes=15)).not_valid_after(now + timedelta(days=self.days))

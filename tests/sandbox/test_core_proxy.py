@@ -1,6 +1,6 @@
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -52,13 +52,12 @@ def test_the_bundle_also_holds_what_the_machine_trusts(sandbox: Sandbox) -> None
 
 
 def test_the_clock_moves_every_date_header_and_a_reset_brings_it_back(sandbox: Sandbox) -> None:
-    sandbox.reset()
+    began = datetime.fromisoformat(sandbox.reset(now="2031-05-06T07:08:09Z")["now"])
     sandbox.advance(86_400 * 10)
     date = sandbox.web().get("https://graph.microsoft.com/v1.0/x").headers["date"]
-    assert abs(parsedate_to_datetime(date) - datetime.now(UTC) - timedelta(days=10)) < timedelta(seconds=20)
-    assert sandbox.state()["now"].startswith(f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}")
-    sandbox.reset()
-    assert sandbox.state()["now"].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
+    assert abs(parsedate_to_datetime(date) - began - timedelta(days=10)) < timedelta(seconds=20)
+    assert sandbox.state()["now"].startswith("2031-05-16T07:0")
+    assert sandbox.reset(now="2031-05-06T07:08:09Z")["now"].startswith("2031-05-06T07:08:")
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(sandbox: Sandbox) -> None:
