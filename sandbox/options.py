@@ -64,7 +64,7 @@ def read_options(body: object) -> Options:
         raise InvalidOptionsError("latency_seconds must be an object: seconds by host, or by 'vault'.")
     lower = {host.lower(): float(seconds) for host, seconds in latency.items()}
     read = {"latency_seconds": lower, "secrets": _secrets(body.get("secrets", {}))}
-    if "now" in body:
+    if body.get("now") is not None:
         read["now"] = _moment(body["now"])
     if "clock_rate" in body:
         read["clock_rate"] = _rate(body["clock_rate"])
