@@ -94,8 +94,8 @@ class Backend:
         """All of it at a glance."""
         from backend.overview import BackendOverview  # noqa: PLC0415 - as above
 
-        parts = (self.clients, self.discovery, self.function_apps)
-        return BackendOverview(*parts, self.key_rotation, self.serves)
+        parts = (self.clients, self.discovery, self.function_apps, self.key_rotation)
+        return BackendOverview(*parts, serves=self.serves, auth_settings=self.sign_in_door.settings)
 
     @made_once
     def rights(self) -> "BackendRights":

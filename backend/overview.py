@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -12,7 +12,7 @@ from backend.clients import Clients
 from backend.discovery import Discovery, backends_of
 from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApps
-from backend.platform_sign_in import auth_settings, sign_in_notes, sign_in_problems
+from backend.platform_sign_in import sign_in_notes, sign_in_problems
 from backend.portal import Portal
 from backend.shared_call import SharedCall
 from backend.static_web_app import NONE
@@ -49,19 +49,22 @@ class Overview(Value, frozen=True):
 class BackendOverview:
     """The service of the overview. Its probes run at once, so it takes as long as the slowest."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it looks at all that this API works with
         self,
         clients: Clients,
         discovery: Discovery,
         apps: FunctionApps,
         rotation: "KeyRotation",
+        *,
         serves: Callable[[str], bool],
+        auth_settings: Callable[[], Mapping[str, Any] | None],
     ) -> None:
         self._clients = clients
         self._discovery = discovery
         self._apps = apps
         self._rotation = rotation
         self._serves = serves
+        self._auth_settings = auth_settings
         self._looks = SharedCall(self._overview, name="look at the cards", abandoned_seconds=MOST_SECONDS)
 
     def overview(self) -> Overview:
@@ -160,6 +163,9 @@ class BackendOverview:
             name = self._discovery.deployment().main_app or ""
             problem = "Azure shows no such main app: set CIPP_FUNCTION_APP."
             cards.insert(0, Card(name=name, kind="FunctionApp", exists=False, problems=[problem]))
+        if not any(app.answers_this for app in apps):  # this app is in another group than CIPP
+            for problem in problems:
+                cards = with_problem(cards, "", f"Sign-in of this app: {problem}")
         return cards
 
     def _static_web_app(self) -> list[Card]:
@@ -187,13 +193,11 @@ class BackendOverview:
 
     def _sign_in(self) -> tuple[list[str], list[str]]:
         """Return the problems of this app's sign-in, and notes on it. Requires Microsoft.Web/sites/config/read."""
-        deployment = self._discovery.deployment()
-        name = deployment.answering_app
-        if not name:
-            return [], []
         try:
-            settings = auth_settings(self._clients, *deployment.group(), name)
-            return sign_in_problems(settings, self._is_ours), sign_in_notes(settings)
+            settings = self._auth_settings()
+            return (
+                ([], []) if settings is None else (sign_in_problems(settings, self._is_ours), sign_in_notes(settings))
+            )
         except BackendError as error:
             return [f"Its authentication could not be looked at. {error}"], []
 

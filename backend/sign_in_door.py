@@ -100,7 +100,7 @@ class SignInDoor:
     def _look(self) -> None:
         """Look once. The result is a verdict in any case, so that the next look comes later."""
         try:
-            reason = reason_in(self._settings())
+            reason = reason_in(self.settings() or {})
         except BackendError as error:
             self._verdict = self._failed(error)
             logger.warning("The authentication of this app is not known: %s", error)
@@ -121,16 +121,20 @@ class SignInDoor:
         seconds = OPEN_SECONDS if is_final and not last.reason else RETRY_SECONDS
         return Verdict(last.reason, time.monotonic() + seconds, is_patient=last.is_patient and not is_final)
 
-    def _settings(self) -> Mapping[str, Any]:
-        """Return this app's authsettingsV2; empty where this app has no name, or is a deployment slot."""
+    def settings(self) -> Mapping[str, Any] | None:
+        """Return this app's authsettingsV2; None if this app has no name, or is a deployment slot.
+
+        Raises:
+            BackendError: Where this app is, is unknown, or Azure refused or timed out.
+        """
         if self._environ.get("WEBSITE_SLOT_NAME", "").strip().lower() not in ("", "production"):
-            return {}  # a slot has settings of its own
+            return None  # a slot has settings of its own
         own = {name: value for name, value in self._environ.items() if name not in OF_CIPP}
         deployment = Deployment.of(own)
         if not (deployment.subscription_id and deployment.resource_group):
             deployment = Deployment.of(own, self._clients.identity_claims())
         if not deployment.answering_app:
-            return {}
+            return None
         return auth_settings(self._clients, *deployment.group(), deployment.answering_app)
 
 

@@ -349,3 +349,15 @@ def test_concurrent_callers_join_one_look(azure: Sandbox, api: Api) -> None:
         answers = list(threads.map(lambda _: again.get("ListBackend").results, range(6)))
     assert all(answer == answers[0] for answer in answers)
     assert len(azure.calls(ARM)) <= alone
+
+
+def test_sign_in_of_app_in_another_group_is_looked_up_there(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("CIPP_RESOURCE_GROUP", names.RESOURCE_GROUP)
+    nowhere.setenv("WEBSITE_RESOURCE_GROUP", "elsewhere")
+    nowhere.setenv("WEBSITE_SITE_NAME", "backend-elsewhere")
+    cards = Api().get("ListBackend").results["Cards"]
+    looked_up = [call["path"] for call in azure.calls() if "authsettingsV2" in call["path"]]
+    assert looked_up
+    assert all("/elsewhere/" in path and "/backend-elsewhere/" in path for path in looked_up)
+    main_app = next(card for card in cards if card["Kind"] == "FunctionApp")
+    assert any("Sign-in of this app" in problem for problem in main_app["Problems"])
