@@ -21,7 +21,7 @@ from backend.partner_tenant import PartnerTenant
 from backend.portal_links import Links
 from backend.resource_group import ResourceGroup
 from backend.role_holders import RoleHolders
-from backend.seats import NOT_NEEDED, Seat, Seats
+from backend.seats import NOT_NEEDED, Seat, Seats, worker_threads
 from backend.sign_in_door import SignInDoor
 from backend.static_web_app import StaticWebApp
 from backend.static_web_app_domains import StaticWebAppDomains
@@ -60,7 +60,7 @@ class Backend:
         self.key_vault = KeyVault(self.clients, self.discovery)
         self.partner_tenant = PartnerTenant(self.key_vault)
         self.group_members = GroupMembers(self.clients, self.key_vault)
-        self.seats = Seats()
+        self.seats = Seats(worker_threads(environ))
         self.role_holders = RoleHolders()
         self.static_web_app = StaticWebApp(self.clients, self.discovery)
         self.static_web_app_domains = StaticWebAppDomains(self.static_web_app)

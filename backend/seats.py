@@ -4,9 +4,10 @@ Microsoft's worker runs each function in one of min(32, CPUs + 4) threads. A cal
 Azure to decide whether they have one, so anyone who may sign in could hold every thread while Azure hangs.
 """
 
+import os
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,8 +15,9 @@ from backend.errors import BackendError
 from backend.loading import LOADING
 
 SEATS: Final = 2
-QUEUE: Final = 2  # different callers that wait for a seat, so that a worker of five threads has one left
-PROMPT_SECONDS: Final = 2.0  # a seat that is taken for longer means that Azure is slow
+SPARE: Final = 1  # threads of the worker that callers without a role leave free, however prompt Azure is
+PROMPT_SECONDS: Final = 2.4  # a single wait that takes longer means that Azure is slow
+THREADS_SETTING: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 
 
@@ -36,22 +38,30 @@ class Seat:
         self.caller: Final = caller
         self._seats = seats
         self._is_taken = False
+        self._is_measured = True
         self._clock = 0.0
 
     def take(self) -> None:
-        """Take a seat, unless this call has one or needs none; it may wait for one, see `Seats`.
+        """Take a seat before a wait, unless this call needs none; it may wait for the seat, see `Seats`.
+
+        A call that has a seat keeps it, and its next wait is measured by itself.
 
         Raises:
             SeatsTakenError: None is free.
         """
-        if self._seats is not None and not self._is_taken:
-            self._seats.take(self)
-            self._is_taken = True
+        if self._seats is None:
+            return
+        if self._is_taken:
+            self._seats.begin_wait(self)
+            return
+        self._seats.take(self)
+        self._is_taken = True
 
     def take_if_free(self) -> bool:
-        """Take a seat, but don't wait for one; return whether this call may wait for Azure."""
+        """Take a seat for what the caller doesn't wait for; return whether there was one. It isn't measured."""
         if self._seats is None or self._is_taken:
             return True
+        self._is_measured = False
         self._is_taken = self._seats.take_if_free(self)
         return self._is_taken
 
@@ -62,13 +72,13 @@ class Seat:
             self._seats.leave(self)
 
     def start_clock(self) -> None:
-        """Measure from now on how long the seat is taken."""
+        """Measure from now on how long the caller waits."""
         self._clock = _clock()
 
     @property
     def seconds(self) -> float:
-        """For how long the seat has been taken. The time in which SDKs were loaded does not count."""
-        return _clock() - self._clock
+        """How long the current wait has taken. The time in which SDKs were loaded does not count."""
+        return _clock() - self._clock if self._is_measured else 0.0
 
 
 NOT_NEEDED: Final = Seat(None)
@@ -78,13 +88,15 @@ class Seats:
     """Two seats of one process.
 
     While Azure is slow, callers without a role hold these two threads at most, and a further caller is refused
-    immediately. Azure counts as slow if a seat has been taken for `PROMPT_SECONDS`, now or within the last
-    `SLOW_SECONDS`. Otherwise a call may wait for a seat behind a call of the same caller, and so may `QUEUE` calls of
-    other callers, so that the first calls of a page are not refused. So when Azure becomes slow, more than two
-    threads are held within the first `PROMPT_SECONDS` alone.
+    immediately. Azure counts as slow if one wait on a seat takes `PROMPT_SECONDS`, now or within the last
+    `SLOW_SECONDS`. Otherwise a call may wait for a seat as long as `SPARE` of the worker's threads stay free, so that
+    the first calls of a page are not refused. So when Azure becomes slow, more than two threads are held within the
+    first `PROMPT_SECONDS` alone, and never all of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        """`threads` are those of the worker."""
+        self._most_queued = max(0, threads - SEATS - SPARE)
         self._change = threading.Condition()
         self._taken: list[Seat] = []
         self._queue: list[Seat] = []
@@ -118,22 +130,29 @@ class Seats:
                 self._sit(seat)
             return is_free
 
+    def begin_wait(self, seat: Seat) -> None:
+        """Measure the next wait of a call that has a seat."""
+        with self._change:
+            self._end_wait(seat)
+            seat.start_clock()
+
     def leave(self, seat: Seat) -> None:
         """Give a seat back."""
         with self._change:
             self._taken.remove(seat)
-            if seat.seconds >= PROMPT_SECONDS:
-                self._slow_until = time.monotonic() + SLOW_SECONDS
+            self._end_wait(seat)
             self._change.notify_all()
+
+    def _end_wait(self, seat: Seat) -> None:
+        if seat.seconds >= PROMPT_SECONDS:
+            self._slow_until = time.monotonic() + SLOW_SECONDS
 
     def _sit(self, seat: Seat) -> None:
         seat.start_clock()
         self._taken.append(seat)
 
     def _wait(self, seat: Seat) -> None:
-        others = {queued.caller for queued in self._queue} - {taken.caller for taken in self._taken}
-        joins = seat.caller in others or any(seat.caller == taken.caller for taken in self._taken)
-        if not joins and len(others) >= QUEUE:
+        if len(self._queue) >= self._most_queued:
             raise SeatsTakenError
         self._queue.append(seat)
         give_up_at = time.monotonic() + SLOW_SECONDS
@@ -146,6 +165,13 @@ class Seats:
                 self._change.wait(left)
         finally:
             self._queue.remove(seat)
+
+
+def worker_threads(environ: Mapping[str, str]) -> int:
+    """Return how many threads Microsoft's worker has: by its setting, else as many as Python's pools have."""
+    setting = environ.get(THREADS_SETTING, "").strip()
+    is_valid = setting.isascii() and setting.isdecimal() and int(setting[:6]) > 0
+    return int(setting[:6]) if is_valid else min(32, (os.cpu_count() or 1) + 4)
 
 
 def _clock() -> float:

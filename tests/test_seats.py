@@ -8,9 +8,10 @@ import pytest
 
 from backend.loading import LOADING
 from backend.role_holders import MOST, RoleHolders
-from backend.seats import QUEUE, SEATS, Seats, SeatsTakenError
+from backend.seats import SEATS, SPARE, Seats, SeatsTakenError, worker_threads
 
 CALLERS = 12
+THREADS = 6  # of a worker on two cores
 
 
 def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, int]:
@@ -32,7 +33,7 @@ def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, 
 
 def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.2)
-    seats = Seats()
+    seats = Seats(THREADS)
     assert outcomes(seats, list(range(CALLERS)), 1.0)[0] == SEATS
     began = time.monotonic()
     with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
@@ -44,17 +45,47 @@ def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypa
     assert time.monotonic() - began < 0.2
 
 
-def test_all_calls_of_one_caller_are_served_while_azure_is_prompt() -> None:
-    assert outcomes(Seats(), ["same"] * CALLERS, 0.02) == (CALLERS, 0)
+@pytest.mark.parametrize("callers", [["same"] * CALLERS, list(range(CALLERS))], ids=["one caller", "many callers"])
+@pytest.mark.parametrize("threads", [3, 5, 6, 32])
+def test_seats_leave_a_thread_free_while_azure_is_prompt(threads: int, callers: list[object]) -> None:
+    served, refused = outcomes(Seats(threads), callers, 0.2)
+    assert served == min(CALLERS, max(SEATS, threads - SPARE))
+    assert served + refused == CALLERS
 
 
-def test_few_different_callers_wait_for_a_seat_while_azure_is_prompt() -> None:
-    served, _ = outcomes(Seats(), list(range(SEATS + QUEUE)), 0.1)
-    assert served == SEATS + QUEUE
+def test_each_wait_of_a_call_is_measured_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.3)
+    seats = Seats(THREADS)
+    with seats.visit("a", needed=True) as seat:
+        for _ in range(3):
+            seat.take()
+            time.sleep(0.2)
+    assert outcomes(seats, ["b"] * (SEATS + 1), 0.05) == (SEATS + 1, 0)
+    with seats.visit("a", needed=True) as seat:
+        seat.take()
+        time.sleep(0.4)
+        seat.take()
+    assert outcomes(seats, ["b"] * (SEATS + 1), 0.05)[1] == 1
+
+
+def test_a_seat_for_no_wait_does_not_count_as_a_slow_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.1)
+    seats = Seats(THREADS)
+    with seats.visit("a", needed=True) as seat:
+        assert seat.take_if_free()
+        time.sleep(0.2)
+    assert outcomes(seats, ["b"] * (SEATS + 1), 0.05) == (SEATS + 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "threads"), [("32", 32), (" 8 ", 8), ("1", 1), ("0", None), ("x", None), ("", None)]
+)
+def test_worker_threads_follow_the_setting(setting: str, threads: int | None) -> None:
+    assert worker_threads({"PYTHON_THREADPOOL_THREAD_COUNT": setting}) == (threads or worker_threads({}))
 
 
 def test_a_caller_with_a_role_needs_no_seat() -> None:
-    seats = Seats()
+    seats = Seats(THREADS)
     with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
         first.take()
         second.take()
@@ -66,7 +97,7 @@ def test_a_caller_with_a_role_needs_no_seat() -> None:
 
 
 def test_a_seat_is_given_back_after_an_error() -> None:
-    seats = Seats()
+    seats = Seats(THREADS)
     for _ in range(SEATS + 1):
         with pytest.raises(ZeroDivisionError), seats.visit("a", needed=True) as seat:  # noqa: PT012 - both are the case
             seat.take()
@@ -77,7 +108,7 @@ def test_a_seat_is_given_back_after_an_error() -> None:
 
 def test_the_loading_of_sdks_does_not_count_as_a_slow_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.2)
-    seats, seated = Seats(), Barrier(SEATS + 1)
+    seats, seated = Seats(THREADS), Barrier(SEATS + 1)
 
     def load() -> None:
         with seats.visit("a", needed=True) as seat:

@@ -29,6 +29,7 @@ CALLERS = 50
 PINGS = 20
 WORKER_THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "6"}
 ALLOWED = {"ALLOWED_TENANTS": names.TENANT_ID}
+SLOW_HOSTS = ("cippabc12.vault.azure.net", "login.microsoftonline.com", "graph.microsoft.com", "127.0.0.1")
 
 
 @pytest.fixture
@@ -152,7 +153,11 @@ def test_parallel_calls_by_group_role_are_served_when_the_cache_expired(
 
 
 @pytest.mark.parametrize("headers", [user(), visitor(), application()], ids=["user", "static web app", "API client"])
-def test_parallel_first_calls_of_one_caller_are_all_served(cipp: Cipp, headers: dict[str, str]) -> None:
+def test_parallel_first_calls_of_one_caller_are_all_served(
+    cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    azure.reset(latency_seconds=dict.fromkeys(SLOW_HOSTS, 0.25))
+    nowhere.setenv("PYTHON_THREADPOOL_THREAD_COUNT", "32")  # as README advises
     cipp.group("admin", names.GROUP_ID)
     cipp.client()
     api = Api()
@@ -164,7 +169,7 @@ def test_a_caller_without_a_seat_is_refused_with_advice(cipp: Cipp, nowhere: pyt
     cipp.group("admin", names.GROUP_ID)
     nowhere.setattr("backend.seats.SEATS", 0)
     nowhere.setenv("ALLOWED_TENANTS", names.TENANT_ID)
-    nowhere.setattr("backend.seats.QUEUE", 0)
+    nowhere.setenv("PYTHON_THREADPOOL_THREAD_COUNT", "1")
     api = Api()
     seen = ask(user(), api=api)
     assert (seen.status, seen.body["permissions"]) == (200, [])
@@ -174,6 +179,21 @@ def test_a_caller_without_a_seat_is_refused_with_advice(cipp: Cipp, nowhere: pyt
         assert refused.status == status, refused.text
         assert "Try again in some seconds" in refused.results
     assert ask(user("admin"), MAY, api).status == 200
+
+
+def test_one_caller_with_many_calls_leaves_a_thread_free(cipp: Cipp, azure: Sandbox) -> None:
+    azure.reset(latency_seconds={"graph.microsoft.com": 0.5})
+    azure.faults([{"host": "graph.microsoft.com", "mode": "refuse", "status": 403, "times": 0}])
+    cipp.group("admin", names.GROUP_ID)
+    api = Api()
+    member = user(oid=str(uuid4()))
+    assert ask(user("superadmin"), MAY, api).status == 200
+    with ThreadPoolExecutor(6) as worker:
+        stranger_calls = [worker.submit(ask, member, MAY, api) for _ in range(100)]
+        began = time.monotonic()
+        assert worker.submit(ask, user("superadmin"), "me", api).result().status == 200
+        assert time.monotonic() - began < 5  # without the limit, behind a hundred waits for Graph
+        assert {call.result().status for call in stranger_calls} == {403}
 
 
 def test_public_ping_alone_runs_on_the_loop() -> None:
