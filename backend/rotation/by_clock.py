@@ -16,12 +16,11 @@ from backend.rotation.distress import tell_of_failure
 from backend.rotation.journal import Journal
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.restarts import RestartRight
-from backend.rotation.service import HTTP_SECONDS, KeyRotation, Order
+from backend.rotation.service import HTTP_SECONDS, WEEKLY, KeyRotation, Order
 from backend.rotation.turns import is_its_turn, is_pulse_due
 from backend.stack import stack_of
 
 logger = logging.getLogger("cipp.rotation")
-WEEKLY: Final = "the weekly timer"
 CATCH_UP: Final = "the hourly catch-up"
 TIMER_MARGIN_SECONDS: Final = 60.0  # before the host ends the function: Python and the SDKs are loaded in it, too
 

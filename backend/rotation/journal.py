@@ -89,6 +89,11 @@ class Journal:
         reading = [at_once.start(partial(self._run, row), name="read a run's keys") for row in rows]
         return [run.result() for run in reading]
 
+    def last_started(self, by: str) -> datetime | None:
+        """Return when the last run by someone started; None if there was none, or the table can't be read."""
+        rows = self._query(RUNS, "run", f"look for the last run by {by}", by=by, most=1)
+        return next((_plain(row["started"]) for row in rows if "started" in row), None)
+
     def _run(self, row: Mapping[str, Any]) -> RunReport:
         run = msgspec.convert(_known(row, RunReport), RunReport)
         keys = self._query(RUN_KEYS, run.run_id, f"read the keys of run {run.run_id}")
@@ -96,14 +101,18 @@ class Journal:
             run, keys=tuple(msgspec.convert(_known(key, KeyReport), KeyReport) for key in keys)
         )
 
-    def _query(self, table: str, partition: str, action: str, *, most: int | None = None) -> list[dict[str, Any]]:
+    def _query(
+        self, table: str, partition: str, action: str, *, most: int | None = None, by: str | None = None
+    ) -> list[dict[str, Any]]:
         try:
             tables = self._clients.tables()
             if tables is None:
                 return []
             with while_trying_to(action):
+                wanted = "PartitionKey eq @partition" + ("" if by is None else " and by eq @by")
+                parameters = {"partition": partition} | ({} if by is None else {"by": by})
                 rows = tables.get_table_client(table).query_entities(
-                    "PartitionKey eq @partition", parameters={"partition": partition}, results_per_page=most
+                    wanted, parameters=parameters, results_per_page=most
                 )
                 if most is not None:
                     return [dict(row) for row, _ in zip(rows, range(most), strict=False)]

@@ -1,7 +1,7 @@
 """Whether CIPP's apps run with the current client secret, and their restart: CIPP reads its keys once per process."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from backend.errors import BackendError
 from backend.function_apps import FunctionApps
 from backend.key_vault import KeyVault
-from backend.rotation.calendar import is_quiet, week_start
+from backend.rotation.calendar import is_quiet
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
 from backend.rotation.tags import OUR_NAME, RESTART, WEEKLY
 from backend.uptime import Uptimes
@@ -46,17 +46,20 @@ class Restarts:
         self._vault = vault
         self._remembers = remembers
 
-    def restart(self, zone: tzinfo, *, just_renewed: bool, right: RestartRight) -> list[str]:
+    def restart(
+        self, zone: tzinfo, *, just_renewed: bool, right: RestartRight, weekly_run: Callable[[], datetime | None]
+    ) -> list[str]:
         """Restart the apps that run since before this app's client secret was stored; return what was done.
 
         They are restarted one by one; an app whose start is unknown is restarted once. In the quiet half hour after
-        CIPP's midnight none is restarted: the hourly catch-up comes back to it.
+        CIPP's midnight none is restarted: the hourly catch-up comes back to it. `weekly_run` returns when the last
+        weekly run started.
         """
         said: list[str] = []
         version = self._served(CLIENT_SECRET)
         if version is None or version.tags.get(ROTATED_BY) != OUR_NAME:
             return []
-        if right is RestartRight.NOT_FOR_WAITING and waits_for_weekly_run(version, week_start(self._vault.now(), zone)):
+        if right is RestartRight.NOT_FOR_WAITING and waits_for_weekly_run(version, weekly_run):
             return []
         stored = version.created
         outdated = [
@@ -103,10 +106,13 @@ class Restarts:
         return [(u.name, u.started_after(stored) if stored else None) for u in self._uptimes.uptimes()]
 
 
-def waits_for_weekly_run(version: Version, week_started: datetime) -> bool:
-    """Return whether no timer may restart CIPP for a version yet. Pure.
+def waits_for_weekly_run(version: Version, weekly_run: Callable[[], datetime | None]) -> bool:
+    """Return whether no hourly timer may restart CIPP for a version yet.
 
-    It was made this week by a person who may rotate keys and may not restart CIPP: only an hourly run is asked, and
-    the first one after the week's start counts as weekly (a run at midnight restarts nothing, see `is_quiet`).
+    A person who may rotate keys and may not restart CIPP had it made, and no weekly run has started since. One that
+    started at midnight restarts nothing itself (see `is_quiet`), and leaves that to the hourly timer.
     """
-    return version.tags.get(RESTART) == WEEKLY and version.created >= week_started
+    if version.tags.get(RESTART) != WEEKLY:
+        return False
+    started = weekly_run()
+    return started is None or started <= version.created

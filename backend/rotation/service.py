@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Final
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from backend.function_apps import FunctionApps
 from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.rotation.calendar import week_start
 from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_checks import KeyChecks
@@ -31,6 +33,7 @@ from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
 
 LOCK: Final = "rotation"
+WEEKLY: Final = "the weekly timer"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
 RUNS_SHOWN: Final = 10
@@ -213,8 +216,19 @@ class KeyRotation:
         restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
         said: list[str] = []
         if self._clients.limits.key_rotation_restart_cipp:
-            said = restarts.restart(session.zone, just_renewed=ring.secret_renewed, right=right)
+            said = restarts.restart(
+                session.zone,
+                just_renewed=ring.secret_renewed,
+                right=right,
+                weekly_run=lambda: self._last_weekly_run(session.zone),
+            )
         return said + restarts.advice(ring.superseded)
+
+    def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
+        """Return when the last weekly run started; without a storage that remembers it, when the week did."""
+        if self._clients.tables() is None:
+            return week_start(self._vault.now(), zone)
+        return self._journal.last_started(WEEKLY)
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)

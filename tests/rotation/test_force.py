@@ -156,3 +156,21 @@ def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene)
     restarting.go(hours=1)
     restarting.tick("KeyRotationCatchUp")
     assert restarts(restarting)[tried:] == SITES
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "UTC"])
+def test_start_of_a_week_alone_restarts_nothing_for_admins_version(
+    restarting: Scene, nowhere: pytest.MonkeyPatch, zone: str
+) -> None:
+    nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "28")
+    restarting.others.zone(zone)
+    restarting.go_to(restarting.sunday() + timedelta(hours=1))  # the weekly timer's run is over
+    rotate(restarting, "admin", SECRET)
+    for _ in range(7):
+        restarting.go(days=1, minutes=20)
+        restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting) == []
+    restarting.tick("WeeklyKeyRotation")
+    restarting.go(hours=2)
+    restarting.tick("KeyRotationCatchUp")
+    assert restarts(restarting) == SITES
