@@ -81,7 +81,7 @@ def sign_in_notes(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _other_doors(settings: Mapping[str, Any]) -> list[str]:
-    """Return the problems that let in users of others, sign-ins in the clear, or settings that are not seen here."""
+    """Return the problems that allow users of others, sign-ins without TLS, or settings that are not seen here."""
     problems = []
     if path := (settings.get("platform") or {}).get("configFilePath"):
         problems.append(

@@ -26,7 +26,7 @@ _HEADERS: Final = (
     r"passw(?:or)?d|passwd|pwd|client[_ ]?secret|(?:account|access|api|x-functions)[_ -]?key|x-ms-token-[\w-]+"
 )
 _VALUE: Final = r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?![&;][\w .%-]*(?:=|\s|$))[^\s\"<>])+)"
-# What a text must hold, in lower case, before the pattern is tried; the pattern; what stands in its place.
+# What a text must hold, in lower case, before the pattern is tried, then the pattern, and what stands in its place.
 _CREDENTIALS: Final = (
     (
         ("bearer", "basic", "pop", "sharedkey", "sharedaccesssignature"),
@@ -48,11 +48,11 @@ _CREDENTIALS: Final = (
     (("==",), r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}==", HIDDEN),  # a storage account's key
     (("azfu",), r"(?<![\w-])[\w-]{30,}AzFu[\w=]+", HIDDEN),  # a key of a Functions host
 )
-_LONGEST: Final = 20_000  # letters; what is longer is cut
+_LONGEST: Final = 20_000  # letters, the rest is cut
 
 
 def public_url(address: object) -> str | None:
-    """Return an address without its user, password, query and fragment; None if it does not parse.
+    """Return an address without its user, password, query and fragment, or None if it does not parse.
 
     It takes addresses with a scheme, relative to one (`//host/path`), of git over ssh (`git@host:path`), and bare ones
     (`host.example/path`).
@@ -137,7 +137,7 @@ def _host(parts: SplitResult) -> str | None:
 
 
 def _path(path: str) -> str | None:
-    """Return a path up to an encoded query or fragment; None if an `@` in it may end a user's name."""
+    """Return a path up to an encoded query or fragment, or None if an `@` in it may follow a user's name."""
     path = re.split(r"(?i)%(?:25)*(?:3f|23)", path, maxsplit=1)[0]
     return None if re.search(r"(?i)[^/](?:@|%(?:25)*40)", path) else path
 

@@ -39,7 +39,7 @@ LONGEST_REASON: Final = 100  # letters of HTTP's reason phrase
 
 @dataclass(frozen=True)
 class Refusal:
-    """Azure's no: the status, the code, and what to do. `message` holds no credential."""
+    """Azure's refusal: the status, the code, and what to do. `message` holds no credential."""
 
     status: int
     code: str
@@ -89,7 +89,7 @@ def refusal_of_azure_core(error: Any) -> Refusal:  # noqa: ANN401 - azure.core i
 
 
 def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not imported before it is needed
-    """Read msgraph's ODataError; kiota's own APIError has no words of Graph."""
+    """Read msgraph's ODataError. kiota's own APIError has no words of Graph."""
     main = getattr(error, "error", None)
     message = getattr(main, "message", None) or "no reason was given"
     return _refusal(error.response_status_code, str(getattr(main, "code", None) or ""), str(message))
@@ -134,7 +134,7 @@ def _role_command(who: str, action: str, scope: str) -> str:
 
 
 def _envelope(body: str) -> tuple[str, str]:
-    """Read code and message from any of Azure's envelopes; both are empty where the body is none."""
+    """Read code and message from any of Azure's envelopes. Both are empty if the body has no envelope."""
     if body.lstrip().startswith("<"):
         return _in_xml(body, "code"), _in_xml(body, "message").partition("\n")[0]
     try:
@@ -168,13 +168,13 @@ def _in_xml(body: str, name: str) -> str:
 
 
 def _meaning(description: str) -> str:
-    """Return what Entra's description means; the text itself is not shown."""
+    """Return what Entra's description means. The text itself is not shown."""
     code = code_of(description)
     return f"{f'AADSTS{code}: ' if code else ''}{meaning_of(description).cause}"
 
 
 def _kind_of(body: str) -> str:
-    """Return what a body is that holds no envelope, as the end of a sentence."""
+    """Return what a body without an envelope is, as the last part of a sentence."""
     text = body.lstrip()[:100].lower()
     if not text or text.startswith(("{", "[", "null")):
         return ""

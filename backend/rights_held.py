@@ -118,9 +118,9 @@ class RightsHeld:
         checking = at_once.start(self._clients.storage_problem, name="rights")
         held = self._on_account()
         try:
-            problem = at_once.by(self._ends, checking, what="look whose storage it is")
+            problem = at_once.by(self._ends, checking, what="check the storage account")
         except BackendError:
-            problem = None  # whose it is, is unknown: the other entries say why
+            problem = None  # unknown whether it is CIPP's: the other entries state why
         return [*([Held(rights_needed.to_find_tables(), nothing, problem)] if problem else []), *held]
 
     def _on_account(self) -> list[Held]:

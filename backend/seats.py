@@ -20,7 +20,7 @@ SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 
 
 class SeatsTakenError(BackendError):
-    """The caller would have to wait for Azure, and other callers without a role hold both seats."""
+    """The caller would have to wait for Azure, and other callers without a role have both seats."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class Seat:
         self._clock = 0.0
 
     def take(self) -> None:
-        """Take a seat, unless this call has one or needs none; it may wait for one, see `Seats`.
+        """Take a seat, unless this call has one or needs none. It may wait for one, see `Seats`.
 
         Raises:
             SeatsTakenError: None is free.
@@ -49,7 +49,7 @@ class Seat:
             self._is_taken = True
 
     def take_if_free(self) -> bool:
-        """Take a seat, but don't wait for one; return whether this call may wait for Azure."""
+        """Take a seat without waiting for one, and return whether this call may wait for Azure."""
         if self._seats is None or self._is_taken:
             return True
         self._is_taken = self._seats.take_if_free(self)
@@ -92,7 +92,7 @@ class Seats:
 
     @contextmanager
     def visit(self, caller: Hashable, *, needed: bool) -> Iterator[Seat]:
-        """Yield the seat of one call. The call takes it before its first wait, and it is given back at the end."""
+        """Yield the seat of one call. The call takes it before its first wait, and it is given back after the call."""
         seat = Seat(self, caller) if needed else NOT_NEEDED
         try:
             yield seat

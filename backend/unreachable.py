@@ -1,6 +1,6 @@
 """What kept a response from arriving, by the types of an error and its causes. Pure.
 
-The text of a library's error is never repeated: it holds addresses with their queries, and answers in full. Types are
+The text of a library's error is never repeated: it holds addresses with their queries, and responses in full. Types are
 compared by name, so that no library is loaded for it.
 """
 
@@ -12,7 +12,7 @@ from backend.redaction import public_url
 
 _MOST_LINKS: Final = 30  # of one chain of causes
 _REDIRECTS: Final = frozenset({"TooManyRedirects", "TooManyRedirectsError", "RedirectError"})
-# Names of types, and of system errors; the first that fits counts. Built-in types stand beside those of http.client,
+# Names of types, and of system errors. The first that fits counts. Built-in types stand beside those of http.client,
 # ssl, urllib3, requests, httpx, azure-core and kiota.
 _REASONS: Final = (
     ({"gaierror", "NameResolutionError"}, "the name {host} was not resolved"),
@@ -51,7 +51,7 @@ def is_redirect(error: BaseException) -> bool:
 
 
 def status_of(error: BaseException) -> int:
-    """Return the HTTP status that an error holds, 0 if there is none."""
+    """Return the HTTP status that an error holds, 0 if it holds no status."""
     for link in _chain(error):
         holders = (link, getattr(link, "response", None))
         names = ("status_code", "response_status_code", "status")

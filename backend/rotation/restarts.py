@@ -27,8 +27,8 @@ _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 class RestartRight(Enum):
     """Whether a run may restart CIPP's apps.
 
-    `NOW`: the weekly timer, and a person with the permission to restart apps. `NOT_FOR_WAITING`: the hourly timer; a
-    version that a person without that permission had made waits for the next weekly run. `NONE`: such a person.
+    `NOW`: the weekly timer, and a person with the permission to restart apps. `NONE`: a person without that permission.
+    `NOT_FOR_WAITING`: the hourly timer. A version that such a person had made waits for the next weekly run.
     """
 
     NOW = "now"
@@ -47,9 +47,9 @@ class Restarts:
         self._remembers = remembers
 
     def restart(self, zone: tzinfo, *, just_renewed: bool, right: RestartRight) -> list[str]:
-        """Restart the apps that run since before this app's client secret was stored; return what was done.
+        """Restart the apps that run since before this app's client secret was stored, and return what was done.
 
-        They are restarted one by one; an app whose start is unknown is restarted once. In the quiet half hour after
+        They are restarted one by one. An app whose start is unknown is restarted once. In the quiet half hour after
         CIPP's midnight none is restarted: the hourly catch-up comes back to it.
         """
         said: list[str] = []
@@ -87,7 +87,7 @@ class Restarts:
         ]
 
     def _served(self, secret: str) -> Version | None:
-        """Return the version that the vault serves; None if there is none, or it can't be listed."""
+        """Return the version that the vault serves, or None if it has no version or can't be listed."""
         try:
             versions = self._vault.versions(secret)
         except BackendError:
@@ -106,7 +106,7 @@ class Restarts:
 def waits_for_weekly_run(version: Version, week_started: datetime) -> bool:
     """Return whether no timer may restart CIPP for a version yet. Pure.
 
-    It was made this week by a person who may rotate keys and may not restart CIPP: only an hourly run is asked, and
+    It was made this week by a person who may rotate keys and may not restart CIPP. Only an hourly run waits, and
     the first one after the week's start counts as weekly (a run at midnight restarts nothing, see `is_quiet`).
     """
     return version.tags.get(RESTART) == WEEKLY and version.created >= week_started
