@@ -104,7 +104,7 @@ def _add(
 
 
 def _add_on_loop(app: func.FunctionApp, route: Route) -> None:
-    """Add a function that the worker runs on its event loop, so that it responds while every thread is held.
+    """Add a function that the worker runs on its event loop, so that it responds while every thread waits.
 
     What waits here stops the whole worker, so it uses no service and no lock of this app.
     """
@@ -186,7 +186,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
-            raise NotFoundError(f"There is no endpoint {quoted(name)} here; the README lists those that are.")
+            raise NotFoundError(f"The endpoint {quoted(name)} does not exist. The README lists all endpoints.")
         if not route.public:
             with _denials_recorded(route.name):
                 _admitted(req, route)

@@ -36,7 +36,7 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
 
 
 def _named(origin: str) -> str:
-    """Return scheme, host and port of an origin as a message names them; nothing if it is not a browser's."""
+    """Return scheme, host and port of an origin as a message names them, or "" if it is not a browser's."""
     site = "/".join((public_url(origin) or origin).split("/", 3)[:3])
     is_usual = re.fullmatch(_ORIGIN, site) is not None and not is_like_a_key(site.rpartition("/")[2])
     return f" (Origin: {site})" if is_usual else ""
