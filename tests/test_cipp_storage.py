@@ -31,7 +31,7 @@ def elsewhere(azure: Sandbox) -> Others:
 
 @pytest.fixture(params=["elsewhere", "none"])
 def wrong(request: pytest.FixtureRequest, nowhere: pytest.MonkeyPatch) -> str:
-    """A storage that does not lead to CIPP's tables; the words that name it."""
+    """A storage that does not lead to CIPP's tables, and the words that name it."""
     others: Others = request.getfixturevalue("elsewhere")
     if request.param == "none":
         nowhere.delenv("AzureWebJobsStorage")

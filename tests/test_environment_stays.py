@@ -1,4 +1,4 @@
-"""No value of this app's environment comes out: not in a response, a line of the log, or a row of CIPP's Logbook."""
+"""No value of this app's environment comes out: not in a response, a log line, or a row of CIPP's Logbook."""
 
 import logging
 from typing import Any
@@ -52,7 +52,7 @@ def everything(api: Api) -> list[str]:
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         try:
             functions()[timer].get_user_function()(None)
-        except Exception as error:  # noqa: BLE001 - a timer that fails tells the host by what it raises
+        except Exception as error:  # noqa: BLE001 - a timer that fails raises to the host
             told.append(str(error))
     return told
 
@@ -75,7 +75,7 @@ def turn_sign_in_on(azure: Sandbox) -> None:
 def told_with(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> str:
-    """Everything that comes out of an app with that variable; all of it for the first value."""
+    """Everything that comes out of an app with that variable, for the first value all of it."""
     caplog.set_level(logging.DEBUG)
     turn_sign_in_on(azure)
     for name, given in {**QUICK, **SIGNED_IN, variable: value}.items():

@@ -18,7 +18,7 @@ OWN_TAGS = {"team": "identity"}
 
 @pytest.fixture
 def scene(azure: Sandbox) -> Iterator[Scene]:
-    """The seeded CIPP with one direct tenant; no fault stays behind."""
+    """The seeded CIPP with one direct tenant. No fault stays behind."""
     azure.reset(propagation_seconds=0, direct_tenants=1)
     yield Scene(azure, Others(azure))
     azure.faults([])

@@ -14,7 +14,7 @@ CALLERS = 12
 
 
 def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, int]:
-    """Let callers wait for a dependency concurrently; return how many got a seat, and how many were refused."""
+    """Let callers wait for a dependency concurrently, and return how many got a seat, and how many were refused."""
 
     def call(caller: object) -> bool:
         try:

@@ -10,7 +10,7 @@ from backend.shared_call import SharedCall
 
 
 class Work:
-    """Work that takes a while; it returns how often it was done, or fails."""
+    """Work that takes a while. It returns how often it was done, or fails."""
 
     def __init__(self, seconds: float = 0.0, failures: int = 0) -> None:
         self.done = 0

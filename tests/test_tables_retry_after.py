@@ -1,4 +1,4 @@
-"""Tables whose Retry-After is longer than one call may take: the refusal comes at once, and nothing hangs on it."""
+"""Tables whose Retry-After is longer than one call may take: the refusal comes immediately, and nothing hangs on it."""
 
 import os
 import time
@@ -98,7 +98,7 @@ def test_access_reads_again_when_a_read_is_older_than_its_deadline(
     by_identity: Sandbox, nowhere: pytest.MonkeyPatch
 ) -> None:
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "2")
-    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "60")  # so that no time-out of the read itself ends it
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "60")  # so that no time-out of the read itself stops it
     with cipp_of(by_identity) as cipp:
         allow(cipp)
         api = Api()

@@ -47,7 +47,7 @@ def by_httpx(address: str) -> None:
 
 @contextmanager
 def listening(then: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Accept connections and do something to each; yields host and port."""
+    """Accept connections and do something to each. Yield host and port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken: list[socket.socket] = []
 

@@ -1,4 +1,4 @@
-"""A value where a name belongs: it is refused, and stands in no response, no line of the log and no row of a table."""
+"""A value where a name belongs: it is refused, and stands in no response, no log line and no row of a table."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ def at_its_loudest(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def told(azure: Sandbox, answer: Answer, caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that a call told: its response, the log of this app and of the SDKs, and its row of CIPP's Logbook."""
+    """Everything that a call left: its response, the log of this app and of the SDKs, and its row of CIPP's Logbook."""
     made = answer.headers["x-correlation-id"]
     rows = [row for row in Others(azure).rows("CippLogs", record=True) if made in str(row["LogData"])]
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("cipp", "azure")))

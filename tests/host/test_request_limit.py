@@ -1,4 +1,4 @@
-"""A request ends after a limit, 230 s as on Azure, and the function goes on; a timer and an admin run have no limit."""
+"""A request ends after a limit, 230 s as on Azure, and the function goes on. A timer and an admin run have no limit."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who may force a rotation, how often it makes a credential, and who may cause a restart of CIPP."""
+"""Which callers may force a rotation or cause a restart of CIPP, and how often force makes a credential."""
 
 from datetime import timedelta
 from typing import Any
