@@ -67,7 +67,7 @@ class CippStorage:
 
         They are looked for one by one: the first is in nearly every CIPP's account, so one call is enough.
         """
-        refused = False
+        is_refused = False
         for table in TABLES:
             try:
                 with while_trying_to(f"look for CIPP's table {table}"):
@@ -80,11 +80,11 @@ class CippStorage:
             except AzureRefusedError as error:
                 if error.status not in _NO_RIGHT:
                     raise
-                refused = True
+                is_refused = True
                 continue
             self._is_cipps = True
             return True
-        if refused:
+        if is_refused:
             return None
         self._valid_until = time.monotonic() + LIFETIME_SECONDS
         return False

@@ -131,11 +131,11 @@ class CippTables:
         except BackendError:
             return ""
         name = str(row.get("Timezone") or "")
-        known = is_time_zone(name)
-        if name and not known and not self._is_unknown_in_table:
+        is_zone = is_time_zone(name)
+        if name and not is_zone and not self._is_unknown_in_table:
             logger.warning(_UNKNOWN_ZONE)
-        self._is_unknown_in_table = bool(name) and not known
-        return name if known else ""
+        self._is_unknown_in_table = bool(name) and not is_zone
+        return name if is_zone else ""
 
     def _zone_in_setting(self) -> str:
         name = self._environ.get("CIPP_TIMEZONE", "")

@@ -76,8 +76,8 @@ class GroupMembers:
 
     def _kept(self, key: Key) -> Groups | None:
         """Return what Graph responded within the last minute, or None if it was not called."""
-        kept = self._known.get(key)
-        return kept[1] if kept and time.monotonic() < kept[0] else None
+        entry = self._known.get(key)
+        return entry[1] if entry and time.monotonic() < entry[0] else None
 
     def _look(self, key: Key) -> Groups:
         begun = time.monotonic()

@@ -209,8 +209,8 @@ class BackendOverview:
 def with_problem(cards: Sequence[Card], app: str, problem: str) -> list[Card]:
     """Return the cards, the problem added to that of an app, or to the first one if the app has none. Pure."""
     names = [card.name.lower() if card.kind == "FunctionApp" else None for card in cards]
-    chosen = names.index(app.lower()) if app.lower() in names else 0
+    position = names.index(app.lower()) if app.lower() in names else 0
     return [
-        msgspec.structs.replace(card, problems=[*card.problems, problem]) if number == chosen else card
+        msgspec.structs.replace(card, problems=[*card.problems, problem]) if number == position else card
         for number, card in enumerate(cards)
     ]

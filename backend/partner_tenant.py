@@ -48,9 +48,9 @@ class PartnerTenant:
         return tenant == self.current(seat) or tenant == self.recent(seat)
 
     def _at_most(self, age_seconds: float, seat: Seat) -> str:
-        known = self._known
-        if known and time.monotonic() - known[1] < age_seconds:
-            return known[0]
+        last = self._known
+        if last and time.monotonic() - last[1] < age_seconds:
+            return last[0]
         attempt = self._reads.attempt()
         moment = attempt.began + WAIT_SECONDS
         if not attempt.done and time.monotonic() < moment:

@@ -70,9 +70,9 @@ def redact(text: str) -> str:
     if "//" in text:
         text = patterns["address"].sub(_address, text)
     if "%" in text:
-        text = patterns["encoded"].sub(lambda found: public_url(_decoded(found[0])) or HIDDEN_ADDRESS, text)
+        text = patterns["encoded"].sub(lambda match: public_url(_decoded(match[0])) or HIDDEN_ADDRESS, text)
     if "@" in text or "?" in text:
-        text = patterns["word"].sub(lambda found: _word(found[0]), text)
+        text = patterns["word"].sub(lambda match: _word(match[0]), text)
     return _hide(text)
 
 
@@ -116,12 +116,12 @@ def _with_scheme(text: str) -> str | None:
 
 
 def _without_scheme(text: str) -> str | None:
-    found = re.fullmatch(r"(?P<user>[^?#]*@)?(?P<host>[\w.-]+|\[[\w.:%]+\])(?P<path>[:/][^?#]*)?(?:[?#].*)?", text)
-    if found is None:
+    match = re.fullmatch(r"(?P<user>[^?#]*@)?(?P<host>[\w.-]+|\[[\w.:%]+\])(?P<path>[:/][^?#]*)?(?:[?#].*)?", text)
+    if match is None:
         return None
-    host, path = found["host"], _path(found["path"] or "")
+    host, path = match["host"], _path(match["path"] or "")
     is_named = re.fullmatch(r"(?:[\w-]+\.)+[A-Za-z]{2,}", host) is not None and path != ""
-    if path is None or not (found["user"] or is_named) or host.startswith(("-", ".")):
+    if path is None or not (match["user"] or is_named) or host.startswith(("-", ".")):
         return None
     return f"{host}{path}"
 
@@ -142,12 +142,12 @@ def _path(path: str) -> str | None:
     return None if re.search(r"(?i)[^/](?:@|%(?:25)*40)", path) else path
 
 
-def _address(found: re.Match[str]) -> str:
+def _address(match: re.Match[str]) -> str:
     """Return an address of a text as it may be shown, with what follows it in the sentence."""
-    address = found[0].rstrip(_CLOSING)
+    address = match[0].rstrip(_CLOSING)
     if address.count("[") > address.count("]"):
-        address += found[0][len(address)]
-    return (public_url(address) or HIDDEN_ADDRESS) + found[0][len(address) :]
+        address += match[0][len(address)]
+    return (public_url(address) or HIDDEN_ADDRESS) + match[0][len(address) :]
 
 
 def _word(word: str) -> str:

@@ -96,8 +96,8 @@ def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not impo
 
 
 def _refusal(status: int | None, code: str, message: str, wait: float = 0.0) -> Refusal:
-    known = re.fullmatch(r"[\w./ -]{1,100}", code) is not None and redact(code) == code
-    return Refusal(int(status or 0), code if known else "", redact(message), wait)
+    is_plain = re.fullmatch(r"[\w./ -]{1,100}", code) is not None and redact(code) == code
+    return Refusal(int(status or 0), code if is_plain else "", redact(message), wait)
 
 
 def seconds_of(retry_after: str | None) -> float:
@@ -163,8 +163,8 @@ def _in_xml(body: str, name: str) -> str:
     """Return the text of table storage's element, "" in any other document."""
     from html import unescape  # noqa: PLC0415 - its table of entities is loaded only where it is needed
 
-    found = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", body, re.IGNORECASE)
-    return unescape(found[1]) if found and re.search(r"<(?:\w+:)?error\b", body, re.IGNORECASE) else ""
+    match = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", body, re.IGNORECASE)
+    return unescape(match[1]) if match and re.search(r"<(?:\w+:)?error\b", body, re.IGNORECASE) else ""
 
 
 def _meaning(description: str) -> str:

@@ -140,10 +140,10 @@ class Seats:
         try:
             while len(self._taken) >= SEATS:
                 now = time.monotonic()
-                left = PROMPT_SECONDS - max(taken.seconds for taken in self._taken)
-                if left <= 0 or now < self._slow_until or now >= give_up_at:
+                seconds_left = PROMPT_SECONDS - max(taken.seconds for taken in self._taken)
+                if seconds_left <= 0 or now < self._slow_until or now >= give_up_at:
                     raise SeatsTakenError
-                self._change.wait(left)
+                self._change.wait(seconds_left)
         finally:
             self._queue.remove(seat)
 

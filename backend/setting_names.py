@@ -94,9 +94,9 @@ def check_confirmed(to_set: Mapping[str, str], remove: Iterable[str], there: Ite
     Raises:
         InvalidInputError: One of them is not. It is not repeated.
     """
-    known = {name.lower() for name in there}
+    existing = {name.lower() for name in there}
     for field, names in (("Set", to_set), ("Remove", remove)):
-        if any(name.lower() not in known for name in unconfirmed(names)):
+        if any(name.lower() not in existing for name in unconfirmed(names)):
             raise _not_a_name(field)
 
 

@@ -89,7 +89,7 @@ def _account_at(address: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return ""
-    if found := re.fullmatch(rf"({_NAME})(-secondary)?\.([a-z0-9-]+\.)*table\..+", host):
-        return found[1]
+    if match := re.fullmatch(rf"({_NAME})(-secondary)?\.([a-z0-9-]+\.)*table\..+", host):
+        return match[1]
     first = parts.path.strip("/").partition("/")[0]  # an emulator's: http://127.0.0.1:10002/devstoreaccount1
     return first if re.fullmatch(_NAME, first) else ""

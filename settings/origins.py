@@ -23,9 +23,9 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
     if site is not None:
         if site.strip().lower() in ("same-origin", "none"):
             return
-        known = site.strip().lower()
-        named = f" (Sec-Fetch-Site: {known})" if known in OTHER_SITES else ""
-        raise NotAllowedError(f"This POST comes from another site{named}, which is not allowed.")
+        relation = site.strip().lower()
+        detail = f" (Sec-Fetch-Site: {relation})" if relation in OTHER_SITES else ""
+        raise NotAllowedError(f"This POST comes from another site{detail}, which is not allowed.")
     origin = headers.get("origin")
     if origin is None:
         return

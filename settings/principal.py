@@ -76,8 +76,8 @@ def principal_of(headers: Mapping[str, str]) -> Principal:
 def _is_of_entra(principal: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
     """Return whether neither the headers nor the principal name another provider of the claims."""
     provider = _provider_in(headers) or str(principal.get("auth_typ") or ENTRA).strip().lower()
-    named = principal.get("identityProvider")
-    return provider == ENTRA and (named in (None, "") or str(named).strip().lower() == ENTRA)
+    name = principal.get("identityProvider")
+    return provider == ENTRA and (name in (None, "") or str(name).strip().lower() == ENTRA)
 
 
 def _decoded(header: str) -> dict[str, Any]:

@@ -53,18 +53,18 @@ class KeyChecks:
                 raise _too_slow(covers=under_way.covers(names))
             if under_way.covers(names):
                 proofs = under_way.attempt.result(give_up_at, what="check the keys")
-                found = [proof for proof in proofs if names is None or proof.name.lower() in names]
-                if names is None or len(found) == len(names):
-                    return found  # otherwise a key was stored after the check of all keys began
+                results = [proof for proof in proofs if names is None or proof.name.lower() in names]
+                if names is None or len(results) == len(names):
+                    return results  # otherwise a key was stored after the check of all keys began
 
     def _under_way(self, names: frozenset[str] | None, check: Callable[[float], Proofs], give_up_at: float) -> Check:
         """Return the check under way, or begin one."""
         with self._lock:
             if self._check is None or self._check.attempt.done:
-                left = give_up_at - time.monotonic()
-                if left < LEAST_SECONDS:
+                seconds_left = give_up_at - time.monotonic()
+                if seconds_left < LEAST_SECONDS:
                     raise _too_slow(covers=False)
-                self._check = Check(names, Attempt(lambda: check(left), "check the keys"))
+                self._check = Check(names, Attempt(lambda: check(seconds_left), "check the keys"))
             return self._check
 
 

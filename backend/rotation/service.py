@@ -118,9 +118,9 @@ class KeyRotation:
             return self._checks.results(
                 None, lambda seconds: self.prove_keys(keys_in(self._vault.names()), seconds), HTTP_SECONDS
             )
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
-        wanted = frozenset(key.name.lower() for key in chosen)
-        return self._checks.results(wanted, lambda seconds: self.prove_keys(chosen, seconds), HTTP_SECONDS)
+        keys = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
+        wanted = frozenset(key.name.lower() for key in keys)
+        return self._checks.results(wanted, lambda seconds: self.prove_keys(keys, seconds), HTTP_SECONDS)
 
     def graph_roles(self) -> frozenset[str]:
         """Answer the application permissions in Graph that the SAM app's token holds.
