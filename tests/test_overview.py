@@ -152,7 +152,7 @@ def notes(api: Api) -> str:
     return " ".join(card["Notes"])  # type: ignore[arg-type] # a list of texts
 
 
-def test_a_sign_in_open_to_any_client_application_has_a_note_that_helps(azure: Sandbox, api: Api) -> None:
+def test_sign_in_open_to_any_client_application_has_a_note(azure: Sandbox, api: Api) -> None:
     Admin(azure).set_sign_in(**settings(clientid="e7a1"))
     assert "allowedApplications of azureActiveDirectory to this app's client id, e7a1" in notes(api)
     assert problems(api, "cippabc12-backend") == ""

@@ -330,7 +330,7 @@ def test_a_token_without_a_sign_of_a_person_is_not_a_persons(cipp: Cipp, token: 
         ({**OID, **SUB, "azp": CLIENT_ID, "preferred_username": names.MEMBER_NAME}, False),
     ],
 )
-def test_a_name_that_is_a_guid_is_an_applications_or_nobodys(cipp: Cipp, token: dict[str, str], client: bool) -> None:
+def test_a_name_that_is_a_guid_is_not_a_persons(cipp: Cipp, token: dict[str, str], client: bool) -> None:
     cipp.client(role="readonly")
     for name in (CLIENT_ID, CLIENT_ID.upper(), f" {CLIENT_ID} "):
         answer = told_of(token, **{NAME: name})

@@ -64,7 +64,7 @@ def test_a_slow_call_is_waited_for_from_its_beginning() -> None:
     assert time.monotonic() - began < 0.9
 
 
-def test_a_call_that_never_ends_is_followed_by_another() -> None:
+def test_a_call_that_never_returns_is_followed_by_another() -> None:
     work = Work(0.5)
     call = SharedCall(work, name="work", abandoned_seconds=0.1)
     call.attempt()

@@ -248,7 +248,7 @@ def test_turning_authentication_off_is_noticed_in_the_background(azure: Sandbox,
 
 
 @pytest.mark.parametrize("fault", [{"mode": "refuse", "status": 403}, {"mode": "drop-before"}])
-def test_a_definite_off_stands_while_azure_does_not_answer(
+def test_a_definite_off_stands_while_azure_times_out(
     azure: Sandbox, in_azure: pytest.MonkeyPatch, fault: dict[str, object]
 ) -> None:
     in_azure.setattr(sign_in_door, "CLOSED_SECONDS", 0.2)

@@ -42,7 +42,7 @@ def by_identity(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.mark.parametrize(("status", "retry_after"), WAITS)
-def test_long_retry_after_is_a_refusal_at_once_by_connection_string(
+def test_long_retry_after_is_refused_immediately_by_connection_string(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, status: int, retry_after: int
 ) -> None:
     del azure
@@ -56,7 +56,9 @@ def test_long_retry_after_is_a_refusal_at_once_by_connection_string(
 
 
 @pytest.mark.parametrize(("status", "retry_after"), WAITS)
-def test_long_retry_after_is_a_refusal_at_once_by_identity(by_identity: Sandbox, status: int, retry_after: int) -> None:
+def test_long_retry_after_is_refused_immediately_by_identity(
+    by_identity: Sandbox, status: int, retry_after: int
+) -> None:
     by_identity.faults([refuse(status, retry_after)])
     began = time.monotonic()
     answer = Api().post("ExecTimeSettings", ZONE)

@@ -95,7 +95,7 @@ def test_force_replaces_certificate_that_does_not_sign_in_within_the_hour(scene:
     assert scene.certificate_signs_in()
 
 
-def test_force_renews_tokens_as_often_as_asked(scene: Scene) -> None:
+def test_force_renews_tokens_as_often_as_requested(scene: Scene) -> None:
     outcomes = [report(scene, "superadmin", TOKEN, Force=True)["Outcome"] for _ in range(3)]
     assert outcomes == ["rotated"] * 3
 
@@ -105,7 +105,7 @@ def test_force_counts_secret_stored_by_others_not_as_made(scene: Scene) -> None:
     assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
 
 
-def test_admin_rotation_restarts_nothing_and_says_so(restarting: Scene) -> None:
+def test_admin_rotation_restarts_nothing_and_reports_it(restarting: Scene) -> None:
     answer = rotate(restarting, "admin", SECRET)
     assert key_of(answer.results["Keys"], SECRET)["Outcome"] == "rotated"
     assert restarts(restarting) == []
