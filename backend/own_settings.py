@@ -63,7 +63,7 @@ def check_own_change(to_set: Mapping[str, str], remove: Iterable[str]) -> None:
 
 
 def problem_with(name: str, value: str) -> str:
-    """Return why a value can't be used for a writable setting, without the value; "" if it can.
+    """Return why a value can't be used for a writable setting, without the value, "" if it can.
 
     An empty value is read as the default, so it can be used.
     """

@@ -2,8 +2,8 @@
 
 The shapes were recorded from real answers: ARM and Key Vault send {"error": {...}}, App Service
 {"Code", "Message"}, static web apps {"Message"}, table storage {"odata.error": {...}} or XML, a gateway in trouble
-HTML. Status, code and message are Azure's own words for an admin, so they are shown, without credentials. A body that
-is no such envelope is not shown.
+HTML. Status, code and message are Azure's own words for an admin, so they are shown, without credentials. A body
+without such an envelope is not shown.
 """
 
 import json

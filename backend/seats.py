@@ -1,7 +1,7 @@
-"""The seats of callers without a role: how many threads of the worker they may hold together while they wait.
+"""The seats of callers without a role: how many threads of the worker they may use together while they wait.
 
 Microsoft's worker runs each function in one of min(32, CPUs + 4) threads. A caller whose role is unknown waits for
-Azure to decide whether they have one, so anyone who may sign in could hold every thread while Azure hangs.
+Azure to decide whether they have one, so anyone who may sign in could use every thread while Azure hangs.
 """
 
 import threading
@@ -77,11 +77,11 @@ NOT_NEEDED: Final = Seat(None)
 class Seats:
     """Two seats of one process.
 
-    While Azure is slow, callers without a role hold these two threads at most, and a further caller is refused
+    While Azure is slow, callers without a role use these two threads at most, and a further caller is refused
     immediately. Azure counts as slow if a seat has been taken for `PROMPT_SECONDS`, now or within the last
     `SLOW_SECONDS`. Otherwise a call may wait for a seat behind a call of the same caller, and so may `QUEUE` calls of
     other callers, so that the first calls of a page are not refused. So when Azure becomes slow, more than two
-    threads are held within the first `PROMPT_SECONDS` alone.
+    threads are in use within the first `PROMPT_SECONDS` alone.
     """
 
     def __init__(self) -> None:

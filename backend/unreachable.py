@@ -21,7 +21,7 @@ _REASONS: Final = (
     ({"SSLCertVerificationError", "CertificateError"}, "the TLS certificate of {host} was not accepted"),
     ({"SSLError"}, "the TLS connection to {host} failed"),
     ({"ConnectionRefusedError", "ECONNREFUSED"}, "{host} refused the connection"),
-    ({"ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN"}, "there is no network route to {host}"),
+    ({"ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN"}, "no network route leads to {host}"),
     (
         {"ConnectTimeout", "ConnectTimeoutError", "ServiceRequestTimeoutError"},
         "{host} did not accept a connection in time",

@@ -135,7 +135,7 @@ def test_untrusted_certificate_is_reported(sandbox: Sandbox, way: Callable[[str]
     ("error", "reason"),
     [
         (ssl.SSLCertVerificationError(1, "sig=x"), "the TLS certificate of the host was not accepted"),
-        (OSError(113, "sig=x"), "there is no network route to the host"),
+        (OSError(113, "sig=x"), "no network route leads to the host"),
         (requests.exceptions.JSONDecodeError("sig=x", "", 0), "the response of the host was not readable"),
         (FileNotFoundError("sig=x"), "FileNotFoundError on the way to the host"),
         (requests.exceptions.ConnectTimeout("sig=x"), "the host did not accept a connection in time"),

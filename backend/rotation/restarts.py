@@ -18,7 +18,7 @@ from backend.vault_secret import ROTATED_BY, Version
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after
 _NOT_RESTARTED: Final = (
     "CIPP was not restarted, because that needs the permission CIPP.SuperAdmin.ReadWrite: {apps} may run with the old "
-    "client secret. The next weekly run restarts them. To do it now, ask a CIPP superadmin to call "
+    "client secret. The next weekly run restarts them. To do it now, a CIPP superadmin must call "
     "ExecFunctionAppRestart."
 )
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
