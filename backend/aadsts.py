@@ -120,8 +120,8 @@ _UNKNOWN: Final = "Look the code up at https://login.microsoftonline.com/error, 
 
 def code_of(description: str) -> int | None:
     """Return the AADSTS code in Entra's description."""
-    found = re.search(r"AADSTS(\d{1,10})", description)
-    return int(found[1]) if found else None
+    match = re.search(r"AADSTS(\d{1,10})", description)
+    return int(match[1]) if match else None
 
 
 def is_of_the_app(description: str) -> bool:
@@ -132,8 +132,8 @@ def is_of_the_app(description: str) -> bool:
 def meaning_of(description: str) -> Meaning:
     """Return what a refusal means. Of a code that is not known here the trace id is kept, never Entra's own text."""
     code = code_of(description)
-    if known := MEANINGS.get(code or 0):
-        return known
+    if meaning := MEANINGS.get(code or 0):
+        return meaning
     trace = re.search(r"Trace ID: *([0-9a-fA-F-]{1,36})(?![0-9a-fA-F-])", description)
     which = f"The app does not know Entra's code AADSTS{code}" if code else "Entra gave no code that the app knows"
     return Meaning(f"{which}{f' (trace id {trace[1]})' if trace else ''}.", _UNKNOWN)

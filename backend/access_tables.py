@@ -76,7 +76,7 @@ class AccessTables:
         self._last: Known | None = None
 
     def read(self, wait_seconds: float = WAIT_SECONDS, seat: Seat = NOT_NEEDED) -> Known:
-        """Return what the tables say, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
+        """Return what the tables hold, at most `LIFETIME_SECONDS` old. A table that is not there is empty.
 
         In an account that holds none of the tables that every CIPP has, they are unreachable, not empty.
 
@@ -114,9 +114,9 @@ class AccessTables:
         return self._last is not None
 
     def _current(self) -> "Future[Known]":
-        """Return the read under way, or the one that is still valid; begin one if there is neither.
+        """Return the read under way or the one that is still valid, or begin one.
 
-        A read that is older than the deadline of one call is given up: a connection that is lost may never end it.
+        A read that is older than the deadline of one call is given up: on a lost connection it may never return.
         """
         now = time.monotonic()
         if self._reading is None or now - self._reading[0] > self._lifetime(self._reading[1]):
@@ -132,7 +132,7 @@ class AccessTables:
         tables = self._clients.tables()
         if tables is None:
             raise NotConfiguredError("No storage is configured: set CIPP_STORAGE to the one of CIPP.")
-        checking = at_once.start(self._clients.cipp_tables, name="check whose storage it is")
+        checking = at_once.start(self._clients.cipp_tables, name="check the storage account")
         started = [at_once.start(partial(self._rows, tables, table), name=table) for table in TABLES]
         checking.result()
         roles, clients, groups, ranges = (one.result() for one in started)

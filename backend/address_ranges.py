@@ -46,7 +46,7 @@ def ranges_of(entries: Iterable[str]) -> Ranges:
 
 
 def network_of(entry: str) -> IPv4Network | IPv6Network:
-    """Return the network of an address or a CIDR range; a range may begin at any of its addresses.
+    """Return the network of an address or a CIDR range. A range may begin at any of its addresses.
 
     Raises:
         ValueError: It is neither an address nor a range.

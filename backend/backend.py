@@ -128,9 +128,9 @@ class Backend:
         except NotFoundError as error:
             raise NotConfiguredError(f"{error} {advice}") from error
         except AzureRefusedError as error:
-            refused = f"{error} {advice}"
+            message = f"{error} {advice}"
             raise AzureRefusedError(
-                refused, status=error.status, code=error.code, retry_after=error.retry_after
+                message, status=error.status, code=error.code, retry_after=error.retry_after
             ) from error
         except AzureUnreachableError as error:
             raise AzureUnreachableError(f"{error} {advice}") from error

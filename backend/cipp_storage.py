@@ -23,7 +23,7 @@ _NO_RIGHT: Final = (401, 403)
 
 
 class NotCippsStorageError(NotConfiguredError):
-    """The storage account holds none of CIPP's tables; the message names it, and what to set."""
+    """The storage account holds none of CIPP's tables. The message names it, and what to set."""
 
 
 class CippStorage:
@@ -56,18 +56,18 @@ class CippStorage:
             )
 
     def _current(self) -> "Future[bool | None]":
-        """Return the look under way, or the last one while it is valid; begin one if there is neither."""
+        """Return the look under way or the last one while it is valid, or begin one."""
         with self._lock:
             if self._looking is None or (self._looking.done() and time.monotonic() >= self._valid_until):
-                self._looking = at_once.start(self._look, name="look whose storage it is")
+                self._looking = at_once.start(self._look, name="check the storage account")
             return self._looking
 
     def _look(self) -> bool | None:
-        """Return whether one of the tables is there; None if this app has no right to see it.
+        """Return whether one of the tables is there, or None if this app has no right to see it.
 
         They are looked for one by one: the first is in nearly every CIPP's account, so one call is enough.
         """
-        refused = False
+        is_refused = False
         for table in TABLES:
             try:
                 with while_trying_to(f"look for CIPP's table {table}"):
@@ -80,11 +80,11 @@ class CippStorage:
             except AzureRefusedError as error:
                 if error.status not in _NO_RIGHT:
                     raise
-                refused = True
+                is_refused = True
                 continue
             self._is_cipps = True
             return True
-        if refused:
+        if is_refused:
             return None
         self._valid_until = time.monotonic() + LIFETIME_SECONDS
         return False

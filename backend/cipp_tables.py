@@ -51,7 +51,7 @@ class CippTables:
             self._named = reading.result(ZONE_WAIT_SECONDS) or self._zone_in_setting() or "UTC"
         except TimeoutError:
             self._named = self._named or self._zone_in_setting() or "UTC"
-            logger.info("CIPP's table Config timed out; the last known zone is shown")
+            logger.info("CIPP's table Config timed out. The last known zone is shown.")
         self._named_until = time.monotonic() + ZONE_LIFETIME_SECONDS
         return self._named
 
@@ -64,11 +64,11 @@ class CippTables:
 
     @property
     def zone_problems(self) -> list[str]:
-        """What is wrong with the zone in table `Config`, as it was read last; without its value."""
+        """What is wrong with the zone in table `Config`, as it was read last. Its value is left out."""
         return [_UNKNOWN_ZONE] if self._is_unknown_in_table else []
 
     def tenants(self) -> Mapping[str, Tenant] | None:
-        """Return CIPP's tenants by their id in lower case; None if they are unknown.
+        """Return CIPP's tenants by their id in lower case, or None if they are unknown.
 
         They are unknown without a storage account, and if the table is missing, refused or timed out.
 
@@ -98,17 +98,17 @@ class CippTables:
         return {tenant.tenant_id: tenant for tenant in tenants}
 
     def custom_roles(self) -> frozenset[str] | None:
-        """Return the names of CIPP's custom roles in lower case; None if they are unknown."""
+        """Return the names of CIPP's custom roles in lower case, or None if they are unknown."""
         rows = self._rows("CustomRoles", "PartitionKey eq 'CustomRoles'")
         return None if rows is None else frozenset(str(row["RowKey"]).lower() for row in rows)
 
     def has_superadmin_group(self) -> bool | None:
-        """Return whether an Entra group is superadmin, by CIPP's table AccessRoleGroups; None if that is unknown."""
+        """Return whether an Entra group is superadmin, by CIPP's table AccessRoleGroups, or None if that is unknown."""
         rows = self._rows("AccessRoleGroups", "RowKey eq 'superadmin'")
         return None if rows is None else any(row.get("GroupId") for row in rows)
 
     def _rows(self, table: str, query: str) -> list[dict[str, Any]] | None:
-        """Return the rows of a table of CIPP's; none if CIPP has not made it, None if it can't be read."""
+        """Return the rows of a table of CIPP's, [] if CIPP has not made it, or None if it can't be read."""
         try:
             tables = self._clients.cipp_tables()
             if tables is None:
@@ -131,17 +131,17 @@ class CippTables:
         except BackendError:
             return ""
         name = str(row.get("Timezone") or "")
-        known = is_time_zone(name)
-        if name and not known and not self._is_unknown_in_table:
+        is_zone = is_time_zone(name)
+        if name and not is_zone and not self._is_unknown_in_table:
             logger.warning(_UNKNOWN_ZONE)
-        self._is_unknown_in_table = bool(name) and not known
-        return name if known else ""
+        self._is_unknown_in_table = bool(name) and not is_zone
+        return name if is_zone else ""
 
     def _zone_in_setting(self) -> str:
         name = self._environ.get("CIPP_TIMEZONE", "")
         if not name or is_time_zone(name):
             return name
         if not self._is_unknown_in_setting:
-            logger.warning("The setting CIPP_TIMEZONE is not an IANA time zone such as Europe/Amsterdam; UTC is used")
+            logger.warning("The setting CIPP_TIMEZONE is not an IANA time zone such as Europe/Amsterdam. UTC is used.")
         self._is_unknown_in_setting = True
         return ""

@@ -81,7 +81,7 @@ class Clients:
 
     @property
     def storage(self) -> StorageSettings | None:
-        """The storage account that the app's settings name; None if they name none.
+        """The storage account that the app's settings name, or None if they name none.
 
         Raises:
             NotConfiguredError: The setting can't be used.
@@ -94,7 +94,7 @@ class Clients:
         return self.storage is not None and self.storage.by_identity
 
     def tables(self) -> "TableServiceClient | None":
-        """Return the client of the configured storage account's tables; None if no account is configured.
+        """Return the client of the configured storage account's tables, or None if no account is configured.
 
         This app's own tables are there, whoever's the account is. CIPP's are opened by `cipp_tables`. With this
         app's identity, it requires Storage Table Data Contributor.
@@ -109,12 +109,12 @@ class Clients:
         return self._once("tables", partial(by, settings))
 
     def cipp_tables(self) -> "TableServiceClient | None":
-        """Return the client of CIPP's tables; None if no storage account is configured.
+        """Return the client of CIPP's tables, or None if no storage account is configured.
 
         Raises:
             NotCippsStorageError: The configured account holds none of CIPP's tables.
             NotConfiguredError: The setting can't be used.
-            AzureError: Whose the account is could not be seen.
+            AzureError: Whether the account is CIPP's couldn't be checked.
         """
         settings, tables = self.storage, self.tables()
         if settings is None or tables is None:
@@ -123,7 +123,7 @@ class Clients:
         return tables
 
     def storage_problem(self) -> str | None:
-        """Return why the app's settings don't lead to CIPP's tables; None if they do, or if that is unknown."""
+        """Return why the app's settings don't lead to CIPP's tables, or None if they do or if that is unknown."""
         try:
             return NOT_CONFIGURED if self.cipp_tables() is None else None
         except NotConfiguredError as error:

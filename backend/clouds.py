@@ -76,7 +76,7 @@ def cloud_of(environ: Mapping[str, str]) -> Cloud:
 
 
 def problem_with_cloud(environ: Mapping[str, str]) -> str | None:
-    """Return what is wrong with `CIPP_CLOUD`, without its value; None if nothing is."""
+    """Return what is wrong with `CIPP_CLOUD`, without its value, or None if nothing is."""
     named = environ.get("CIPP_CLOUD", "").strip()
     if not named or named.lower() in CLOUDS:
         return None

@@ -48,7 +48,7 @@ def template_static_web_app(main_app: str) -> str | None:
 
 
 def misfits(environ: Mapping[str, str]) -> list[str]:
-    """Return the settings that hold what can't be a name in Azure; what they should name counts as unknown."""
+    """Return the settings that hold what can't be a name in Azure. What they should name counts as unknown."""
     return [name for name in NAMING_SETTINGS if environ.get(name, "").strip() and not _usable(environ[name])]
 
 
@@ -146,7 +146,7 @@ def _value(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _usable(name: str | None) -> str | None:
-    """Return the name; None if it can't be a name in Azure."""
+    """Return the name, or None if it can't be a name in Azure."""
     return name if name and is_azure_name(name) else None
 
 

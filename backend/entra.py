@@ -214,5 +214,5 @@ def _refused(action: str, result: dict[str, Any]) -> BackendError:
 
 
 def _protocol_error(error: object) -> str:
-    """Return OAuth's error, such as invalid_grant; anything else that stands in its place is not shown."""
+    """Return OAuth's error, such as invalid_grant. Anything else that stands in its place is not shown."""
     return str(error) if re.fullmatch(r"[a-z_]{1,40}", str(error)) else "unknown error"

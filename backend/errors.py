@@ -106,7 +106,7 @@ def _translated(action: str, error: Exception) -> BackendError | None:
 
 
 def _no_response(action: str, error: Exception) -> AzureUnreachableError:
-    """Say why there is no response. The error's own text is not repeated: it may hold a credential."""
+    """Return the error for a missing response. The library's own text is not repeated: it may hold a credential."""
     if is_redirect(error):
         return AzureUnreachableError(
             f"Tried to {action}, but {host_of(error)} responded with a redirect ({status_of(error) or 'too many'}). "
@@ -156,7 +156,7 @@ def _refused(action: str, refusal: Refusal) -> BackendError:
 
 
 def _without_token(action: str, words: str) -> AzureRefusedError:
-    """Return the error for an identity without a token; azure-identity has the response in its text alone."""
+    """Return the error for an identity without a token. azure-identity has the response in its text alone."""
     response = re.search(r"Token request error: \(\w+\) ([45]\d\d), (.*)", words)
     reason = (
         f"its endpoint returned {response[1]}, {redact(response[2])[:300]}" if response else "its endpoint gave none"

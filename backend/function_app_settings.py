@@ -78,7 +78,7 @@ class FunctionAppSettings:
         """Set and remove settings, and keep every other one. The write restarts the app.
 
         Raises:
-            InvalidInputError: A name breaks App Service's rule, is set and removed at once, or is never changed here;
+            InvalidInputError: A name breaks App Service's rule, is both set and removed, or is never changed here,
                 or a value for this app is not of its setting's kind.
             ConflictError: A setting without which the app does not start, or the app that answers, without `force`;
                 or other writers are at work.

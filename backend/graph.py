@@ -140,7 +140,7 @@ class Graph:
 
 
 async def _refuse_redirect(response: "httpx.Response") -> None:
-    """Refuse a redirect, which kiota takes for an empty answer.
+    """Refuse a redirect, which kiota takes for an empty response.
 
     Raises:
         httpx.HTTPStatusError: The response is a redirect.

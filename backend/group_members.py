@@ -45,7 +45,7 @@ class GroupMembers:
         self._silent_until = 0.0
 
     def of(self, user: str, groups: Collection[str], seat: Seat = NOT_NEEDED) -> Groups:
-        """Return those of the groups that a user is in, directly or through others; remembered for 60 s.
+        """Return those of the groups that a user is in, directly or through others. It is remembered for 60 s.
 
         `user` is an object id, or a user principal name; by name a guest is in none.
 
@@ -75,9 +75,9 @@ class GroupMembers:
             raise
 
     def _kept(self, key: Key) -> Groups | None:
-        """Return what Graph responded within the last minute; None if it was not called."""
-        kept = self._known.get(key)
-        return kept[1] if kept and time.monotonic() < kept[0] else None
+        """Return what Graph responded within the last minute, or None if it was not called."""
+        entry = self._known.get(key)
+        return entry[1] if entry and time.monotonic() < entry[0] else None
 
     def _look(self, key: Key) -> Groups:
         begun = time.monotonic()

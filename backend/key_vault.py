@@ -155,7 +155,7 @@ class KeyVault:
     def enable_for_restore(self, name: str, version: Version) -> None:
         """Enable an old version and, in the same call, mark it as one to disable again. Requires set.
 
-        Silence is not retried. A version that has all the tags that Key Vault allows stays without the mark. That a
+        A time-out is not retried. A version that has all the tags that Key Vault allows stays without the mark. That a
         PATCH replaces the tags as a whole was seen in the sandbox only.
         """
         marked = {**version.tags, ENABLED_FOR_RESTORE: f"{self.now():%Y-%m-%dT%H:%M:%SZ}"}
@@ -166,7 +166,7 @@ class KeyVault:
             )
 
     def disable_again(self, name: str, version: Version, *, once: bool = False) -> None:
-        """Disable a version and take the mark of a restore off it. With `once` silence is not retried. Requires set."""
+        """Disable a version and remove the mark of a restore. With `once` a time-out is not retried. Requires set."""
         tags = {tag: text for tag, text in version.tags.items() if tag != ENABLED_FOR_RESTORE}
         with while_trying_to(f"disable version {version.id} of secret '{name}'"):
             self._client().update_secret_properties(

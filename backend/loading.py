@@ -11,7 +11,7 @@ from typing import Final
 
 
 class LoadingLock:
-    """A reentrant lock that knows for how long it was held, so that loading is not mistaken for a slow Azure."""
+    """A reentrant lock that knows for how long it was owned, so that loading is not mistaken for a slow Azure."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -36,7 +36,7 @@ class LoadingLock:
         self._lock.release()
 
     def seconds(self) -> float:
-        """Return for how many seconds the lock was held since the process began; it is read without the lock."""
+        """Return for how many seconds the lock was owned since the process began. It is read without the lock."""
         now = time.monotonic()
         return self._seconds + (now - self._since if self._depth else 0.0)
 

@@ -10,7 +10,7 @@ MOST: Final = 500  # different ones in a minute; strangers must not fill a table
 
 
 class OnceAMinute:
-    """Who is new within the last minute. Of more than `most` different ones in a minute the rest is left out."""
+    """Those that are new within the last minute. Beyond `most` different ones in a minute the rest is left out."""
 
     def __init__(self, *, span_seconds: float = SPAN_SECONDS, most: int = MOST) -> None:
         self._span_seconds = span_seconds
@@ -20,11 +20,11 @@ class OnceAMinute:
         self._left_out = 0
 
     def is_new(self, who: Hashable) -> bool:
-        """Return whether this one was not counted within the last minute; from now on it was."""
+        """Count this one, and return whether it was not counted within the last minute."""
         return self.counted(who) is not None
 
     def counted(self, who: Hashable) -> int | None:
-        """Count this one; return how many were left out since the last new one, or None if it is left out, too."""
+        """Count this one, and return how many were left out since the last new one, or None if it is left out, too."""
         now = time.monotonic()
         with self._lock:
             while self._until and next(iter(self._until.values())) <= now:

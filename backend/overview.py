@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from backend.rotation.service import KeyRotation
 
 REMEMBERED_SECONDS: Final = 15.0
-MOST_SECONDS: Final = 200.0  # a look is bounded by itself; this bounds it where AZURE_DEADLINE_SECONDS is long
+MOST_SECONDS: Final = 200.0  # a look has its own bound, and this one counts where AZURE_DEADLINE_SECONDS is long
 Kind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
 
 
 class Card(Value, frozen=True):
-    """One resource. `exists` None: it could not be looked at, and the problems say why. `notes` are advice."""
+    """One resource. If `exists` is None, the problems state why it could not be read. `notes` are advice."""
 
     name: str
     kind: Kind
@@ -68,7 +68,7 @@ class BackendOverview:
         self._looks = SharedCall(self._overview, name="look at the cards", abandoned_seconds=MOST_SECONDS)
 
     def overview(self) -> Overview:
-        """Show the cards; a probe that fails, or takes too long, becomes its card's problem.
+        """Return the cards. A probe that fails, or takes too long, becomes its card's problem.
 
         Concurrent callers join one look.
 
@@ -94,14 +94,14 @@ class BackendOverview:
     def look(self) -> list[Card]:
         """Look at everything now, whatever is remembered."""
         ends = time.monotonic() + self._clients.limits.azure_deadline_seconds
-        checking = at_once.start(self._clients.storage_problem, name="check whose storage it is")
+        checking = at_once.start(self._clients.storage_problem, name="check the storage account")
         try:
             app = self._discovery.deployment().answering_app or ""  # the identity's token, once for all probes
             cards = self._probed(ends)
         except BackendError as error:
             app, cards = "", [Card(name="", kind="ResourceGroup", exists=None, problems=[str(error)])]
         try:
-            problem = at_once.by(ends, checking, what="look whose storage it is")
+            problem = at_once.by(ends, checking, what="check the storage account")
         except BackendError:
             problem = None  # unknown: an unreachable account is a problem of the keys' history, not of this setting
         return with_problem(cards, app, problem) if problem else cards
@@ -209,8 +209,8 @@ class BackendOverview:
 def with_problem(cards: Sequence[Card], app: str, problem: str) -> list[Card]:
     """Return the cards, the problem added to that of an app, or to the first one if the app has none. Pure."""
     names = [card.name.lower() if card.kind == "FunctionApp" else None for card in cards]
-    chosen = names.index(app.lower()) if app.lower() in names else 0
+    position = names.index(app.lower()) if app.lower() in names else 0
     return [
-        msgspec.structs.replace(card, problems=[*card.problems, problem]) if number == chosen else card
+        msgspec.structs.replace(card, problems=[*card.problems, problem]) if number == position else card
         for number, card in enumerate(cards)
     ]

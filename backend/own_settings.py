@@ -32,7 +32,7 @@ ACCESS: Final = frozenset(
     )
 )
 # Each kind in words, and how a value is read. APPLICATIONINSIGHTS_CONNECTION_STRING is not among them: with another
-# one the log, which names callers, addresses and resources, goes to somebody else's Application Insights.
+# one the log, which names callers, addresses and resources, goes to another owner's Application Insights.
 _KINDS: Final[Mapping[str, tuple[str, Callable[[str], bool]]]] = {
     "CIPP_TIMEZONE": ("must be an IANA time zone such as Europe/Amsterdam", is_time_zone),
     "CIPP_HOSTED": ("must be true or false", is_boolean),
@@ -63,7 +63,7 @@ def check_own_change(to_set: Mapping[str, str], remove: Iterable[str]) -> None:
 
 
 def problem_with(name: str, value: str) -> str:
-    """Return why a value can't be used for a writable setting, without the value; "" if it can.
+    """Return why a value can't be used for a writable setting, without the value, "" if it can.
 
     An empty value is read as the default, so it can be used.
     """

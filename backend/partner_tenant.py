@@ -17,7 +17,7 @@ FAILURE_SECONDS: Final = 5.0
 
 
 class PartnerTenant:
-    """The service of the partner's tenant. One read at a time; where the vault times out, the last value counts."""
+    """The service of the partner's tenant. One read at a time. If the vault times out, the last value counts."""
 
     def __init__(self, vault: KeyVault) -> None:
         self._vault = vault
@@ -26,7 +26,7 @@ class PartnerTenant:
 
     @property
     def last(self) -> str:
-        """The tenant as last read, however long ago; "" before the first time."""
+        """The tenant as last read, however long ago, or "" before the first time."""
         return self._known[0] if self._known else ""
 
     def current(self, seat: Seat = NOT_NEEDED) -> str:
@@ -48,9 +48,9 @@ class PartnerTenant:
         return tenant == self.current(seat) or tenant == self.recent(seat)
 
     def _at_most(self, age_seconds: float, seat: Seat) -> str:
-        known = self._known
-        if known and time.monotonic() - known[1] < age_seconds:
-            return known[0]
+        last = self._known
+        if last and time.monotonic() - last[1] < age_seconds:
+            return last[0]
         attempt = self._reads.attempt()
         moment = attempt.began + WAIT_SECONDS
         if not attempt.done and time.monotonic() < moment:
@@ -73,7 +73,7 @@ class PartnerTenant:
             if self._known:
                 logger.warning("TenantID couldn't be read again, so its last value still counts: %s", error)
             raise
-        if self._known is None or began > self._known[1]:  # a read that was abandoned may end after a later one
+        if self._known is None or began > self._known[1]:  # an abandoned read may return after a later one
             self._known = (tenant, began)
         return tenant
 

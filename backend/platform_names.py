@@ -1,9 +1,9 @@
 """Names of settings that only the platform may set, by kind. They are never set or removed here, not even with Force.
 
 Sources: Microsoft's "Environment variables and app settings in Azure App Service" (of 2026-02-26: every variable that
-it calls read-only, the prefixes that it lists, and the sections on authentication and managed identity); and names
+it calls read-only, the prefixes that it lists, and the sections on authentication and managed identity), and names
 that Resource Manager was seen to refuse: WEBSITE_HOSTNAME (microsoft/vscode-azureappservice#1897), HOME
-(Azure/azure-functions-core-tools#156, which also says that no whole list is published), IDENTITY_ and AzureBlobStorage_
+(Azure/azure-functions-core-tools#156, which also states that no list is complete), IDENTITY_ and AzureBlobStorage_
 (Azure/static-web-apps#334, dotnet/runtime#71114). Whether an app takes each of them from its settings was not tried.
 """
 
@@ -21,7 +21,7 @@ _SITE: Final = (  # which app it is, and where
 )
 _MACHINE: Final = r"HOME|HOME_EXPANDED|USERPROFILE|SERVER_PORT|PORT|HTTP_PLATFORM_PORT|DUMP_DIR|APPSVC_VIRTUAL_ENV"
 _CONTAINER: Final = r"CONTAINER_.*|LEGION_.*|KUBERNETES_.*|WEBSITE_POD_NAME|WEBSITE_CONTAINER_.*|WEBSITE_PLACEHOLDER_.*"
-_STATE: Final = (  # what the platform tells the app of its configuration
+_STATE: Final = (  # what the platform passes to the app of its configuration
     r"WEBSITE_SCM_(ALWAYS_ON_ENABLED|SEPARATE_STATUS)|WEBSITE_HTTPLOGGING_ENABLED|WEBSITE_COUNTERS_.*"
     r"|WEBSITE_LOCALCACHE_READY|WEBSITE_KEYVAULT_REFERENCES|WEBSITE_CORS_.*|WEBSITE_PUSH_.*"
     r"|WEBSITE_(PRIVATE|PUBLIC|INTERMEDIATE|ROOT)_CERTS_PATH|WEBSOCKET_CONCURRENT_REQUEST_LIMIT"
@@ -33,7 +33,7 @@ _PREFIXES: Final = (  # under which the platform hands settings and connection s
     r"(APPSETTING|MAINSITE|SCMSITE|AZUREFILESSTORAGE|AZUREBLOBSTORAGE|FILESHARESTORAGE)_.*"
     r"|(SQL|SQLAZURE|POSTGRESQL|MYSQL|CUSTOM|NOTIFICATIONHUB|SERVICEBUS|EVENTHUB|DOCDB|REDISCACHE)CONNSTR_.*"
 )
-# Code that an app loads before its own. No platform sets these, and neither does CIPP: who means it, uses the portal.
+# Code that an app loads before its own. Neither a platform nor CIPP sets these. Whoever needs them uses the portal.
 _CODE: Final = (
     r"DOTNET_(STARTUP_HOOKS|ADDITIONAL_DEPS|SHARED_STORE)|(CORECLR|COR)_(ENABLE_PROFILING|PROFILER.*)"
     r"|PATH|LD_(PRELOAD|AUDIT|LIBRARY_PATH)|(AzureFunctionsJobHost__)?languageWorkers__.*"

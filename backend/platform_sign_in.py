@@ -33,8 +33,8 @@ def auth_settings(clients: Clients, subscription: str, group: str, name: str) ->
         NotFoundError: The app does not exist, or this app's identity can't see it.
     """
     with while_trying_to(f"look at the authentication of '{name}'"):
-        found = clients.web(subscription).web_apps.get_auth_settings_v2_without_secrets(group, name).as_dict()
-    return found.get("properties") or {}
+        response = clients.web(subscription).web_apps.get_auth_settings_v2_without_secrets(group, name).as_dict()
+    return response.get("properties") or {}
 
 
 def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool]) -> list[str]:
@@ -81,7 +81,7 @@ def sign_in_notes(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _other_doors(settings: Mapping[str, Any]) -> list[str]:
-    """Return the problems that let in users of others, sign-ins in the clear, or settings that are not seen here."""
+    """Return the problems that allow users of others, sign-ins without TLS, or settings that are not seen here."""
     problems = []
     if path := (settings.get("platform") or {}).get("configFilePath"):
         problems.append(
@@ -93,9 +93,9 @@ def _other_doors(settings: Mapping[str, Any]) -> list[str]:
     if others := _other_providers(settings.get("identityProviders") or {}):
         problems.append(f"Users of other identity providers pass the platform: disable {', '.join(others)}.")
     if urls := (settings.get("login") or {}).get("allowedExternalRedirectUrls"):
-        shown = ", ".join(public_url(str(url)) or _NOT_SHOWN for url in urls)
+        addresses = ", ".join(public_url(str(url)) or _NOT_SHOWN for url in urls)
         problems.append(
-            f"A sign-in may redirect to other sites, so empty allowedExternalRedirectUrls of login: {shown}."
+            f"A sign-in may redirect to other sites, so empty allowedExternalRedirectUrls of login: {addresses}."
         )
     return problems
 
@@ -103,8 +103,8 @@ def _other_doors(settings: Mapping[str, Any]) -> list[str]:
 def _other_providers(providers: Mapping[str, Any]) -> list[str]:
     """Return the names of the providers beside Entra that are set up."""
     custom = providers.get("customOpenIdConnectProviders") or {}
-    found = [name for name in OTHER_PROVIDERS if _is_set_up(providers.get(name))]
-    return found + [name for name, provider in custom.items() if _is_set_up(provider)]
+    standard = [name for name in OTHER_PROVIDERS if _is_set_up(providers.get(name))]
+    return standard + [name for name, provider in custom.items() if _is_set_up(provider)]
 
 
 def _is_set_up(provider: Mapping[str, Any] | None) -> bool:
@@ -124,7 +124,7 @@ def _issuer_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
     issuer = str(registration.get("openIdIssuer") or "")
     if not issuer:
         return ["It names no issuer, so any tenant's users pass: set openIdIssuer."] if registration else []
-    shown = public_url(issuer) or _NOT_SHOWN
+    address = public_url(issuer) or _NOT_SHOWN
     try:
         parts = urlsplit(issuer)
         tenant = parts.path.strip("/").partition("/")[0]
@@ -132,4 +132,4 @@ def _issuer_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
             return []
     except ValueError:  # no address at all
         pass
-    return [f"It takes the tokens of a foreign issuer, {shown}: set openIdIssuer to your own tenant's."]
+    return [f"It takes the tokens of a foreign issuer, {address}: set openIdIssuer to your own tenant's."]

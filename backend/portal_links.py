@@ -65,7 +65,7 @@ class Links:
         self._last: tuple[Found, str, list[str], PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
-        """Return names and links; never fails, and never waits long: what Azure did not say becomes a warning."""
+        """Return names and links. It never fails or waits long: what Azure did not return becomes a warning."""
         ends = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
         storage_problem = self._storage.by(ends)
@@ -77,7 +77,7 @@ class Links:
 
 
 class StorageWarning:
-    """Why the settings don't lead to CIPP's tables, as it was seen last; the links wait for it once, and only shortly.
+    """Why the settings don't lead to CIPP's tables, as it was seen last. The links wait for it once, and only shortly.
 
     A storage account that timed out gives no warning here: `ListBackendRights` tries it for longer.
     """
@@ -90,14 +90,14 @@ class StorageWarning:
         self._wait_seconds = FIRST_STORAGE_WAIT_SECONDS
 
     def look(self) -> float:
-        """Begin a look, if the last one is old; return until when to wait for it, of `time.monotonic`."""
+        """Begin a look if the last one is old, and return until when to wait for it, of `time.monotonic`."""
         now = time.monotonic()
         if now >= self._valid_until and self._looking is None:
-            self._looking = at_once.start(self._clients.storage_problem, name="check whose storage it is")
+            self._looking = at_once.start(self._clients.storage_problem, name="check the storage account")
         return now + self._wait_seconds
 
     def by(self, moment: float) -> str | None:
-        """Return the problem, as of the look if it ended before the moment."""
+        """Return the problem, as of the look if it was done before the moment."""
         looking = self._looking
         if looking is None:
             return self._problem
@@ -112,7 +112,7 @@ class StorageWarning:
 
 
 def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:
-    """Return the links that follow from what was found; `problems` become warnings, each once."""
+    """Return the links that follow from what was found. `problems` become warnings, each once."""
     deployment = found.deployment
     warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
     warnings += [problem for problem in problems if problem not in warnings]

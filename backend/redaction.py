@@ -26,7 +26,7 @@ _HEADERS: Final = (
     r"passw(?:or)?d|passwd|pwd|client[_ ]?secret|(?:account|access|api|x-functions)[_ -]?key|x-ms-token-[\w-]+"
 )
 _VALUE: Final = r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:(?![&;][\w .%-]*(?:=|\s|$))[^\s\"<>])+)"
-# What a text must hold, in lower case, before the pattern is tried; the pattern; what stands in its place.
+# What a text must hold, in lower case, before the pattern is tried, then the pattern, and what stands in its place.
 _CREDENTIALS: Final = (
     (
         ("bearer", "basic", "pop", "sharedkey", "sharedaccesssignature"),
@@ -48,11 +48,11 @@ _CREDENTIALS: Final = (
     (("==",), r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}==", HIDDEN),  # a storage account's key
     (("azfu",), r"(?<![\w-])[\w-]{30,}AzFu[\w=]+", HIDDEN),  # a key of a Functions host
 )
-_LONGEST: Final = 20_000  # letters; what is longer is cut
+_LONGEST: Final = 20_000  # letters, the rest is cut
 
 
 def public_url(address: object) -> str | None:
-    """Return an address without its user, password, query and fragment; None if it does not parse.
+    """Return an address without its user, password, query and fragment, or None if it does not parse.
 
     It takes addresses with a scheme, relative to one (`//host/path`), of git over ssh (`git@host:path`), and bare ones
     (`host.example/path`).
@@ -70,9 +70,9 @@ def redact(text: str) -> str:
     if "//" in text:
         text = patterns["address"].sub(_address, text)
     if "%" in text:
-        text = patterns["encoded"].sub(lambda found: public_url(_decoded(found[0])) or HIDDEN_ADDRESS, text)
+        text = patterns["encoded"].sub(lambda match: public_url(_decoded(match[0])) or HIDDEN_ADDRESS, text)
     if "@" in text or "?" in text:
-        text = patterns["word"].sub(lambda found: _word(found[0]), text)
+        text = patterns["word"].sub(lambda match: _word(match[0]), text)
     return _hide(text)
 
 
@@ -116,12 +116,12 @@ def _with_scheme(text: str) -> str | None:
 
 
 def _without_scheme(text: str) -> str | None:
-    found = re.fullmatch(r"(?P<user>[^?#]*@)?(?P<host>[\w.-]+|\[[\w.:%]+\])(?P<path>[:/][^?#]*)?(?:[?#].*)?", text)
-    if found is None:
+    match = re.fullmatch(r"(?P<user>[^?#]*@)?(?P<host>[\w.-]+|\[[\w.:%]+\])(?P<path>[:/][^?#]*)?(?:[?#].*)?", text)
+    if match is None:
         return None
-    host, path = found["host"], _path(found["path"] or "")
+    host, path = match["host"], _path(match["path"] or "")
     is_named = re.fullmatch(r"(?:[\w-]+\.)+[A-Za-z]{2,}", host) is not None and path != ""
-    if path is None or not (found["user"] or is_named) or host.startswith(("-", ".")):
+    if path is None or not (match["user"] or is_named) or host.startswith(("-", ".")):
         return None
     return f"{host}{path}"
 
@@ -137,17 +137,17 @@ def _host(parts: SplitResult) -> str | None:
 
 
 def _path(path: str) -> str | None:
-    """Return a path up to an encoded query or fragment; None if an `@` in it may end a user's name."""
+    """Return a path up to an encoded query or fragment, or None if an `@` in it may follow a user's name."""
     path = re.split(r"(?i)%(?:25)*(?:3f|23)", path, maxsplit=1)[0]
     return None if re.search(r"(?i)[^/](?:@|%(?:25)*40)", path) else path
 
 
-def _address(found: re.Match[str]) -> str:
+def _address(match: re.Match[str]) -> str:
     """Return an address of a text as it may be shown, with what follows it in the sentence."""
-    address = found[0].rstrip(_CLOSING)
+    address = match[0].rstrip(_CLOSING)
     if address.count("[") > address.count("]"):
-        address += found[0][len(address)]
-    return (public_url(address) or HIDDEN_ADDRESS) + found[0][len(address) :]
+        address += match[0][len(address)]
+    return (public_url(address) or HIDDEN_ADDRESS) + match[0][len(address) :]
 
 
 def _word(word: str) -> str:

@@ -2,8 +2,8 @@
 
 The shapes were recorded from real answers: ARM and Key Vault send {"error": {...}}, App Service
 {"Code", "Message"}, static web apps {"Message"}, table storage {"odata.error": {...}} or XML, a gateway in trouble
-HTML. Status, code and message are Azure's own words for an admin, so they are shown, without credentials. A body that
-is no such envelope is not shown.
+HTML. Status, code and message are Azure's own words for an admin, so they are shown, without credentials. A body
+without such an envelope is not shown.
 """
 
 import json
@@ -39,7 +39,7 @@ LONGEST_REASON: Final = 100  # letters of HTTP's reason phrase
 
 @dataclass(frozen=True)
 class Refusal:
-    """Azure's no: the status, the code, and what to do. `message` holds no credential."""
+    """Azure's refusal: the status, the code, and what to do. `message` holds no credential."""
 
     status: int
     code: str
@@ -89,15 +89,15 @@ def refusal_of_azure_core(error: Any) -> Refusal:  # noqa: ANN401 - azure.core i
 
 
 def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not imported before it is needed
-    """Read msgraph's ODataError; kiota's own APIError has no words of Graph."""
+    """Read msgraph's ODataError. kiota's own APIError has no words of Graph."""
     main = getattr(error, "error", None)
     message = getattr(main, "message", None) or "no reason was given"
     return _refusal(error.response_status_code, str(getattr(main, "code", None) or ""), str(message))
 
 
 def _refusal(status: int | None, code: str, message: str, wait: float = 0.0) -> Refusal:
-    known = re.fullmatch(r"[\w./ -]{1,100}", code) is not None and redact(code) == code
-    return Refusal(int(status or 0), code if known else "", redact(message), wait)
+    is_plain = re.fullmatch(r"[\w./ -]{1,100}", code) is not None and redact(code) == code
+    return Refusal(int(status or 0), code if is_plain else "", redact(message), wait)
 
 
 def seconds_of(retry_after: str | None) -> float:
@@ -134,7 +134,7 @@ def _role_command(who: str, action: str, scope: str) -> str:
 
 
 def _envelope(body: str) -> tuple[str, str]:
-    """Read code and message from any of Azure's envelopes; both are empty where the body is none."""
+    """Read code and message from any of Azure's envelopes. Both are empty if the body has no envelope."""
     if body.lstrip().startswith("<"):
         return _in_xml(body, "code"), _in_xml(body, "message").partition("\n")[0]
     try:
@@ -163,18 +163,18 @@ def _in_xml(body: str, name: str) -> str:
     """Return the text of table storage's element, "" in any other document."""
     from html import unescape  # noqa: PLC0415 - its table of entities is loaded only where it is needed
 
-    found = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", body, re.IGNORECASE)
-    return unescape(found[1]) if found and re.search(r"<(?:\w+:)?error\b", body, re.IGNORECASE) else ""
+    match = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)</", body, re.IGNORECASE)
+    return unescape(match[1]) if match and re.search(r"<(?:\w+:)?error\b", body, re.IGNORECASE) else ""
 
 
 def _meaning(description: str) -> str:
-    """Return what Entra's description means; the text itself is not shown."""
+    """Return what Entra's description means. The text itself is not shown."""
     code = code_of(description)
     return f"{f'AADSTS{code}: ' if code else ''}{meaning_of(description).cause}"
 
 
 def _kind_of(body: str) -> str:
-    """Return what a body is that holds no envelope, as the end of a sentence."""
+    """Return what a body without an envelope is, as the last part of a sentence."""
     text = body.lstrip()[:100].lower()
     if not text or text.startswith(("{", "[", "null")):
         return ""

@@ -116,12 +116,12 @@ class RightsHeld:
         needed, too: this app's own tables are there.
         """
         checking = at_once.start(self._clients.storage_problem, name="rights")
-        held = self._on_account()
+        rights = self._on_account()
         try:
-            problem = at_once.by(self._ends, checking, what="look whose storage it is")
+            problem = at_once.by(self._ends, checking, what="check the storage account")
         except BackendError:
-            problem = None  # whose it is, is unknown: the other entries say why
-        return [*([Held(rights_needed.to_find_tables(), nothing, problem)] if problem else []), *held]
+            problem = None  # unknown whether it is CIPP's: the other entries state why
+        return [*([Held(rights_needed.to_find_tables(), nothing, problem)] if problem else []), *rights]
 
     def _on_account(self) -> list[Held]:
         """Return whether this app may use the tables of the configured storage account."""

@@ -147,7 +147,7 @@ def is_on_data(action: str) -> bool:
 
 
 def to_find_tables() -> Need:
-    """CIPP's tables where the settings don't lead to them; no command can name the account."""
+    """CIPP's tables if the settings don't lead to them. No command can name the account."""
     return Need("Access, tenants, time zone, Logbook", "table", "", ("CIPP's storage account",), "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Final
 
 LIFETIME_SECONDS: Final = 600.0
-MOST: Final = 2_000  # callers; the one who called longest ago is forgotten first
+MOST: Final = 2_000  # callers. The one that called longest ago is forgotten first
 
 
 class RoleHolders:

@@ -23,7 +23,7 @@ class SamToken:
         self._sign_ins = SharedCall(self._sign_in, name="sign in as the SAM app", failure_seconds=FAILURE_SECONDS)
 
     def __call__(self) -> SecretText:
-        """Return a token; one is kept for five minutes, and a failure for some seconds.
+        """Return a token. One is kept for five minutes, and a failure for some seconds.
 
         Raises:
             NotConfiguredError: CIPP is not set up yet.

@@ -1,7 +1,7 @@
-"""The seats of callers without a role: how many threads of the worker they may hold together while they wait.
+"""The seats of callers without a role: how many threads of the worker they may use together while they wait.
 
 Microsoft's worker runs each function in one of min(32, CPUs + 4) threads. A caller whose role is unknown waits for
-Azure to decide whether they have one, so anyone who may sign in could hold every thread while Azure hangs.
+Azure to decide whether they have one, so anyone who may sign in could use every thread while Azure hangs.
 """
 
 import os
@@ -22,7 +22,7 @@ SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 
 
 class SeatsTakenError(BackendError):
-    """The caller would have to wait for Azure, and other callers without a role hold both seats."""
+    """The caller would have to wait for Azure, and other callers without a role have both seats."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -104,7 +104,7 @@ class Seats:
 
     @contextmanager
     def visit(self, caller: Hashable, *, needed: bool) -> Iterator[Seat]:
-        """Yield the seat of one call. The call takes it before its first wait, and it is given back at the end."""
+        """Yield the seat of one call. The call takes it before its first wait, and it is given back after the call."""
         seat = Seat(self, caller) if needed else NOT_NEEDED
         try:
             yield seat
@@ -159,10 +159,10 @@ class Seats:
         try:
             while len(self._taken) >= SEATS:
                 now = time.monotonic()
-                left = PROMPT_SECONDS - max(taken.seconds for taken in self._taken)
-                if left <= 0 or now < self._slow_until or now >= give_up_at:
+                seconds_left = PROMPT_SECONDS - max(taken.seconds for taken in self._taken)
+                if seconds_left <= 0 or now < self._slow_until or now >= give_up_at:
                     raise SeatsTakenError
-                self._change.wait(left)
+                self._change.wait(seconds_left)
         finally:
             self._queue.remove(seat)
 

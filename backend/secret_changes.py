@@ -119,7 +119,7 @@ class SecretChanges:
         versions = self._versions(name)
         old = next((found for found in versions if found.id.lower() == version.lower()), None)
         if old is None:
-            raise NotFoundError(f"'{name}' has no such version; ListKeyVaultSecretVersions lists those that it has.")
+            raise NotFoundError(f"'{name}' has no such version. ListKeyVaultSecretVersions lists those that it has.")
         if old is versions[0]:
             raise ConflictError(f"Version {old.id} of '{name}' is the current one already.")
         if dry_run and _is_to_stay_disabled(old):
@@ -176,7 +176,7 @@ class SecretChanges:
         self._check_name(name)
         versions = self._vault.versions(name)
         if not versions:
-            raise NotFoundError(f"The vault has no secret {quoted(name)}; ListKeyVaultSecrets lists those that it has.")
+            raise NotFoundError(f"The vault has no secret {quoted(name)}. ListKeyVaultSecrets lists those that it has.")
         return versions
 
     def _tidied(self, name: str) -> list[str]:
@@ -190,7 +190,7 @@ class SecretChanges:
         """Check a secret's name. A key or a token may have the letters for one: then the vault must know the name.
 
         Raises:
-            InvalidInputError: It is not a name, or looks like a value; it is not repeated.
+            InvalidInputError: It is not a name, or looks like a value. It is not repeated.
         """
         check_name(name)
         if is_like_a_key(name) and name.lower() not in {found.lower() for found in self._vault.names()}:

@@ -1,7 +1,7 @@
 """What a setting's value may look like, by kind: a time zone, a schedule, true or false. Pure, but for the zones.
 
 The same function reads a value when the app starts, checks it before it is written, and decides whether it is shown:
-a value of another kind may be a secret that somebody, or a Key Vault reference, put there.
+a value of another kind may be a secret that a person, or a Key Vault reference, put there.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 from backend.clouds import CLOUDS
 from backend.quoting import is_like_a_key
 
-# App Service's words for the tiers of a plan; the first four are documented, the others were seen in its pricing.
+# App Service's words for the tiers of a plan. The first four are documented, the others were seen in its pricing.
 _TIERS: Final = (
     r"Free|Shared|Basic|Standard|Dynamic|FlexConsumption|WorkflowStandard|PremiumContainer"
     r"|(Elastic)?(Premium|Isolated)(M?V[0-9])?"

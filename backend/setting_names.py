@@ -22,7 +22,7 @@ from backend.setting_kinds import (
 )
 
 NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule
-# Shown as they are if they are of their kind; every other value is masked.
+# Shown as they are if they are of their kind. Every other value is masked.
 _SHOWN: Final[Mapping[str, Callable[[str], bool]]] = {
     "AzureWebJobsDisableHomepage": is_switch,
     "CIPP_CLOUD": is_cloud,
@@ -57,7 +57,7 @@ def is_harmless(name: str, value: str) -> bool:
 
 
 def check_names(to_set: Mapping[str, str], remove: Iterable[str], app: FunctionApp) -> None:
-    """Check the names of a change by App Service's rule and by this app's; of this app the values, too.
+    """Check the names of a change by App Service's rule and by this app's, and the values of this app's settings.
 
     `check_confirmed` checks what `unconfirmed` returns.
 
@@ -92,11 +92,11 @@ def check_confirmed(to_set: Mapping[str, str], remove: Iterable[str], there: Ite
     """Check that names which look like values are those of settings that the app has.
 
     Raises:
-        InvalidInputError: One of them is not; it is not repeated.
+        InvalidInputError: One of them is not. It is not repeated.
     """
-    known = {name.lower() for name in there}
+    existing = {name.lower() for name in there}
     for field, names in (("Set", to_set), ("Remove", remove)):
-        if any(name.lower() not in known for name in unconfirmed(names)):
+        if any(name.lower() not in existing for name in unconfirmed(names)):
             raise _not_a_name(field)
 
 

@@ -12,11 +12,11 @@ from backend.setting_kinds import is_boolean, is_schedule, is_tier, is_time_zone
 def setting_problems(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each setting whose value is not of its kind, so that the default is used."""
     checks = (
-        ("CIPP_TIMEZONE", is_time_zone, "must be an IANA time zone such as Europe/Amsterdam; UTC is used"),
-        ("CIPP_HOSTED", is_boolean, "must be true or false; false is used"),
-        ("KEY_ROTATION_SCHEDULE", is_schedule, "must be a schedule in NCRONTAB; Sunday 00:00 UTC is used"),
-        ("WEBSITE_SKU", is_tier, "is not a plan that this app knows; the links show none"),
-        ("ALLOWED_TENANTS", _are_tenants, "must be GUIDs of tenants, separated by commas; other entries are ignored"),
+        ("CIPP_TIMEZONE", is_time_zone, "must be an IANA time zone such as Europe/Amsterdam, so UTC is used"),
+        ("CIPP_HOSTED", is_boolean, "must be true or false, so false is used"),
+        ("KEY_ROTATION_SCHEDULE", is_schedule, "must be a schedule in NCRONTAB, so Sunday 00:00 UTC is used"),
+        ("WEBSITE_SKU", is_tier, "is not a plan that this app knows, so the links show none"),
+        ("ALLOWED_TENANTS", _are_tenants, "must be GUIDs of tenants, separated by commas, so others are ignored"),
     )
     return [
         f"The setting {name} {rule}. Correct it."
@@ -26,7 +26,7 @@ def setting_problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def tier_of(environ: Mapping[str, str]) -> str | None:
-    """Return the tier of this app's plan; None if the platform gives none, or something else."""
+    """Return the tier of this app's plan, or None if the platform gives none, or something else."""
     tier = environ.get("WEBSITE_SKU", "")
     return tier if is_tier(tier) else None
 

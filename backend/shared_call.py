@@ -1,4 +1,4 @@
-"""One call at a time, in a thread of its own, for all who need its result."""
+"""One call at a time, in a thread of its own, for all callers that need its result."""
 
 import threading
 import time
@@ -46,21 +46,21 @@ class Attempt(Generic[T]):
         return self._failure is not None
 
     def wait(self, moment: float) -> bool:
-        """Wait until the call ended, until the moment at the longest; return whether it ended."""
+        """Wait until the call is done, until the moment at the longest, and return whether it is done."""
         return not wait([self._future], max(0.0, moment - time.monotonic())).not_done
 
     def result(self, moment: float, *, what: str) -> T:
         """Return the result, waiting until the moment at the longest.
 
         Raises:
-            AzureUnreachableError: The moment came first; `what` says what took too long.
+            AzureUnreachableError: The moment came first. `what` names what took too long.
             Exception: What the call raised.
         """
         try:
             return at_once.by(moment, self._future, what=what)
         except Exception as error:
             if self._failure and error is self._failure[0]:
-                error.with_traceback(self._failure[1])  # else it would gather the frames of all who join the call
+                error.with_traceback(self._failure[1])  # else it would gather the frames of every caller that joins
             raise
 
 
@@ -86,7 +86,7 @@ class SharedCall(Generic[T]):
         self._last: Attempt[T] | None = None
 
     def attempt(self, lifetime_seconds: float = 0.0) -> Attempt[T]:
-        """Return the call under way, or the last one if it ended well within the lifetime; else begin one."""
+        """Return the call under way or the last one if it succeeded within the lifetime, or begin one."""
         with self._lock:
             if self._last is None or not self._counts(self._last, lifetime_seconds):
                 self._last = Attempt(self._work, self._name)

@@ -104,7 +104,7 @@ class SignInDoor:
         except BackendError as error:
             self._verdict = self._failed(error)
             logger.warning("The authentication of this app is not known: %s", error)
-        except Exception as error:  # noqa: BLE001 - an internal error must not deny everybody
+        except Exception as error:  # noqa: BLE001 - an internal error must not deny every caller
             self._verdict = self._failed(None)
             # Without the error's text, which may hold a value.
             logger.warning("The authentication of this app is not known (%s).", type(error).__name__)
@@ -122,10 +122,10 @@ class SignInDoor:
         return Verdict(last.reason, time.monotonic() + seconds, is_patient=last.is_patient and not is_final)
 
     def settings(self) -> Mapping[str, Any] | None:
-        """Return this app's authsettingsV2; None if this app has no name, or is a deployment slot.
+        """Return this app's authsettingsV2, or None if this app has no name, or is a deployment slot.
 
         Raises:
-            BackendError: Where this app is, is unknown, or Azure refused or timed out.
+            BackendError: The place of this app is unknown, or Azure refused or timed out.
         """
         if self._environ.get("WEBSITE_SLOT_NAME", "").strip().lower() not in ("", "production"):
             return None  # a slot has settings of its own

@@ -109,7 +109,7 @@ class StaticWebAppDomains:
         """
         wanted, name = host_name(domain), self._app.name
         if not any(found.name == wanted for found in self.domains()):
-            raise NotFoundError(f"'{name}' has no domain {quoted(wanted)}; ListStaticWebAppDomains lists those it has.")
+            raise NotFoundError(f"'{name}' has no domain {quoted(wanted)}. ListStaticWebAppDomains lists those it has.")
         if dry_run:
             would_do = [f"Remove the domain '{wanted}' from '{name}'."]
             return DomainAct(dry_run=True, would_do=would_do, domain=wanted)

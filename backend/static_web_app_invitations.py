@@ -97,8 +97,8 @@ def check_guest(guest: Guest) -> list[str]:
         raise InvalidInputError(f"Hours must be from 1 to {LONGEST_HOURS}.", field="Hours")
     if not re.fullmatch(DETAILS, guest.details) or is_like_a_key(guest.details):
         raise InvalidInputError(
-            "UserDetails must be an e-mail address or user name of up to 320 characters, without spaces; "
-            "not a key or a token.",
+            "UserDetails must be an e-mail address or user name of up to 320 characters, without spaces, "
+            "and not a key or a token.",
             field="UserDetails",
         )
     if not re.fullmatch(PROVIDER, guest.provider) or is_like_a_key(guest.provider):

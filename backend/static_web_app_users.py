@@ -144,7 +144,7 @@ class StaticWebAppUsers:
         return UserAct(dry_run=False, done=[f"Done: {words(user)}."], user_id=user.user_id)
 
     def _leaving(self, user_id: str, provider: str, *, keeps_superadmin: bool) -> User:
-        """Answer the user, unless they are the last superadmin; a group that is one in CIPP's table counts.
+        """Return the user, unless they are the last superadmin. A group that is one in CIPP's table counts.
 
         Where CIPP's table can't be read, no group counts.
         """
@@ -158,7 +158,7 @@ class StaticWebAppUsers:
             return user
         unknown = "" if has_group is False else GROUPS_UNKNOWN
         raise ConflictError(
-            f"'{user.display_name}' is the last superadmin{unknown}: make somebody else superadmin first."
+            f"'{user.display_name}' is the last superadmin{unknown}: make another user superadmin first."
         )
 
     def _users(self) -> tuple[list[User], bool]:
@@ -200,7 +200,7 @@ def _find(users: Sequence[User], user_id: str, provider: str) -> User:
         if user.user_id.lower() == user_id.lower() and user.provider.lower() == provider.lower():
             return user
     raise NotFoundError(
-        f"There is no user {quoted(user_id)} of provider {quoted(provider)}; ListStaticWebAppUsers lists them."
+        f"The user {quoted(user_id)} of provider {quoted(provider)} does not exist. ListStaticWebAppUsers lists them."
     )
 
 

@@ -46,7 +46,7 @@ class StorageSettings:
 
 
 def storage_of(environ: Mapping[str, str], cloud: Cloud) -> StorageSettings | None:
-    """Return the storage account that the settings name; None if they name none.
+    """Return the storage account that the settings name, or None if they name none.
 
     For each prefix, a connection string wins over an address, and an address over a name.
 
@@ -73,7 +73,7 @@ def _by_name(setting: str, name: str, cloud: Cloud) -> StorageSettings:
 
 
 def _account_in(connection_string: str) -> str:
-    """Return the account that a connection string names; "" if it names none, as with an unreadable one."""
+    """Return the account that a connection string names, "" if it names none or can't be read."""
     parts = (part.partition("=") for part in connection_string.split(";"))
     values = {name.strip().lower(): value.strip() for name, _, value in parts}
     if values.get("usedevelopmentstorage", "").lower() == "true":
@@ -83,13 +83,13 @@ def _account_in(connection_string: str) -> str:
 
 
 def _account_at(address: str) -> str:
-    """Return the account of an address such as https://name.table.core.windows.net; "" if it shows none."""
+    """Return the account of an address such as https://name.table.core.windows.net, "" if it shows none."""
     try:
         parts = urlsplit(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
     except ValueError:
         return ""
-    if found := re.fullmatch(rf"({_NAME})(-secondary)?\.([a-z0-9-]+\.)*table\..+", host):
-        return found[1]
+    if match := re.fullmatch(rf"({_NAME})(-secondary)?\.([a-z0-9-]+\.)*table\..+", host):
+        return match[1]
     first = parts.path.strip("/").partition("/")[0]  # an emulator's: http://127.0.0.1:10002/devstoreaccount1
     return first if re.fullmatch(_NAME, first) else ""

@@ -1,4 +1,4 @@
-"""The client of tables, with retries that end. Imported only where a client is made: it loads azure-data-tables."""
+"""The client of tables, with bounded retries. Imported only where a client is made: it loads azure-data-tables."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class _TableRetry(BoundedRetry, TablesRetryPolicy):
 class BoundedTables(TableServiceClient):
     """The SDK's client, and the clients of single tables that it makes, with this app's retries.
 
-    The SDK has no argument for the policy, and its own sleeps for as long as a Retry-After says.
+    The SDK has no argument for the policy, and its own sleeps for as long as a Retry-After names.
     """
 
     def __init__(self, *args: Any, retry_policy: BoundedRetry, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's own arguments

@@ -52,7 +52,7 @@ class TokenEndpoint:
         self._patient_until = patient_until
 
     def get(self, url: str, **options: Any) -> Any:  # noqa: ANN401 - msal's interface
-        """Return the discovery document from the tenant's address; everything else from Entra.
+        """Return the discovery document from the tenant's address, and everything else from Entra.
 
         Raises:
             requests.TooManyRedirects: Entra responded with a redirect.
@@ -97,7 +97,7 @@ class TokenEndpoint:
 
 
 def _no_redirect(response: "requests.Response") -> "requests.Response":
-    """Return a response that is no redirect: msal would read one as a broken answer."""
+    """Return a response that is not a redirect: msal would read one as a broken response."""
     if _REDIRECTS <= response.status_code < _REFUSALS:
         with LOADING:
             from requests import TooManyRedirects  # noqa: PLC0415 - requests is loaded where a session is made

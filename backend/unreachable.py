@@ -1,6 +1,6 @@
 """What kept a response from arriving, by the types of an error and its causes. Pure.
 
-The text of a library's error is never repeated: it holds addresses with their queries, and answers in full. Types are
+The text of a library's error is never repeated: it holds addresses with their queries, and responses in full. Types are
 compared by name, so that no library is loaded for it.
 """
 
@@ -12,7 +12,7 @@ from backend.redaction import public_url
 
 _MOST_LINKS: Final = 30  # of one chain of causes
 _REDIRECTS: Final = frozenset({"TooManyRedirects", "TooManyRedirectsError", "RedirectError"})
-# Names of types, and of system errors; the first that fits counts. Built-in types stand beside those of http.client,
+# Names of types, and of system errors. The first that fits counts. Built-in types stand beside those of http.client,
 # ssl, urllib3, requests, httpx, azure-core and kiota.
 _REASONS: Final = (
     ({"gaierror", "NameResolutionError"}, "the name {host} was not resolved"),
@@ -21,7 +21,7 @@ _REASONS: Final = (
     ({"SSLCertVerificationError", "CertificateError"}, "the TLS certificate of {host} was not accepted"),
     ({"SSLError"}, "the TLS connection to {host} failed"),
     ({"ConnectionRefusedError", "ECONNREFUSED"}, "{host} refused the connection"),
-    ({"ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN"}, "there is no network route to {host}"),
+    ({"ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN"}, "no network route leads to {host}"),
     (
         {"ConnectTimeout", "ConnectTimeoutError", "ServiceRequestTimeoutError"},
         "{host} did not accept a connection in time",
@@ -51,19 +51,19 @@ def is_redirect(error: BaseException) -> bool:
 
 
 def status_of(error: BaseException) -> int:
-    """Return the HTTP status that an error holds, 0 if there is none."""
+    """Return the HTTP status that an error holds, 0 if it holds no status."""
     for link in _chain(error):
         holders = (link, getattr(link, "response", None))
         names = ("status_code", "response_status_code", "status")
-        found = next((status for holder in holders for name in names if (status := _number(holder, name))), 0)
-        if found:
-            return found
+        status = next((status for holder in holders for name in names if (status := _number(holder, name))), 0)
+        if status:
+            return status
     return 0
 
 
 def host_of(error: BaseException) -> str:
     """Return the host, and the port if it is named, that was called."""
-    return next((found for link in _chain(error) if (found := _host(link))), "the host")
+    return next((host for link in _chain(error) if (host := _host(link))), "the host")
 
 
 def reason_of(error: BaseException) -> str:
@@ -79,16 +79,16 @@ def reason_of(error: BaseException) -> str:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what it came of, wherever a library keeps that."""
-    left: list[Any] = [error]
-    seen: list[BaseException] = []
-    while left and len(seen) < _MOST_LINKS:
-        link = left.pop(0)
-        if not isinstance(link, BaseException) or any(link is other for other in seen):
+    links: list[Any] = [error]
+    chain: list[BaseException] = []
+    while links and len(chain) < _MOST_LINKS:
+        link = links.pop(0)
+        if not isinstance(link, BaseException) or any(link is other for other in chain):
             continue
-        seen.append(link)
+        chain.append(link)
         yield link
-        left += [link.__cause__, None if link.__suppress_context__ else link.__context__]
-        left += [getattr(link, "inner_exception", None), getattr(link, "reason", None), *link.args]
+        links += [link.__cause__, None if link.__suppress_context__ else link.__context__]
+        links += [getattr(link, "inner_exception", None), getattr(link, "reason", None), *link.args]
 
 
 def _kinds(error: BaseException) -> set[str]:
@@ -106,13 +106,13 @@ def _number(holder: object, name: str) -> int:
 def _host(error: BaseException) -> str | None:
     """Return the host and port of the call that failed, as the library's error holds it."""
     for way in (("request", "url"), ("response", "request", "url"), ("conn", "host"), ("pool", "host")):
-        found: Any = error
+        value: Any = error
         try:
             for name in way:
-                found = getattr(found, name)
+                value = getattr(value, name)
         except (AttributeError, RuntimeError):  # httpx raises where an error has no request
             continue
-        address = str(found) if way[-1] == "url" else f"https://{found}"
-        if shown := public_url(address):
-            return shown.partition("//")[2].partition("/")[0]
+        address = str(value) if way[-1] == "url" else f"https://{value}"
+        if public := public_url(address):
+            return public.partition("//")[2].partition("/")[0]
     return None

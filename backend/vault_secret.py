@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretProperties
 
 ROTATED_BY: Final = "rotated-by"  # the tag that tells whose a version is
-# The tag of an old version that was disabled and is enabled only while a restore reads it; its text is the time.
+# The tag of an old version that was disabled and is enabled only while a restore reads it. Its text is the time.
 ENABLED_FOR_RESTORE: Final = "enabled-for-restore"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 

@@ -21,7 +21,7 @@ class Alteration:
     opaque: bool = False  # an access token in no form that a client knows
 
     def of(self, body: bytes, tokens: TokenIssuer) -> bytes:
-        """Return the altered response of the token endpoint; one without a token stays as it is."""
+        """Return the altered response of the token endpoint. One without a token stays as it is."""
         try:
             answer = json.loads(body)
         except ValueError:

@@ -80,7 +80,7 @@ class KeyCredential:
 
 @dataclass(frozen=True)
 class Application:
-    """An app registration in its home tenant; `properties` are Graph's others, by Graph's names.
+    """An app registration in its home tenant. `properties` are Graph's others, by Graph's names.
 
     A change makes another one, so that an earlier state can still be read.
     """

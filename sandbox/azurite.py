@@ -44,7 +44,7 @@ class Azurite:
         self._answers = asyncio.Event()
 
     def connection_string(self, tables_at: str) -> str:
-        """Return what AzureWebJobsStorage holds; `tables_at` is the address in front of the tables."""
+        """Return what AzureWebJobsStorage holds. `tables_at` is the address in front of the tables."""
         addresses = {**self._addresses, "Table": tables_at}
         endpoints = [f"{name}Endpoint={addresses[name]}/{ACCOUNT}" for name in _SERVICES]
         return ";".join(["DefaultEndpointsProtocol=http", f"AccountName={ACCOUNT}", f"AccountKey={_KEY}", *endpoints])

@@ -31,7 +31,7 @@ class Clock:
         return self._in(self._segments[-1], datetime.now(UTC))
 
     def at(self, real: datetime) -> datetime:
-        """Return the sandbox's time at a moment of this machine's; before the start, by the first segment."""
+        """Return the sandbox's time at a moment of this machine's. Before the start, the first segment counts."""
         began = bisect_right(self._segments, real, key=lambda segment: segment.real)
         return self._in(self._segments[max(0, began - 1)], real)
 

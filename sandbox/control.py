@@ -27,7 +27,7 @@ class _InvalidBodyError(Exception):
 
 
 def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables) -> ASGIApp:
-    """Build the control address; `make` seeds a new Azure. The managed identity responds beside it."""
+    """Build the control address. `make` seeds a new Azure. The managed identity responds beside it."""
 
     async def state(request: Request) -> Response:
         del request

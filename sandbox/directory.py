@@ -103,7 +103,7 @@ class Directory:
         self.applications[app.app_id] = app
 
     def read_applications(self, now: datetime) -> list[Application]:
-        """Return all applications as Graph's readers see them, who may be behind."""
+        """Return all applications as Graph's readers see them, which may be behind."""
         return [self.past.seen(app_id, app, now) for app_id, app in self.applications.items()]
 
     def service_principal(self, app_id: str, tenant_id: str) -> ServicePrincipal | None:

@@ -19,14 +19,14 @@ class Edit:
 
 
 def edited(document: object, edits: Sequence[Edit]) -> object:
-    """Return `document` after all edits in their order; a path that leads nowhere changes nothing."""
+    """Return `document` after all edits in their order. A path that leads nowhere changes nothing."""
     for edit in edits:
         document = _edited(document, edit.path, edit.value)
     return document
 
 
 def edited_json(body: bytes, edits: Sequence[Edit]) -> bytes:
-    """Return a body after all edits; what is not JSON stays as it is, and so does what no edit changes."""
+    """Return a body after all edits. What is not JSON stays as it is, and so does what no edit changes."""
     if not edits:
         return body
     try:
@@ -41,7 +41,7 @@ def read_edits(value: object) -> tuple[Edit, ...]:
     """Read the member `edit` of a fault.
 
     Raises:
-        ValueError: It is not a list of [path, value]; the message names the wrong entry.
+        ValueError: It is not a list of [path, value]. The message names the wrong entry.
     """
     if not isinstance(value, list):
         raise ValueError("edit must be a list of [path, value].")  # noqa: TRY004 - one kind of error for its reader
@@ -90,7 +90,7 @@ def _is_meant(own: str, member: object, name: str) -> bool:
 
 
 def _same(before: object, after: object) -> bool:
-    # In Python 1 equals True and 1.0; in JSON they are different texts.
+    # In Python 1 equals True and 1.0. In JSON they are different texts.
     return json.dumps(before) == json.dumps(after)
 
 

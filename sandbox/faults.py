@@ -14,7 +14,7 @@ FIELDS: Final = frozenset(
     {"method", "host", "path", "body", "nth", "times", "mode", "status", "retry_after", "aadsts", "alter"}
     | {"answer", "edit", "after_seconds"}
 )
-_CENTURY: Final = 3_155_760_000  # seconds; a time further away is not a time
+_CENTURY: Final = 3_155_760_000  # seconds, beyond which a time is not valid
 
 
 class InvalidFaultError(Exception):
@@ -23,10 +23,10 @@ class InvalidFaultError(Exception):
 
 @dataclass
 class Fault:
-    """One fault; `seen` counts the calls that fit since it was posted, `held` those that wait for its end.
+    """One fault. `seen` counts the calls that fit since it was posted, `held` those that wait until it is replaced.
 
     The mode decides about delivery (`hold`, `hang`, `drop-before`, `drop-after`) and about the effect. `answer` takes
-    the place of the effect and of the response, `edits` change whatever response there is. With mode `refuse-then-do`
+    the place of the effect and of the response, `edits` change any response. With mode `refuse-then-do`
     `answer` takes the place of the refusal, and the effect stays.
     """
 

@@ -25,7 +25,7 @@ class LateEffects:
         self._one_at_a_time = asyncio.Lock()
 
     def add(self, due: datetime, scope: Scope, body: bytes) -> None:
-        """Let a request take effect at `due`; its response is dropped."""
+        """Let a request take effect at `due`. Its response is dropped."""
         self._pending.append(LateEffect(due, scope, body))
         self._pending.sort(key=lambda effect: effect.due)  # stable: first come, first served
 

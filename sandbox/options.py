@@ -30,7 +30,7 @@ class Options:
     graph_read_lag_seconds: float = 0.0  # how old the app registrations are that Graph's readers see
     vault_list_lag_seconds: float = 0.0  # how old the vault's lists are
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, beside the seeded ones
-    now: datetime | None = None  # the time at which it starts; None: this machine's
+    now: datetime | None = None  # the time at which it starts, None is this machine's
     clock_rate: float = 1.0  # how many times as fast as real time its clock runs
 
 

@@ -1,4 +1,4 @@
-"""What a reader sees who is behind: the states of so long ago."""
+"""What a reader that is behind sees: the states of so long ago."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Past(Generic[T]):
             self._forget(key, now)
 
     def seen(self, key: str, current: T, now: datetime) -> T:
-        """Return the state of `key` so long ago; before the first change that is the first state."""
+        """Return the state of `key` so long ago. Before the first change that is the first state."""
         self._forget(key, now)
         states = self._states.get(key)
         return states[0][1] if states else current

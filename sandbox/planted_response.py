@@ -39,7 +39,7 @@ def read_planted_response(value: object) -> PlantedResponse:
     """Read the member `answer` of a fault.
 
     Raises:
-        ValueError: It is not what the README documents; the message names what is wrong.
+        ValueError: It is not what the README documents. The message names what is wrong.
     """
     if not isinstance(value, dict):
         raise ValueError("answer must be an object.")  # noqa: TRY004 - one kind of error for its reader

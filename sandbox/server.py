@@ -49,7 +49,7 @@ class Server:
         self.reset(azure)
 
     def reset(self, azure: Azure) -> None:
-        """Start over with another Azure, no calls and no faults; what was to take effect later does not."""
+        """Start over with another Azure, no calls and no faults. What was to take effect later does not."""
         self.azure = azure
         self._late_effects.cancel()
         self.calls: list[Call] = []
@@ -166,7 +166,7 @@ class Server:
 
 
 def _place(scope: Scope) -> Place | None:
-    """Return what the called host stands for; None for what came by plain http."""
+    """Return what the called host stands for, or None for what came by plain http."""
     name, _, _ = _host(scope)
     return place_of(name) if scope["scheme"] == "https" else None
 

@@ -154,7 +154,7 @@ class Caller:
             raise NotAllowedError(f"Access is not allowed: {refusal}", permission=permission.value, caller=self)
 
     def may(self, permission: Permission, endpoint: str) -> bool:
-        """Return whether the caller may use a permission at an endpoint; see `must_have`."""
+        """Return whether the caller may use a permission at an endpoint, see `must_have`."""
         try:
             self.must_have(permission, endpoint)
         except NotAllowedError:

@@ -16,7 +16,7 @@ Proxies = int | Ranges | None
 
 
 def trusted_proxies(environ: Mapping[str, str]) -> Proxies:
-    """Return the trusted proxies: their addresses, or how many there are; None if the setting is not valid.
+    """Return the trusted proxies: their addresses, or how many there are, or None if the setting is not valid.
 
     The default is 0. A list that names anything but addresses and ranges is not valid as a whole.
     """
@@ -37,7 +37,7 @@ def _proxies_in(setting: str) -> Proxies:
 
 
 def address_of(headers: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """Return the caller's address; "" if it can't be determined.
+    """Return the caller's address, "" if it can't be determined.
 
     Each proxy appends the address that it saw, and Azure's front end writes the last entry. If the trusted proxies
     are named, the first entry from the right that is not one of them counts. If they are counted, the entry left of
@@ -53,7 +53,7 @@ def address_of(headers: Mapping[str, str], environ: Mapping[str, str]) -> str:
 
 
 def why_unknown(environ: Mapping[str, str]) -> str:
-    """Return why an address can't be determined; the setting's value is not repeated."""
+    """Return why an address can't be determined. The setting's value is not repeated."""
     match trusted_proxies(environ):
         case None:
             return (
@@ -63,7 +63,7 @@ def why_unknown(environ: Mapping[str, str]) -> str:
         case Ranges():
             return "X-Forwarded-For names no caller in front of the proxies that TRUSTED_PROXIES names"
         case _:
-            return "it does not come through as many proxies as TRUSTED_PROXIES says"
+            return "it does not come through as many proxies as TRUSTED_PROXIES states"
 
 
 def _in_front_of(proxies: Ranges, entries: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ def read_body(raw: bytes, content_type: str, kind: type[S], *, chunked: bool = F
     """Return a POST's body. An empty one is refused, since a lost body must not count as `{}`.
 
     Raises:
-        InvalidInputError: Lost, empty, not JSON, too large, or against the kind's fields; `field` names the one.
+        InvalidInputError: Lost, empty, not JSON, too large, or against the kind's fields. `field` names the one.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise InvalidInputError("A POST needs the header Content-Type: application/json.", field="Content-Type")
@@ -78,7 +78,7 @@ def to_struct(parsed: Any, kind: type[S]) -> S:  # noqa: ANN401 - what JSON may 
         if wire_name is None:
             known = ", ".join(wire_names.values()) or "none"
             raise InvalidInputError(
-                f"The field {quoted(name)} is unknown here; known fields: {known}.", field=shown(name)
+                f"The field {quoted(name)} is unknown here. Known fields: {known}.", field=shown(name)
             )
         if wire_name in given:
             raise InvalidInputError(f"The field '{wire_name}' is given twice.", field=wire_name)
@@ -124,7 +124,7 @@ def _chosen(value: Any) -> Any:  # noqa: ANN401 - what JSON may hold
 
 
 def _refuse(error: msgspec.ValidationError) -> NoReturn:
-    """Say which field broke its rule, in the words of JSON; never with what was sent."""
+    """Return which field broke its rule, in the words of JSON, and never what was sent."""
     rule, _, path = str(error).partition(" - at `")
     if rule.startswith(_NOT_AMONG):
         rule, path = "it must be one of the values that openapi.json lists", str(error).rpartition(" - at `")[2]

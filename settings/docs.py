@@ -44,7 +44,7 @@ def docs(call: Call) -> RawAnswer:
         # The page names its files beside it, which works only where the address ends below docs/.
         return RawAnswer(status=302, headers={"Location": FIRST})
     if call.rest not in FILES:
-        raise NotFoundError(f"There is no file {quoted(call.rest)} here; the page is {FIRST}.")
+        raise NotFoundError(f"The file {quoted(call.rest)} does not exist here. The page is {FIRST}.")
     return _file(call.rest)
 
 

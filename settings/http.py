@@ -104,7 +104,7 @@ def _add(
 
 
 def _add_on_loop(app: func.FunctionApp, route: Route) -> None:
-    """Add a function that the worker runs on its event loop, so that it responds while every thread is held.
+    """Add a function that the worker runs on its event loop, so that it responds while every thread waits.
 
     What waits here stops the whole worker, so it uses no service and no lock of this app.
     """
@@ -186,7 +186,7 @@ def _refuser(routes: Sequence[Route]) -> Callable[[func.HttpRequest], func.HttpR
         if route is None or route.method == req.method:  # the host found no such path: a slash too many
             with _denials_recorded("An unknown endpoint"):
                 _signed_in(req).must_have_a_role()
-            raise NotFoundError(f"There is no endpoint {quoted(name)} here; the README lists those that are.")
+            raise NotFoundError(f"The endpoint {quoted(name)} does not exist. The README lists all endpoints.")
         if not route.public:
             with _denials_recorded(route.name):
                 _admitted(req, route)
@@ -239,8 +239,8 @@ def _respond(
     except UnicodeEncodeError:  # half a surrogate pair, out of an address or a setting: only escapes can carry it
         body = json.dumps(msgspec.to_builtins(value)).encode()
     # An answer may hold what is given once, and what is true now may not be so in a minute.
-    told = {**ALWAYS, "Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
-    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=told, charset="utf-8")
+    all_headers = {**ALWAYS, "Cache-Control": "no-store", CORRELATION: correlation.current(), **(headers or {})}
+    return func.HttpResponse(body, status_code=status, mimetype=mimetype, headers=all_headers, charset="utf-8")
 
 
 def _raw(answer: RawAnswer) -> func.HttpResponse:
@@ -264,8 +264,8 @@ def _path(req: func.HttpRequest) -> str:
     address = public_url(quote(str(req.url), safe=_IN_AN_ADDRESS)) or HIDDEN_ADDRESS
     scheme, slashes, rest = address.partition("://")
     host, *parts = rest.split("/")
-    named = [part if is_like_a_name(unquote(part)) else WITHHELD for part in parts]
-    return _in_one_line(f"{scheme}{slashes}{'/'.join([host, *named])}")
+    readable = [part if is_like_a_name(unquote(part)) else WITHHELD for part in parts]
+    return _in_one_line(f"{scheme}{slashes}{'/'.join([host, *readable])}")
 
 
 def _signed_in(req: func.HttpRequest) -> Caller:

@@ -37,7 +37,7 @@ class Prove(Body, frozen=True):
     shown=Shown(example={"Names": ["RefreshToken"], "DryRun": True}),
 )
 def rotate(call: Call, body: Rotate) -> Rotation:
-    """Rotate the keys that are due; with Force, which needs CIPP.SuperAdmin.ReadWrite, those that are not due too."""
+    """Rotate the keys that are due. With Force, which needs CIPP.SuperAdmin.ReadWrite, rotate the others, too."""
     _check_names(body.names)
     if body.force and call.caller:
         call.caller.must_have(Permission.SUPER_ADMIN_WRITE, "ExecKeyRotation")

@@ -1,6 +1,6 @@
 """Whether a caller has a role, as far as that is known without a call to Azure.
 
-It decides only whether they need a seat to wait (`backend/seats.py`). It gives nobody a role.
+It decides only whether they need a seat to wait (`backend/seats.py`). It gives no caller a role.
 """
 
 from collections.abc import Hashable, Iterable
@@ -37,7 +37,7 @@ def _names_base_role(roles: Iterable[str]) -> bool:
 
 
 def caller_id(principal: Principal) -> Hashable:
-    """Return what tells one caller from another."""
+    """Return what distinguishes one caller from another."""
     match principal:
         case StaticWebAppUser():
             return (principal.provider.lower(), principal.user_id, principal.name.lower())

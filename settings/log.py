@@ -51,7 +51,7 @@ FIELDS: Final = (
 
 
 class LogLine(logging.LogRecord):
-    """A line of the log, with the correlation id of the call that it belongs to, and without credentials.
+    """A log line, with the correlation id of the call that it belongs to, and without credentials.
 
     Of an error that is logged with it, the stack is kept in place of the traceback: that would show the error's text.
     """
@@ -65,7 +65,7 @@ class LogLine(logging.LogRecord):
         self.exc_info = None
 
     def getMessage(self) -> str:  # noqa: N802 - logging's own name
-        """Return the line as JSON if it is of this app, of a call of it, or of an error; as it is otherwise."""
+        """Return the line as JSON if it is of this app, of a call of it, or of an error, else as it is."""
         text = redact(super().getMessage())
         beside = {name: _redacted(self.__dict__[name]) for name in FIELDS if name in self.__dict__}
         if "errorStack" in self.__dict__:

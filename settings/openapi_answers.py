@@ -19,7 +19,7 @@ FAILURES: Final[Mapping[int, tuple[str, str, BackendError]]] = {
     400: (
         "InvalidInput",
         "The request cannot be used; `field` names what is wrong.",
-        InvalidInputError("The field 'Nmae' is unknown here; known fields: Name, All, DryRun, Force.", field="Nmae"),
+        InvalidInputError("The field 'Nmae' is unknown here. Known fields: Name, All, DryRun, Force.", field="Nmae"),
     ),
     401: (
         "NotSignedIn",
@@ -38,7 +38,7 @@ FAILURES: Final[Mapping[int, tuple[str, str, BackendError]]] = {
     404: (
         "NotFound",
         "There is no such app, secret, domain, user or file, or this app may not see it.",
-        NotFoundError("The vault has no secret 'Nope'; ListKeyVaultSecrets lists those that it has."),
+        NotFoundError("The vault has no secret 'Nope'. ListKeyVaultSecrets lists those that it has."),
     ),
     409: (
         "Conflict",

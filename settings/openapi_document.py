@@ -22,7 +22,7 @@ The API behind CIPP's Application Settings -> Backend page, for one CIPP deploym
 """
 BODY_SAYS: Final = (
     "Required, and sent with `Content-Length`: a body in chunks does not arrive, and an empty one is refused. `{}` "
-    "leaves every field out. Fields match whatever their case. In place of a value, the object of CIPP's selects is "
+    "leaves every field out. Fields are case-insensitive. In place of a value, the object of CIPP's selects is "
     'taken, `{"label": ..., "value": ...}`, and a list of them in place of a list. `tenantFilter` and `tenantId` '
     "are passed over."
 )

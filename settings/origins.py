@@ -23,9 +23,9 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
     if site is not None:
         if site.strip().lower() in ("same-origin", "none"):
             return
-        known = site.strip().lower()
-        named = f" (Sec-Fetch-Site: {known})" if known in OTHER_SITES else ""
-        raise NotAllowedError(f"This POST comes from another site{named}, which is not allowed.")
+        relation = site.strip().lower()
+        detail = f" (Sec-Fetch-Site: {relation})" if relation in OTHER_SITES else ""
+        raise NotAllowedError(f"This POST comes from another site{detail}, which is not allowed.")
     origin = headers.get("origin")
     if origin is None:
         return
@@ -36,7 +36,7 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
 
 
 def _named(origin: str) -> str:
-    """Return scheme, host and port of an origin as a message names them; nothing if it is not a browser's."""
+    """Return scheme, host and port of an origin as a message names them, or "" if it is not a browser's."""
     site = "/".join((public_url(origin) or origin).split("/", 3)[:3])
     is_usual = re.fullmatch(_ORIGIN, site) is not None and not is_like_a_key(site.rpartition("/")[2])
     return f" (Origin: {site})" if is_usual else ""

@@ -17,5 +17,5 @@ class Pong(Value, frozen=True):
 
 @routes.get("PublicPing", public=True, on_loop=True)
 def ping() -> Pong:
-    """Return Pong to anyone, and tell nothing else."""
+    """Return Pong to anyone, and nothing else."""
     return Pong(message="Pong", timestamp=datetime.now(UTC))

@@ -76,8 +76,8 @@ def principal_of(headers: Mapping[str, str]) -> Principal:
 def _is_of_entra(principal: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
     """Return whether neither the headers nor the principal name another provider of the claims."""
     provider = _provider_in(headers) or str(principal.get("auth_typ") or ENTRA).strip().lower()
-    named = principal.get("identityProvider")
-    return provider == ENTRA and (named in (None, "") or str(named).strip().lower() == ENTRA)
+    name = principal.get("identityProvider")
+    return provider == ENTRA and (name in (None, "") or str(name).strip().lower() == ENTRA)
 
 
 def _decoded(header: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _by_claims(claims: Mapping[str, list[str]], headers: Mapping[str, str]) -> U
         return _application(tenant, claims, headers)
     if not _has(claims, *_SIGNS_OF_A_PERSON):
         if not object_id or subject:  # an application's own subject is its object id
-            raise NotSignedInError(f"{_UNREADABLE}: it has none of the claims {', '.join(_SIGNS_OF_A_PERSON)}.")
+            raise NotSignedInError(f"{_UNREADABLE}: it lacks all of the claims {', '.join(_SIGNS_OF_A_PERSON)}.")
         return _application(tenant, claims, headers)
     if is_guid(headers.get(NAME_HEADER, "").strip()):
         raise NotSignedInError(f"{_UNREADABLE}: it is a person's, and the header beside it names an application.")

@@ -101,7 +101,7 @@ def record_denial(backend: Backend, endpoint: str, caller: Caller | None, error:
     """Record that a caller was denied: once a minute for each endpoint, or for all if they have no role.
 
     Callers with a role and callers without have separate limits, so that the entry of a stolen account always finds
-    its place. `endpoint` must be a name of ours, not one that they invented.
+    its place. `endpoint` must be a name of this API, not one that the caller invented.
     """
     line = _line(endpoint, who_of(caller), error, dry_run=None)
     line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})

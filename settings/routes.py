@@ -61,7 +61,7 @@ NOTHING_MORE: Final = Shown()
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """One endpoint. `needs` is the permission; None lets everyone in who is signed in, or anyone if `public`.
+    """One endpoint. `needs` is the permission. None allows every caller with a sign-in, or anyone if `public`.
 
     `on_loop`: it runs on the worker's event loop, not in one of its threads. Its work gets no call and never waits.
     """

@@ -118,7 +118,7 @@ def _roles_of_groups(groups: Iterable[str], known: Known) -> list[str]:
 
 
 def _held(names: list[str], backend: Backend, seat: Seat, *, drop_unknown: bool = False) -> Held:
-    """Return roles by their names; superadmin needs no table, and every other base role goes on without."""
+    """Return roles by their names. Superadmin needs no table, and every other base role goes on without."""
     base = base_of(names)
     if base is BASE["superadmin"]:
         return Held(base=base)
@@ -147,7 +147,7 @@ def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> H
 
 
 def _known(backend: Backend, wait_seconds: float, seat: Seat) -> Known | None:
-    """Return what CIPP's tables say; None where that is not known, which their own log line explains."""
+    """Return what CIPP's tables hold, or None if that is unknown, which their own log line explains."""
     try:
         return backend.access_tables.read(wait_seconds, seat)
     except SeatsTakenError:

@@ -1,4 +1,4 @@
-"""A table storage that is too busy: it refuses every call with a status and a Retry-After, until it is told to stop."""
+"""A table storage that is too busy: it refuses every call with a status and a Retry-After, until it is stopped."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ BODY = b'{"odata.error":{"code":"ServerBusy","message":{"lang":"en-US","value":"
 
 @dataclass
 class Busy:
-    """The running server; `calls` are methods and paths."""
+    """The running server. `calls` are methods and paths."""
 
     connection_string: str = ""
     calls: list[str] = field(default_factory=list)

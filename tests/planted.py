@@ -30,7 +30,7 @@ AROUND = 60  # letters
 
 
 class Finds(logging.Handler):
-    """Where the marker was seen; a handler, so that each record of the log is looked at."""
+    """Where the marker was seen. It is a handler, so that each record of the log is looked at."""
 
     def __init__(self) -> None:
         super().__init__(level=logging.NOTSET)
@@ -47,7 +47,7 @@ class Finds(logging.Handler):
         self.look(self.format(record), f"log record of {record.name}")
 
     def taken(self) -> list[str]:
-        """Return what was found, and begin anew."""
+        """Return what was found, and begin again."""
         found, self._found = self._found, []
         return found
 

@@ -1,4 +1,4 @@
-"""The plugin of pytest that fails a test, or the end of a session, in which a planted value came out."""
+"""The plugin of pytest that fails a test, or a session's last step, if a planted value came out."""
 
 import logging
 from collections.abc import Generator, Iterable, Iterator
@@ -9,7 +9,7 @@ from tests.planted import FINDS, Finds, in_files
 
 
 def fail_if_any(found: Iterable[str]) -> None:
-    """Fail the test, or the end of the session, that let a planted value out."""
+    """Fail the test, or the session's last step, that let a planted value out."""
     if found := list(found):
         pytest.fail("A planted value came out.\n" + "\n".join(found), pytrace=False)
 
@@ -24,7 +24,7 @@ def planted_values_stay() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def planted_values_stay_out_of_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Search the session's files at its end, when every process of it has ended; with xdist each worker its own."""
+    """Search the session's files when all its processes are stopped. With xdist each worker searches its own."""
     root = logging.getLogger()
     root.addHandler(FINDS)
     logging.getLogger("cipp").setLevel(logging.INFO)  # as under the Functions host

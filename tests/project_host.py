@@ -14,7 +14,7 @@ from tests.sandbox_client import Sandbox
 
 @contextmanager
 def project_host(sandbox: Sandbox, folder: Path, **environ: str) -> Iterator[Host]:
-    """Start it in an environment that has nothing of this machine's, but `environ`; end it."""
+    """Start it in an environment that has nothing of this machine's, but `environ`, and stop it."""
     sandbox.reset(propagation_seconds=0)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):

@@ -1,4 +1,4 @@
-"""A proxy whose one host responds with redirects to another; every other call goes on to the sandbox's proxy."""
+"""A proxy whose one host responds with redirects to another. Every other call goes on to the sandbox's proxy."""
 
 import re
 import socket
@@ -27,7 +27,7 @@ class RedirectingProxy:
 
     @contextmanager
     def running(self) -> Iterator["RedirectingProxy"]:
-        """Serve in threads that end with the process."""
+        """Serve in daemon threads."""
         threading.Thread(target=self._accept, daemon=True).start()
         try:
             yield self

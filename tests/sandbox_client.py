@@ -33,7 +33,7 @@ class Control:
         return state
 
     def reset(self, **options: object) -> dict[str, Json]:
-        """Start over, at the tests' start time if `now` names no other; returns the new state."""
+        """Start over, at the tests' start time if `now` names no other, and return the new state."""
         state: dict[str, Json] = self.control("POST", "reset", {"now": start(), **options})
         return state
 
@@ -57,7 +57,7 @@ class Control:
         self.control("POST", "clock", {"advance_seconds": seconds})
 
     def calls(self, host: str | None = None, *, tables: bool = False) -> list[dict[str, Any]]:
-        """Return every call since the reset, oldest first, or those to one host; `tables`: those by key, too."""
+        """Return every call since the reset, oldest first, or those to one host. With `tables` those by key, too."""
         calls: list[dict[str, Any]] = self.control("GET", f"calls?tables={str(tables).lower()}")
         return [call for call in calls if host in (None, call["host"])]
 

@@ -33,7 +33,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _passes(name: str, start: str, arguments: Sequence[str]) -> bool:
-    """Run the tests from one start time; what pytest printed is shown if it failed."""
+    """Run the tests from one start time. What pytest printed is shown if it failed."""
     began = time.monotonic()
     run = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-m", "pytest", "tests/rotation", "-k", LEFT_OUT, "--tb=short", *arguments],

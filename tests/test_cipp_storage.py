@@ -31,7 +31,7 @@ def elsewhere(azure: Sandbox) -> Others:
 
 @pytest.fixture(params=["elsewhere", "none"])
 def wrong(request: pytest.FixtureRequest, nowhere: pytest.MonkeyPatch) -> str:
-    """A storage that does not lead to CIPP's tables; the words that name it."""
+    """A storage that does not lead to CIPP's tables, and the words that name it."""
     others: Others = request.getfixturevalue("elsewhere")
     if request.param == "none":
         nowhere.delenv("AzureWebJobsStorage")
@@ -90,7 +90,7 @@ def test_one_table_is_enough_to_be_cipps(elsewhere: Others, table: str) -> None:
     assert [right["Has"] for right in table_rights(api)] == [True]
 
 
-def test_access_in_a_storage_that_is_not_cipps_closes_all_but_base_roles(elsewhere: Others) -> None:
+def test_storage_that_is_not_cipps_closes_all_but_base_roles(elsewhere: Others) -> None:
     del elsewhere
     api = Api()
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Denials are entries in CIPP's Logbook, once a minute each; a caller who is not signed in leaves none."""
+"""Denials are entries in CIPP's Logbook, once a minute each. A caller without a sign-in leaves none."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""No value of this app's environment comes out: not in a response, a line of the log, or a row of CIPP's Logbook."""
+"""No value of this app's environment comes out: not in a response, a log line, or a row of CIPP's Logbook."""
 
 import logging
 from typing import Any
@@ -52,7 +52,7 @@ def everything(api: Api) -> list[str]:
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         try:
             functions()[timer].get_user_function()(None)
-        except Exception as error:  # noqa: BLE001 - a timer that fails tells the host by what it raises
+        except Exception as error:  # noqa: BLE001 - a timer that fails raises to the host
             told.append(str(error))
     return told
 
@@ -75,7 +75,7 @@ def turn_sign_in_on(azure: Sandbox) -> None:
 def told_with(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> str:
-    """Everything that comes out of an app with that variable; all of it for the first value."""
+    """Everything that comes out of an app with that variable, for the first value all of it."""
     caplog.set_level(logging.DEBUG)
     turn_sign_in_on(azure)
     for name, given in {**QUICK, **SIGNED_IN, variable: value}.items():
@@ -100,7 +100,7 @@ def test_a_value_of_the_environment_comes_out_nowhere(
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("variable", sorted(LIMITS))
-def test_a_limit_that_is_no_number_is_named_without_its_value(variable: str, value: str) -> None:
+def test_a_limit_that_is_not_a_number_is_named_without_its_value(variable: str, value: str) -> None:
     with pytest.raises(NotConfiguredError) as refused:
         Limits.of({variable: value})
     assert variable in str(refused.value)
@@ -112,7 +112,7 @@ def test_a_limit_that_is_no_number_is_named_without_its_value(variable: str, val
     [("CIPP_TIMEZONE", "Timezone", "UTC"), ("CIPP_HOSTED", "Hosted", False), ("WEBSITE_SKU", "SKU", None)],
 )
 @pytest.mark.parametrize("value", VALUES)
-def test_a_setting_of_another_kind_is_a_warning_and_its_default_is_shown(  # noqa: PLR0913, PLR0917 - as above
+def test_setting_of_another_kind_is_a_warning_and_shows_its_default(  # noqa: PLR0913, PLR0917 - as above
     azure: Sandbox, nowhere: pytest.MonkeyPatch, variable: str, field: str, default: object, value: str
 ) -> None:
     turn_sign_in_on(azure)
@@ -138,7 +138,9 @@ def test_each_setting_that_cannot_be_used_is_named_by_a_warning(
     assert variable in " ".join(Api().get("ExecBackendURLs").results["Warnings"])
 
 
-def test_a_zone_of_cipps_table_that_is_none_is_not_repeated(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_zone_of_cipps_table_that_is_not_valid_is_not_repeated(
+    azure: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     others = Others(azure)
     others.zone(VALUES[0])

@@ -71,7 +71,7 @@ def test_an_unknown_endpoint_is_a_problem_of_ours(host: Host, path: str) -> None
     answer = host.request("GET", path)
     assert answer.status == 404
     assert answer.headers["content-type"].startswith("application/problem+json")
-    assert "There is no endpoint" in answer.json()["Results"]
+    assert "does not exist" in answer.json()["Results"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "POST"])

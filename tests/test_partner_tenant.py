@@ -19,7 +19,7 @@ HANG = {"host": VAULT_HOST, "path": "/secrets/TenantID", "mode": "hang", "times"
 
 
 def reads(azure: Sandbox) -> int:
-    """How often TenantID was read; the first read of a process is tried without a token, too."""
+    """How often TenantID was read. The first read of a process is tried without a token, too."""
     return len([call for call in azure.calls(VAULT_HOST) if "/secrets/TenantID" in call["path"]])
 
 
@@ -85,7 +85,7 @@ def test_the_last_tenant_counts_with_a_warning_while_the_vault_hangs(
 
 
 @pytest.mark.parametrize("stored", ["tenantid", "contoso.com"])
-def test_a_tenant_id_that_is_no_guid_any_more_serves_nobody(
+def test_a_tenant_id_that_is_not_a_guid_serves_no_caller(
     azure: Sandbox, shorter: pytest.MonkeyPatch, stored: str
 ) -> None:
     del shorter

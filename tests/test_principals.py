@@ -264,7 +264,7 @@ def cipp(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> Iterator[Cipp]:
 
 
 def told_of(token: dict[str, str], **headers: str) -> Answer:
-    """What `me` tells the bearer of a token with a superadmin's role; App Service names Entra."""
+    """Return what `me` returns for a token with a superadmin's role. App Service names Entra."""
     pairs = [(name, value) for name, value in {"tid": names.TENANT_ID, "roles": "superadmin", **token}.items() if value]
     sent = {PRINCIPAL: of_pairs(pairs), PROVIDER: "aad", **headers}
     return Api().call("GET", "me", role=None, headers=sent)
@@ -323,14 +323,14 @@ def test_a_token_without_a_sign_of_a_person_is_not_a_persons(cipp: Cipp, token: 
         ({**OID, "azp": CLIENT_ID, "appid": names.SAM_APP_ID}, False),
         ({**OID}, False),
         ({"azp": CLIENT_ID}, False),
-        # A sign of a person beside an application's name is nobody's.
+        # A sign of a person beside an application's name does not count.
         ({**OID, "azp": CLIENT_ID, "scp": "user_impersonation"}, False),
         ({**OID, "azp": CLIENT_ID, f"{LONG}identity/claims/scope": "x"}, False),
         ({**OID, **SUB, "azp": CLIENT_ID, "nonce": "7c1e"}, False),
         ({**OID, **SUB, "azp": CLIENT_ID, "preferred_username": names.MEMBER_NAME}, False),
     ],
 )
-def test_a_name_that_is_a_guid_is_an_applications_or_nobodys(cipp: Cipp, token: dict[str, str], client: bool) -> None:
+def test_a_name_that_is_a_guid_is_not_a_persons(cipp: Cipp, token: dict[str, str], client: bool) -> None:
     cipp.client(role="readonly")
     for name in (CLIENT_ID, CLIENT_ID.upper(), f" {CLIENT_ID} "):
         answer = told_of(token, **{NAME: name})

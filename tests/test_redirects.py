@@ -91,7 +91,7 @@ def test_redirect_of_graph_is_not_followed(
 
 @contextmanager
 def http_server(status: int, location: str | None) -> Iterator[tuple[str, list[str]]]:
-    """Respond to every call with a status; yields the address, and what arrives."""
+    """Respond to every call with a status. Yield the address, and what arrives."""
     arrived: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ OWN_TAGS = {"team": "identity"}
 
 @pytest.fixture
 def scene(azure: Sandbox) -> Iterator[Scene]:
-    """The seeded CIPP with one direct tenant; no fault stays behind."""
+    """The seeded CIPP with one direct tenant. No fault stays behind."""
     azure.reset(propagation_seconds=0, direct_tenants=1)
     yield Scene(azure, Others(azure))
     azure.faults([])
@@ -136,7 +136,7 @@ def test_a_version_that_cannot_be_disabled_is_reported_and_the_change_stays(scen
     check_repaired(scene, PLAIN, old)
 
 
-def test_versions_that_nobody_marked_stay_enabled(scene: Scene) -> None:
+def test_versions_without_the_mark_stay_enabled(scene: Scene) -> None:
     old = scene.others.store(PLAIN, "one", tags=OWN_TAGS)
     scene.others.store(PLAIN, "two")
     assert set_secret(PLAIN, "three").status == 200

@@ -15,7 +15,7 @@ THREADS = 6  # of a worker on two cores
 
 
 def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, int]:
-    """Let callers wait for a dependency concurrently; return how many got a seat, and how many were refused."""
+    """Let callers wait for a dependency concurrently, and return how many got a seat, and how many were refused."""
 
     def call(caller: object) -> bool:
         try:

@@ -10,7 +10,7 @@ from backend.shared_call import SharedCall
 
 
 class Work:
-    """Work that takes a while; it returns how often it was done, or fails."""
+    """Work that takes a while. It returns how often it was done, or fails."""
 
     def __init__(self, seconds: float = 0.0, failures: int = 0) -> None:
         self.done = 0
@@ -64,7 +64,7 @@ def test_a_slow_call_is_waited_for_from_its_beginning() -> None:
     assert time.monotonic() - began < 0.9
 
 
-def test_a_call_that_never_ends_is_followed_by_another() -> None:
+def test_a_call_that_never_returns_is_followed_by_another() -> None:
     work = Work(0.5)
     call = SharedCall(work, name="work", abandoned_seconds=0.1)
     call.attempt()

@@ -63,7 +63,7 @@ def test_settings_without_a_definite_word_have_no_reason(settings: dict[str, obj
 
 @pytest.fixture
 def in_azure(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """This process as this API's own app in Azure; no variable differs from that of an app with authentication on."""
+    """This process as this API's own app in Azure. No variable differs from that of an app with authentication on."""
     Admin(azure).set_sign_in(**sign_in())
     nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
     nowhere.setenv("WEBSITE_INSTANCE_ID", "x")
@@ -248,7 +248,7 @@ def test_turning_authentication_off_is_noticed_in_the_background(azure: Sandbox,
 
 
 @pytest.mark.parametrize("fault", [{"mode": "refuse", "status": 403}, {"mode": "drop-before"}])
-def test_a_definite_off_stands_while_azure_does_not_answer(
+def test_a_definite_off_stands_while_azure_times_out(
     azure: Sandbox, in_azure: pytest.MonkeyPatch, fault: dict[str, object]
 ) -> None:
     in_azure.setattr(sign_in_door, "CLOSED_SECONDS", 0.2)

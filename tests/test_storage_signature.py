@@ -1,4 +1,4 @@
-"""CIPP's storage by a shared access signature: it shows in no response, no line of the log and no row."""
+"""CIPP's storage by a shared access signature: it shows in no response, no log line and no row."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Tables whose Retry-After is longer than one call may take: the refusal comes at once, and nothing hangs on it."""
+"""Tables whose Retry-After is longer than one call may take: the refusal comes immediately, and nothing hangs on it."""
 
 import os
 import time
@@ -42,7 +42,7 @@ def by_identity(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.mark.parametrize(("status", "retry_after"), WAITS)
-def test_long_retry_after_is_a_refusal_at_once_by_connection_string(
+def test_long_retry_after_is_refused_immediately_by_connection_string(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, status: int, retry_after: int
 ) -> None:
     del azure
@@ -56,7 +56,9 @@ def test_long_retry_after_is_a_refusal_at_once_by_connection_string(
 
 
 @pytest.mark.parametrize(("status", "retry_after"), WAITS)
-def test_long_retry_after_is_a_refusal_at_once_by_identity(by_identity: Sandbox, status: int, retry_after: int) -> None:
+def test_long_retry_after_is_refused_immediately_by_identity(
+    by_identity: Sandbox, status: int, retry_after: int
+) -> None:
     by_identity.faults([refuse(status, retry_after)])
     began = time.monotonic()
     answer = Api().post("ExecTimeSettings", ZONE)
@@ -98,7 +100,7 @@ def test_access_reads_again_when_a_read_is_older_than_its_deadline(
     by_identity: Sandbox, nowhere: pytest.MonkeyPatch
 ) -> None:
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "2")
-    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "60")  # so that no time-out of the read itself ends it
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "60")  # so that no time-out of the read itself stops it
     with cipp_of(by_identity) as cipp:
         allow(cipp)
         api = Api()

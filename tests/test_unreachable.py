@@ -6,9 +6,7 @@ The errors are the libraries' own, over real sockets.
 import asyncio
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -22,6 +20,7 @@ from backend.connections import Connections
 from backend.errors import AzureUnreachableError, while_trying_to
 from backend.unreachable import reason_of
 from tests.sandbox_client import Sandbox
+from tests.silence import listening, stay_silent
 
 SIGNATURE = "PLANTEDsignature"
 QUERY = f"/Config(RowKey='x')?sv=2022-11-02&sig={SIGNATURE}"
@@ -45,34 +44,9 @@ def by_httpx(address: str) -> None:
     asyncio.run(get())
 
 
-@contextmanager
-def listening(then: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Accept connections and do something to each; yields host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        taken: list[socket.socket] = []
-
-        def accept() -> None:
-            while True:
-                try:
-                    taken.append(server.accept()[0])
-                except OSError:
-                    return
-                then(taken[-1])
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
-        for connection in taken:
-            connection.close()
-
-
 def cut(connection: socket.socket) -> None:
     connection.recv(1)
     connection.close()
-
-
-def stay_silent(_connection: socket.socket) -> None:
-    """Never respond."""
 
 
 def speak_no_http(connection: socket.socket) -> None:
@@ -161,7 +135,7 @@ def test_untrusted_certificate_is_reported(sandbox: Sandbox, way: Callable[[str]
     ("error", "reason"),
     [
         (ssl.SSLCertVerificationError(1, "sig=x"), "the TLS certificate of the host was not accepted"),
-        (OSError(113, "sig=x"), "there is no network route to the host"),
+        (OSError(113, "sig=x"), "no network route leads to the host"),
         (requests.exceptions.JSONDecodeError("sig=x", "", 0), "the response of the host was not readable"),
         (FileNotFoundError("sig=x"), "FileNotFoundError on the way to the host"),
         (requests.exceptions.ConnectTimeout("sig=x"), "the host did not accept a connection in time"),

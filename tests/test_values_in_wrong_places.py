@@ -1,4 +1,4 @@
-"""A value where a name belongs: it is refused, and stands in no response, no line of the log and no row of a table."""
+"""A value where a name belongs: it is refused, and stands in no response, no log line and no row of a table."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ def at_its_loudest(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def told(azure: Sandbox, answer: Answer, caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that a call told: its response, the log of this app and of the SDKs, and its row of CIPP's Logbook."""
+    """Everything that a call left: its response, the log of this app and of the SDKs, and its row of CIPP's Logbook."""
     made = answer.headers["x-correlation-id"]
     rows = [row for row in Others(azure).rows("CippLogs", record=True) if made in str(row["LogData"])]
     log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("cipp", "azure")))
@@ -108,7 +108,7 @@ def test_a_value_in_place_of_a_name_is_repeated_nowhere(  # noqa: PLR0913, PLR09
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("faults", FAULTS, ids=["well", "refused", "silent"])
-def test_a_value_in_the_query_or_as_a_secrets_name_is_repeated_nowhere(
+def test_value_in_the_query_or_a_secret_name_is_repeated_nowhere(
     azure: Sandbox,
     nowhere: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -164,7 +164,7 @@ def test_a_misspelt_name_is_repeated_so_that_it_is_found(
     assert f"'{name}'" in api.post(endpoint, body).results
 
 
-def test_a_setting_whose_name_looks_like_a_key_is_removed_if_the_app_has_it(api: Api, azure: Sandbox) -> None:
+def test_setting_with_a_name_like_a_key_is_removed_when_it_exists(api: Api, azure: Sandbox) -> None:
     from tests.settings_in_azure import change, held, put  # noqa: PLC0415 - this test alone needs them
 
     odd = ["1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d", "with-dash:and colon"]

@@ -59,11 +59,11 @@ class ClientSecretWork:
     def next_step(self, moment: Moment) -> Step:
         """Look at the app and the vault, and plan."""
         # First the vault: whoever stores a secret has put it on the app before.
-        found = self._run.versions(CLIENT_SECRET)
+        in_vault = self._run.versions(CLIENT_SECRET)
         self._seen = self._registration.read()
-        self.served = found[0].id if found else None
-        self._judge(found)
-        shown = [planned(version, dead=frozenset(self._dead)) for version in found]
+        self.served = in_vault[0].id if in_vault else None
+        self._judge(in_vault)
+        shown = [planned(version, dead=frozenset(self._dead)) for version in in_vault]
         versions = told_versions(self._run.vault, shown, self._seen.client_secrets, self._adopted)
         credentials = [app_credential(secret) for secret in self._seen.client_secrets]
         on_app = {credential.id.lower(): credential for credential in credentials}

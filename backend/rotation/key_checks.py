@@ -38,12 +38,12 @@ class KeyChecks:
     ) -> list[KeyProof]:
         """Return the results of the check under way if it covers the names, else those of a new one.
 
-        `check` gets the number of seconds that it may take; `names` None is all keys. A check that failed is not
+        `check` gets the number of seconds that it may take. `names` None is all keys. A check that failed is not
         repeated for those who joined it, and the next caller begins a new one.
 
         Raises:
-            ConflictError: A check of other keys did not end in time.
-            AzureUnreachableError: The check takes longer than `most_seconds`; it goes on.
+            ConflictError: A check of other keys took too long.
+            AzureUnreachableError: The check takes longer than `most_seconds`. It goes on.
             BackendError: What the check raised.
         """
         give_up_at = time.monotonic() + most_seconds
@@ -53,18 +53,18 @@ class KeyChecks:
                 raise _too_slow(covers=under_way.covers(names))
             if under_way.covers(names):
                 proofs = under_way.attempt.result(give_up_at, what="check the keys")
-                found = [proof for proof in proofs if names is None or proof.name.lower() in names]
-                if names is None or len(found) == len(names):
-                    return found  # otherwise a key was stored after the check of all keys began
+                results = [proof for proof in proofs if names is None or proof.name.lower() in names]
+                if names is None or len(results) == len(names):
+                    return results  # otherwise a key was stored after the check of all keys began
 
     def _under_way(self, names: frozenset[str] | None, check: Callable[[float], Proofs], give_up_at: float) -> Check:
-        """Return the check under way; begin one if there is none."""
+        """Return the check under way, or begin one."""
         with self._lock:
             if self._check is None or self._check.attempt.done:
-                left = give_up_at - time.monotonic()
-                if left < LEAST_SECONDS:
+                seconds_left = give_up_at - time.monotonic()
+                if seconds_left < LEAST_SECONDS:
                     raise _too_slow(covers=False)
-                self._check = Check(names, Attempt(lambda: check(left), "check the keys"))
+                self._check = Check(names, Attempt(lambda: check(seconds_left), "check the keys"))
             return self._check
 
 

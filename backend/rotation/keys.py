@@ -66,7 +66,7 @@ def _check_wanted(name: str, by_name: dict[str, str]) -> None:
     if name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
         raise InvalidInputError(f"'{name}' is not a key: it is never rotated.", field="Names")
     if name.lower() not in by_name:
-        raise NotFoundError(f"The vault has no secret {quoted(name)}; ListKeyVaultSecrets lists those that it has.")
+        raise NotFoundError(f"The vault has no secret {quoted(name)}. ListKeyVaultSecrets lists those that it has.")
     if kind_of(name) is None:
         raise InvalidInputError(f"'{by_name[name.lower()]}' is no key that the rotation looks after.", field="Names")
 

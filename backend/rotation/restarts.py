@@ -18,7 +18,7 @@ from backend.vault_secret import ROTATED_BY, Version
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole ones: a restart must be seen to come after
 _NOT_RESTARTED: Final = (
     "CIPP was not restarted, because that needs the permission CIPP.SuperAdmin.ReadWrite: {apps} may run with the old "
-    "client secret. The next weekly run restarts them. To do it now, ask a CIPP superadmin to call "
+    "client secret. The next weekly run restarts them. To do it now, a CIPP superadmin must call "
     "ExecFunctionAppRestart."
 )
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
@@ -27,8 +27,8 @@ _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 class RestartRight(Enum):
     """Whether a run may restart CIPP's apps.
 
-    `NOW`: the weekly timer, and a person with the permission to restart apps. `NOT_FOR_WAITING`: the hourly timer; a
-    version that a person without that permission had made waits for the next weekly run. `NONE`: such a person.
+    `NOW`: the weekly timer, and a person with the permission to restart apps. `NONE`: a person without that permission.
+    `NOT_FOR_WAITING`: the hourly timer. A version that such a person had made waits for the next weekly run.
     """
 
     NOW = "now"
@@ -90,7 +90,7 @@ class Restarts:
         ]
 
     def _served(self, secret: str) -> Version | None:
-        """Return the version that the vault serves; None if there is none, or it can't be listed."""
+        """Return the version that the vault serves, or None if it has no version or can't be listed."""
         try:
             versions = self._vault.versions(secret)
         except BackendError:

@@ -81,16 +81,16 @@ class Run:
         A dry run, or a run that lost its lock, writes nothing.
         """
         versions = self.vault.versions(name)
-        left = left_enabled(versions)
-        if not left:
+        to_disable = left_enabled(versions)
+        if not to_disable:
             return versions
         try:
             self.held.must_hold()
         except ConflictError:
             pass
         else:
-            disable_left_enabled(self.vault, name, left)
-        return [replace(found, enabled=False) if found in left else found for found in versions]
+            disable_left_enabled(self.vault, name, to_disable)
+        return [replace(version, enabled=False) if version in to_disable else version for version in versions]
 
     def as_app(self, credential: Credential) -> SamApp:
         """Answer the SAM app with another credential."""

@@ -109,21 +109,21 @@ class KeyRotation:
         return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
-        """Sign in with each key now, or those of `names`; nothing is changed. One check runs at a time (`KeyChecks`).
+        """Sign in with each key now, or those of `names`. Nothing is changed. One check runs at a time (`KeyChecks`).
 
         Raises:
             NotFoundError: A name is not in the vault.
             InvalidInputError: A name is nothing that the rotation looks after.
-            ConflictError: A check of other keys did not end in time.
-            AzureUnreachableError: The check takes longer than a call may; it goes on.
+            ConflictError: A check of other keys took too long.
+            AzureUnreachableError: The check takes longer than a call may. It goes on.
         """
         if names is None:
             return self._checks.results(
                 None, lambda seconds: self.prove_keys(keys_in(self._vault.names()), seconds), HTTP_SECONDS
             )
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
-        wanted = frozenset(key.name.lower() for key in chosen)
-        return self._checks.results(wanted, lambda seconds: self.prove_keys(chosen, seconds), HTTP_SECONDS)
+        keys = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
+        wanted = frozenset(key.name.lower() for key in keys)
+        return self._checks.results(wanted, lambda seconds: self.prove_keys(keys, seconds), HTTP_SECONDS)
 
     def graph_roles(self) -> frozenset[str]:
         """Answer the application permissions in Graph that the SAM app's token holds.

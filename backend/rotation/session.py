@@ -30,7 +30,7 @@ WRITES: Final = 290
 WRITES_WINDOW_SECONDS: Final = 10.05  # so much may its clock and ours differ
 TENANTS_UNKNOWN: Final = "Its token is left alone, since it is unknown which tenants are excluded in CIPP."
 NEXT_TRY: Final = (
-    "The vault still serves the earlier key. The hourly catch-up tries again; ExecKeyRotation does at once."
+    "The vault still serves the earlier key. The hourly catch-up tries again, and ExecKeyRotation does immediately."
 )
 NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
 
@@ -49,9 +49,9 @@ class Services:
 
 @dataclass(frozen=True)
 class Session:
-    """What one run knows before it touches a key. `run` is None where nobody can sign in: `failure` says why.
+    """What one run knows before it touches a key. `run` is None if no sign-in is possible, and `failure` states why.
 
-    `not_cipps` is why the storage account is not CIPP's; "" if it is, if none is configured, or if that is unknown.
+    `not_cipps` is why the storage account is not CIPP's, "" if it is, if none is configured, or if that is unknown.
     """
 
     services: Services
@@ -107,10 +107,10 @@ def open_session(  # noqa: PLR0913 - all that a run is given
 
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
-    """Return the report of a key that is not touched at all; None if it may be.
+    """Return the report of a key that is not touched at all, or None if it may be.
 
     A direct tenant's token is left alone if CIPP excludes the tenant. If the storage account is not CIPP's, all of them
-    are postponed: an excluded tenant can't be told from the others, and a setting repairs it. Without any storage
+    are postponed: which tenants are excluded is unknown, and a setting repairs it. Without any storage
     account, or while the table Tenants alone is missing, refused or timed out, they are rotated: tokens that expire
     harm more than an excluded tenant's token that is renewed. The vault's own keys are never postponed for it.
     """

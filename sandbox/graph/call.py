@@ -85,7 +85,7 @@ class Call:
         """Replace the application of the same `app_id`.
 
         Raises:
-            GraphError: 403; it has become too large.
+            GraphError: 403, it has become too large.
         """
         check_size(app)
         self.azure.directory.change(app, self.azure.clock.now())

@@ -53,7 +53,7 @@ def remove_key(call: Call, app: Application) -> Response:
     _check_proof(call, app)
     key_id = str(call.body.get("keyId", "")).lower()
     if all(key.key_id != key_id for key in app.keys):
-        raise bad_request("No credentials found to be removed.")  # as captured from Graph; the code is the general one
+        raise bad_request("No credentials found to be removed.")  # as captured from Graph, with the general code
     call.change(replace(app, keys=tuple(key for key in app.keys if key.key_id != key_id)))
     return call.done()
 

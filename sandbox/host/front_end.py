@@ -12,10 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("host")
-# Documented: an HTTP function must respond within 230 s, whatever functionTimeout is, since the load balancer's idle
+# Documented: an HTTP function must respond within 230 s at any functionTimeout, since the load balancer's idle
 # limit ends the request (Microsoft Learn, "Azure Functions scale and hosting", function app timeout duration).
 REQUEST_SECONDS: Final = 230.0
-# Seen on Linux: 504, and the function goes on to its end (Azure/Azure-Functions#1477, a Python app). Clients of App
+# Seen on Linux: 504, and the function is completed (Azure/Azure-Functions#1477, a Python app). Clients of App
 # Service report this text as the body. Not certain: other plans were seen to return 500 or 502
 # (MicrosoftDocs/azure-docs#94418, #112130). Never run against real Azure.
 TIMED_OUT: Final = "504.0 GatewayTimeout"
@@ -89,7 +89,7 @@ class LoopbackOnly:
         """Pass on a request that names this machine, and refuse any other with 421."""
         hosts = Headers(scope=scope).getlist("host")
         is_named = len(hosts) == 1 and LOOPBACK.fullmatch(hosts[0])
-        # HTTP/1.0 has no Host header; every browser sends one
+        # HTTP/1.0 has no Host header, and every browser sends one
         if is_named or (not hosts and scope["http_version"] == "1.0"):
             await self.app(scope, receive, send)
             return

@@ -37,7 +37,7 @@ class SecretVersion:
 
 @dataclass(frozen=True)
 class Secret:
-    """A name and its versions, oldest first; there is always one. A change makes another `Secret`."""
+    """A name and its versions, oldest first, at least one. A change makes another `Secret`."""
 
     name: str  # in the case in which it was first stored
     versions: tuple[SecretVersion, ...]

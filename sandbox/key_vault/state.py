@@ -188,7 +188,7 @@ class Vault:
         return {**self._secrets, **self._deleted, **{key: self._seen(key) for key in self.past.changed_keys()}}.values()
 
     def _store(self, name: str, new: Secret | DeletedSecret | None) -> None:
-        """Replace what a name stands for; None is nothing."""
+        """Replace what a name stands for. None is nothing."""
         key = name.lower()
         self.past.replaced(key, self._current(key), self.clock.now())
         self._deleted.pop(key, None)

@@ -1,6 +1,6 @@
 """The data plane of the storage account's tables: Azurite keeps them, and what comes back has the sandbox's time.
 
-Callers with a token are checked here and signed for; a call by the connection string is signed, and Azurite checks it.
+Callers with a token are checked here and signed for. A call by the connection string is signed, and Azurite checks it.
 """
 
 import uuid
@@ -63,7 +63,7 @@ def app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
 
 
 def by_key_app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
-    """Build the service for callers with the connection string; the call goes on as it is, with its signature."""
+    """Build the service for callers with the connection string. The call goes on as it is, with its signature."""
 
     async def respond(request: Request) -> Response:
         call = TablesCall(request.method, _target(request), request.headers.raw, await request.body())

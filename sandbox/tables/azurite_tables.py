@@ -14,7 +14,7 @@ from sandbox.azurite import Tables
 
 Headers = Sequence[tuple[bytes, bytes]]
 _SECONDS: Final = 30
-_IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s; one that may be closing is not used
+_IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s, and one that may be closing is not used
 _OF_ONE_CONNECTION: Final = frozenset(
     {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"}
 )
@@ -22,7 +22,7 @@ _OF_ONE_CONNECTION: Final = frozenset(
 
 @dataclass(frozen=True)
 class TablesCall:
-    """A call as it goes to Azurite: `target` is path and query, as they are signed; `headers` have `host`, too."""
+    """A call as it goes to Azurite: `target` is path and query, as they are signed. `headers` have `host`, too."""
 
     method: str
     target: str
@@ -109,7 +109,7 @@ class AzuriteTables:
         return self._where()
 
     async def forward(self, call: TablesCall) -> Response:
-        """Return Azurite's response. Headers of one connection are left out, either way; the rest stays."""
+        """Return Azurite's response. Headers of one connection are left out, either way. The rest stays."""
         headers = [b"%s: %s" % header for header in call.headers if header[0].lower() not in _OF_ONE_CONNECTION]
         head = [f"{call.method} {call.target} HTTP/1.1".encode("latin-1"), *headers]
         head.append(b"content-length: %d" % len(call.body))

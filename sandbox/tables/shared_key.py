@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from sandbox.azurite import ACCOUNT, Tables
 
-PATH: Final = f"/{ACCOUNT}"  # with which the connection string's TableEndpoint ends
+PATH: Final = f"/{ACCOUNT}"  # the last part of the connection string's TableEndpoint
 
 
 def is_by_key(scheme: str, path: str) -> bool:

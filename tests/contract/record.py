@@ -20,7 +20,7 @@ Json = Any  # what JSON may hold
 
 
 def without_texts(value: Json, *, names_are_ours: bool = True) -> Json:
-    """Return the document without texts and examples; a field of a schema that is named like one stays."""
+    """Return the document without texts and examples. A field of a schema that is named like one stays."""
     if isinstance(value, list):
         return [without_texts(entry) for entry in value]
     if not isinstance(value, dict):

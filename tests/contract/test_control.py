@@ -1,4 +1,4 @@
-"""The control address as `control.json` records it; what is recorded there stays."""
+"""The control address as `control.json` records it. What is recorded there stays."""
 
 import json
 from dataclasses import fields
@@ -111,7 +111,7 @@ def reset(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def response(sandbox: Sandbox, token: str) -> int | str:
-    """Add a client secret; return the status, or how the call ended without one."""
+    """Add a client secret, and return the status, or how the call failed without one."""
     url = f"https://graph.microsoft.com/v1.0/applications/{names.SAM_OBJECT_ID}/addPassword"
     try:
         with sandbox.web() as web:

@@ -19,7 +19,7 @@ PUBLIC = json.loads((Path(__file__).parent / "public.json").read_text(encoding="
 
 
 def broken(before: Json, after: Json, path: str = "") -> Iterator[str]:
-    """Yield where `after` lacks or changes what `before` has; additions are fine, but for what requests require."""
+    """Yield where `after` lacks or changes what `before` has. Additions are fine, but for what requests require."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, entry in before.items():
             here = f"{path}/{name}"

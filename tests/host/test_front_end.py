@@ -72,7 +72,7 @@ def test_the_connection_serves_the_next_request_after_a_chunked_body(host: Host,
             assert wire.read().json()["body"] == "hello"
 
 
-def test_requests_that_follow_a_chunked_body_at_once_are_not_taken_for_its_rest(host: Host) -> None:
+def test_requests_right_after_a_chunked_body_are_not_read_as_its_rest(host: Host) -> None:
     lost = request(
         "/api/echo/1/lost", b"Transfer-Encoding: chunked\r\n", chunked(b"POST /api/echo/9/no HTTP/1.1\r\n\r\n")
     )

@@ -1,4 +1,4 @@
-"""A request ends after a limit, 230 s as on Azure, and the function goes on; a timer and an admin run have no limit."""
+"""A request ends after a limit, 230 s as on Azure, and the function goes on. A timer and an admin run have no limit."""
 
 import time
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_a_body_that_never_comes_ends_at_the_limit(hurried: Host) -> None:
     assert hurried.request("GET", "/api/takes/1").status == 200
 
 
-def test_a_timer_has_no_limit_neither_by_schedule_nor_by_an_admin_run(hurried: Host) -> None:
+def test_timer_has_no_limit_by_schedule_or_by_admin_run(hurried: Host) -> None:
     # a run takes 1.5 s
     wait_for(lambda: "every_second succeeded" in hurried.log and "(schedule)" in hurried.log)
     assert hurried.request("POST", "/admin/functions/every_second", {"input": ""}).status == 202

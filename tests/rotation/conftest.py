@@ -1,6 +1,7 @@
 """Fixtures of the rotation's tests."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def scene(azure: Sandbox, nowhere: pytest.MonkeyPatch, authority: str) -> Scene:
     others = Others(azure, authority)
     others.clear_tables()
     return Scene(azure, others)
+
+
+@pytest.fixture
+def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
+    """The seeded CIPP on a Tuesday at noon. This app may restart CIPP's apps."""
+    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    scene.go_to(scene.sunday() + timedelta(days=2, hours=12))
+    return scene
 
 
 @pytest.fixture

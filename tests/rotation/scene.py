@@ -17,6 +17,7 @@ from tests.sandbox_client import Sandbox
 SECRET = "ApplicationSecret"
 CERTIFICATE = "SAMCertificate"
 TOKEN = "RefreshToken"
+ARM = "management.azure.com"
 ENTRA = "login.microsoftonline.com"
 GRAPH = "graph.microsoft.com"
 VAULT = "cippabc12.vault.azure.net"
@@ -67,6 +68,10 @@ class Scene:
             and path.lower() in call["path"].lower()
             and body in (call["request_body"] or "")
         ]
+
+    def restarts(self) -> list[str]:
+        """Return the apps that were restarted, in their order."""
+        return [call["path"].split("/")[-2] for call in self.calls(ARM, "POST", "/restart")]
 
     # What works
 

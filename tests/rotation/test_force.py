@@ -1,4 +1,4 @@
-"""Who may force a rotation, how often it makes a credential, and who may cause a restart of CIPP."""
+"""Which callers may force a rotation or cause a restart of CIPP, and how often force makes a credential."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,9 +7,8 @@ import pytest
 
 from sandbox import names
 from tests.api import Answer
-from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
+from tests.rotation.scene import ARM, CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
 
-ARM = "management.azure.com"
 SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
 
 
@@ -23,21 +22,8 @@ def report(scene: Scene, role: str, name: str, **fields: bool) -> dict[str, Any]
     return key_of(answer.results["Keys"], name)
 
 
-def restarts(scene: Scene) -> list[str]:
-    return [call["path"].split("/")[-2] for call in scene.calls(ARM, "POST", "/restart")]
-
-
 def credentials(scene: Scene, name: str) -> int:
     return len(scene.secrets_on_app() if name == SECRET else scene.certificates_on_app())
-
-
-@pytest.fixture
-def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
-    """The seeded CIPP on a Tuesday at noon. This app may restart CIPP's apps."""
-    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
-    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
-    scene.go_to(scene.sunday() + timedelta(days=2, hours=12))
-    return scene
 
 
 @pytest.mark.parametrize("dry", [False, True])
@@ -95,7 +81,7 @@ def test_force_replaces_certificate_that_does_not_sign_in_within_the_hour(scene:
     assert scene.certificate_signs_in()
 
 
-def test_force_renews_tokens_as_often_as_asked(scene: Scene) -> None:
+def test_force_renews_tokens_as_often_as_requested(scene: Scene) -> None:
     outcomes = [report(scene, "superadmin", TOKEN, Force=True)["Outcome"] for _ in range(3)]
     assert outcomes == ["rotated"] * 3
 
@@ -105,10 +91,10 @@ def test_force_counts_secret_stored_by_others_not_as_made(scene: Scene) -> None:
     assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
 
 
-def test_admin_rotation_restarts_nothing_and_says_so(restarting: Scene) -> None:
+def test_admin_rotation_restarts_nothing_and_reports_it(restarting: Scene) -> None:
     answer = rotate(restarting, "admin", SECRET)
     assert key_of(answer.results["Keys"], SECRET)["Outcome"] == "rotated"
-    assert restarts(restarting) == []
+    assert restarting.restarts() == []
     said = [warning for warning in answer.results["Warnings"] if "CIPP was not restarted" in warning]
     assert len(said) == 1
     assert all(site in said[0] for site in SITES)
@@ -120,12 +106,12 @@ def test_no_timer_restarts_for_admins_version_before_weekly_run(restarting: Scen
     for hours in (1, 1, 22, 48):
         restarting.go(hours=hours)
         restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting) == []
+    assert restarting.restarts() == []
     restarting.go_to(restarting.sunday() + timedelta(seconds=1))
     restarting.tick("WeeklyKeyRotation")
     restarting.go(minutes=80)  # at midnight nothing is restarted
     restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting) == SITES
+    assert restarting.restarts() == SITES
 
 
 def test_weekly_run_restarts_for_admins_version_that_is_not_due(restarting: Scene, nowhere: pytest.MonkeyPatch) -> None:
@@ -135,14 +121,14 @@ def test_weekly_run_restarts_for_admins_version_that_is_not_due(restarting: Scen
     restarting.go(hours=1)
     restarting.tick("WeeklyKeyRotation")
     assert restarting.served(SECRET)["version"] == served
-    assert restarts(restarting) == SITES
+    assert restarting.restarts() == SITES
 
 
 def test_superadmin_restarts_for_admins_version(restarting: Scene) -> None:
     rotate(restarting, "admin", SECRET)
     restarting.go(minutes=5)
     assert rotate(restarting, "superadmin", SECRET).status == 200
-    assert restarts(restarting) == SITES
+    assert restarting.restarts() == SITES
 
 
 def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene) -> None:
@@ -150,12 +136,12 @@ def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene)
     restarting.azure.faults([failing])
     restarting.tick("WeeklyKeyRotation")
     restarting.azure.faults([])
-    tried = len(restarts(restarting))
+    tried = len(restarting.restarts())
     rotate(restarting, "admin", SECRET)
-    assert len(restarts(restarting)) == tried
+    assert len(restarting.restarts()) == tried
     restarting.go(hours=1)
     restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting)[tried:] == SITES
+    assert restarting.restarts()[tried:] == SITES
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "UTC"])
@@ -169,8 +155,8 @@ def test_start_of_a_week_alone_restarts_nothing_for_admins_version(
     for _ in range(7):
         restarting.go(days=1, minutes=20)
         restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting) == []
+    assert restarting.restarts() == []
     restarting.tick("WeeklyKeyRotation")
     restarting.go(hours=2)
     restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting) == SITES
+    assert restarting.restarts() == SITES

@@ -17,7 +17,7 @@ ALL = ("a", "b", "c")
 
 
 class Checking:
-    """A check that takes a while; it keeps the order and the number of concurrent ones."""
+    """A check that takes a while. It keeps the order and the number of concurrent ones."""
 
     def __init__(self, seconds: float = 0.3) -> None:
         self.checks: list[tuple[str, ...]] = []
@@ -38,7 +38,7 @@ class Checking:
 
 
 def results(checks: KeyChecks, checking: Checking, names: str | None, seconds: float = 100.0) -> list[str]:
-    """Check the keys whose letters are given, None for all; return the names that came back."""
+    """Check the keys whose letters are given, None for all, and return the names that came back."""
     wanted = None if names is None else frozenset(names)
     proofs = checks.results(wanted, lambda _: checking(sorted(names) if names else ALL), seconds)
     return [proof.name for proof in proofs]

@@ -7,11 +7,10 @@ import pytest
 
 from sandbox import names
 from tests.api import Api
-from tests.rotation.scene import CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
+from tests.rotation.scene import ARM, CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
 from tests.sandbox.certificate import Certificate
 
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
-ARM = "management.azure.com"
 # Where ARM does not show processes, nobody tells since when an app runs.
 SILENT = {"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
 
@@ -27,11 +26,6 @@ def thumbprints(scene: Scene) -> list[str]:
 def restart(scene: Scene, *sites: str) -> None:
     for site in sites:
         scene.others.restart(site)
-
-
-def restarts(scene: Scene) -> list[str]:
-    """The apps that were restarted, in their order."""
-    return [call["path"].split("/")[-2] for call in scene.calls(ARM, "POST", "/restart")]
 
 
 @pytest.fixture
@@ -170,36 +164,27 @@ def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_af
 def test_without_the_setting_no_app_is_ever_restarted(scene: Scene) -> None:
     scene.rotate(SECRET)
     scene.tick("KeyRotationCatchUp")
-    assert not restarts(scene)
-
-
-@pytest.fixture
-def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
-    """The seeded CIPP at noon, and this app allowed to restart CIPP's."""
-    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
-    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
-    scene.go_to(scene.sunday() + timedelta(days=2, hours=12))
-    return scene
+    assert not scene.restarts()
 
 
 def test_cipps_apps_are_restarted_one_after_another_after_a_new_secret_and_once(restarting: Scene) -> None:
     warnings = restarting.rotate(SECRET)["Warnings"]
-    assert restarts(restarting) == [*SITES]
+    assert restarting.restarts() == [*SITES]
     assert any("Restarted 'cippabc12'." in warning for warning in warnings)
     restarting.go(seconds=10)
     restarting.tick("KeyRotationCatchUp")
     restarting.rotate(SECRET)
-    assert restarts(restarting) == [*SITES]
+    assert restarting.restarts() == [*SITES]
     assert [app["RunsWithCurrentKeys"] for app in restarting.overview()["Apps"]] == ["yes", "yes"]
 
 
 def test_nothing_is_restarted_for_a_secret_that_someone_else_wrote(restarting: Scene) -> None:
     restarting.rotate(SECRET)
-    before = restarts(restarting)
+    before = restarting.restarts()
     restarting.go(minutes=1)
     restarting.others.store(SECRET, restarting.others.add_secret()["secretText"])
     restarting.tick("KeyRotationCatchUp")
-    assert restarts(restarting) == before
+    assert restarting.restarts() == before
 
 
 @pytest.mark.parametrize("faults", [[], [SILENT]])
@@ -216,17 +201,17 @@ def test_in_the_quiet_half_hour_of_cipps_zone_nothing_is_restarted_but_after_it(
     assert scene.served(SECRET)["tags"]["rotated-by"]
     scene.go_to(saturday + timedelta(minutes=20))
     scene.tick("KeyRotationCatchUp")
-    assert not restarts(scene)
+    assert not scene.restarts()
     scene.go_to(saturday + timedelta(minutes=80))
     scene.tick("KeyRotationCatchUp")
-    assert restarts(scene) == [*SITES]
+    assert scene.restarts() == [*SITES]
     scene.go_to(saturday + timedelta(minutes=140))
     scene.tick("KeyRotationCatchUp")
-    assert restarts(scene) == [*SITES]
+    assert scene.restarts() == [*SITES]
 
 
 def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) -> None:
     restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 500, "times": 0}])
     warnings = restarting.rotate(SECRET)["Warnings"]
     assert any("'cippabc12' was not restarted" in warning for warning in warnings)
-    assert restarts(restarting) == [SITES[0]]
+    assert restarting.restarts() == [SITES[0]]

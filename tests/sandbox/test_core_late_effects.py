@@ -99,7 +99,7 @@ def test_effect_may_itself_fail(vault: Vault) -> None:
     assert values(vault, "no_such_name") == []
 
 
-def test_refusal_carries_what_the_fault_says(vault: Vault) -> None:
+def test_refusal_carries_what_the_fault_states(vault: Vault) -> None:
     vault.sandbox.faults([PUT | {"status": 429, "retry_after": 7, "edit": [["error.message", "busy"]]}])
     refused = vault.call("PUT", "/secrets/x", {"value": "late"})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "7")

@@ -152,9 +152,7 @@ def test_edit_reaches_the_responses_in_a_batch(app: Sam) -> None:
         ({"edit": [["error.code", "x"]]}, 401, "x"),
     ],
 )
-def test_edit_changes_whatever_response_there_is(
-    sandbox: Sandbox, fault: dict[str, object], status: int, body: str
-) -> None:
+def test_edit_changes_any_response(sandbox: Sandbox, fault: dict[str, object], status: int, body: str) -> None:
     sandbox.reset()
     sandbox.faults([fault])
     response = sandbox.web().get(GRAPH)
