@@ -19,6 +19,13 @@ class BoundedRetry(RetryPolicy[Any, Any]):
         """Set the deadline as the first try begins."""
         return super().configure_retries(options) | {"deadline": time.monotonic() + self.deadline_seconds}
 
+    def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
+        """Return the seconds of a Retry-After; None if there is none, or if it is neither a number nor a date."""
+        try:
+            return super().get_retry_after(response)
+        except ValueError:
+            return None
+
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         """Refuse a wait that the deadline does not allow."""
         wait = self.get_retry_after(response) or self.get_backoff_time(settings)

@@ -93,3 +93,13 @@ def test_a_wait_that_is_none_is_told_with_its_setting(nowhere: pytest.MonkeyPatc
     answer = Api().get("ListKeyVaultSecrets")
     assert answer.status == 500
     assert setting in answer.results
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("management.azure.com", "ListFunctionApps"), ("*.vault.azure.net", "ListKeyVaultSecrets")]
+)
+@pytest.mark.parametrize("value", ["soon", "-1", "1 minute"])
+def test_refusal_with_unreadable_retry_after_stays_a_refusal(azure: Sandbox, host: str, name: str, value: str) -> None:
+    azure.faults([{"host": host, "mode": "refuse", "status": 429, "retry_after": value, "times": 0}])
+    answer = Api().get(name)
+    assert (answer.status, answer.body["azureStatus"]) == (500, 429), answer.text
