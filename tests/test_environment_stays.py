@@ -9,6 +9,7 @@ import function_app
 from backend.errors import NotConfiguredError
 from backend.limits import Limits
 from settings.routes import all_routes
+from tests import planted
 from tests.admin import Admin
 from tests.api import Api, functions
 from tests.rotation.others import Others
@@ -16,7 +17,7 @@ from tests.sandbox_client import Sandbox
 from tests.test_readme import variables_read
 
 MARK = "PLANTED"
-VALUES = ["0.AXoA-PLANTED-refresh-token", "PLANTED secret!", "abc8Q~3fKq.PLANTED_-x~0123456789abcdefg"]
+VALUES = ["0.AXoA-PLANTED-refresh-token", "PLANTED secret!", "abc8Q~3fKq.PLANTED_-x~0123456789abcdefg", planted.ZONE]
 BY_ADDRESS = {"CIPP_STORAGE__tableServiceUri", "AzureWebJobsStorage__tableServiceUri"}
 OTHERS = {"AzureFunctionsJobHost__functionTimeout"}
 LIMITS = {name.upper() for name in Limits.__struct_fields__}

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests import planted
 from tests.api import Answer, Api
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
@@ -20,6 +21,7 @@ VALUES = [
     "PLANTEDb2dpbiBrZXkgb2YgYW4gYWNjb3VudA0123456789abcdefghij==",
     "glpat-PLANTEDtoken",
     "1PLANTED2a3b4c5d6e7f8091a2b3c4d5",
+    planted.KEY,
 ]
 # Every field of a body that is a name, in an otherwise good body.
 NAMES: list[tuple[str, dict[str, object], str]] = [
