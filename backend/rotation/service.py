@@ -204,7 +204,7 @@ class KeyRotation:
                 self._journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=order.by, started=started, total=len(chosen)),
-                Known(telling, session.zone, memories, self._vault.now),
+                Known(telling, session.zone, memories, self._vault.now, session.tenants_unknown),
                 quiet=order.quiet,
             )
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
