@@ -4,17 +4,13 @@ Azure proposes an account of its own for each function app. There CIPP's tables 
 their roles, address ranges and tenants are unknown, and CIPP's Logbook is elsewhere.
 """
 
-import threading
-import time
 from typing import TYPE_CHECKING, Final
 
-from backend import at_once
 from backend.errors import AzureRefusedError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.shared_call import MARGIN_SECONDS, SharedCall
 from backend.storage_settings import StorageSettings
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from azure.data.tables import TableServiceClient
 
 TABLES: Final = ("Version", "Config", "Tenants")  # CIPP makes them when it starts, in this order of likelihood
@@ -29,16 +25,16 @@ class NotCippsStorageError(NotConfiguredError):
 class CippStorage:
     """The check of one storage account. Requires read access to one of the tables, by key, signature or role.
 
-    That the account is CIPP's is remembered for the process, that it is not for `LIFETIME_SECONDS`.
+    That the account is CIPP's is remembered for the process, another result for `LIFETIME_SECONDS`. A look that takes
+    longer than the deadline of one call to Azure is given up: a connection that is lost may never end it.
     """
 
-    def __init__(self, settings: StorageSettings, client: "TableServiceClient") -> None:
+    def __init__(self, settings: StorageSettings, client: "TableServiceClient", deadline_seconds: float) -> None:
         self._settings = settings
         self._client = client
         self._is_cipps = False
-        self._valid_until = 0.0  # until when a look that found nothing counts, of `time.monotonic`
-        self._lock = threading.Lock()
-        self._looking: Future[bool | None] | None = None
+        self._most_seconds = deadline_seconds + MARGIN_SECONDS
+        self._looks = SharedCall(self._look, name="look whose storage it is", abandoned_seconds=self._most_seconds)
 
     def require(self) -> None:
         """Return if the account holds a table of CIPP's, or if this app has no right to see whether it does.
@@ -49,18 +45,14 @@ class CippStorage:
             NotCippsStorageError: It holds none.
             AzureError: The account timed out, or refused for another reason than a missing right.
         """
-        if not self._is_cipps and self._current().result() is False:
+        if self._is_cipps:
+            return
+        look = self._looks.attempt(LIFETIME_SECONDS)
+        if look.result(look.began + self._most_seconds, what="look whose storage it is") is False:
             raise NotCippsStorageError(
                 f"{self._settings.sentence_start} holds none of CIPP's tables ({', '.join(TABLES)}), so CIPP's tables "
                 "are unreachable. Set CIPP_STORAGE or CIPP_STORAGE__tableServiceUri to CIPP's account."
             )
-
-    def _current(self) -> "Future[bool | None]":
-        """Return the look under way or the last one while it is valid, or begin one."""
-        with self._lock:
-            if self._looking is None or (self._looking.done() and time.monotonic() >= self._valid_until):
-                self._looking = at_once.start(self._look, name="check the storage account")
-            return self._looking
 
     def _look(self) -> bool | None:
         """Return whether one of the tables is there, or None if this app has no right to see it.
@@ -84,7 +76,4 @@ class CippStorage:
                 continue
             self._is_cipps = True
             return True
-        if is_refused:
-            return None
-        self._valid_until = time.monotonic() + LIFETIME_SECONDS
-        return False
+        return None if is_refused else False

@@ -119,7 +119,7 @@ class Clients:
         settings, tables = self.storage, self.tables()
         if settings is None or tables is None:
             return None
-        self._once("whose storage", lambda: CippStorage(settings, tables)).require()
+        self._once("whose storage", lambda: CippStorage(settings, tables, self.limits.azure_deadline_seconds)).require()
         return tables
 
     def storage_problem(self) -> str | None:

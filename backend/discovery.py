@@ -5,7 +5,6 @@ a look that failed is not remembered.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from backend import at_once
 from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.errors import BackendError, NotConfiguredError, NotFoundError, while_trying_to
+from backend.shared_call import ABANDONED_SECONDS, SharedCall
 from backend.stack import stack_of
 
 if TYPE_CHECKING:
@@ -45,27 +45,26 @@ class Discovery:
     def __init__(self, environ: Mapping[str, str], clients: Clients) -> None:
         self._environ = environ
         self._clients = clients
-        self._lock = threading.Lock()
         self._claims: dict[str, Any] | None = None
         self._known: Found | None = None
         self._known_until = 0.0
-        self._looking: Future[Found] | None = None
+        self._looks = SharedCall(self._look, name="discovery", abandoned_seconds=ABANDONED_SECONDS)
 
     def found(self) -> Found:
         """Answer what is known, within `discovery_timeout_seconds`; Azure's silence becomes a warning."""
         if self._known and time.monotonic() < self._known_until:
             return self._known
-        looking = self._look_once()
+        look = self._looks.attempt()
         if self._known:
             return self._known
-        try:
-            return looking.result(self._clients.limits.discovery_timeout_seconds)
-        except TimeoutError:
-            return Found(
-                Deployment.of(self._environ, self._claims),
-                warnings=(_silence(self._clients.limits.discovery_timeout_seconds),),
-                complete=False,
-            )
+        ends = time.monotonic() + self._clients.limits.discovery_timeout_seconds
+        if look.wait(ends):
+            return look.result(ends, what="discover CIPP's resources")
+        return Found(
+            Deployment.of(self._environ, self._claims),
+            warnings=(_silence(self._clients.limits.discovery_timeout_seconds),),
+            complete=False,
+        )
 
     def deployment(self) -> Deployment:
         """Answer the deployment for a service that goes on to Azure itself: no look around, the identity's claims."""
@@ -91,13 +90,6 @@ class Discovery:
             AzureError: Azure refused, or is silent.
         """
         return self._static_web_app(self.deployment())
-
-    def _look_once(self) -> "Future[Found]":
-        """Join the look that is under way, or begin one."""
-        with self._lock:
-            if self._looking is None or self._looking.done():
-                self._looking = at_once.start(self._look, name="discovery")
-            return self._looking
 
     def _look(self) -> Found:
         try:

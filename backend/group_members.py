@@ -7,16 +7,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from backend import at_once
 from backend.clients import Clients
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError
 from backend.key_vault import KeyVault, is_guid
 from backend.sam_token import SamToken
 from backend.seats import NOT_NEEDED, Seat
+from backend.shared_call import MARGIN_SECONDS, Attempt
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from backend.graph import Graph
 
 AT_ONCE: Final = 20  # groups a call (Microsoft Graph, checkMemberGroups)
@@ -41,7 +39,7 @@ class GroupMembers:
         self._token = SamToken(clients, vault)
         self._lock = threading.Lock()
         self._known: dict[Key, tuple[float, Groups]] = {}
-        self._asking: dict[Key, Future[Groups]] = {}
+        self._looks: dict[Key, Attempt[Groups]] = {}  # those under way; an ended one goes when the next begins
         self._silent_until = 0.0
 
     def of(self, user: str, groups: Collection[str], seat: Seat = NOT_NEEDED) -> Groups:
@@ -63,13 +61,11 @@ class GroupMembers:
         with self._lock:
             if (members := self._kept(key)) is not None:
                 return members
-            asking = self._asking.get(key)
-            if asking is None:
-                asking = self._asking[key] = at_once.start(partial(self._look, key), name="ask Graph for groups")
+            look = self._under_way(key)
         now = time.monotonic()
         wait_seconds = SHORT_WAIT_SECONDS if now < self._silent_until else WAIT_SECONDS
         try:
-            return at_once.by(now + wait_seconds, asking, what="ask Graph for your groups")
+            return look.result(now + wait_seconds, what="ask Graph for your groups")
         except AzureUnreachableError:
             self._silent_until = time.monotonic() + SILENCE_SECONDS
             raise
@@ -78,6 +74,14 @@ class GroupMembers:
         """Return what Graph responded within the last minute, or None if it was not called."""
         entry = self._known.get(key)
         return entry[1] if entry and time.monotonic() < entry[0] else None
+
+    def _under_way(self, key: Key) -> Attempt[Groups]:
+        """Return the look under way, or a new one if it takes longer than a call to Azure may."""
+        self._looks = {one: look for one, look in self._looks.items() if not look.done}
+        look = self._looks.get(key)
+        if look is None or look.is_abandoned(self._clients.limits.azure_deadline_seconds + MARGIN_SECONDS):
+            look = self._looks[key] = Attempt(partial(self._look, key), "ask Graph for groups")
+        return look
 
     def _look(self, key: Key) -> Groups:
         begun = time.monotonic()
@@ -91,9 +95,6 @@ class GroupMembers:
             with self._lock:
                 self._keep(key, begun, found)
             return found
-        finally:
-            with self._lock:
-                self._asking.pop(key, None)
 
     def _keep(self, key: Key, begun: float, found: Groups) -> None:
         if len(self._known) >= MOST_KEPT:

@@ -36,7 +36,7 @@ ACCESS: Final = frozenset(
 _KINDS: Final[Mapping[str, tuple[str, Callable[[str], bool]]]] = {
     "CIPP_TIMEZONE": ("must be an IANA time zone such as Europe/Amsterdam", is_time_zone),
     "CIPP_HOSTED": ("must be true or false", is_boolean),
-    "KEY_ROTATION_SCHEDULE": ("must be a schedule in NCRONTAB such as 0 0 0 * * 0", is_schedule),
+    "KEY_ROTATION_SCHEDULE": ("must be NCRONTAB of six fields such as 0 0 0 * * 0, not a time span", is_schedule),
     "PYTHON_THREADPOOL_THREAD_COUNT": ("must be a whole number from 1 to 999", is_small_count),
 }
 LIMITS: Final = frozenset(field.upper() for field in Limits.__struct_fields__)

@@ -6,21 +6,18 @@ Every link opens something real: where a name is unknown, the nearest known pare
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
-from backend import at_once
 from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployment import Deployment, misfits
 from backend.discovery import Discovery, Found
 from backend.portal import Portal
 from backend.setting_problems import setting_problems, tier_of
+from backend.shared_call import MARGIN_SECONDS, Attempt, SharedCall
 from backend.values import Value
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 FIRST_STORAGE_WAIT_SECONDS: Final = 2.4  # beside the wait for Azure, so that the links still come within 3 s
 STORAGE_WAIT_SECONDS: Final = 0.4
@@ -66,9 +63,9 @@ class Links:
 
     def links(self) -> PortalLinks:
         """Return names and links. It never fails or waits long: what Azure did not return becomes a warning."""
-        ends = self._storage.look()
+        look, ends = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
-        storage_problem = self._storage.by(ends)
+        storage_problem = self._storage.by(look, ends)
         problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
         last = self._last
         if last is None or last[0] is not found or last[1:3] != (zone, problems):
@@ -84,31 +81,26 @@ class StorageWarning:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._looking: Future[str | None] | None = None
-        self._valid_until = 0.0
+        self._looks = SharedCall(
+            self._look,
+            name="check whose storage it is",
+            abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+        )
         self._problem: str | None = None
         self._wait_seconds = FIRST_STORAGE_WAIT_SECONDS
 
-    def look(self) -> float:
-        """Begin a look if the last one is old, and return until when to wait for it, of `time.monotonic`."""
-        now = time.monotonic()
-        if now >= self._valid_until and self._looking is None:
-            self._looking = at_once.start(self._clients.storage_problem, name="check the storage account")
-        return now + self._wait_seconds
+    def look(self) -> tuple[Attempt[None], float]:
+        """Return the look under way, or a new one if the last is old, and until when to wait for it."""
+        return self._looks.attempt(STORAGE_LIFETIME_SECONDS), time.monotonic() + self._wait_seconds
 
-    def by(self, moment: float) -> str | None:
-        """Return the problem, as of the look if it was done before the moment."""
-        looking = self._looking
-        if looking is None:
-            return self._problem
+    def by(self, look: Attempt[None], moment: float) -> str | None:
+        """Return the problem, as of the look if it ended before the moment (of `time.monotonic`)."""
+        look.wait(moment)
         self._wait_seconds = STORAGE_WAIT_SECONDS
-        try:
-            self._problem = looking.result(max(0.0, moment - time.monotonic()))
-        except TimeoutError:
-            return self._problem
-        self._valid_until = time.monotonic() + STORAGE_LIFETIME_SECONDS
-        self._looking = None
         return self._problem
+
+    def _look(self) -> None:
+        self._problem = self._clients.storage_problem()
 
 
 def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:

@@ -23,10 +23,14 @@ _WINDOWS_ZONE: Final = (
     r"|Russia Time Zone [0-9]{1,2}|UTC[+-][0-9]{2}"
 )
 _ADDRESS: Final = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
-_TIME_SPAN: Final = r"([0-9]{1,3}\.)?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-# The fields of NCRONTAB: the lowest and the highest number, and the names that may stand for the numbers.
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_LONGEST: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of each month
+# The fields of NCRONTAB: the lowest and the highest number, and the names that may stand for the numbers. A name is
+# full, or its first three letters.
 _FIELDS: Final[tuple[tuple[int, int, tuple[str, ...]], ...]] = (
     (0, 59, ()),
     (0, 59, ()),
@@ -35,7 +39,6 @@ _FIELDS: Final[tuple[tuple[int, int, tuple[str, ...]], ...]] = (
     (1, 12, _MONTHS),
     (0, 6, _DAYS),
 )
-_LONGEST_NAME: Final = 9  # wednesday, september: NCRONTAB takes a name and its first three letters
 _WITHOUT_SECONDS: Final = 5
 
 
@@ -56,11 +59,17 @@ def is_host_time_zone(text: str) -> bool:
 
 
 def is_schedule(text: str) -> bool:
-    """Return whether a text is a schedule that the host takes: NCRONTAB of five or six fields, or a time span."""
-    fields = text.split()
+    """Return whether a text is a schedule that the host takes on every plan: NCRONTAB of five or six fields.
+
+    The host takes a time span only on an App Service plan. A schedule without any day, such as 30 February, does not
+    count either.
+    """
+    fields = [field for field in text.split(" ") if field]  # the host splits at spaces alone
     if len(fields) not in (_WITHOUT_SECONDS, len(_FIELDS)):
-        return re.fullmatch(_TIME_SPAN, text.strip()) is not None
-    return all(_fits(field, *kind) for field, kind in zip(fields, _FIELDS[-len(fields) :], strict=True))
+        return False
+    numbers = [_numbers(field, *kind) for field, kind in zip(fields, _FIELDS[-len(fields) :], strict=True)]
+    *_, days, months, _ = numbers
+    return all(numbers) and min(days) <= max(_LONGEST[month - 1] for month in months)
 
 
 def is_boolean(text: str) -> bool:
@@ -103,18 +112,29 @@ def is_version(text: str) -> bool:
     return re.fullmatch(_VERSION, text) is not None
 
 
-def _fits(field: str, low: int, high: int, names: tuple[str, ...]) -> bool:
-    """Return whether one field of a schedule fits: a list of values, ranges and steps, such as `1-5,*/10`."""
+def _numbers(field: str, low: int, high: int, names: tuple[str, ...]) -> frozenset[int]:
+    """Return the numbers of one field: a list of values, ranges and steps, such as `1-5,*/10`; none if invalid."""
+    numbers: set[int] = set()
     for part in field.split(","):
         span, slash, step = part.partition("/")
-        if slash and not (re.fullmatch(r"[0-9]{1,3}", step) and int(step)):
-            return False
-        if span != "*" and not all(_is_value(value, low, high, names) for value in span.split("-", 1)):
-            return False
-    return True
+        if slash and not re.fullmatch(r"[1-9][0-9]{0,2}", step):
+            return frozenset()
+        first, dash, last = span.partition("-")
+        if span == "*":
+            ends = [low, high]
+        else:
+            ends = [_number(value, low, names) for value in ([first, last] if dash else [first])]
+        if not all(low <= end <= high for end in ends):
+            return frozenset()
+        # A value with a step goes up to the highest number, and NCRONTAB swaps the ends of a range.
+        most = high if slash and len(ends) == 1 else max(ends)
+        numbers.update(range(min(ends), most + 1, int(step or 1)))
+    return frozenset(numbers)
 
 
-def _is_value(text: str, low: int, high: int, names: tuple[str, ...]) -> bool:
+def _number(text: str, low: int, names: tuple[str, ...]) -> int:
+    """Return the number of a value, which may be a name; -1 if it is neither."""
     if re.fullmatch(r"[0-9]{1,2}", text):
-        return low <= int(text) <= high
-    return text.isalpha() and len(text) <= _LONGEST_NAME and text.lower().startswith(names)
+        return int(text)
+    found = [low + index for index, name in enumerate(names) if text.lower() in (name, name[:3])]
+    return found[0] if found else -1

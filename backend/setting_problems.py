@@ -14,7 +14,7 @@ def setting_problems(environ: Mapping[str, str]) -> list[str]:
     checks = (
         ("CIPP_TIMEZONE", is_time_zone, "must be an IANA time zone such as Europe/Amsterdam, so UTC is used"),
         ("CIPP_HOSTED", is_boolean, "must be true or false, so false is used"),
-        ("KEY_ROTATION_SCHEDULE", is_schedule, "must be a schedule in NCRONTAB, so Sunday 00:00 UTC is used"),
+        ("KEY_ROTATION_SCHEDULE", is_schedule, "must be NCRONTAB and not a time span, so Sunday 00:00 UTC is used"),
         ("WEBSITE_SKU", is_tier, "is not a plan that this app knows, so the links show none"),
         ("ALLOWED_TENANTS", _are_tenants, "must be GUIDs of tenants, separated by commas, so others are ignored"),
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABANDONED_SECONDS: Final = 60.0  # a call that takes longer is not joined any more: another one is begun
+MARGIN_SECONDS: Final = 5.0  # beside the deadline of one call to Azure: an SDK is loaded, and threads begin
 
 
 class Attempt(Generic[T]):
@@ -39,6 +40,10 @@ class Attempt(Generic[T]):
     def done(self) -> bool:
         """Whether the result is there, so that nothing waits for it."""
         return self._future.done()
+
+    def is_abandoned(self, after_seconds: float) -> bool:
+        """Return whether the call has run for longer than that, so that nothing should join it."""
+        return not self.done and time.monotonic() - self.began >= after_seconds
 
     @property
     def failed(self) -> bool:
@@ -99,7 +104,6 @@ class SharedCall(Generic[T]):
                 self._last = None
 
     def _counts(self, last: Attempt[T], lifetime_seconds: float) -> bool:
-        now = time.monotonic()
         if not last.done:
-            return now - last.began < self._abandoned_seconds
-        return now - last.ended < (self._failure_seconds if last.failed else lifetime_seconds)
+            return not last.is_abandoned(self._abandoned_seconds)
+        return time.monotonic() - last.ended < (self._failure_seconds if last.failed else lifetime_seconds)

@@ -11,17 +11,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from backend import at_once
 from backend.clients import Clients
 from backend.deployment import Deployment
 from backend.errors import AzureUnreachableError, BackendError, NotConfiguredError, NotFoundError
 from backend.platform_sign_in import auth_settings
 from backend.seats import NOT_NEEDED, Seat
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from backend.shared_call import MARGIN_SECONDS, SharedCall
 
 logger = logging.getLogger("cipp.access")
 WAIT_SECONDS: Final = 2.5  # from the beginning of a look: a request that joins it later waits less
@@ -67,7 +64,12 @@ class SignInDoor:
         self._clients = clients
         self._lock = threading.Lock()
         self._verdict = Verdict("", until=0.0, is_patient=True)
-        self._looking: tuple[float, Future[None]] | None = None
+        self._decided_by = 0.0  # when the look began that the verdict comes from
+        self._looks = SharedCall(
+            self._look,
+            name="look at the sign-in",
+            abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+        )
 
     def reason(self, seat: Seat = NOT_NEEDED) -> str:
         """Return why no caller is trusted, "" if the environment decides.
@@ -85,34 +87,39 @@ class SignInDoor:
             verdict, now = self._verdict, time.monotonic()
             if now < verdict.until:
                 return verdict.reason
-            if self._looking is None or self._looking[1].done():
-                self._looking = (now, at_once.start(self._look, name="look at the sign-in"))
-            begun, look = self._looking
+            look = self._looks.attempt()
         if verdict.is_patient:
-            if not look.done() and now < begun + WAIT_SECONDS:
+            if not look.done and now < look.began + WAIT_SECONDS:
                 seat.take()
             try:
-                at_once.by(begun + WAIT_SECONDS, look, what="look at the authentication of this app")
+                look.result(look.began + WAIT_SECONDS, what="look at the authentication of this app")
             except AzureUnreachableError:
                 logger.info("The authentication of this app is not known yet: Azure takes too long.")
         return self._verdict.reason
 
     def _look(self) -> None:
         """Look once. The result is a verdict in any case, so that the next look comes later."""
+        began = time.monotonic()
         try:
             reason = reason_in(self.settings() or {})
         except BackendError as error:
-            self._verdict = self._failed(error)
+            self._decide(began, self._failed(error))
             logger.warning("The authentication of this app is not known: %s", error)
-        except Exception as error:  # noqa: BLE001 - an internal error must not deny every caller
-            self._verdict = self._failed(None)
+        except Exception as error:  # noqa: BLE001 - an internal error must not deny everybody
+            self._decide(began, self._failed(None))
             # Without the error's text, which may hold a value.
             logger.warning("The authentication of this app is not known (%s).", type(error).__name__)
         else:
             seconds = CLOSED_SECONDS if reason else OPEN_SECONDS
-            self._verdict = Verdict(reason, time.monotonic() + seconds, is_patient=bool(reason))
+            self._decide(began, Verdict(reason, time.monotonic() + seconds, is_patient=bool(reason)))
             if reason:
                 logger.warning("No caller is trusted. %s", reason)
+
+    def _decide(self, began: float, verdict: Verdict) -> None:
+        """Set the verdict, unless a look that began later has: a look that was given up may end after it."""
+        with self._lock:
+            if began >= self._decided_by:
+                self._decided_by, self._verdict = began, verdict
 
     def _failed(self, error: BackendError | None) -> Verdict:
         """Return the verdict after a look that failed: the last definite word stands. A refusal stays for longer."""

@@ -7,7 +7,7 @@ import pytest
 from sandbox import names
 from sandbox.tables.cipps_tables import TABLES
 from tests.admin import Admin
-from tests.api import Answer, Api
+from tests.api import Answer, Api, functions
 from tests.cipp import MAY, ask, at, cipp_of
 from tests.principals import application, user, visitor
 from tests.rotation.others import Others
@@ -218,6 +218,17 @@ def test_rotation_postpones_direct_tenants_alone_in_a_storage_that_is_not_cipps(
     assert (key["Counts"], "excluded" in key["Problems"][0]) == (True, True)
     assert [note for note in overview["Notes"] if RESULT in note]
     assert {"CippBackendLocks", "CippBackendRuns"} <= made(elsewhere)  # this app's own tables stay where they are
+
+
+def test_catch_up_that_only_postpones_for_the_storage_is_not_in_the_history(elsewhere: Others) -> None:
+    api = Api()
+    assert api.post("ExecKeyRotation", {}).status == 200
+    before = [run["RunId"] for run in api.get(MAY).results["Runs"]]
+    for _ in range(2):
+        elsewhere.azure.advance(3_600)
+        functions()["keyrotationcatchup"].get_user_function()(None)
+    assert [run["RunId"] for run in api.get(MAY).results["Runs"]] == before
+    assert len(before) == 1
 
 
 def test_rotation_goes_on_with_direct_tenants_without_any_storage(

@@ -53,6 +53,9 @@ class RotationByClock:
             return
         try:
             dead = self._dead_of_this_hour(hours, min(left, HTTP_SECONDS)) if hours else []
+        except ConflictError:
+            logger.info("Another key check is running: the keys of this hour are proven in the next one")
+            return
         except BackendError as error:
             _log(f"The sign-in check of the keys failed: {error}", error)
             return
@@ -64,11 +67,11 @@ class RotationByClock:
         keys = keys_in(self._vault.names())
         memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
-        proofs = self._rotation.prove_keys(turn, most_seconds) if turn else []
-        for proof in proofs:
+        proofs = self._rotation.prove_by_timer(turn, most_seconds) if turn else {}
+        for proof in proofs.values():
             if proof.outcome == "dead":
                 logger.error("The key %s is dead: %s %s", proof.name, proof.reason, proof.advice)
-        return [key for key, proof in zip(turn, proofs, strict=True) if proof.outcome == "dead"]
+        return [key for key in turn if proofs[key.name.lower()].outcome == "dead"]
 
     def _by_timer(self, by: str, keys: Callable[[], Sequence[Key]], *, doubt: bool = False, spent: float = 0) -> None:
         killed_after = function_seconds(self._environ)

@@ -24,12 +24,22 @@ NOTED_EVERY_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class Known:
-    """What is known around a run: how to tell of it, CIPP's zone, each key's past, and the time."""
+    """What is known around a run: how to tell of it, CIPP's zone, each key's past, and the time.
+
+    `lasting` is the reason of keys that every run postpones until a setting is corrected, "" if there is none.
+    """
 
     telling: Telling
     zone: tzinfo
     memories: Mapping[str, KeyMemory]
     now: Callable[[], datetime]
+    lasting: str = ""
+
+    def is_news(self, report: KeyReport) -> bool:
+        """Return whether something happened to the key. Pure."""
+        if report.outcome == "postponed":
+            return not self.lasting or report.reason != self.lasting
+        return report.outcome != "unchanged"
 
 
 class Chronicle:
@@ -56,7 +66,7 @@ class Chronicle:
         with self._lock:
             self._outcomes[report.outcome] += 1
             self._told.append((report, scopes))
-            if report.outcome != "unchanged":
+            if self._known.is_news(report):
                 self._quiet = False
             if time.monotonic() - self._noted < NOTED_EVERY_SECONDS:
                 return

@@ -27,45 +27,88 @@ class Check:
 
 
 class KeyChecks:
-    """The checks of this process."""
+    """The checks of this process.
+
+    A caller that waits holds a thread of the worker, so at most one waits for its turn, and the hourly timer beside it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._check: Check | None = None
+        self._turn: object | None = None  # of the caller that waits
 
     def results(
-        self, names: frozenset[str] | None, check: Callable[[float], Proofs], most_seconds: float
+        self,
+        names: frozenset[str] | None,
+        check: Callable[[float], Proofs],
+        most_seconds: float,
+        *,
+        is_timer: bool = False,
     ) -> list[KeyProof]:
         """Return the results of the check under way if it covers the names, else those of a new one.
 
-        `check` gets the number of seconds that it may take. `names` None is all keys. A check that failed is not
-        repeated for those who joined it, and the next caller begins a new one.
+        `check` gets the number of seconds that it may take; `names` None is all keys. A check that failed is not
+        repeated for those who joined it, and the next caller begins a new one. `is_timer`: wait for a turn, whether or
+        not another caller waits.
 
         Raises:
-            ConflictError: A check of other keys took too long.
-            AzureUnreachableError: The check takes longer than `most_seconds`. It goes on.
+            ConflictError: A check of other keys did not end in time, or another caller waits for its end already.
+            AzureUnreachableError: The check takes longer than `most_seconds`; it goes on.
             BackendError: What the check raised.
         """
         give_up_at = time.monotonic() + most_seconds
-        while True:
-            under_way = self._under_way(names, check, give_up_at)
-            if not under_way.attempt.wait(give_up_at):
-                raise _too_slow(covers=under_way.covers(names))
-            if under_way.covers(names):
-                proofs = under_way.attempt.result(give_up_at, what="check the keys")
-                results = [proof for proof in proofs if names is None or proof.name.lower() in names]
-                if names is None or len(results) == len(names):
-                    return results  # otherwise a key was stored after the check of all keys began
+        turn = object()
+        try:
+            while True:
+                under_way = self._under_way(names, check, give_up_at, turn, is_timer=is_timer)
+                covers = under_way.covers(names)
+                if not under_way.attempt.wait(give_up_at):
+                    raise _too_slow(covers=covers)
+                if covers:
+                    proofs = under_way.attempt.result(give_up_at, what="check the keys")
+                    found = [proof for proof in proofs if names is None or proof.name.lower() in names]
+                    if names is None or len(found) == len(names):
+                        return found  # otherwise a key was stored after the check of all keys began
+        finally:
+            self._leave(turn)
 
-    def _under_way(self, names: frozenset[str] | None, check: Callable[[float], Proofs], give_up_at: float) -> Check:
-        """Return the check under way, or begin one."""
+    def _under_way(
+        self,
+        names: frozenset[str] | None,
+        check: Callable[[float], Proofs],
+        give_up_at: float,
+        turn: object,
+        *,
+        is_timer: bool,
+    ) -> Check:
+        """Return the check to wait for: the one under way, or a new one if there is none."""
         with self._lock:
-            if self._check is None or self._check.attempt.done:
-                seconds_left = give_up_at - time.monotonic()
-                if seconds_left < LEAST_SECONDS:
+            is_over = self._check is None or self._check.attempt.done
+            if self._check is not None and not is_over and self._check.covers(names):
+                self._give_up(turn)
+                return self._check
+            if not is_timer and self._turn not in {None, turn}:
+                raise ConflictError(
+                    "A key check is running, and another caller waits for its end already. Try again in a moment."
+                )
+            if self._check is None or is_over:
+                left = give_up_at - time.monotonic()
+                if left < LEAST_SECONDS:
                     raise _too_slow(covers=False)
-                self._check = Check(names, Attempt(lambda: check(seconds_left), "check the keys"))
+                self._check = Check(names, Attempt(lambda: check(left), "check the keys"))
+                self._give_up(turn)
+            elif not is_timer:
+                self._turn = turn
             return self._check
+
+    def _leave(self, turn: object) -> None:
+        """Let another caller wait."""
+        with self._lock:
+            self._give_up(turn)
+
+    def _give_up(self, turn: object) -> None:
+        if self._turn is turn:
+            self._turn = None
 
 
 def _too_slow(*, covers: bool) -> Exception:

@@ -114,16 +114,32 @@ class KeyRotation:
         Raises:
             NotFoundError: A name is not in the vault.
             InvalidInputError: A name is nothing that the rotation looks after.
-            ConflictError: A check of other keys took too long.
-            AzureUnreachableError: The check takes longer than a call may. It goes on.
+            ConflictError: A check of other keys did not end in time, or another caller waits for its end already.
+            AzureUnreachableError: The check takes longer than a call may; it goes on.
         """
         if names is None:
             return self._checks.results(
-                None, lambda seconds: self.prove_keys(keys_in(self._vault.names()), seconds), HTTP_SECONDS
+                None, lambda seconds: self._checked(keys_in(self._vault.names()), seconds), HTTP_SECONDS
             )
-        keys = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
-        wanted = frozenset(key.name.lower() for key in keys)
-        return self._checks.results(wanted, lambda seconds: self.prove_keys(keys, seconds), HTTP_SECONDS)
+        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
+        return self._checks.results(_names_of(chosen), lambda seconds: self._checked(chosen, seconds), HTTP_SECONDS)
+
+    def prove_by_timer(self, keys: Sequence[Key], most_seconds: float) -> dict[str, KeyProof]:
+        """Sign in with the keys as `prove` does; return the results by name in lower case.
+
+        The timer waits for its turn, and its check gets a little less time than it waits for the result.
+
+        Raises:
+            ConflictError: There was no time left after the check of other keys.
+            AzureUnreachableError: The check takes longer than that; it goes on.
+        """
+        proofs = self._checks.results(
+            _names_of(keys),
+            lambda seconds: self._checked(keys, seconds - JOURNAL_WAIT_SECONDS),
+            most_seconds,
+            is_timer=True,
+        )
+        return {proof.name.lower(): proof for proof in proofs}
 
     def graph_roles(self) -> frozenset[str]:
         """Answer the application permissions in Graph that the SAM app's token holds.
@@ -143,8 +159,8 @@ class KeyRotation:
         look = Look(session, Past(memories.result(), runs.result(), holds.result()), served.result())
         return look.overview(keys_in(list(served.result())))
 
-    def prove_keys(self, keys: Sequence[Key], most_seconds: float = HTTP_SECONDS) -> list[KeyProof]:
-        """Prove keys, and remember when which signed in."""
+    def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
+        """Sign in with the keys, and record which did, and when."""
         reading = at_once.start(self._journal.keys, name="read the keys' past")
         proofs = KeyRing(self._looking(most_seconds)).prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
@@ -191,7 +207,7 @@ class KeyRotation:
                 self._journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=order.by, started=started, total=len(chosen)),
-                Known(telling, session.zone, memories, self._vault.now),
+                Known(telling, session.zone, memories, self._vault.now, session.tenants_unknown),
                 quiet=order.quiet,
             )
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
@@ -251,3 +267,7 @@ class KeyRotation:
         if self._clients.tables() is None:
             return [NO_STORAGE]
         return [session.not_cipps] if session.not_cipps else []
+
+
+def _names_of(keys: Sequence[Key]) -> frozenset[str]:
+    return frozenset(key.name.lower() for key in keys)

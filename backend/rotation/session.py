@@ -62,6 +62,11 @@ class Session:
     not_set_up: bool = False
     not_cipps: str = ""
 
+    @property
+    def tenants_unknown(self) -> str:
+        """Why every direct tenant is postponed; "" if they are not."""
+        return f"{TENANTS_UNKNOWN} {self.not_cipps}" if self.not_cipps else ""
+
     def opened(self) -> Run:
         """Answer the run.
 
@@ -116,8 +121,7 @@ def reason_to_leave(key: Key, session: Session) -> KeyReport | None:
     """
     if session.not_set_up or (key.kind == "RefreshToken" and is_placeholder(_value(session.services.vault, key.name))):
         return KeyReport(name=key.name, kind=key.kind, outcome="unchanged", reason=NOT_SET_UP)
-    if key.tenant is not None and session.not_cipps:
-        reason = f"{TENANTS_UNKNOWN} {session.not_cipps}"
+    if key.tenant is not None and (reason := session.tenants_unknown):
         return KeyReport(name=key.name, kind=key.kind, outcome="postponed", reason=reason, advice=NEXT_TRY)
     tenant = (session.tenants or {}).get(key.tenant or "")
     if tenant and tenant.excluded:

@@ -12,7 +12,14 @@ WITH_SECONDS = 6
 WITHOUT_SECONDS = 5
 # what NCrontab reads; croniter alone would take more (L, #, ?, @daily, 7 for Sunday)
 FIELD_LIMITS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-PART = re.compile(r"(?:\*|(?P<low>\d+|[A-Za-z]{3})(?:-(?P<high>\d+|[A-Za-z]{3}))?)(?:/(?P<step>[1-9]\d*))?")
+PART = re.compile(r"(?:\*|(?P<low>\d+|[A-Za-z]{3,9})(?:-(?P<high>\d+|[A-Za-z]{3,9}))?)(?:/(?P<step>[1-9]\d*))?")
+# NCrontab reads full names, too; croniter only their first three letters
+FULL_NAME = re.compile(
+    r"\b(jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)"
+    r"(?:(?<=jan|feb)uary|(?<=mar)ch|(?<=apr)il|(?<=jun)e|(?<=jul)y|(?<=aug)ust|(?<=sep)tember|(?<=oct)ober"
+    r"|(?<=nov|dec)ember|(?<=sun|mon|fri)day|(?<=tue)sday|(?<=wed)nesday|(?<=thu)rsday|(?<=sat)urday)\b",
+    re.IGNORECASE,
+)
 TIME_SPAN = re.compile(r"(?:(\d+)\.)?([01]?\d|2[0-3]):([0-5]?\d)(?::([0-5]?\d)(?:\.\d+)?)?")
 SETTING = re.compile(r"%([^%]+)%")
 MONITORED_FROM = timedelta(minutes=1)
@@ -65,6 +72,8 @@ def parse(expression: str, environ: Mapping[str, str]) -> Schedule:
     fields = text.split()
     if len(fields) in (WITH_SECONDS, WITHOUT_SECONDS):
         limits = FIELD_LIMITS[-len(fields) :]
+        text = FULL_NAME.sub(r"\1", text)
+        fields = text.split()
         if not all(_fits(field, low, high) for field, (low, high) in zip(fields, limits, strict=True)):
             raise ScheduleError(f'the schedule "{text}" is not NCRONTAB: a field is out of its range.')
         try:

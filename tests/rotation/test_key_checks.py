@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Lock
 
 import pytest
@@ -56,13 +56,79 @@ def test_callers_join_the_check_that_covers_their_keys() -> None:
     assert checking.checks == [ALL]
 
 
-def test_checks_of_different_keys_run_one_after_another() -> None:
-    checks, checking = KeyChecks(), Checking(0.1)
+def begin(threads: ThreadPoolExecutor, checks: KeyChecks, checking: Checking, names: str) -> "Future[list[str]]":
+    """Begin a check, and return when it is under way."""
+    first = threads.submit(results, checks, checking, names)
+    while not checking.checks:
+        time.sleep(0.01)
+    return first
+
+
+def test_one_caller_waits_for_its_turn_and_others_are_refused_immediately() -> None:
+    checks, checking = KeyChecks(), Checking(1.0)
     with ThreadPoolExecutor(8) as threads:
-        named = ["a", "b", "c", None, "a", "b", "c", None]
-        found = list(threads.map(lambda names: results(checks, checking, names), named))
-    assert found == [["A", "B", "C"] if names is None else [names.upper()] for names in named]
-    assert checking.most == 1
+        first = begin(threads, checks, checking, "a")
+        began = time.monotonic()
+        others = [threads.submit(results, checks, checking, names) for names in ("b", "c", "d", "e", "f")]
+        refused = [other for other in others if isinstance(other.exception(), ConflictError)]
+        joined = results(checks, checking, "a") if not first.done() else ["A"]
+        assert len(refused) == 4
+        assert "A key check is running" in str(refused[0].exception())
+        assert "Try again in a moment" in str(refused[0].exception())
+        assert (first.result(), joined) == (["A"], ["A"])
+        assert time.monotonic() - began < 2.9
+    assert (len(checking.checks), checking.most) == (2, 1)
+    assert results(checks, checking, "c") == ["C"]  # the place of the one who waited is free again
+
+
+def test_refusal_does_not_wait_for_the_check_under_way() -> None:
+    checks, checking = KeyChecks(), Checking(1.0)
+    with ThreadPoolExecutor(8) as threads:
+        begin(threads, checks, checking, "a")
+        waiting = threads.submit(results, checks, checking, "b")
+        time.sleep(0.2)
+        began = time.monotonic()
+        with pytest.raises(ConflictError):
+            results(checks, checking, None)
+        assert time.monotonic() - began < 0.3
+        assert waiting.result() == ["B"]
+
+
+def test_timer_waits_for_its_turn_beside_a_caller() -> None:
+    checks, checking = KeyChecks(), Checking(0.3)
+
+    def by_timer() -> list[KeyProof]:
+        return checks.results(frozenset("t"), lambda _: checking("t"), 100.0, is_timer=True)
+
+    with ThreadPoolExecutor(8) as threads:
+        first = begin(threads, checks, checking, "a")
+        waiting = threads.submit(results, checks, checking, "b")
+        time.sleep(0.1)
+        timer = threads.submit(by_timer)
+        assert [proof.name for proof in timer.result()] == ["T"]
+        assert (first.result(), waiting.result()) == (["A"], ["B"])
+    assert (len(checking.checks), checking.most) == (3, 1)
+
+
+def test_hourly_check_gives_up_quietly_when_another_check_is_running(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
+    monkeypatch.setattr("backend.rotation.by_clock.HTTP_SECONDS", 1.0)
+    scene.midweek()
+    scene.rotate()
+    scene.go(hours=2)
+    scene.azure.faults([{"host": ENTRA, "path": "/token$", "mode": "hold", "times": 1}])
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(scene.api().post, "ExecKeyProof", {"Names": [TOKEN]})
+        scene.azure.wait_until_held()
+        scene.tick("KeyRotationCatchUp")
+        scene.azure.faults([])
+        assert running.result().status == 200
+    told = [record for record in caplog.records if record.name == "cipp.rotation"]
+    assert [record for record in told if "Another key check is running" in record.getMessage()]
+    assert [record for record in told if record.levelname == "ERROR"] == []
 
 
 def test_a_key_stored_after_the_check_began_gets_its_own() -> None:
