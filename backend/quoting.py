@@ -23,14 +23,18 @@ _RUN: Final = r"[0-9A-Za-z+/]{20,}"
 _CHANGES: Final = 3  # from a digit to a letter: appinsights2024cippabc12x has two
 
 
+def is_surely_a_key(text: str) -> bool:
+    """Return whether a text has a sure sign of a key or a token: a known beginning, Entra's `Q~`, padded base64."""
+    return bool(re.match(_BEGINNING, text.strip()) or re.search(_ENTRAS, text) or re.search(_BASE64, text))
+
+
 def is_like_a_key(text: str) -> bool:
-    """Return whether a text can hardly be anything but a key or a token. A GUID, or many short words, are not."""
-    return bool(
-        re.match(_BEGINNING, text.strip())
-        or re.search(_ENTRAS, text)
-        or re.search(_BASE64, text)
-        or any(len(re.findall(r"[0-9][A-Za-z]", run)) >= _CHANGES for run in re.findall(_RUN, text))
-    )
+    """Return whether a text can hardly be anything but a key or a token. A GUID, or many short words, are not.
+
+    A name that a template generates may look so, too: for the names of resources use `is_surely_a_key`.
+    """
+    has_run = any(len(re.findall(r"[0-9][A-Za-z]", run)) >= _CHANGES for run in re.findall(_RUN, text))
+    return has_run or is_surely_a_key(text)
 
 
 def is_like_a_name(text: str) -> bool:
