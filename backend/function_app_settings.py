@@ -20,8 +20,16 @@ from backend.row_lock import row_lock
 from backend.setting_names import check_confirmed, check_force, check_names, is_harmless, unconfirmed
 from backend.values import Value
 
-# The whole value: what merely begins like a reference is an ordinary value, and may hold a secret.
-REFERENCE: Final = re.compile(r"@Microsoft\.KeyVault\([^()]*\)", re.IGNORECASE)
+_HOST: Final = r"[0-9a-z-]{1,63}(?:\.[0-9a-z-]{1,63}){1,8}"
+_NAME_THERE: Final = r"[0-9a-z-]{1,127}"
+_VERSION: Final = r"[0-9a-f]{32}"
+_BY_ADDRESS: Final = rf" *SecretUri *= *https://{_HOST}/secrets/{_NAME_THERE}(?:/{_VERSION})?/? *"
+_BY_NAMES: Final = (
+    rf" *VaultName *= *[0-9a-z-]{{1,24}} *; *SecretName *= *{_NAME_THERE} *(?:; *SecretVersion *= *{_VERSION} *)?"
+)
+# The two forms that Azure documents, as the whole value: anything else is an ordinary value, and may hold a secret.
+# That Azure accepts blanks around the parts was never seen on real Azure.
+REFERENCE: Final = re.compile(rf"@Microsoft\.KeyVault\((?:{_BY_ADDRESS}|{_BY_NAMES})\)", re.IGNORECASE | re.ASCII)
 WAIT_SECONDS: Final = 12.0  # for other writers
 WRITES: Final = 3  # at most, until nothing is missing
 RESTARTS: Final = "The write restarts the app."
