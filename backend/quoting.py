@@ -5,6 +5,7 @@ and CIPP's Logbook. So a text that nothing confirms is repeated only if it reads
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 WITHHELD: Final = "***"
@@ -52,6 +53,23 @@ def is_like_a_name(text: str) -> bool:
 def shown(text: str) -> str:
     """Return the text if it reads like a name, else three stars."""
     return text if is_like_a_name(text) else WITHHELD
+
+
+def spelled(text: str, known: Mapping[str, str]) -> str:
+    """Return a name as `known` spells it, which maps lower case to a spelling that Azure confirmed; else as `shown`."""
+    return known.get(text.lower()) or shown(text)
+
+
+def by_lower_case(names: Iterable[str]) -> dict[str, str]:
+    """Return confirmed names by their lower case, as `spelled` takes them."""
+    return {name.lower(): name for name in names}
+
+
+def without(text: str, names: Iterable[str]) -> str:
+    """Return a foreign text with three stars in place of each of these names, case-insensitive."""
+    for name in filter(None, names):
+        text = re.sub(re.escape(name), WITHHELD, text, flags=re.IGNORECASE)
+    return text
 
 
 def quoted(text: str) -> str:
