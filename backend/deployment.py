@@ -5,28 +5,38 @@ this API runs in an app of its own, so that setting names CIPP's main function a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from backend.clouds import Cloud, cloud_of
 from backend.errors import NotConfiguredError
-from backend.quoting import is_like_a_key
+from backend.setting_kinds import (
+    is_app_name,
+    is_deployment_id,
+    is_group_name,
+    names_a_group,
+    names_a_subscription,
+    names_a_vault,
+    names_an_app,
+)
 
 OFFLOAD_SUFFIXES = ("proc", "auditlog", "standards", "usertasks")
 # CIPP's deployment template names the static web app from its base name and a suffix of five.
 _TEMPLATE_NAME = r"(?P<base>.*[^-])(?P<suffix>[A-Za-z0-9]{5})"
-# What some kind of resource may be called; anything else would end up in an address as something else.
-_AZURE_NAME = r"[\w.()-]{0,89}[\w()-]"
-NAMING_SETTINGS = (
-    "CIPP_FUNCTION_APP",
-    "CIPP_KV_NAME",
-    "CIPP_RESOURCE_GROUP",
-    "CIPP_SUBSCRIPTION_ID",
-    "WEBSITE_SITE_NAME",
-    "WEBSITE_DEPLOYMENT_ID",
-    "WEBSITE_RESOURCE_GROUP",
-)
+# What each may hold; anything else would end up in an address as something else. Templates generate names that look
+# like keys, so only sure signs of a key count, and none in the names that the platform sets: Azure's rule for an app
+# has no place for them. Its rule for a group takes a token of Entra, so the group's name is checked for them.
+_KIND_OF: Final[Mapping[str, Callable[[str], bool]]] = {
+    "CIPP_FUNCTION_APP": names_an_app,
+    "CIPP_KV_NAME": names_a_vault,
+    "CIPP_RESOURCE_GROUP": names_a_group,
+    "CIPP_SUBSCRIPTION_ID": names_a_subscription,
+    "WEBSITE_SITE_NAME": is_app_name,
+    "WEBSITE_DEPLOYMENT_ID": is_deployment_id,
+    "WEBSITE_RESOURCE_GROUP": names_a_group,
+}
+NAMING_SETTINGS: Final = tuple(_KIND_OF)
 OUR_NAME = "CIPP Backend"
 
 
@@ -48,18 +58,13 @@ def template_static_web_app(main_app: str) -> str | None:
 
 
 def misfits(environ: Mapping[str, str]) -> list[str]:
-    """Return the settings that hold what can't be a name in Azure. What they should name counts as unknown."""
-    return [name for name in NAMING_SETTINGS if environ.get(name, "").strip() and not _usable(environ[name])]
-
-
-def is_azure_name(text: str) -> bool:
-    """Return whether a resource may have this name. A key or a token may not, even if it has the letters for it."""
-    return re.fullmatch(_AZURE_NAME, text) is not None and not is_like_a_key(text)
+    """Return the settings that hold what can't be a name in Azure; what they should name counts as unknown."""
+    return [name for name, kind in _KIND_OF.items() if environ.get(name, "").strip() and not kind(environ[name])]
 
 
 def node_name(environ: Mapping[str, str]) -> str:
     """Return this app's name for CIPP's Logbook."""
-    return _usable(_value(environ, "WEBSITE_SITE_NAME")) or OUR_NAME
+    return _named(environ, "WEBSITE_SITE_NAME") or OUR_NAME
 
 
 @dataclass(frozen=True)
@@ -85,24 +90,25 @@ class Deployment:
         answering_app = _value(environ, "WEBSITE_SITE_NAME")
         cipp_app = _value(environ, "CIPP_FUNCTION_APP") or answering_app
         identity = _identity_of(claims, answering_app)
-        vault_of = _usable(cipp_app or _value(environ, "WEBSITE_DEPLOYMENT_ID"))
+        main_app = _first_named(environ, "CIPP_FUNCTION_APP", "WEBSITE_SITE_NAME")
+        vault_of = main_app if cipp_app else _named(environ, "WEBSITE_DEPLOYMENT_ID")
         override = environ.get("CIPP_KV_NAME", "")
-        main_app = _usable(cipp_app)
         return cls(
             cloud=cloud_of(environ),
             subscription_id=_usable(
+                names_a_subscription,
                 _value(environ, "CIPP_SUBSCRIPTION_ID")
                 or environ.get("WEBSITE_OWNER_NAME", "").partition("+")[0].strip()
-                or (identity and identity["subscription"])
+                or (identity and identity["subscription"]),
             ),
-            resource_group=_usable(
-                _value(environ, "CIPP_RESOURCE_GROUP")
-                or _value(environ, "WEBSITE_RESOURCE_GROUP")
-                or (identity and identity["group"])
-            ),
+            resource_group=_group_of(environ, identity),
             main_app=main_app_of(main_app) if main_app else None,
-            answering_app=_usable(answering_app),
-            vault_name=_usable(override) if override.strip() else (main_app_of(vault_of).lower() if vault_of else None),
+            answering_app=_named(environ, "WEBSITE_SITE_NAME"),
+            vault_name=(
+                _usable(names_a_vault, override)
+                if override.strip()
+                else (main_app_of(vault_of).lower() if vault_of else None)
+            ),
             tenant_id=str(claims["tid"]) if claims.get("tid") else None,
         )
 
@@ -145,9 +151,27 @@ def _value(environ: Mapping[str, str], name: str) -> str | None:
     return environ.get(name, "").strip() or None
 
 
-def _usable(name: str | None) -> str | None:
-    """Return the name, or None if it can't be a name in Azure."""
-    return name if name and is_azure_name(name) else None
+def _usable(kind: Callable[[str], bool], name: str | None) -> str | None:
+    """Return the name; None if it is not of that kind."""
+    return name if name and kind(name) else None
+
+
+def _named(environ: Mapping[str, str], setting: str) -> str | None:
+    """Return what a naming setting names; None if it names nothing, or can't name that in Azure."""
+    return _usable(_KIND_OF[setting], _value(environ, setting))
+
+
+def _first_named(environ: Mapping[str, str], *settings: str) -> str | None:
+    """Return what the first setting names that is not blank: one that can't be used hides those behind it."""
+    setting = next((setting for setting in settings if _value(environ, setting)), settings[0])
+    return _named(environ, setting)
+
+
+def _group_of(environ: Mapping[str, str], identity: re.Match[str] | None) -> str | None:
+    """Return the resource group. If the platform's variable can't be used, the identity's resource id decides."""
+    if _value(environ, "CIPP_RESOURCE_GROUP"):
+        return _named(environ, "CIPP_RESOURCE_GROUP")
+    return _named(environ, "WEBSITE_RESOURCE_GROUP") or (identity and _usable(is_group_name, identity["group"]))
 
 
 def _identity_of(claims: Mapping[str, Any], site: str | None) -> re.Match[str] | None:

@@ -12,9 +12,10 @@ BackendError
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from backend.quoting import without
 from backend.redaction import redact
 from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
 from backend.unreachable import host_of, is_redirect, reason_of, status_of
@@ -71,8 +72,10 @@ class AzureUnreachableError(AzureError):
 
 
 @contextmanager
-def while_trying_to(action: str) -> Iterator[None]:
+def while_trying_to(action: str, *, withhold: Collection[str] = ()) -> Iterator[None]:
     """Translate what the SDKs raise into our tree; `action` completes "Tried to ...".
+
+    `withhold` are a caller's texts that Azure's own words may repeat, and this app must not.
 
     Raises:
         NotFoundError: Azure answered 404.
@@ -87,6 +90,8 @@ def while_trying_to(action: str) -> Iterator[None]:
         translated = _translated(action, error)
         if translated is None:
             raise
+        if withhold:
+            translated.args = (without(str(translated), withhold),)
         raise translated from error
 
 

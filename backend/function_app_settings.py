@@ -16,12 +16,21 @@ from backend.discovery import Discovery
 from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.held import Held
+from backend.quoting import WITHHELD, by_lower_case, shown, spelled
 from backend.row_lock import row_lock
 from backend.setting_names import check_confirmed, check_force, check_names, is_harmless, unconfirmed
 from backend.values import Value
 
-# The whole value: what merely begins like a reference is an ordinary value, and may hold a secret.
-REFERENCE: Final = re.compile(r"@Microsoft\.KeyVault\([^()]*\)", re.IGNORECASE)
+_HOST: Final = r"[0-9a-z-]{1,63}(?:\.[0-9a-z-]{1,63}){1,8}"
+_NAME_THERE: Final = r"[0-9a-z-]{1,127}"
+_VERSION: Final = r"[0-9a-f]{32}"
+_BY_ADDRESS: Final = rf" *SecretUri *= *https://{_HOST}/secrets/{_NAME_THERE}(?:/{_VERSION})?/? *"
+_BY_NAMES: Final = (
+    rf" *VaultName *= *[0-9a-z-]{{1,24}} *; *SecretName *= *{_NAME_THERE} *(?:; *SecretVersion *= *{_VERSION} *)?"
+)
+# The two forms that Azure documents, as the whole value: anything else is an ordinary value, and may hold a secret.
+# That Azure accepts blanks around the parts was never seen on real Azure.
+REFERENCE: Final = re.compile(rf"@Microsoft\.KeyVault\((?:{_BY_ADDRESS}|{_BY_NAMES})\)", re.IGNORECASE | re.ASCII)
 WAIT_SECONDS: Final = 12.0  # for other writers
 WRITES: Final = 3  # at most, until nothing is missing
 RESTARTS: Final = "The write restarts the app."
@@ -39,7 +48,11 @@ class Setting(Value, frozen=True):
 
 
 class SettingsAct(Act, frozen=True, kw_only=True):
-    """A write of settings; names, never values."""
+    """A write of settings; names, never values.
+
+    A name that the app has is shown as Azure spells it. A new one that does not read like a name is `***`, since it
+    may be a value in the wrong place.
+    """
 
     name: str
     set: list[str]
@@ -90,47 +103,47 @@ class FunctionAppSettings:
             check_confirmed(to_set, remove, self._read(app))
         if not force:
             check_force([*to_set, *remove], app)
-        told = SettingsAct(dry_run=dry_run, name=app.name, set=sorted(to_set), removed=sorted(remove))
-        what = " and ".join(
-            part
-            for part in (
-                f"set {', '.join(told.set)}" if told.set else "",
-                f"remove {', '.join(told.removed)}" if told.removed else "",
-            )
-            if part
-        )
         if dry_run:
-            self._read(app)
-            return _with(told, would_do=[f"On '{app.name}' {what}; every other setting stays.", RESTARTS])
+            act, what = _described(app, to_set, remove, self._read(app), dry_run=True)
+            return _with(act, would_do=[f"On '{app.name}' {what}; every other setting stays.", RESTARTS])
         lock = f"settings of {app.name}"
         with row_lock(self._clients, lock, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as held:
-            written = self._write(app, to_set, remove, held)
+            before = self._read(app)
+            written = self._write(app, before, to_set, remove, held)
+        act, what = _described(app, to_set, remove, before, dry_run=False)
         if not written:
-            return _with(told, done=[f"'{app.name}' has it so already: {what}. Nothing was written."])
-        return _with(told, done=[f"On '{app.name}' {what}; every other setting is as it was.", RESTARTS])
+            return _with(act, done=[f"'{app.name}' has it so already: {what}. Nothing was written."])
+        return _with(act, done=[f"On '{app.name}' {what}; every other setting is as it was.", RESTARTS])
 
-    def _write(self, app: FunctionApp, to_set: Mapping[str, str], remove: Sequence[str], held: Held) -> bool:
-        """Write, read back, and write again what went missing, until all is there; tell whether it was needed.
+    def _write(
+        self,
+        app: FunctionApp,
+        before: Mapping[str, str],
+        to_set: Mapping[str, str],
+        remove: Sequence[str],
+        held: Held,
+    ) -> bool:
+        """Write, read back, and write again what went missing, until all is there; return whether it was needed.
 
-        A write that Azure refused or that was cut off is repeated only if it took something away; if it did
-        nothing, its error is the answer.
+        A write that Azure refused or that was cut off is repeated only if it took something away. If it did nothing,
+        its error is raised.
         """
-        before = self._read(app)
         wanted = merged(before, to_set, remove)
         if wanted == before:
             return False
         kept = [name for name in wanted if name in before]
+        hidden = [name for name in wanted if name not in before and shown(name) == WITHHELD]
         whole = wanted
         for _ in range(WRITES):
             held.must_hold()
-            failure = self._put(app, whole)
+            failure = self._put(app, whole, hidden)
             after = self._read_back(app, failure)
             if is_there(after, wanted, to_set, remove):
                 return True
             if failure and not lost(kept, after):
                 raise failure
             whole = merged(completed(after, wanted), to_set, remove)
-        missing = ", ".join(lost(wanted, after)) or "none"
+        missing = ", ".join(name if name in before else shown(name) for name in lost(wanted, after)) or "none"
         raise ConflictError(
             f"The settings of '{app.name}' were written {WRITES} times, and someone else or Azure undid it each time. "
             f"Missing now: {missing}. Set those again, in the portal if need be."
@@ -159,11 +172,11 @@ class FunctionAppSettings:
             error.args = (f"{written} Whether every setting is there could not be seen: {error}",)
             raise
 
-    def _put(self, app: FunctionApp, settings: Mapping[str, str]) -> AzureError | None:
+    def _put(self, app: FunctionApp, settings: Mapping[str, str], hidden: Sequence[str]) -> AzureError | None:
         """Replace all settings. A failure is answered: whether it did something shows only afterwards."""
         subscription, group = self._discovery.deployment().group()
         try:
-            with while_trying_to(f"write the settings of '{app.name}'"):
+            with while_trying_to(f"write the settings of '{app.name}'", withhold=hidden):
                 self._clients.web(subscription).web_apps.update_application_settings(
                     group, app.name, {"properties": dict(settings)}, retry_total=0
                 )
@@ -210,6 +223,17 @@ def _setting(name: str, value: str, sticky: set[str], references: Mapping[str, A
         reference_status=references.get(name.lower()) if is_reference else None,
         slot_setting=name.lower() in sticky,
     )
+
+
+def _described(
+    app: FunctionApp, to_set: Mapping[str, str], remove: Sequence[str], before: Mapping[str, str], *, dry_run: bool
+) -> tuple[SettingsAct, str]:
+    """Return a change without what it does, and the same in words; `before` are the settings that the app had."""
+    confirmed = by_lower_case(before)
+    names = sorted(spelled(name, confirmed) for name in to_set)
+    removed = sorted(spelled(name, confirmed) for name in remove)
+    parts = [f"{verb} {', '.join(some)}" for verb, some in (("set", names), ("remove", removed)) if some]
+    return SettingsAct(dry_run=dry_run, name=app.name, set=names, removed=removed), " and ".join(parts)
 
 
 def _with(told: SettingsAct, *, would_do: Sequence[str] = (), done: Sequence[str] = ()) -> SettingsAct:

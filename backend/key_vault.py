@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from backend import correlation
 from backend.clients import Clients
 from backend.discovery import Discovery
 from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
+from backend.quoting import WITHHELD, by_lower_case, spelled
 from backend.refusals import refusal_of_azure_core
 from backend.values import SecretText
 from backend.vault_secret import ENABLED_FOR_RESTORE, Secret, Stored, Version, secret_of, stored_of, version_of
@@ -41,11 +43,25 @@ class KeyVault:
         self._discovery = discovery
         self._lock = threading.Lock()
         self._clock: tuple[datetime, float] | None = None
+        self._confirmed: Mapping[str, str] = MappingProxyType({})
 
     @property
     def name(self) -> str:
         """The vault's name, or "" where it is unknown."""
         return self._discovery.deployment().vault_name or ""
+
+    def spelled(self, name: str) -> str:
+        """Return a secret's name as a message shows it: as the last list spells it, else only if it reads like one."""
+        return spelled(name, self._confirmed)
+
+    def quoted(self, name: str) -> str:
+        """Return the same in quotes."""
+        return f"'{self.spelled(name)}'"
+
+    def _trying_to(self, verb: str, name: str, place: str = "") -> AbstractContextManager[None]:
+        """Return `while_trying_to` do something to a secret. A name that is not shown is cut out of Azure's words."""
+        hidden = (name,) if self.spelled(name) == WITHHELD else ()
+        return while_trying_to(f"{verb} secret {self.quoted(name)}{place}", withhold=hidden)
 
     def now(self) -> datetime:
         """The vault's own time, from the `Date` of its last answer; this machine's before the first."""
@@ -69,17 +85,21 @@ class KeyVault:
         """Answer the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
         with while_trying_to(f"list the secrets of key vault '{self.name}'"):
             listed = self._client().list_properties_of_secrets(raw_response_hook=self._note_time)
-            return sorted((str(secret.name) for secret in listed), key=str.lower)
+            names = sorted((str(secret.name) for secret in listed), key=str.lower)
+        self._confirmed = by_lower_case(names)
+        return names
 
     def served(self) -> dict[str, Version]:
         """Answer the version that each secret serves, by name as first stored; their ids are not told. Needs list."""
         with while_trying_to(f"list the secrets of key vault '{self.name}'"):
             listed = list(self._client().list_properties_of_secrets(raw_response_hook=self._note_time))
-        return {str(secret.name): version_of(secret) for secret in listed}
+        served = {str(secret.name): version_of(secret) for secret in listed}
+        self._confirmed = by_lower_case(served)
+        return served
 
     def versions(self, name: str) -> list[Version]:
         """List the versions of a secret, the served one first, then the newest; empty where it is gone. Needs list."""
-        with while_trying_to(f"list the versions of secret '{name}'"):
+        with self._trying_to("list the versions of", name):
             listed = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
         versions = sorted((version_of(found) for found in listed), key=lambda found: found.created, reverse=True)
         if len(versions) > 1 and versions[0].created == versions[1].created:
@@ -104,7 +124,7 @@ class KeyVault:
             AzureRefusedError: We may not.
         """
         try:
-            with while_trying_to(f"read secret '{name}' of key vault '{self.name}'"):
+            with self._trying_to("read", name, f" of key vault '{self.name}'"):
                 secret = self._client().get_secret(name, version, raw_response_hook=self._note_time)
         except AzureRefusedError as error:
             if error.code.endswith("SecretDisabled"):
@@ -123,7 +143,7 @@ class KeyVault:
             AzureRefusedError: 429 where the vault is too busy.
             AzureUnreachableError: It was cut off; it may be stored, so read it back.
         """
-        with while_trying_to(f"store secret '{name}' in key vault '{self.name}'"):
+        with self._trying_to("store", name, f" in key vault '{self.name}'"):
 
             def put() -> Any:  # noqa: ANN401 - the SDK is not imported for a type
                 return self._client().set_secret(
@@ -149,7 +169,7 @@ class KeyVault:
 
     def disable(self, name: str, version: str) -> None:
         """Disable one version. Requires set."""
-        with while_trying_to(f"disable version {version} of secret '{name}'"):
+        with self._trying_to(f"disable version {version} of", name):
             self._client().update_secret_properties(name, version, enabled=False, raw_response_hook=self._note_time)
 
     def enable_for_restore(self, name: str, version: Version) -> None:
@@ -160,7 +180,7 @@ class KeyVault:
         """
         marked = {**version.tags, ENABLED_FOR_RESTORE: f"{self.now():%Y-%m-%dT%H:%M:%SZ}"}
         tags = marked if len(marked) <= MOST_TAGS else None
-        with while_trying_to(f"enable version {version.id} of secret '{name}'"):
+        with self._trying_to(f"enable version {version.id} of", name):
             self._client().update_secret_properties(
                 name, version.id, enabled=True, tags=tags, raw_response_hook=self._note_time, **_ONCE
             )
@@ -168,7 +188,7 @@ class KeyVault:
     def disable_again(self, name: str, version: Version, *, once: bool = False) -> None:
         """Disable a version and remove the mark of a restore. With `once` a time-out is not retried. Requires set."""
         tags = {tag: text for tag, text in version.tags.items() if tag != ENABLED_FOR_RESTORE}
-        with while_trying_to(f"disable version {version.id} of secret '{name}'"):
+        with self._trying_to(f"disable version {version.id} of", name):
             self._client().update_secret_properties(
                 name,
                 version.id,
@@ -178,29 +198,33 @@ class KeyVault:
                 **(_ONCE if once else {}),
             )
 
-    def must_be_deleted(self, name: str) -> None:
-        """Look whether a secret of that name is deleted and can be recovered. Needs get.
+    def must_be_deleted(self, name: str) -> str:
+        """Return the name of a deleted secret as the vault spells it. Requires get.
 
         Raises:
             NotFoundError: There is none.
         """
-        with while_trying_to(f"look at the deleted secret '{name}'"):
-            self._client().get_deleted_secret(name, raw_response_hook=self._note_time)
+        with self._trying_to("look at the deleted", name):
+            return str(self._client().get_deleted_secret(name, raw_response_hook=self._note_time).name)
 
-    def recover(self, name: str) -> None:
-        """Recover a deleted secret with all its versions, and wait until it is there. Needs recover.
+    def recover(self, name: str) -> str:
+        """Recover a deleted secret with all its versions, wait for it, and return its name as the vault spells it.
+
+        Requires recover.
 
         Raises:
             NotFoundError: No deleted secret has that name.
             AzureUnreachableError: It is being recovered, and takes longer than usual.
         """
         seconds = min(RECOVERY_SECONDS, self._clients.limits.azure_deadline_seconds)
-        with while_trying_to(f"recover the deleted secret '{name}'"):
-            self._client().begin_recover_deleted_secret(name)
+        with self._trying_to("recover the deleted", name):
+            recovering = str(self._client().begin_recover_deleted_secret(name).result().name)  # without a wait
         if not self._comes_back(name, seconds):
             raise AzureUnreachableError(
-                f"The vault took the recovery of '{name}', but it was not there after {seconds:g} s. Look again later."
+                f"The vault took the recovery of {self.quoted(name)}, but it was not there after {seconds:g} s. "
+                "Look again later."
             )
+        return recovering
 
     def _comes_back(self, name: str, seconds: float) -> bool:
         """Wait for a secret that is being recovered. The SDK's own wait would leave a thread that asks for ever."""

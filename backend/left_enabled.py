@@ -26,15 +26,16 @@ def disable_left_enabled(vault: "KeyVault", name: str, versions: Sequence[Versio
 
     A failure is one of the sentences: the next change or run looks again.
     """
+    secret = vault.quoted(name)
     sentences = []
     for version in versions:
         try:
             vault.disable_again(name, version, once=True)
         except BackendError as error:
-            sentence = f"Version {version.id} of '{name}' is still enabled since an earlier restore. {error}"
+            sentence = f"Version {version.id} of {secret} is still enabled since an earlier restore. {error}"
             logger.warning("%s", sentence)
         else:
-            sentence = f"Disabled version {version.id} of '{name}', which an earlier restore had left enabled."
+            sentence = f"Disabled version {version.id} of {secret}, which an earlier restore had left enabled."
             logger.info("%s", sentence)
         sentences.append(sentence)
     return sentences

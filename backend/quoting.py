@@ -5,6 +5,7 @@ and CIPP's Logbook. So a text that nothing confirms is repeated only if it reads
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 WITHHELD: Final = "***"
@@ -23,14 +24,18 @@ _RUN: Final = r"[0-9A-Za-z+/]{20,}"
 _CHANGES: Final = 3  # from a digit to a letter: appinsights2024cippabc12x has two
 
 
+def is_surely_a_key(text: str) -> bool:
+    """Return whether a text has a sure sign of a key or a token: a known beginning, Entra's `Q~`, padded base64."""
+    return bool(re.match(_BEGINNING, text.strip()) or re.search(_ENTRAS, text) or re.search(_BASE64, text))
+
+
 def is_like_a_key(text: str) -> bool:
-    """Return whether a text can hardly be anything but a key or a token. A GUID, or many short words, are not."""
-    return bool(
-        re.match(_BEGINNING, text.strip())
-        or re.search(_ENTRAS, text)
-        or re.search(_BASE64, text)
-        or any(len(re.findall(r"[0-9][A-Za-z]", run)) >= _CHANGES for run in re.findall(_RUN, text))
-    )
+    """Return whether a text can hardly be anything but a key or a token. A GUID, or many short words, are not.
+
+    A name that a template generates may look so, too: for the names of resources use `is_surely_a_key`.
+    """
+    has_run = any(len(re.findall(r"[0-9][A-Za-z]", run)) >= _CHANGES for run in re.findall(_RUN, text))
+    return has_run or is_surely_a_key(text)
 
 
 def is_like_a_name(text: str) -> bool:
@@ -48,6 +53,23 @@ def is_like_a_name(text: str) -> bool:
 def shown(text: str) -> str:
     """Return the text if it reads like a name, else three stars."""
     return text if is_like_a_name(text) else WITHHELD
+
+
+def spelled(text: str, known: Mapping[str, str]) -> str:
+    """Return a name as `known` spells it, which maps lower case to a spelling that Azure confirmed; else as `shown`."""
+    return known.get(text.lower()) or shown(text)
+
+
+def by_lower_case(names: Iterable[str]) -> dict[str, str]:
+    """Return confirmed names by their lower case, as `spelled` takes them."""
+    return {name.lower(): name for name in names}
+
+
+def without(text: str, names: Iterable[str]) -> str:
+    """Return a foreign text with three stars in place of each of these names, case-insensitive."""
+    for name in filter(None, names):
+        text = re.sub(re.escape(name), WITHHELD, text, flags=re.IGNORECASE)
+    return text
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,7 @@ from backend.errors import (
 )
 from backend.key_vault import KeyVault
 from backend.left_enabled import disable_left_enabled, left_enabled
-from backend.quoting import is_like_a_key, quoted
+from backend.quoting import WITHHELD, is_like_a_key, is_like_a_name, quoted
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
 from backend.values import SecretText, Value
@@ -47,6 +47,9 @@ class SecretVersion(Value, frozen=True):
 
 class SecretAct(Act, frozen=True, kw_only=True):
     """A secret that was set, restored or recovered.
+
+    A name that the vault does not have and that does not read like a name is `***`: it may be a value in the wrong
+    place.
 
     `proven` tells whether it signs in, tried before it was stored, or after it was recovered, since a deleted
     secret cannot be read; None: it is no key, or a dry run could not tell.
@@ -89,7 +92,7 @@ class SecretChanges:
             InvalidInputError: Name, value or content type break Key Vault's rules.
             ConflictError: A key that does not sign in, or an identity without `force`.
         """
-        self._check_name(name)
+        spelling = self._checked_name(name)
         size = len(new.value.reveal().encode())
         if not 1 <= size <= MOST_BYTES:
             raise InvalidInputError(f"The value has {size:,} bytes; it may have 1 to {MOST_BYTES:,}.", field="Value")
@@ -101,12 +104,13 @@ class SecretChanges:
             raise InvalidInputError("The vault knows no time before 1970.", field="Expires")
         _check_identity(name, force=force)
         proven = self._checked(name, new.value, force=force)
-        what = f"a new version of '{name}'{_how(proven)}"
+        what = f"a new version of '{spelling}'{_how(proven)}"
         if dry_run:
-            return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=name, proven=proven)
+            return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=spelling, proven=proven)
         stored = self._vault.store(name, new.value, tags={}, content_type=new.content_type, expires=new.expires)
         done = [f"Stored {what}.", *self._tidied(name)]
-        return SecretAct(dry_run=False, done=done, name=stored.name, version=stored.version, proven=proven)
+        spelling = WITHHELD if spelling == WITHHELD else stored.name
+        return SecretAct(dry_run=False, done=done, name=spelling, version=stored.version, proven=proven)
 
     def restore(self, name: str, version: str, *, dry_run: bool, force: bool) -> SecretAct:
         """Make an old version's value current again; the new version's tags tell from which.
@@ -117,21 +121,24 @@ class SecretChanges:
         """
         _check_identity(name, force=force)
         versions = self._versions(name)
+        spelling = self._vault.spelled(name)
         old = next((found for found in versions if found.id.lower() == version.lower()), None)
         if old is None:
-            raise NotFoundError(f"'{name}' has no such version. ListKeyVaultSecretVersions lists those that it has.")
+            raise NotFoundError(
+                f"'{spelling}' has no such version. ListKeyVaultSecretVersions lists those that it has."
+            )
         if old is versions[0]:
-            raise ConflictError(f"Version {old.id} of '{name}' is the current one already.")
+            raise ConflictError(f"Version {old.id} of '{spelling}' is the current one already.")
         if dry_run and _is_to_stay_disabled(old):
-            would_do = [f"Enable version {old.id} of '{name}' for the read and disable it again."]
+            would_do = [f"Enable version {old.id} of '{spelling}' for the read and disable it again."]
             if kind_of(name) and not force:
                 would_do.append("Sign in with its value; it is stored only if that succeeds, which shows only then.")
-            return SecretAct(dry_run=True, would_do=[*would_do, "Store its value again."], name=name)
+            return SecretAct(dry_run=True, would_do=[*would_do, "Store its value again."], name=spelling)
         stored = self._read(name, old)
         proven = self._checked(name, stored.value, force=force)
-        what = f"the value of version {old.id} of '{name}'{_how(proven)}"
+        what = f"the value of version {old.id} of '{spelling}'{_how(proven)}"
         if dry_run:
-            return SecretAct(dry_run=True, would_do=[f"Store {what} again."], name=name, proven=proven)
+            return SecretAct(dry_run=True, would_do=[f"Store {what} again."], name=spelling, proven=proven)
         kept = {tag: text for tag, text in stored.tags.items() if tag == CREDENTIAL_ID}
         new = self._vault.store(
             name,
@@ -142,7 +149,13 @@ class SecretChanges:
         )
         others = [found for found in left_enabled(versions) if found is not old]
         done = [f"Stored {what} again.", *disable_left_enabled(self._vault, name, others)]
-        return SecretAct(dry_run=False, done=done, name=new.name, version=new.version, proven=proven)
+        return SecretAct(
+            dry_run=False,
+            done=done,
+            name=new.name,
+            version=new.version,
+            proven=proven,
+        )
 
     def recover(self, name: str, *, dry_run: bool, force: bool) -> SecretAct:
         """Recover a deleted secret with all its versions, and tell whether a key signs in.
@@ -151,17 +164,17 @@ class SecretChanges:
             ConflictError: It is not deleted; or it is CIPP's identity, without `force`.
             NotFoundError: No deleted secret has that name.
         """
-        self._check_name(name)
+        self._checked_name(name)
         _check_identity(name, force=force)
         if any(found.lower() == name.lower() for found in self._vault.names()):
-            raise ConflictError(f"'{name}' is not deleted.")
+            raise ConflictError(f"{self._vault.quoted(name)} is not deleted.")
         if dry_run:
-            self._vault.must_be_deleted(name)
-            return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{name}'."], name=name)
-        self._vault.recover(name)
-        done = " ".join([f"Recovered '{name}' with all its versions.", *self._tidied(name)])
+            spelling = self._vault.must_be_deleted(name)
+            return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{spelling}'."], name=spelling)
+        spelling = self._vault.recover(name)
+        done = " ".join([f"Recovered '{spelling}' with all its versions.", *self._tidied(name)])
         if kind_of(name) is None:
-            return SecretAct(dry_run=False, done=[done], name=name)
+            return SecretAct(dry_run=False, done=[done], name=spelling)
         if force:
             return SecretAct(
                 dry_run=False, done=[f"{done} It is unproven, since Force is set."], name=name, proven=False
@@ -173,7 +186,7 @@ class SecretChanges:
         return SecretAct(dry_run=False, done=[f"{done} It signs in."], name=name, proven=True)
 
     def _versions(self, name: str) -> list[VaultVersion]:
-        self._check_name(name)
+        self._checked_name(name)
         versions = self._vault.versions(name)
         if not versions:
             raise NotFoundError(f"The vault has no secret {quoted(name)}. ListKeyVaultSecrets lists those that it has.")
@@ -186,19 +199,31 @@ class SecretChanges:
         except BackendError as error:
             return [f"Whether an earlier restore left a version enabled is unknown. {error}"]
 
-    def _check_name(self, name: str) -> None:
-        """Check a secret's name. A key or a token may have the letters for one: then the vault must know the name.
+    def _checked_name(self, name: str) -> str:
+        """Check a secret's name, and return it as messages show it.
+
+        A key or a token may have the letters of a name: then the vault must have such a secret. A name that does not
+        read like one is shown only if the vault has such a secret. If the list fails, it is not shown.
 
         Raises:
             InvalidInputError: It is not a name, or looks like a value. It is not repeated.
         """
         check_name(name)
-        if is_like_a_key(name) and name.lower() not in {found.lower() for found in self._vault.names()}:
+        if is_like_a_name(name):
+            return self._vault.spelled(name)
+        try:
+            known = {found.lower() for found in self._vault.names()}
+        except BackendError:
+            if is_like_a_key(name):
+                raise
+            return WITHHELD
+        if is_like_a_key(name) and name.lower() not in known:
             raise InvalidInputError(
                 "This looks like a key or a token, not like the name of a secret, and the vault has no such secret. "
                 "Check whether Name and Value are swapped. A secret of such a name can be made in the portal.",
                 field="Name",
             )
+        return self._vault.spelled(name)
 
     def _read(self, name: str, version: VaultVersion) -> Stored:
         """Return a version with its value. A disabled one is enabled for the read, and disabled again after it.

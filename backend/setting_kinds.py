@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from backend.clouds import CLOUDS
-from backend.quoting import is_like_a_key
+from backend.quoting import is_like_a_key, is_surely_a_key
 
 # App Service's words for the tiers of a plan. The first four are documented, the others were seen in its pricing.
 _TIERS: Final = (
@@ -39,6 +39,11 @@ _FIELDS: Final[tuple[tuple[int, int, tuple[str, ...]], ...]] = (
     (1, 12, _MONTHS),
     (0, 6, _DAYS),
 )
+# Azure's rules for names. An app's may have letters of any alphabet, a group's more than those.
+_APP: Final = r"[^\W_](?:[^\W_]|-){0,58}[^\W_]"
+_SLOT: Final = rf"{_APP}__[^\W_](?:[^\W_]|-){{0,58}}"
+_VAULT: Final = r"[A-Za-z0-9-]{3,24}"
+_GROUP: Final = r"[\w.()-]{0,89}[\w()-]"
 _WITHOUT_SECONDS: Final = 5
 
 
@@ -94,7 +99,45 @@ def is_cloud(text: str) -> bool:
 
 def is_address(text: str) -> bool:
     """Return whether a text is the address of a service. An SDK that fails repeats it, so it must not be a key."""
-    return re.fullmatch(_ADDRESS, text) is not None and not any(map(is_like_a_key, text.split("/")))
+    if re.fullmatch(_ADDRESS, text) is None:
+        return False
+    _, _, host, *path = text.split("/")
+    return not is_surely_a_key(host) and not any(map(is_like_a_key, path))
+
+
+def is_app_name(text: str) -> bool:
+    """Return whether a function app may have this name by Azure's rule."""
+    return re.fullmatch(_APP, text) is not None
+
+
+def is_deployment_id(text: str) -> bool:
+    """Return whether a text may be WEBSITE_DEPLOYMENT_ID: an app's name, and for a slot the slot's behind it."""
+    return is_app_name(text) or re.fullmatch(_SLOT, text) is not None
+
+
+def is_group_name(text: str) -> bool:
+    """Return whether a resource group may have this name by Azure's rule. That rule takes some tokens, too."""
+    return re.fullmatch(_GROUP, text) is not None
+
+
+def names_an_app(text: str) -> bool:
+    """Return whether a setting's value names a function app. The sure signs of a key are not accepted."""
+    return is_app_name(text) and not is_surely_a_key(text)
+
+
+def names_a_vault(text: str) -> bool:
+    """Return whether a setting's value names a key vault. The sure signs of a key are not accepted."""
+    return re.fullmatch(_VAULT, text) is not None and not is_surely_a_key(text)
+
+
+def names_a_group(text: str) -> bool:
+    """Return whether a setting's value names a resource group. The sure signs of a key are not accepted."""
+    return is_group_name(text) and not is_surely_a_key(text)
+
+
+def names_a_subscription(text: str) -> bool:
+    """Return whether a setting's value can stand for a subscription in an address. A GUID is not required."""
+    return is_group_name(text) and not is_surely_a_key(text)
 
 
 def is_tier(text: str) -> bool:

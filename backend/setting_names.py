@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from backend.deployment import is_azure_name
 from backend.errors import ConflictError, InvalidInputError
 from backend.function_apps import FunctionApp
 from backend.own_settings import check_own_change
@@ -19,6 +18,9 @@ from backend.setting_kinds import (
     is_small_count,
     is_switch,
     is_version,
+    names_a_group,
+    names_a_vault,
+    names_an_app,
 )
 
 NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule
@@ -26,11 +28,11 @@ NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule
 _SHOWN: Final[Mapping[str, Callable[[str], bool]]] = {
     "AzureWebJobsDisableHomepage": is_switch,
     "CIPP_CLOUD": is_cloud,
-    "CIPP_FUNCTION_APP": is_azure_name,
+    "CIPP_FUNCTION_APP": names_an_app,
     "CIPP_HOSTED": is_boolean,
-    "CIPP_KV_NAME": is_azure_name,
+    "CIPP_KV_NAME": names_a_vault,
     "CIPP_PROCESSOR": is_switch,
-    "CIPP_RESOURCE_GROUP": is_azure_name,
+    "CIPP_RESOURCE_GROUP": names_a_group,
     "CIPP_TIMEZONE": is_host_time_zone,
     "FUNCTIONS_EXTENSION_VERSION": is_version,
     "FUNCTIONS_WORKER_PROCESS_COUNT": is_small_count,

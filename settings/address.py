@@ -2,38 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
-from backend.address_ranges import Ranges, network_of, readable
+from backend.address_ranges import Ranges, readable
+from backend.trusted_proxies import trusted_proxies
 
 HEADER: Final = "x-forwarded-for"
 # IPv4, or anything in brackets; then perhaps a port.
 _ENTRY: Final = re.compile(r"(?:\[(?P<bare>[^\[\]]*)\]|(?P<plain>[^\[\]:]*))(?::(?P<port>[0-9]{1,5}))?")
 _MOST_PORTS: Final = 65_535
-_COUNT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
-Proxies = int | Ranges | None
-
-
-def trusted_proxies(environ: Mapping[str, str]) -> Proxies:
-    """Return the trusted proxies: their addresses, or how many there are, or None if the setting is not valid.
-
-    The default is 0. A list that names anything but addresses and ranges is not valid as a whole.
-    """
-    return _proxies_in(environ.get("TRUSTED_PROXIES", ""))
-
-
-@lru_cache(maxsize=4)
-def _proxies_in(setting: str) -> Proxies:
-    text = setting.strip()
-    if not text:
-        return 0
-    if _COUNT.fullmatch(text):
-        return int(text)
-    try:
-        return Ranges(tuple(network_of(entry) for entry in text.split(",")))
-    except ValueError:
-        return None
 
 
 def address_of(headers: Mapping[str, str], environ: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from backend.quoting import is_like_a_key
+from backend.quoting import is_surely_a_key
 from backend.redaction import public_url
 from settings.access import NotAllowedError
 
@@ -38,7 +38,7 @@ def refuse_other_origins(headers: Mapping[str, str]) -> None:
 def _named(origin: str) -> str:
     """Return scheme, host and port of an origin as a message names them, or "" if it is not a browser's."""
     site = "/".join((public_url(origin) or origin).split("/", 3)[:3])
-    is_usual = re.fullmatch(_ORIGIN, site) is not None and not is_like_a_key(site.rpartition("/")[2])
+    is_usual = re.fullmatch(_ORIGIN, site) is not None and not is_surely_a_key(site.rpartition("/")[2])
     return f" (Origin: {site})" if is_usual else ""
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.address_ranges import ANYWHERE, Ranges, ranges_of, readable
-from settings.address import address_of, trusted_proxies, why_unknown
+from backend.trusted_proxies import trusted_proxies
+from settings.address import address_of, why_unknown
 
 
 def of(forwarded: str | None, proxies: str | None = None) -> str:

@@ -128,3 +128,23 @@ def test_when_the_tables_fall_silent_the_ranges_that_were_known_still_bind(
         backend().clients._forget("tables")  # noqa: SLF001 - as when the network to it is cut
         assert ask(at(INSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 200
         assert ask(at(OUTSIDE, visitor("a@b", "admin")), "ListFunctionApps", api).status == 403
+
+
+@pytest.mark.parametrize("setting", ["1000", "-1", "20.50.2.0/33", "20.50.2.0/24,PLANTED", "PLANTED secret!"])
+def test_an_unusable_trusted_proxies_is_a_warning_without_its_value(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, setting: str
+) -> None:
+    del azure
+    nowhere.setenv("TRUSTED_PROXIES", setting)
+    links = Api().get("ExecBackendURLs")
+    (warning,) = [text for text in links.results["Warnings"] if "TRUSTED_PROXIES" in text]
+    assert setting not in warning
+    assert "PLANTED" not in links.text
+    assert warning.endswith("Correct it.")
+
+
+@pytest.mark.parametrize("setting", ["", " ", "0", "2", "20.50.2.0/24, 2001:db8::/32"])
+def test_a_usable_trusted_proxies_has_no_warning(azure: Sandbox, nowhere: pytest.MonkeyPatch, setting: str) -> None:
+    del azure
+    nowhere.setenv("TRUSTED_PROXIES", setting)
+    assert not [text for text in Api().get("ExecBackendURLs").results["Warnings"] if "TRUSTED_PROXIES" in text]

@@ -3,7 +3,14 @@
 import pytest
 
 from backend.clouds import cloud_of
-from backend.deployment import Deployment, main_app_of, misfits, offload_suffix, template_static_web_app
+from backend.deployment import (
+    NAMING_SETTINGS,
+    Deployment,
+    main_app_of,
+    misfits,
+    offload_suffix,
+    template_static_web_app,
+)
 from backend.errors import NotConfiguredError
 
 S = "11111111-1111-1111-1111-111111111111"
@@ -186,6 +193,60 @@ def test_a_setting_that_can_be_no_name_in_azure_counts_as_unknown_and_never_fall
     }
     assert told[setting] is None
     assert misfits(environ) == [setting]
+
+
+GENERATED = {
+    "CIPP_FUNCTION_APP": ("main_app", "cippbackendk7m2q4x3hjr5a"),
+    "CIPP_KV_NAME": ("vault_name", "kv2contoso3cipp4prod5x"),
+    "CIPP_RESOURCE_GROUP": ("resource_group", "rg2prod3cipp4west5eu6main"),
+    "CIPP_SUBSCRIPTION_ID": ("subscription_id", "sub2prod3cipp4west5eu6main"),
+    "WEBSITE_SITE_NAME": ("answering_app", "cippbackendk7m2q4x3hjr5a"),
+    "WEBSITE_DEPLOYMENT_ID": ("vault_name", "kv2contoso3cipp4prod5x"),
+    "WEBSITE_RESOURCE_GROUP": ("resource_group", "rg2prod3cipp4west5eu6main"),
+    "WEBSITE_OWNER_NAME": ("subscription_id", "sub2prod3cipp4west5eu6main"),
+}
+
+
+@pytest.mark.parametrize("setting", GENERATED)
+def test_a_name_that_a_template_generated_is_used(setting: str) -> None:
+    field, name = GENERATED[setting]
+    environ = {setting: name}
+    assert getattr(Deployment.of(environ), field) == name
+    assert misfits(environ) == []
+
+
+def test_naming_settings_all_accept_generated_names() -> None:
+    assert GENERATED.keys() >= set(NAMING_SETTINGS)
+
+
+def test_an_identitys_group_that_looks_like_a_token_is_used() -> None:
+    environ = {"WEBSITE_SITE_NAME": SITE, "WEBSITE_RESOURCE_GROUP": "1.Apps"}
+    assert Deployment.of(environ, {"xms_mirid": mirid("1.Apps", SITE)}).resource_group == "1.Apps"
+    assert misfits(environ) == ["WEBSITE_RESOURCE_GROUP"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *(("CIPP_FUNCTION_APP", value) for value in ("a", "x" * 61, "a_b", "a.b", "-ab", "ab-", "(ab)")),
+        *(("CIPP_KV_NAME", value) for value in ("ab", "x" * 25, "a_b", "a.b", "éab")),
+        *(("CIPP_RESOURCE_GROUP", value) for value in ("ab.", "x" * 91, "a/b")),
+        *(("WEBSITE_SITE_NAME", value) for value in ("0.AXoA-PLANTED-refresh-token", "abc8Q~x", "a", "x" * 61)),
+        *((name, f"glpat-{'x' * 12}") for name in ("CIPP_FUNCTION_APP", "CIPP_KV_NAME", "CIPP_RESOURCE_GROUP")),
+        *((name, "eyJ0eXAiOiJKV1Qi") for name in ("CIPP_FUNCTION_APP", "CIPP_KV_NAME", "CIPP_SUBSCRIPTION_ID")),
+        *((name, "0.AXoA-PLANTED") for name in ("CIPP_RESOURCE_GROUP", "WEBSITE_RESOURCE_GROUP")),
+    ],
+)
+def test_a_name_that_breaks_its_own_kinds_rule_counts_as_unknown(setting: str, value: str) -> None:
+    environ = {setting: value}
+    deployment = Deployment.of(environ)
+    assert misfits(environ) == [setting]
+    assert (deployment.main_app, deployment.vault_name, deployment.resource_group) == (None, None, None)
+    assert (deployment.subscription_id, deployment.answering_app) == (None, None)
+
+
+def test_the_variable_of_a_slot_fits() -> None:
+    assert misfits({"WEBSITE_DEPLOYMENT_ID": "cippabc12__staging"}) == []
 
 
 @pytest.mark.parametrize(

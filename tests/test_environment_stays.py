@@ -129,6 +129,7 @@ def test_setting_of_another_kind_is_a_warning_and_shows_its_default(  # noqa: PL
     [
         *("CIPP_CLOUD", "CIPP_FUNCTION_APP", "CIPP_KV_NAME", "CIPP_RESOURCE_GROUP", "CIPP_SUBSCRIPTION_ID"),
         *("KEY_ROTATION_SCHEDULE", "KEY_ROTATION_WARN_DAYS", "ALLOWED_TENANTS", "WEBSITE_SITE_NAME"),
+        "TRUSTED_PROXIES",
     ],
 )
 def test_each_setting_that_cannot_be_used_is_named_by_a_warning(

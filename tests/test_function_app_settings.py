@@ -86,6 +86,32 @@ def test_a_harmless_setting_of_its_kind_is_shown(api: Api, azure: Sandbox, name:
         "@Microsoft.KeyVault()PLANTED()",
         "x@Microsoft.KeyVault(PLANTED)",
         "@MicrosoftxKeyVault(PLANTED)",
+        "@Microsoft.KeyVault(AccountKey=PLANTED==)",
+        "@Microsoft.KeyVault(PLANTED)",
+        "@Microsoft.KeyVault()",
+        *(
+            f"@Microsoft.KeyVault({inside})"
+            for inside in (
+                "SecretUri=http://v.vault.azure.net/secrets/PLANTED/",
+                "SecretUri=https://u:PLANTED@v.vault.azure.net/secrets/s/",
+                "SecretUri=https://v.vault.azure.net/secrets/s/?sig=PLANTED",
+                "SecretUri=https://v.vault.azure.net/secrets/s#PLANTED",
+                "SecretUri=https://v.vault.azure.net/secrets/s/PLANTED",
+                "SecretUri=https://v.vault.azure.net/secrets/s//",
+                "SecretUri=https://v.vault.azure.net/secrets/s/;AccountKey=PLANTED",
+                "SecretUri=https://v.vault.azure.net/secrets/s/ PLANTED",
+                "SecretUri=https://v.vault.azure.net/keys/PLANTED",
+                "SecretUri=https://v.vault.azure.net/",
+                "VaultName=v;SecretName=s;AccountKey=PLANTED",
+                "VaultName=v;SecretName=s;SecretVersion=PLANTED",
+                "VaultName=v;SecretName=s;",
+                "VaultName=v",
+                "SecretName=PLANTED",
+                "VaultName=PLANTED==;SecretName=s",
+                "VaultName=v;SecretName=s\nPLANTED",
+                "VaultName=v;\u017fecretName=PLANTED",
+            )
+        ),
     ],
 )
 def test_what_only_begins_like_a_reference_is_masked(api: Api, azure: Sandbox, value: str) -> None:
@@ -96,8 +122,19 @@ def test_what_only_begins_like_a_reference_is_masked(api: Api, azure: Sandbox, v
     assert "PLANTED" not in answer.text
 
 
-def test_a_reference_in_any_case_is_shown(api: Api, azure: Sandbox) -> None:
-    reference = "@MICROSOFT.keyvault(VaultName=v;SecretName=s)"
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "@MICROSOFT.keyvault(VaultName=v;SecretName=s)",
+        f"@Microsoft.KeyVault(VaultName=my-vault;SecretName=My-Secret;SecretVersion={'0aF' * 10}12)",
+        "@Microsoft.KeyVault( VaultName = my-vault ; SecretName = s )",
+        "@Microsoft.KeyVault(SecretUri=https://my-vault.vault.azure.net/secrets/s)",
+        "@Microsoft.KeyVault(secreturi=HTTPS://my-vault.vault.usgovcloudapi.net/secrets/s/)",
+        f"@Microsoft.KeyVault(SecretUri=https://v.vault.azure.cn/secrets/s/{'0a' * 16})",
+        f"@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s/{'0a' * 16}/)",
+    ],
+)
+def test_a_reference_in_a_documented_form_is_shown(api: Api, azure: Sandbox, reference: str) -> None:
     put(azure, held(azure) | {"Odd": reference})
     (one,) = [one for one in api.get("ListFunctionAppSettings").results if one["Name"] == "Odd"]
     assert (one["Masked"], one["KeyVaultReference"]) == (False, reference)
@@ -159,7 +196,7 @@ def test_a_change_keeps_every_setting_that_it_does_not_name(api: Api, azure: San
     assert answer.status == 200, answer.text
     changed = before | {"NEW.one": "1", "FUNCTIONS_WORKER_RUNTIME_VERSION": "7.6"}
     assert held(azure) == {name: value for name, value in changed.items() if name != "RefreshToken"}
-    assert answer.results["Set"] == ["NEW.one", "functions_worker_runtime_VERSION"]
+    assert answer.results["Set"] == ["FUNCTIONS_WORKER_RUNTIME_VERSION", "NEW.one"]
     assert answer.results["Removed"] == ["refreshTOKEN"]
     assert "restarts" in " ".join(answer.results["Done"])
     assert held(azure, names.OFFLOAD_SITE).get("NEW.one") is None

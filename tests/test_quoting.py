@@ -6,7 +6,8 @@ import string
 
 import pytest
 
-from backend.quoting import WITHHELD, is_like_a_key, is_like_a_name, quoted, shown
+from backend.quoting import WITHHELD, is_like_a_key, is_like_a_name, is_surely_a_key, quoted, shown
+from backend.setting_kinds import is_address
 from sandbox import names
 
 ALPHABET = string.ascii_letters + string.digits
@@ -62,3 +63,15 @@ def test_what_does_not_read_like_a_name_is_withheld(text: str) -> None:
 def test_hardly_a_random_key_is_taken_for_a_name(make: object) -> None:
     assert callable(make)
     assert sum(is_like_a_name(make(32)) for _ in range(2_000)) <= 2
+
+
+@pytest.mark.parametrize("name", ["cippbackendk7m2q4x3hjr5a", "kv2contoso3cipp4prod5x", "rg2prod3cipp4west5eu6main"])
+def test_a_generated_name_has_no_sure_sign_of_a_key(name: str) -> None:
+    assert is_like_a_key(name)
+    assert not is_surely_a_key(name)
+    assert is_address(f"https://{name}.table.core.windows.net")
+
+
+@pytest.mark.parametrize("key", KEYS[:10])
+def test_a_known_beginning_or_padded_base64_is_a_sure_sign(key: str) -> None:
+    assert is_surely_a_key(key)

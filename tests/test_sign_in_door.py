@@ -138,6 +138,21 @@ def test_the_identitys_token_names_the_app_without_variables(azure: Sandbox, in_
     assert me(Api()).results == OFF
 
 
+@pytest.mark.parametrize("app", ["cippbackendk7m2q4x3hjr5a", "cipp2api3contoso4west5", "cipp-backend-k7m2q4x3hjr5a"])
+@pytest.mark.parametrize("group", ["rg2prod3cipp4west5eu6main", "rg_cipp.prod(1)"])
+def test_a_generated_app_name_closes_the_door_too(
+    azure: Sandbox, in_azure: pytest.MonkeyPatch, app: str, group: str
+) -> None:
+    in_azure.setenv("WEBSITE_SITE_NAME", app)
+    in_azure.setenv("WEBSITE_RESOURCE_GROUP", group)
+    response = {"status": 200, "body": {"properties": sign_in(enabled=False)}}
+    azure.faults([{"path": f"/sites/{app}{AUTH}", "answer": response, "times": 0}])
+    refused = me(Api())
+    assert (refused.status, refused.results) == (401, OFF)
+    (look,) = looks(azure)
+    assert f"/sites/{app}/" in look["path"]
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
 def test_a_refusal_leaves_the_decision_to_the_environment(
     azure: Sandbox, in_azure: pytest.MonkeyPatch, status: int

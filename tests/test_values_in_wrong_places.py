@@ -10,7 +10,7 @@ from tests import planted
 from tests.api import Answer, Api
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
-from tests.settings_in_azure import writes
+from tests.settings_in_azure import ARM, held, writes
 
 MARK = "PLANTED"
 VALUES = [
@@ -173,3 +173,86 @@ def test_setting_with_a_name_like_a_key_is_removed_when_it_exists(api: Api, azur
     put(azure, held(azure) | dict.fromkeys(odd, "x"))
     assert change(api, Remove=odd).status == 200
     assert not held(azure).keys() & set(odd)
+
+
+# Passwords that neither read like names nor look like keys: as names they are accepted, and repeated nowhere.
+PASSWORDS = ["aB3dE5fG7hJ9kL2m", "Tr0ub4dor3", "7hJ9kL2maB3dE5f", "a1b2-c3d4-e5f6"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(("field", "body"), [("Set", {"VALUE": "API_KEY"}), ("Remove", ["VALUE"])])
+@pytest.mark.parametrize("fault", ["none", "refused"])
+def test_a_password_in_place_of_a_settings_name_is_repeated_nowhere(  # noqa: PLR0913, PLR0917 - each is a part
+    api: Api,
+    azure: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+    password: str,
+    dry_run: bool,
+    field: str,
+    body: object,
+    fault: str,
+) -> None:
+    password = password.replace("-", "_")
+    if fault == "refused":
+        refusal = {"Code": "BadRequest", "Message": f"The parameter {password.upper()} has an invalid value."}
+        azure.faults([{"host": ARM, "method": "PUT", "answer": {"status": 400, "body": refusal}, "times": 0}])
+    raw = json.dumps({field: body, "DryRun": dry_run}).replace("VALUE", password)
+    answer = api.post("ExecFunctionAppSettings", json.loads(raw))
+    assert password.lower() not in told(azure, answer, caplog).lower()
+    if answer.status == 200:
+        assert answer.results["Set" if field == "Set" else "Removed"] == ["***"]
+        assert (password in held(azure)) is (field == "Set" and not dry_run)
+    else:
+        assert fault == "refused"
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("faults", [*FAULTS, [{**FAULTS[1][0], "method": "GET"}]], ids=["well", "403", "cut", "reads"])
+def test_a_password_in_place_of_a_secrets_name_is_repeated_nowhere(  # noqa: PLR0913, PLR0917 - each is a part
+    azure: Sandbox,
+    nowhere: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    password: str,
+    dry_run: bool,
+    faults: list[dict[str, object]],
+) -> None:
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.5")
+    azure.faults(faults)
+    api = Api()
+    options = {"Name": password, "DryRun": dry_run}
+    stored = api.post("ExecKeyVaultSecretSet", {**options, "Value": "Example"})
+    answers = [
+        stored,
+        *([] if stored.status == 200 and not dry_run else [api.get(f"ListKeyVaultSecretVersions?Name={password}")]),
+        *([] if stored.status == 200 and not dry_run else [api.post("ExecKeyVaultSecretRecover", options)]),
+    ]
+    assert not [answer.text for answer in answers if password.lower() in told(azure, answer, caplog).lower()]
+    if not faults:
+        assert stored.results["Name"] == "***"
+        assert [one["Name"] for one in api.get("ListKeyVaultSecrets").results].count(password) == (not dry_run)
+
+
+def test_an_odd_name_that_azure_has_is_shown_as_azure_spells_it(api: Api, azure: Sandbox) -> None:
+    odd = PASSWORDS[0]
+    assert api.post("ExecFunctionAppSettings", {"Set": {odd: "1", "Plain": "1"}}).results["Set"] == ["***", "Plain"]
+    change = {"Set": {odd.lower(): "2"}, "Remove": ["PLAIN"], "DryRun": True}
+    results = api.post("ExecFunctionAppSettings", change).results
+    assert (results["Set"], results["Removed"]) == ([odd], ["Plain"])
+    assert f"set {odd} and remove Plain" in results["WouldDo"][0]
+    assert held(azure)[odd] == "1"
+    secret = {"Name": odd, "Value": "Example"}
+    assert api.post("ExecKeyVaultSecretSet", secret).results["Name"] == "***"
+    again = api.post("ExecKeyVaultSecretSet", {**secret, "Name": odd.lower(), "DryRun": True}).results
+    assert (again["Name"], again["WouldDo"]) == (odd, [f"Store a new version of '{odd}'."])
+
+
+def test_a_deleted_secret_of_an_odd_name_is_shown_as_the_vault_spells_it(api: Api, azure: Sandbox) -> None:
+    odd = PASSWORDS[0]
+    assert api.post("ExecKeyVaultSecretSet", {"Name": odd, "Value": "Example"}).status == 200
+    Others(azure).delete(odd)
+    for dry_run in (True, False):
+        results = api.post("ExecKeyVaultSecretRecover", {"Name": odd, "DryRun": dry_run}).results
+        assert results["Name"] == odd
+        assert f"'{odd}'" in " ".join([*results["WouldDo"], *results["Done"]])
