@@ -116,7 +116,7 @@ def test_an_address_that_does_not_parse_is_not_shown(address: str | None) -> Non
         (f"Remote: {TOKEN}", f"Remote: {HIDDEN}"),
         (f"Key {KEY}.", f"Key {HIDDEN}."),
         (f"Key {'a1B2' * 9}AzFuCdEf==", f"Key {HIDDEN}"),
-        (f"Tokens 0.A{'b-C1' * 9} and 1.A{'b-C1' * 9}", f"Tokens {HIDDEN} and {HIDDEN}"),
+        *((f"Token {number}.A{'b-C1' * 9}", f"Token {HIDDEN}") for number in "01"),
         *((f"Remote: gh{kind}_{'aB3' * 12}", f"Remote: {HIDDEN}") for kind in "opsur"),
         ("Cloning https%25253A%25252F%25252Fu%25253Ap%252540h.example%25252Fp", "Cloning https://h.example/p"),
     ],
