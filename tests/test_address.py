@@ -142,6 +142,7 @@ def test_named_proxies_are_read_as_ranges_of_addresses() -> None:
         ("2", "as many proxies as TRUSTED_PROXIES states"),
         (GATEWAY, "no caller in front of the proxies"),
         ("PLANTED", "must be a whole number from 0 to 999, or the addresses and ranges"),
+        ("1000", "must be a whole number from 0 to 999, or the addresses and ranges"),
         (f"PLANTED,{GATEWAY}", "must be a whole number from 0 to 999, or the addresses and ranges"),
     ],
 )

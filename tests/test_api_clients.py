@@ -205,6 +205,12 @@ def test_headers_that_disagree_with_the_principal_are_nobodys(cipp: Cipp, header
         assert ask(headers, name).status == 401
 
 
+@pytest.mark.parametrize("provider", ["", "azureStaticWebApps"])
+def test_a_static_web_apps_user_may_be_named_by_a_guid(cipp: Cipp, provider: str) -> None:
+    del cipp
+    assert ask({**visitor("a@b", "superadmin"), PROVIDER: provider, NAME: CLIENT_ID}).status == 200
+
+
 @pytest.mark.parametrize("name", ["tid", "oid", "sub", "idtyp", "azp", "appid"])
 def test_a_claim_that_comes_twice_and_differs_is_not_believed(cipp: Cipp, name: str) -> None:
     cipp.client()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError
-from settings.body import MOST_BYTES, Body, read_body
+from settings.body import MOST_BYTES, Body, is_chunked, read_body
 from tests.api import Answer, Api
 
 JSON = "application/json"
@@ -109,6 +109,27 @@ def test_what_breaks_a_rule_is_refused_with_its_field(raw: bytes | dict[str, obj
     with pytest.raises(InvalidInputError) as refused:
         read(raw)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("raw", [b"", b"  \r\n", b"\v\f", b"\xef\xbb\xbf", b"\t\xef\xbb\xbf \n"])
+def test_a_blank_body_is_reported_as_missing(raw: bytes) -> None:
+    with pytest.raises(InvalidInputError, match="Missing body"):
+        read(raw)
+
+
+@pytest.mark.parametrize(
+    ("headers", "lost"),
+    [
+        ({"transfer-encoding": "chunked"}, True),
+        ({"transfer-encoding": "gzip, chunked", "content-length": " "}, True),
+        ({"transfer-encoding": "chunked", "content-length": "2"}, False),
+        ({"transfer-encoding": " "}, False),
+        ({"content-length": "2"}, False),
+        ({}, False),
+    ],
+)
+def test_a_body_is_lost_in_chunks_without_a_length(headers: dict[str, str], lost: bool) -> None:
+    assert is_chunked(headers) is lost
 
 
 @pytest.mark.parametrize("depth", [90, 300, 900, 3_000])

@@ -150,6 +150,19 @@ def test_a_caller_with_a_role_has_a_place_beside_many_without(others: Others) ->
     ]
 
 
+def test_a_denial_without_a_free_seat_does_not_wait_for_its_entry(others: Others, nowhere: pytest.MonkeyPatch) -> None:
+    del others
+    api = Api()
+    assert ask(api, "ListFunctionApps", role="billing") == 403
+    nowhere.setattr("backend.seats.SEATS", 0)
+    nowhere.setattr(backend().logbook, "write", lambda *_: time.sleep(1.5))
+    began = time.monotonic()
+    assert ask(api, "ListFunctionApps", who="b", role="billing") == 403
+    assert time.monotonic() - began < 1
+    assert ask(api, "ListFunctionApps", who="intruder") == 403
+    assert time.monotonic() - began > 1  # a caller with a role needs no seat
+
+
 def test_a_caller_from_a_wrong_address_counts_among_those_with_a_role(others: Others) -> None:
     with cipp_of(others.azure) as cipp:
         cipp.ranges("admin", "203.0.113.9")

@@ -1,7 +1,10 @@
 """This app's own settings: a list of those that its API may write, each with a value of its kind."""
 
+import re
+
 import pytest
 
+from backend import platform_names
 from backend.limits import Limits
 from backend.own_settings import ACCESS, WRITABLE, problem_with
 from sandbox import names
@@ -152,6 +155,27 @@ def test_what_only_the_platform_may_set_is_never_changed(api: Api, azure: Sandbo
         assert (answer.status, answer.body["field"]) == (400, next(iter(body)))
         assert "never" in answer.results
     assert writes(azure) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_platforms"),
+    [
+        *(
+            (name, True)
+            for name in ("MSI_ENDPOINT", "identity_endpoint", "WEBSITE_AUTHENTICATION_X", "AzureWebJobsEnv")
+        ),
+        *((name, True) for name in ("LD_AUDIT", "LD_LIBRARY_PATH", "PATH", "COR_PROFILER", "CORECLR_ENABLE_PROFILING")),
+        *((name, True) for name in ("DOTNET_ADDITIONAL_DEPS", "AzureWebJobsScriptRoot", "HOME_EXPANDED", "PORT")),
+        ("AzureFunctionsJobHost__languageWorkers__python__arguments", True),
+        ("AzureFunctionsJobHost__customHandler__description", True),
+        *(
+            (name, False)
+            for name in ("PATHS", "MY_PATH", "HOMEPAGE", "xMACHINEKEY_a", "MACHINEKEY", "WEBSITE_SITE_NAMES")
+        ),
+    ],
+)
+def test_platform_name_matches_as_a_whole(name: str, is_platforms: bool) -> None:
+    assert (re.fullmatch(platform_names.PLATFORM, name, re.IGNORECASE) is not None) is is_platforms
 
 
 @pytest.mark.parametrize("name", ["MACHINEKEY:ValidationKey", "languageWorkers:powershell:arguments"])

@@ -253,6 +253,18 @@ def test_claims_beside_another_identity_provider_are_not_entras(
             assert Api().call("GET", "me", role=None, headers=headers).status == status
 
 
+def test_claims_beside_a_static_web_apps_user_give_no_roles(in_azure: pytest.MonkeyPatch) -> None:
+    in_azure.setenv("TRUST_STATIC_WEB_APP", "true")
+    token = {"tid": names.TENANT_ID, **USER, "roles": "superadmin"}
+    listed = [{"typ": name, "val": value} for name, value in token.items()]
+    shape = {"identityProvider": "aad", "userId": "1", "userDetails": "a@b", "userRoles": ["readonly"]}
+    for provider in ({}, {PROVIDER: "aad"}):
+        sent = {PRINCIPAL: encoded({**shape, "claims": listed}), **provider}
+        answer = Api().call("GET", "me", role=None, headers=sent)
+        assert answer.body["clientPrincipal"]["userRoles"] == ["readonly"]
+        assert answer.body["clientPrincipal"]["userId"] == "1"
+
+
 # A sign of a person, and what has none.
 
 

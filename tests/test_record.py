@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import function_app
+from backend.errors import InvalidInputError
 from backend.rotation.report import KeyReport, Rotation
 from sandbox import names
-from settings.record import Who, said_of, who_of
+from settings.http import backend
+from settings.record import Who, record_refused, said_of, who_of
 from settings.routes import Route, all_routes
 from tests.api import Api, principal
 from tests.host.conftest import wait_for
@@ -172,6 +174,15 @@ def test_whatever_a_caller_is_called_the_act_goes_on(others: Others, name: str) 
     answer = Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent)
     assert answer.status == 200, answer.text
     assert all("\n" not in line["Username"] for line in lines(others))
+
+
+def test_an_entry_is_written_with_a_long_name_id_and_message_cut(others: Others) -> None:
+    sent = principal("superadmin", userDetails="n" * 40_000, userId="i" * 40_000)
+    assert Api().post("ExecFunctionAppStop", {"DryRun": True}, role=None, x_ms_client_principal=sent).status == 200
+    record_refused(backend(), "ExecFunctionAppStop", None, InvalidInputError("m" * 40_000))
+    named, refused = sorted(lines(others), key=lambda line: str(line["Username"]))
+    assert (named["Username"], json.loads(named["LogData"])["UserId"]) == ("n" * 256, "i" * 256)
+    assert (refused["Username"], len(refused["Message"])) == ("unknown", 4_000)
 
 
 def test_who_called_is_told_by_name_roles_and_address() -> None:

@@ -75,6 +75,8 @@ def test_an_address_is_shown_without_what_may_hold_a_token(address: str, shown: 
         "javascript:alert(1)",
         "data:text/plain,abc",
         "C:/repositories/api",
+        "git@-host:msp/api",
+        "git@.h.example/msp/api",
     ],
 )
 def test_an_address_that_does_not_parse_is_not_shown(address: str | None) -> None:
@@ -113,6 +115,10 @@ def test_an_address_that_does_not_parse_is_not_shown(address: str | None) -> Non
         (f"Token {JWT} has expired", f"Token {HIDDEN} has expired"),
         (f"Remote: {TOKEN}", f"Remote: {HIDDEN}"),
         (f"Key {KEY}.", f"Key {HIDDEN}."),
+        (f"Key {'a1B2' * 9}AzFuCdEf==", f"Key {HIDDEN}"),
+        *((f"Token {number}.A{'b-C1' * 9}", f"Token {HIDDEN}") for number in "01"),
+        *((f"Remote: gh{kind}_{'aB3' * 12}", f"Remote: {HIDDEN}") for kind in "opsur"),
+        ("Cloning https%25253A%25252F%25252Fu%25253Ap%252540h.example%25252Fp", "Cloning https://h.example/p"),
     ],
 )
 def test_a_text_loses_its_credentials(text: str, shown: str) -> None:

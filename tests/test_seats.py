@@ -84,6 +84,58 @@ def test_worker_threads_follow_the_setting(setting: str, threads: int | None) ->
     assert worker_threads({"PYTHON_THREADPOOL_THREAD_COUNT": setting}) == (threads or worker_threads({}))
 
 
+@pytest.mark.parametrize(
+    ("queue", "last", "is_served"),
+    [
+        ("cd", "e", False),
+        ("cd", "a", True),  # it waits behind its own call that is seated
+        ("cd", "c", True),  # and behind its own call that is queued
+        ("ab", "c", True),  # calls of those who are seated are no part of the queue
+        ("", "c", True),
+    ],
+)
+def test_queue_has_room_for_two_other_callers(queue: str, last: str, is_served: bool) -> None:
+    seats = Seats()
+    with ThreadPoolExecutor(4) as threads:
+        with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
+            first.take()
+            second.take()
+            waiting = []
+            for caller in queue + last:
+                waiting.append(threads.submit(outcomes, seats, [caller], 0.0))
+                time.sleep(0.1)
+        assert [one.result()[0] == 1 for one in waiting] == [True] * len(queue) + [is_served]
+    assert outcomes(seats, list(range(SEATS + QUEUE)), 0.1)[1] == 0  # the queue is empty again
+
+
+def test_a_caller_is_refused_immediately_while_one_seat_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 1.0)
+    seats = Seats()
+    with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
+        first.take()
+        time.sleep(1.1)
+        second.take()
+        began = time.monotonic()
+        with seats.visit("c", needed=True) as third, pytest.raises(SeatsTakenError):
+            third.take()
+        assert time.monotonic() - began < 0.8
+
+
+def test_a_wait_for_a_seat_ends_while_sdks_are_still_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.1)
+    monkeypatch.setattr("backend.seats.SLOW_SECONDS", 0.3)
+    seats = Seats()
+    with (
+        ThreadPoolExecutor(1) as threads,
+        seats.visit("a", needed=True) as first,
+        seats.visit("b", needed=True) as second,
+        LOADING,
+    ):
+        first.take()
+        second.take()
+        assert threads.submit(outcomes, seats, ["a"], 0.0).result(5) == (0, 1)
+
+
 def test_a_caller_with_a_role_needs_no_seat() -> None:
     seats = Seats(THREADS)
     with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
@@ -135,3 +187,10 @@ def test_role_holders_are_forgotten_in_time_and_within_bounds(monkeypatch: pytes
     monkeypatch.setattr("backend.role_holders.LIFETIME_SECONDS", 0.0)
     holders.note(2, has_role=True)
     assert 2 not in holders
+
+
+def test_role_holder_who_called_longest_ago_is_forgotten_first() -> None:
+    holders = RoleHolders()
+    for number in (*range(MOST), 0, MOST):
+        holders.note(number, has_role=True)
+    assert [number in holders for number in (0, 1, 2, MOST)] == [True, False, True, True]

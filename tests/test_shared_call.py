@@ -55,6 +55,23 @@ def test_a_failure_counts_for_its_seconds_and_is_then_repeated() -> None:
     assert result(call, 60) == 2
 
 
+def test_a_lifetime_begins_when_the_call_ended() -> None:
+    call = SharedCall(Work(1.0), name="work", failure_seconds=60)
+    assert [result(call, 0.8), result(call, 0.8), result(call, 0)] == [1, 1, 2]
+
+
+def test_a_call_under_way_and_a_failure_are_not_forgotten() -> None:
+    work = Work(0.3, failures=1)
+    call = SharedCall(work, name="work", failure_seconds=60)
+    attempt = call.attempt()
+    call.forget()
+    assert call.attempt() is attempt
+    assert attempt.wait(attempt.began + 5)
+    call.forget()
+    assert call.attempt() is attempt
+    assert work.done == 1
+
+
 def test_a_slow_call_is_waited_for_from_its_beginning() -> None:
     call = SharedCall(Work(1.0), name="work")
     began = time.monotonic()

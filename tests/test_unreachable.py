@@ -18,7 +18,7 @@ from azure.core.rest import HttpRequest
 
 from backend.connections import Connections
 from backend.errors import AzureUnreachableError, while_trying_to
-from backend.unreachable import reason_of
+from backend.unreachable import is_redirect, reason_of
 from tests.sandbox_client import Sandbox
 from tests.silence import listening, stay_silent
 
@@ -139,6 +139,8 @@ def test_untrusted_certificate_is_reported(sandbox: Sandbox, way: Callable[[str]
         (requests.exceptions.JSONDecodeError("sig=x", "", 0), "the response of the host was not readable"),
         (FileNotFoundError("sig=x"), "FileNotFoundError on the way to the host"),
         (requests.exceptions.ConnectTimeout("sig=x"), "the host did not accept a connection in time"),
+        (ssl.SSLEOFError(8, "sig=x"), "the connection to the host was cut"),
+        (httpx.ReadError("sig=x"), "the connection to the host was cut"),  # its `request` raises
     ],
 )
 def test_reason_of_an_error_without_a_request(error: Exception, reason: str) -> None:
@@ -149,3 +151,22 @@ def test_error_that_is_its_own_cause_ends() -> None:
     first, second = OSError("a"), HttpResponseError("b")
     first.__cause__, second.__cause__ = second, first
     assert reason_of(first) == "OSError on the way to the host"
+
+
+class Endless(Exception):  # noqa: N818 - it is not an error of any library
+    """An error whose cause is another one at each look."""
+
+    @property
+    def reason(self) -> "Endless":
+        return Endless()
+
+
+def test_error_with_endless_causes_ends() -> None:
+    assert reason_of(Endless()) == "Endless on the way to the host"
+
+
+@pytest.mark.parametrize(("status", "redirects"), [(299, False), (300, True), (399, True), (400, False)])
+def test_error_with_a_status_of_300_to_399_is_a_redirect(status: int, redirects: bool) -> None:
+    error = HttpResponseError("sig=x")
+    error.status_code = status
+    assert is_redirect(error) is redirects

@@ -10,6 +10,7 @@ from tests.rotation.plan_cases import (
     A_SECOND,
     ALL_THREE,
     FORCED,
+    JUST_NOW,
     MOMENT,
     NEW,
     NOT_OURS,
@@ -18,6 +19,7 @@ from tests.rotation.plan_cases import (
     ORPHAN,
     RESTARTED,
     SERVED,
+    THEIRS,
     YOUNG_ORPHAN,
     ago,
     credential,
@@ -28,6 +30,7 @@ from tests.rotation.plan_cases import (
 
 # The versions, what is on the app, the end of what the vault serves, the moment, and the step.
 YEAR = credential("c", made=ago(days=3), days=365)
+LASTING = credential("c", made=ago(days=9), days=365)  # older than its version
 CERTIFICATES: dict[str, tuple[list[Version], list[AppCredential], datetime | None, Moment, object]] = {
     "the vault has none": ([], [], None, MOMENT, Renew),
     "it cannot be read": ([version("c", ago(days=3))], [YEAR], None, MOMENT, Renew),
@@ -84,6 +87,22 @@ CERTIFICATES: dict[str, tuple[list[Version], list[AppCredential], datetime | Non
         Renew,
     ),
     "forced": ([SERVED], [YEAR], YEAR.ends, FORCED, Renew),
+    # force makes at most one an hour
+    "forced within the hour": ([ours("c", JUST_NOW)], [LASTING], LASTING.ends, FORCED, Leave),
+    "forced, and one was made within the hour, and not stored": (
+        [SERVED],
+        [YEAR, YOUNG_ORPHAN],
+        YEAR.ends,
+        FORCED,
+        Leave,
+    ),
+    "forced, and others made and stored one within the hour": (
+        [version("c", JUST_NOW, credential_id=THEIRS.id)],
+        [THEIRS],
+        THEIRS.ends,
+        FORCED,
+        Renew,
+    ),
     "someone stored between our look and our write": (
         [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
         [],
@@ -147,3 +166,9 @@ def test_a_certificate(
     versions: list[Version], on_app: list[AppCredential], ends: datetime | None, moment: Moment, expected: object
 ) -> None:
     assert told(certificate_step(versions, on_app, moment, ends=ends)) == expected
+
+
+@pytest.mark.parametrize(("moment", "words"), [(FORCED, "at most one an hour"), (MOMENT, "Not due")])
+def test_certificate_just_made_has_its_reason(moment: Moment, words: str) -> None:
+    step = certificate_step([ours("c", JUST_NOW)], [LASTING], moment, ends=LASTING.ends)
+    assert (type(step), words in step.reason) == (Leave, True)

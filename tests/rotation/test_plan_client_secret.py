@@ -20,6 +20,7 @@ from backend.rotation.plan import (
 from tests.rotation.plan_cases import (
     ALL_THREE,
     FORCED,
+    JUST_NOW,
     LONG_AGO,
     MOMENT,
     NEW,
@@ -30,6 +31,7 @@ from tests.rotation.plan_cases import (
     RESTARTED,
     SERVED,
     SUNDAY,
+    THEIRS,
     YOUNG_ORPHAN,
     ago,
     credential,
@@ -47,6 +49,30 @@ SECRETS: dict[str, tuple[list[Version], list[AppCredential], dict[str, Any], Mom
     "never twice in a day": ([ours("c", ago(hours=23))], [], {}, Moment(now=NOW, due_before=NOW), Leave),
     "after a day": ([ours("c", ago(hours=24))], [], {}, Moment(now=NOW, due_before=NOW), Renew),
     "unless it is forced": ([ours("c", ago(hours=1))], [], {}, FORCED, Renew),
+    # force makes at most one an hour
+    "forced within the hour": ([ours("c", ago(minutes=59))], [], {}, FORCED, Leave),
+    "forced within the hour, although it is due": (
+        [ours("c", ago(minutes=59))],
+        [],
+        {},
+        Moment(now=NOW, due_before=NOW, force=True),
+        Leave,
+    ),
+    "forced, and one was made within the hour, and not stored": (
+        [SERVED],
+        [*ALL_THREE[:1], YOUNG_ORPHAN],
+        {},
+        FORCED,
+        Leave,
+    ),
+    "forced, and others made and stored one within the hour": ([version("c", JUST_NOW)], [THEIRS], {}, FORCED, Renew),
+    "forced, and one was put back within the hour": (
+        [ours("c", JUST_NOW, follows="b", restored_from="b"), ours("b", ago(days=3))],
+        [],
+        {},
+        FORCED,
+        Renew,
+    ),
     "theirs is judged like ours": ([version("c", ago(days=4))], [], {}, MOMENT, Renew),
     "theirs of today is left": ([version("c", ago(hours=1))], [NOT_OURS], {}, MOMENT, Leave),
     # near its end
@@ -283,3 +309,9 @@ def test_a_client_secret(
     versions: list[Version], on_app: list[AppCredential], seen: dict[str, Any], moment: Moment, expected: object
 ) -> None:
     assert told(client_secret_step(versions, AppSeen(credentials=on_app, **seen), moment)) == expected
+
+
+@pytest.mark.parametrize(("moment", "words"), [(FORCED, "at most one an hour"), (MOMENT, "Not due")])
+def test_client_secret_just_made_has_its_reason(moment: Moment, words: str) -> None:
+    step = client_secret_step([ours("c", JUST_NOW)], AppSeen(credentials=[]), moment)
+    assert (type(step), words in step.reason) == (Leave, True)

@@ -1,0 +1,29 @@
+"""Which version of the client secret no timer restarts CIPP for before the weekly run: a table."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.rotation.restarts import waits_for_weekly_run
+from backend.rotation.tags import RESTART, WEEKLY
+from backend.vault_secret import Version
+
+SUNDAY = datetime(2026, 8, 2, tzinfo=UTC)
+A_SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("created", "tags", "waits"),
+    [
+        (SUNDAY + A_SECOND, {RESTART: WEEKLY}, True),
+        (SUNDAY, {RESTART: WEEKLY}, True),
+        (SUNDAY - A_SECOND, {RESTART: WEEKLY}, False),
+        (SUNDAY + A_SECOND, {RESTART: "x"}, False),
+        (SUNDAY + A_SECOND, {}, False),
+    ],
+)
+def test_version_waits_if_it_was_made_without_restart_this_week(
+    created: datetime, tags: dict[str, str], waits: bool
+) -> None:
+    version = Version("1", created, None, enabled=True, expires=None, tags=tags, content_type=None, managed=False)
+    assert waits_for_weekly_run(version, SUNDAY) is waits
