@@ -196,7 +196,7 @@ def test_a_change_keeps_every_setting_that_it_does_not_name(api: Api, azure: San
     assert answer.status == 200, answer.text
     changed = before | {"NEW.one": "1", "FUNCTIONS_WORKER_RUNTIME_VERSION": "7.6"}
     assert held(azure) == {name: value for name, value in changed.items() if name != "RefreshToken"}
-    assert answer.results["Set"] == ["FUNCTIONS_WORKER_RUNTIME_VERSION", "NEW.one"]
+    assert answer.results["Set"] == ["NEW.one", "functions_worker_runtime_VERSION"]
     assert answer.results["Removed"] == ["refreshTOKEN"]
     assert "restarts" in " ".join(answer.results["Done"])
     assert held(azure, names.OFFLOAD_SITE).get("NEW.one") is None
