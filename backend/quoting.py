@@ -56,8 +56,11 @@ def shown(text: str) -> str:
 
 
 def spelled(text: str, known: Mapping[str, str]) -> str:
-    """Return a name as `known` spells it, which maps lower case to a spelling that Azure confirmed; else as `shown`."""
-    return known.get(text.lower()) or shown(text)
+    """Return a name as a message shows it: as it is if it reads like one, else only as Azure confirmed it.
+
+    `known` maps lower case to the confirmed spelling.
+    """
+    return text if is_like_a_name(text) else known.get(text.lower(), WITHHELD)
 
 
 def by_lower_case(names: Iterable[str]) -> dict[str, str]:

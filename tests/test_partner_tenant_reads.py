@@ -90,6 +90,5 @@ def test_tenant_is_read_in_lower_case_without_blanks() -> None:
 
 def test_caller_without_role_needs_a_seat_to_wait_for_the_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.SEATS", 0)
-    monkeypatch.setattr("backend.seats.QUEUE", 0)
-    with Seats().visit("a", needed=True) as seat, pytest.raises(SeatsTakenError):
+    with Seats(1).visit("a", needed=True) as seat, pytest.raises(SeatsTakenError):
         tenant_of(Vault((1.0, FIRST))).current(seat)

@@ -84,33 +84,9 @@ def test_worker_threads_follow_the_setting(setting: str, threads: int | None) ->
     assert worker_threads({"PYTHON_THREADPOOL_THREAD_COUNT": setting}) == (threads or worker_threads({}))
 
 
-@pytest.mark.parametrize(
-    ("queue", "last", "is_served"),
-    [
-        ("cd", "e", False),
-        ("cd", "a", True),  # it waits behind its own call that is seated
-        ("cd", "c", True),  # and behind its own call that is queued
-        ("ab", "c", True),  # calls of those who are seated are no part of the queue
-        ("", "c", True),
-    ],
-)
-def test_queue_has_room_for_two_other_callers(queue: str, last: str, is_served: bool) -> None:
-    seats = Seats()
-    with ThreadPoolExecutor(4) as threads:
-        with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
-            first.take()
-            second.take()
-            waiting = []
-            for caller in queue + last:
-                waiting.append(threads.submit(outcomes, seats, [caller], 0.0))
-                time.sleep(0.1)
-        assert [one.result()[0] == 1 for one in waiting] == [True] * len(queue) + [is_served]
-    assert outcomes(seats, list(range(SEATS + QUEUE)), 0.1)[1] == 0  # the queue is empty again
-
-
 def test_a_caller_is_refused_immediately_while_one_seat_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 1.0)
-    seats = Seats()
+    seats = Seats(THREADS)
     with seats.visit("a", needed=True) as first, seats.visit("b", needed=True) as second:
         first.take()
         time.sleep(1.1)
@@ -124,7 +100,7 @@ def test_a_caller_is_refused_immediately_while_one_seat_is_slow(monkeypatch: pyt
 def test_a_wait_for_a_seat_ends_while_sdks_are_still_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.PROMPT_SECONDS", 0.1)
     monkeypatch.setattr("backend.seats.SLOW_SECONDS", 0.3)
-    seats = Seats()
+    seats = Seats(THREADS)
     with (
         ThreadPoolExecutor(1) as threads,
         seats.visit("a", needed=True) as first,

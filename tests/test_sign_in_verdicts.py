@@ -105,8 +105,7 @@ def test_refused_callers_wait_for_the_next_look(soon: pytest.MonkeyPatch) -> Non
 
 def test_caller_without_role_needs_a_seat_to_wait_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.seats.SEATS", 0)
-    monkeypatch.setattr("backend.seats.QUEUE", 0)
     door = Looks(OPEN)
     door.seconds = SLOW
-    with Seats().visit("a", needed=True) as seat, pytest.raises(SeatsTakenError):
+    with Seats(1).visit("a", needed=True) as seat, pytest.raises(SeatsTakenError):
         door.reason(seat)

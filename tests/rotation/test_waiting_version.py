@@ -22,8 +22,12 @@ A_SECOND = timedelta(seconds=1)
         (SUNDAY + A_SECOND, {}, False),
     ],
 )
-def test_version_waits_if_it_was_made_without_restart_this_week(
-    created: datetime, tags: dict[str, str], waits: bool
-) -> None:
+def test_version_waits_if_no_weekly_run_started_since(created: datetime, tags: dict[str, str], waits: bool) -> None:
     version = Version("1", created, None, enabled=True, expires=None, tags=tags, content_type=None, managed=False)
-    assert waits_for_weekly_run(version, SUNDAY) is waits
+    assert waits_for_weekly_run(version, lambda: SUNDAY) is waits
+
+
+def test_version_waits_if_no_weekly_run_is_known() -> None:
+    tags = {RESTART: WEEKLY}
+    version = Version("1", SUNDAY, None, enabled=True, expires=None, tags=tags, content_type=None, managed=False)
+    assert waits_for_weekly_run(version, lambda: None)
