@@ -239,8 +239,8 @@ def test_an_odd_name_that_azure_has_is_shown_as_azure_spells_it(api: Api, azure:
     assert api.post("ExecFunctionAppSettings", {"Set": {odd: "1", "Plain": "1"}}).results["Set"] == ["***", "Plain"]
     change = {"Set": {odd.lower(): "2"}, "Remove": ["PLAIN"], "DryRun": True}
     results = api.post("ExecFunctionAppSettings", change).results
-    assert (results["Set"], results["Removed"]) == ([odd], ["Plain"])
-    assert f"set {odd} and remove Plain" in results["WouldDo"][0]
+    assert (results["Set"], results["Removed"]) == ([odd], ["PLAIN"])
+    assert f"set {odd} and remove PLAIN" in results["WouldDo"][0]
     assert held(azure)[odd] == "1"
     secret = {"Name": odd, "Value": "Example"}
     assert api.post("ExecKeyVaultSecretSet", secret).results["Name"] == "***"
