@@ -43,7 +43,8 @@ def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
     validation = settings.get("globalValidation") or {}
     if not (settings.get("platform") or {}).get("enabled"):
         problems.append("App Service authentication is off, so nobody can sign in: turn it on (README, Deploy).")
-    if not validation.get("requireAuthentication") or validation.get("unauthenticatedClientAction") == "AllowAnonymous":
+    action = str(validation.get("unauthenticatedClientAction")).lower()
+    if not validation.get("requireAuthentication") or action == "allowanonymous":
         problems.append(
             "Anonymous requests are let through by the platform: set requireAuthentication to true and "
             "unauthenticatedClientAction to Return401."

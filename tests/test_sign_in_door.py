@@ -34,6 +34,7 @@ CLOSING: list[tuple[dict[str, object], str]] = [
     (sign_in(enabled=False, path="/home/site/wwwroot/auth.json"), OFF),
     (sign_in(requireAuthentication=False), ANONYMOUS),
     (sign_in(unauthenticatedClientAction="AllowAnonymous"), ANONYMOUS),
+    (sign_in(unauthenticatedClientAction="allowanonymous"), ANONYMOUS),
     (sign_in(requireAuthentication=False, unauthenticatedClientAction="AllowAnonymous"), ANONYMOUS),
     (sign_in(excludedPaths=["/api/PublicPing"]), ANONYMOUS),
     (sign_in(excludedPaths=["/x", "/y"]), ANONYMOUS),
