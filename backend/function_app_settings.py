@@ -16,6 +16,7 @@ from backend.discovery import Discovery
 from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.held import Held
+from backend.own_settings import as_read
 from backend.quoting import WITHHELD, by_lower_case, shown, spelled
 from backend.row_lock import row_lock
 from backend.setting_names import check_confirmed, check_force, check_names, is_harmless, unconfirmed
@@ -99,6 +100,8 @@ class FunctionAppSettings:
         """
         app = self._apps.find(name)
         check_names(to_set, remove, app)
+        if app.answers_this:
+            to_set = as_read(to_set)
         if unconfirmed([*to_set, *remove]):
             check_confirmed(to_set, remove, self._read(app))
         if not force:

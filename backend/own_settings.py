@@ -62,6 +62,11 @@ def check_own_change(to_set: Mapping[str, str], remove: Iterable[str]) -> None:
             raise InvalidInputError(problem, field="Set")
 
 
+def as_read(to_set: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a change with each writable name in the case in which this app reads it: Linux distinguishes case."""
+    return {name.upper() if name.upper() in WRITABLE else name: value for name, value in to_set.items()}
+
+
 def problem_with(name: str, value: str) -> str:
     """Return why a value can't be used for a writable setting, without the value, "" if it can.
 

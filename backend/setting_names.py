@@ -80,7 +80,8 @@ def check_names(to_set: Mapping[str, str], remove: Iterable[str], app: FunctionA
         if _is(PLATFORM, name):
             field = "Set" if name in to_set else "Remove"
             raise InvalidInputError(
-                f"Couldn't change {quoted(name)}: only the platform may set it, so it is never changed here.",
+                f"Couldn't change {quoted(name)}: only the platform may set it, or it makes an app load other code, so "
+                "it is never changed here. If it is needed, set it in the portal.",
                 field=field,
             )
 

@@ -195,3 +195,11 @@ def test_an_app_that_takes_itself_for_cipps_is_this_app(azure: Sandbox, nowhere:
     nowhere.setenv("WEBSITE_SITE_NAME", names.MAIN_SITE)
     assert change(Api(), Set={"ANYTHING": "1"}, Force=True).status == 400
     assert writes(azure) == []
+
+
+def test_a_setting_of_this_app_is_written_in_the_case_that_it_reads(azure: Sandbox, api: Api) -> None:
+    body = {"Name": names.BACKEND_SITE, "Set": {"key_rotation_warn_days": "20"}, "Force": True}
+    assert api.post("ExecFunctionAppSettings", body).status == 200
+    settings = azure.state()["sites"][names.BACKEND_SITE]["appSettings"]
+    assert settings["KEY_ROTATION_WARN_DAYS"] == "20"
+    assert "key_rotation_warn_days" not in settings
