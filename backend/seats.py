@@ -18,6 +18,7 @@ SEATS: Final = 2
 SPARE: Final = 1  # threads of the worker that callers without a role leave free, however prompt Azure is
 PROMPT_SECONDS: Final = 2.4  # a single wait that takes longer means that Azure is slow
 THREADS_SETTING: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
+MOST_REFUSED: Final = 2_000  # callers; the one who was decided about longest ago is forgotten first
 SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 
 
@@ -89,9 +90,9 @@ class Seats:
 
     While Azure is slow, callers without a role hold these two threads at most, and a further caller is refused
     immediately. Azure counts as slow if one wait on a seat takes `PROMPT_SECONDS`, now or within the last
-    `SLOW_SECONDS`. Otherwise a call may wait for a seat as long as `SPARE` of the worker's threads stay free, so that
-    the first calls of a page are not refused. So when Azure becomes slow, more than two threads are held within the
-    first `PROMPT_SECONDS` alone, and never all of them.
+    `SLOW_SECONDS`. Otherwise a call may wait for a seat as long as `SPARE` of the worker's threads stay free. The
+    parallel first calls of one caller, such as a page's, may wait in any case, until a decision finds no role for them.
+    So when Azure becomes slow, more than two threads are held within the first `PROMPT_SECONDS` alone.
     """
 
     def __init__(self, threads: int) -> None:
@@ -101,6 +102,7 @@ class Seats:
         self._taken: list[Seat] = []
         self._queue: list[Seat] = []
         self._slow_until = 0.0
+        self._refused_until: dict[Hashable, float] = {}  # in the order of the decisions
 
     @contextmanager
     def visit(self, caller: Hashable, *, needed: bool) -> Iterator[Seat]:
@@ -110,6 +112,15 @@ class Seats:
             yield seat
         finally:
             seat.leave()
+
+    def note(self, caller: Hashable, *, has_role: bool) -> None:
+        """Remember what a decision found: a caller without a role does not wait behind their own calls for a while."""
+        with self._change:
+            self._refused_until.pop(caller, None)
+            if not has_role:
+                self._refused_until[caller] = time.monotonic() + SLOW_SECONDS
+                if len(self._refused_until) > MOST_REFUSED:
+                    del self._refused_until[next(iter(self._refused_until))]
 
     def take(self, seat: Seat) -> None:
         """Take a seat, waiting for it while Azure is prompt.
@@ -152,7 +163,9 @@ class Seats:
         self._taken.append(seat)
 
     def _wait(self, seat: Seat) -> None:
-        if len(self._queue) >= self._most_queued:
+        joins = any(seat.caller == other.caller for other in (*self._taken, *self._queue))
+        may_join = joins and time.monotonic() >= self._refused_until.get(seat.caller, 0.0)
+        if len(self._queue) >= self._most_queued and not may_join:
             raise SeatsTakenError
         self._queue.append(seat)
         give_up_at = time.monotonic() + SLOW_SECONDS

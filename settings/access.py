@@ -202,6 +202,7 @@ def caller_of(
             error.caller = Caller(principal, Held(), address, str(error), *tenants)
             raise
     note_role(principal, held, backend)
+    backend.seats.note(caller_id(principal), has_role=bool(held.names))
     away = "" if held.ranges.hold(address) else _turned_away(principal, held, address, environ)
     return Caller(principal, held, address, away, *tenants)
 

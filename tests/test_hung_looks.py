@@ -70,7 +70,7 @@ def test_links_warn_of_the_storage_after_a_check_that_hung(azure: Sandbox, impat
         return "holds none of CIPP's tables" in str(api.get("ExecBackendURLs").results["Warnings"])
 
     assert not warns()
-    wait_until(warns, 2.0)
+    wait_until(warns)
 
 
 def test_access_counts_again_after_a_storage_check_that_hung(azure: Sandbox, impatient: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,16 @@ def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypa
 @pytest.mark.parametrize("callers", [["same"] * CALLERS, list(range(CALLERS))], ids=["one caller", "many callers"])
 @pytest.mark.parametrize("threads", [3, 5, 6, 32])
 def test_seats_leave_a_thread_free_while_azure_is_prompt(threads: int, callers: list[object]) -> None:
-    served, refused = outcomes(Seats(threads), callers, 0.2)
+    seats = Seats(threads)
+    for caller in callers:
+        seats.note(caller, has_role=False)
+    served, refused = outcomes(seats, callers, 0.2)
     assert served == min(CALLERS, max(SEATS, threads - SPARE))
     assert served + refused == CALLERS
+
+
+def test_first_calls_of_one_caller_wait_behind_each_other_while_azure_is_prompt() -> None:
+    assert outcomes(Seats(THREADS), ["same"] * CALLERS, 0.05) == (CALLERS, 0)
 
 
 def test_each_wait_of_a_call_is_measured_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
