@@ -34,7 +34,7 @@ class CippStorage:
         self._client = client
         self._is_cipps = False
         self._most_seconds = deadline_seconds + MARGIN_SECONDS
-        self._looks = SharedCall(self._look, name="look whose storage it is", abandoned_seconds=self._most_seconds)
+        self._looks = SharedCall(self._look, name="check whose storage it is", abandoned_seconds=self._most_seconds)
 
     def require(self) -> None:
         """Return if the account holds a table of CIPP's, or if this app has no right to see whether it does.
@@ -48,7 +48,7 @@ class CippStorage:
         if self._is_cipps:
             return
         look = self._looks.attempt(LIFETIME_SECONDS)
-        if look.result(look.began + self._most_seconds, what="look whose storage it is") is False:
+        if look.result(look.began + self._most_seconds, what="check whose storage it is") is False:
             raise NotCippsStorageError(
                 f"{self._settings.sentence_start} holds none of CIPP's tables ({', '.join(TABLES)}), so CIPP's tables "
                 "are unreachable. Set CIPP_STORAGE or CIPP_STORAGE__tableServiceUri to CIPP's account."

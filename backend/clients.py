@@ -96,7 +96,7 @@ class Clients:
     def tables(self) -> "TableServiceClient | None":
         """Return the client of the configured storage account's tables, or None if no account is configured.
 
-        This app's own tables are there, whoever's the account is. CIPP's are opened by `cipp_tables`. With this
+        This app's own tables are there in any account. CIPP's are opened by `cipp_tables`. With this
         app's identity, it requires Storage Table Data Contributor.
 
         Raises:

@@ -188,5 +188,5 @@ def _deployment(found: Mapping[str, Any]) -> Deployment:
 
 
 def _text(value: object) -> str | None:
-    """Return a text without credentials: whoever deploys writes it, and Kudu repeats addresses in it."""
+    """Return a text without credentials: its author is who deployed, and Kudu repeats addresses in it."""
     return None if value is None else redact(str(value))

@@ -51,7 +51,7 @@ class KeyVault:
         return self._discovery.deployment().vault_name or ""
 
     def spelled(self, name: str) -> str:
-        """Return a secret's name as a message shows it: as the last list spells it, else only if it reads like one."""
+        """Return a secret's name as a message shows it: as it is if it reads like one, else as the list spells it."""
         return spelled(name, self._confirmed)
 
     def quoted(self, name: str) -> str:

@@ -9,7 +9,7 @@ that Resource Manager was seen to refuse: WEBSITE_HOSTNAME (microsoft/vscode-azu
 
 from typing import Final
 
-_SIGN_IN: Final = (  # whoever knows these keys can make a session, or a token of the host's admin API
+_SIGN_IN: Final = (  # with these keys, anyone can make a session, or a token of the host's admin API
     r"WEBSITE_AUTH_.*|WEBSITE_AUTHENTICATION_.*|MACHINEKEY_.*|AzureWebEncryptionKey|CONTAINER_ENCRYPTION_KEY"
 )
 _IDENTITY: Final = r"IDENTITY_.*|MSI_.*"
@@ -33,7 +33,7 @@ _PREFIXES: Final = (  # under which the platform hands settings and connection s
     r"(APPSETTING|MAINSITE|SCMSITE|AZUREFILESSTORAGE|AZUREBLOBSTORAGE|FILESHARESTORAGE)_.*"
     r"|(SQL|SQLAZURE|POSTGRESQL|MYSQL|CUSTOM|NOTIFICATIONHUB|SERVICEBUS|EVENTHUB|DOCDB|REDISCACHE)CONNSTR_.*"
 )
-# Code that an app loads before its own. Neither a platform nor CIPP sets these. Whoever needs them uses the portal.
+# Code that an app loads before its own. Neither a platform nor CIPP sets these. If they are needed, use the portal.
 _CODE: Final = (
     r"DOTNET_(STARTUP_HOOKS|ADDITIONAL_DEPS|SHARED_STORE)|(CORECLR|COR)_(ENABLE_PROFILING|PROFILER.*)"
     r"|PATH|LD_(PRELOAD|AUDIT|LIBRARY_PATH)|(AzureFunctionsJobHost__)?languageWorkers__.*"

@@ -1,6 +1,6 @@
 """Which of a caller's texts a message repeats. Pure.
 
-Whoever mixes up two fields has put a secret where a name belongs, and a message goes to the caller, the log stream
+A caller who mixes up two fields has put a secret where a name belongs, and a message goes to the caller, the log stream
 and CIPP's Logbook. So a text that nothing confirms is repeated only if it reads like a name that people give.
 """
 
@@ -55,6 +55,11 @@ def shown(text: str) -> str:
     return text if is_like_a_name(text) else WITHHELD
 
 
+def quoted(text: str) -> str:
+    """Return the same in quotes, as a message repeats it."""
+    return f"'{shown(text)}'"
+
+
 def spelled(text: str, known: Mapping[str, str]) -> str:
     """Return a name as a message shows it: as it is if it reads like one, else only as Azure confirmed it.
 
@@ -73,8 +78,3 @@ def without(text: str, names: Iterable[str]) -> str:
     for name in filter(None, names):
         text = re.sub(re.escape(name), WITHHELD, text, flags=re.IGNORECASE)
     return text
-
-
-def quoted(text: str) -> str:
-    """Return the same in quotes, as a message repeats it."""
-    return f"'{shown(text)}'"

@@ -17,9 +17,9 @@ from backend.loading import LOADING
 SEATS: Final = 2
 SPARE: Final = 1  # threads of the worker that callers without a role leave free, however prompt Azure is
 PROMPT_SECONDS: Final = 2.4  # a single wait that takes longer means that Azure is slow
+SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 THREADS_SETTING: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 MOST_REFUSED: Final = 2_000  # callers; the one who was decided about longest ago is forgotten first
-SLOW_SECONDS: Final = 15.0  # how long Azure counts as slow after that
 
 
 class SeatsTakenError(BackendError):

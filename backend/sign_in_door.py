@@ -105,7 +105,7 @@ class SignInDoor:
         except BackendError as error:
             self._decide(began, self._failed(error))
             logger.warning("The authentication of this app is not known: %s", error)
-        except Exception as error:  # noqa: BLE001 - an internal error must not deny everybody
+        except Exception as error:  # noqa: BLE001 - an internal error must not refuse every caller
             self._decide(began, self._failed(None))
             # Without the error's text, which may hold a value.
             logger.warning("The authentication of this app is not known (%s).", type(error).__name__)
