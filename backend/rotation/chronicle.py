@@ -16,7 +16,7 @@ import msgspec
 
 from backend.logbook import Line, Logbook
 from backend.rotation.journal import Journal, KeyMemory, tried
-from backend.rotation.report import KeyReport, RunReport
+from backend.rotation.report import Details, KeyReport, RunReport
 from backend.rotation.telling import Telling
 
 NOTED_EVERY_SECONDS: Final = 2.0
@@ -55,17 +55,17 @@ class Chronicle:
         self._known = known
         self._lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
-        self._told: list[tuple[KeyReport, frozenset[str] | None]] = []  # and not written yet
+        self._told: list[tuple[KeyReport, Details]] = []  # and not written yet
         self._noted = time.monotonic()
         self._warnings: list[str] = []
         if not quiet:
             journal.note(run)
 
-    def tell(self, report: KeyReport, scopes: frozenset[str] | None = None) -> None:
-        """Count a key, of a token with its scopes; a run in progress is noted every two seconds."""
+    def tell(self, report: KeyReport, details: Details) -> None:
+        """Count a key; a run in progress is noted every two seconds."""
         with self._lock:
             self._outcomes[report.outcome] += 1
-            self._told.append((report, scopes))
+            self._told.append((report, details))
             if self._known.is_news(report):
                 self._quiet = False
             if time.monotonic() - self._noted < NOTED_EVERY_SECONDS:
@@ -91,7 +91,7 @@ class Chronicle:
             run, quiet = self._counted(ended), self._quiet
         now = self._known.now().replace(microsecond=0)
         lines: list[Line] = []
-        memories = [self._remembered(report, scopes, now, lines) for report, scopes in told]
+        memories = [self._remembered(report, details.scopes, now, lines) for report, details in told]
         if not quiet:
             self._journal.note(run, [report for report, _ in told])
         self._journal.remember(memory for memory in memories if memory != self._known.memories.get(memory.name))

@@ -20,7 +20,7 @@ from backend.rotation.client_secret import ClientSecretWork
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
 from backend.rotation.plan import Leave, Moment, PutBack, Renew
 from backend.rotation.refresh_token import RefreshTokenWork
-from backend.rotation.report import KeyProof, KeyReport, ProofOutcome
+from backend.rotation.report import Details, KeyProof, KeyReport, ProofOutcome
 from backend.rotation.run import Run
 from backend.rotation.sam_certificate import CertificateWork
 from backend.rotation.session import NEXT_TRY, Session, reason_to_leave
@@ -44,12 +44,12 @@ class KeyRing:
     def __init__(
         self,
         session: Session,
-        tell: Callable[[KeyReport, frozenset[str] | None], None] = lambda _report, _scopes: None,
+        tell: Callable[[KeyReport, Details], None] = lambda _report, _details: None,
         tokens_done: Callable[[], None] = lambda: None,
         *,
         doubted: Container[str] = (),
     ) -> None:
-        """`tell` is told of each key, of a token with its scopes.
+        """`tell` gets the report and the details of each key.
 
         `doubted` names in lower case the keys that failed when last tried: those are looked at in any case.
         """
@@ -134,7 +134,7 @@ class KeyRing:
 
     def _rotated(self, key: Key) -> KeyReport:
         report = self._worked(key)
-        self._tell(report, self._scopes.get(key.name.lower()))
+        self._tell(report, Details(scopes=self._scopes.get(key.name.lower())))
         return report
 
     def _worked(self, key: Key) -> KeyReport:  # noqa: PLR0911 - one return an outcome

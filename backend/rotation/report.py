@@ -1,5 +1,6 @@
 """What a rotation tells: each key, what became of it, why, and what to do."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -98,3 +99,18 @@ class KeyOverview(Value, frozen=True):
     apps: list[AppState]
     not_rotated: list[str]
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a run knows of a key besides its report. The API does not show it.
+
+    `scopes`: those of a token that was renewed. `is_revoked`: Entra refused the key, for good. `is_timeout`: nothing
+    responded in time, so nothing is known of the key. `common_cause`: equal for all keys that fail for that reason, ""
+    if the reason is the key's own.
+    """
+
+    scopes: frozenset[str] | None = None
+    is_revoked: bool = False
+    is_timeout: bool = False
+    common_cause: str = ""
