@@ -20,6 +20,8 @@ from backend.redaction import redact
 from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
 from backend.unreachable import host_of, is_redirect, reason_of, status_of
 
+_BAD_REQUEST, _REQUEST_TIMEOUT, _SERVER_ERROR = 400, 408, 500
+
 
 class BackendError(Exception):
     """An outcome that the caller is told; the message says what was tried and what to do.
@@ -69,6 +71,16 @@ class AzureRefusedError(AzureError):
 
 class AzureUnreachableError(AzureError):
     """No answer came. What was asked may or may not have happened."""
+
+
+def changed_nothing(error: BackendError) -> bool:
+    """Return whether an error proves that a write had no effect: Azure's status is 400-499, and not 408.
+
+    After a 5xx, a 408 or a timeout the write may have taken effect, or may do so later.
+    """
+    if isinstance(error, AzureRefusedError):
+        return _BAD_REQUEST <= error.status < _SERVER_ERROR and error.status != _REQUEST_TIMEOUT
+    return not isinstance(error, AzureError)
 
 
 @contextmanager

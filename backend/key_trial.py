@@ -5,10 +5,11 @@ from typing import Final
 
 from backend.certificate import read_certificate
 from backend.clients import Clients
-from backend.entra import Entra, SamApp, SignInRefusedError
+from backend.entra import Entra, SamApp
 from backend.errors import InvalidInputError, NotConfiguredError
 from backend.key_vault import KeyVault
 from backend.rotation.keys import IDENTITY_NAMES, is_placeholder, kind_of
+from backend.rotation.sign_in_check import SignInCheck
 from backend.rotation.signer import choose_signer
 from backend.values import SecretText
 
@@ -41,22 +42,12 @@ class KeyTrial:
         if is_placeholder(app_id) or is_placeholder(tenant):
             raise NotConfiguredError(NOT_SET_UP)
         limits = self._clients.limits
-        entra = Entra(self._clients.cloud, limits, time.monotonic() + limits.azure_deadline_seconds)
+        ends_at = time.monotonic() + limits.azure_deadline_seconds
+        check = SignInCheck(Entra(self._clients.cloud, limits, ends_at), limits, ends_at)
         if kind in ("Certificate", "ClientSecret"):
-            self._sign_in(entra, SamApp(app_id, tenant, credential))
+            # Its age is unknown: whoever stores it may have created it a moment ago.
+            check.sign_in(SamApp(app_id, tenant, credential), age=None)
             return
-        app = choose_signer(self._vault, entra, limits, app_id, tenant).app
-        entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)
-
-    def _sign_in(self, entra: Entra, app: SamApp) -> None:
-        """Sign in once; who has just made the key is refused by those of Entra's replicas that do not know it yet."""
-        limits = self._clients.limits
-        for left in reversed(range(limits.key_rotation_proof_count)):
-            try:
-                entra.sign_in(app)
-            except SignInRefusedError:
-                if not left:
-                    raise
-                time.sleep(limits.key_rotation_proof_gap_seconds)
-            else:
-                return
+        patience = limits.look_patience_seconds
+        app = choose_signer(self._vault, check, app_id, tenant, patience_seconds=patience).app
+        check.entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)

@@ -39,11 +39,14 @@ class SamToken:
     def _sign_in(self) -> SecretText:
         from backend.entra import Entra  # noqa: PLC0415 - only a lookup in Graph needs it
         from backend.rotation.keys import IDENTITY_NAMES, is_placeholder  # noqa: PLC0415 - the same
+        from backend.rotation.sign_in_check import SignInCheck  # noqa: PLC0415 - the same
         from backend.rotation.signer import choose_signer  # noqa: PLC0415 - the same
 
         app_id, tenant = (self._vault.read(name).value.reveal().strip() for name in IDENTITY_NAMES)
         if is_placeholder(app_id) or is_placeholder(tenant):
             raise NotConfiguredError("CIPP is not set up yet: run its setup wizard.")
         limits = self._clients.limits
-        entra = Entra(self._clients.cloud, limits, time.monotonic() + limits.azure_deadline_seconds)
-        return choose_signer(self._vault, entra, limits, app_id, tenant).signed_in.token
+        ends_at = time.monotonic() + limits.azure_deadline_seconds
+        check = SignInCheck(Entra(self._clients.cloud, limits, ends_at), limits, ends_at)
+        patience = limits.look_patience_seconds
+        return choose_signer(self._vault, check, app_id, tenant, patience_seconds=patience).signed_in.token

@@ -102,3 +102,17 @@ def stored_of(secret: Any) -> Stored:  # noqa: ANN401 - the SDK is not imported 
         tags=MappingProxyType(dict(properties.tags or {})),
         content_type=properties.content_type,
     )
+
+
+def version_of_stored(stored: Stored) -> Version:
+    """Return a version that was read with its value, which only an enabled one is, as it is listed."""
+    return Version(
+        id=stored.version,
+        created=stored.created,
+        updated=None,
+        enabled=True,
+        expires=stored.expires,
+        tags=stored.tags,
+        content_type=stored.content_type,
+        managed=False,
+    )

@@ -1,10 +1,9 @@
 """The keys of one session, worked through: planned, rotated or proven, each reported, none stopping another."""
 
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from backend import correlation
@@ -12,23 +11,29 @@ from backend.aadsts import Verdict
 from backend.app_registration import AppRegistration
 from backend.certificate import read_certificate
 from backend.entra import SignInRefusedError
-from backend.errors import BackendError, NotFoundError
+from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.graph import Graph
+from backend.held import LostLockError
 from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
-from backend.rotation.client_secret import ClientSecretWork
+from backend.rotation.client_secret import ClientSecretKind
+from backend.rotation.credential_work import CredentialWork
+from backend.rotation.journal import KeyMemory
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
-from backend.rotation.plan import Leave, Moment, PutBack, Renew
-from backend.rotation.refresh_token import RefreshTokenWork
+from backend.rotation.plan import Leave, Moment, PutBack, Renew, not_due
+from backend.rotation.publish import CredentialKind
+from backend.rotation.refresh_token import RefreshTokenWork, may_lie_over_others, token_expires
 from backend.rotation.report import Details, KeyProof, KeyReport, ProofOutcome
 from backend.rotation.run import Run
-from backend.rotation.sam_certificate import CertificateWork
+from backend.rotation.sam_certificate import CertificateKind
 from backend.rotation.session import NEXT_TRY, Session, reason_to_leave
+from backend.rotation.sign_in_check import NotVerifiedError
 from backend.rotation.words import in_words
 from backend.rotation.work import Done, Work, work_through
 from backend.stack import stack_of
 from backend.together import Together
-from backend.values import SecretText, in_whole_seconds
+from backend.values import in_whole_seconds
+from backend.vault_secret import Stored, Version
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +41,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is known of the keys before a run. `listed` is the version that each serves, by name in lower case.
+
+    It is None if the vault was not listed: then each key's versions are. `memories` are of earlier runs.
+    """
+
+    listed: Mapping[str, Version] | None = None
+    memories: Mapping[str, KeyMemory] = field(default_factory=dict)
+    doubted: Container[str] = ()
 
 
 class KeyRing:
@@ -46,25 +63,22 @@ class KeyRing:
         session: Session,
         tell: Callable[[KeyReport, Details], None] = lambda _report, _details: None,
         tokens_done: Callable[[], None] = lambda: None,
-        *,
-        doubted: Container[str] = (),
+        before: Before | None = None,
     ) -> None:
-        """`tell` gets the report and the details of each key.
-
-        `doubted` names in lower case the keys that failed when last tried: those are looked at in any case.
-        """
+        """`tell` gets the report and the details of each key, and `tokens_done` is called after the tokens."""
         self._session = session
         self._tell = tell
         self._tokens_done = tokens_done
-        self._doubted = doubted
+        self._before = before or Before()
         self._addresses = Together(session.services.addresses)
-        self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
-        self._scopes: dict[str, frozenset[str]] = {}
+        self._details: dict[str, Details] = {}
+        self._lost_lock: LostLockError | None = None
+        self.warnings: list[str] = []
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
-        """Work through the keys: the tokens at once, then the client secret, then the certificate."""
+        """Work through the keys: the tokens concurrently, then the client secret, then the certificate."""
         tokens = [key for key in keys if key.kind in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
             reports = list(workers.map(correlation.inherited(self._rotated), tokens))
@@ -72,30 +86,35 @@ class KeyRing:
             self._tokens_done()
         return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
 
-    def plan(self, keys: Sequence[Key]) -> list[tuple[KeyReport, str]]:
-        """Say what is to be done with each key, "" for nothing, and do nothing."""
+    def plan(self, keys: Sequence[Key]) -> list[tuple[KeyReport, list[str]]]:
+        """Return what is to be done with each key, step by step, and do nothing."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plan") as workers:
             return list(workers.map(correlation.inherited(self._planned), keys))
 
-    def _planned(self, key: Key) -> tuple[KeyReport, str]:
+    def _planned(self, key: Key) -> tuple[KeyReport, list[str]]:
         session = self._session
         try:
             if early := reason_to_leave(key, session):
-                return early, ""
+                return early, []
             run = session.opened()
-            work = self._work(key, run)
-            step = work.next_step(self._moment(key, run))
+            moment = self._moment(key, run)
+            if settled := self._settled(key, moment):
+                return settled, []
+            work = self.work(key, run)
+            step = work.next_step(moment)
+            steps = [step, *(work.chores(moment) if isinstance(step, Leave) else [])]
         except BackendError as error:
-            return failed(key, str(error), self._advice(error)), ""
+            return failed(key, str(error), self._advice(error)), []
+        would_do = [f"{step.reason} {words}" for step in steps if (words := in_words(step, key.kind))]
         report = KeyReport(
             name=key.name,
             kind=key.kind,
-            outcome="unchanged" if isinstance(step, Leave) else "planned",
+            outcome="planned" if would_do else "unchanged",
             reason=step.reason,
             current_since=work.since,
             expires=in_whole_seconds(work.ends),
         )
-        return report, in_words(step, key.kind)
+        return report, would_do
 
     def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
         """Sign in with each key and change nothing."""
@@ -108,7 +127,7 @@ class KeyRing:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             run = session.opened()
-            sign_in_with(key, run.vault.read(key.name).value, run)
+            sign_in_with(key, run.vault.read(key.name), run)
         except NotFoundError as error:
             outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
             return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
@@ -134,45 +153,99 @@ class KeyRing:
 
     def _rotated(self, key: Key) -> KeyReport:
         report = self._worked(key)
-        self._tell(report, Details(scopes=self._scopes.get(key.name.lower())))
+        self._tell(report, self._details.get(key.name.lower(), Details()))
         return report
 
-    def _worked(self, key: Key) -> KeyReport:  # noqa: PLR0911 - one return an outcome
-        """Rotate one key; whatever happens becomes its report, and stops no other."""
-        session = self._session
+    def _worked(self, key: Key) -> KeyReport:
+        """Rotate one key; whatever happens becomes its report, and stops no other. Without the lock nothing is done."""
         try:
-            if early := reason_to_leave(key, session):
-                return early
-            run = session.opened()
-            if run.time_is_over:
-                return postponed(key)
-            work = self._work(key, run)
-            done = work_through(work, self._moment(key, run), lambda: run.time_is_over)
+            return self._left_alone(key) or self._worked_through(key, self._session.opened())
         except NoTimeLeftError as error:
             return postponed(key, str(error))
-        except SignInRefusedError as error:
-            unproven = "" if error.verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
-            return failed(key, f"{unproven}{error}", self._advice(error))
+        except LostLockError as error:
+            self._lost_lock = error
+            return postponed(key, str(error))
         except BackendError as error:
-            return failed(key, str(error), error.advice)
+            return self._failed(key, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other keys go on
             logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
                 "Rotation of %s failed by an internal error.", key.name, extra={"stack": stack_of(error)}
             )
             return failed(key, f"This app made a mistake ({type(error).__name__}); the log tells where.", None)
-        return self._report(key, done, work)
 
-    def _work(self, key: Key, run: Run) -> Work:
-        doubted = key.name.lower() in self._doubted
+    def _left_alone(self, key: Key) -> KeyReport | None:
+        """Return the report of a key that this run does not touch, or None if it does."""
+        if early := reason_to_leave(key, self._session):
+            return early
+        run = self._session.opened()
+        if settled := self._settled(key, self._moment(key, run)):
+            return settled
+        if self._lost_lock:
+            return postponed(key, str(self._lost_lock))
+        return postponed(key) if run.time_is_over else None
+
+    def _worked_through(self, key: Key, run: Run) -> KeyReport:
+        work = self.work(key, run)
+        return self._report(key, work_through(work, self._moment(key, run), lambda: run.time_is_over), work)
+
+    def _failed(self, key: Key, error: BackendError) -> KeyReport:
+        """Report a failure, and keep what it shows of the key."""
+        is_common = error is self._session.failure
+        verdict = error.verdict if isinstance(error, SignInRefusedError) else None
+        is_revoked = verdict is Verdict.DEAD and (not is_common or key.kind == "ClientSecret")
+        self._details[key.name.lower()] = Details(
+            is_revoked=is_revoked,
+            is_timeout=isinstance(error, AzureUnreachableError | NotVerifiedError),
+            common_cause=str(error) if is_common else "",
+        )
+        if verdict is None:
+            return failed(key, str(error), error.advice)
+        unproven = "" if verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
+        return failed(key, f"{unproven}{error}", self._advice(error))
+
+    def _settled(self, key: Key, moment: Moment) -> KeyReport | None:
+        """Return the report of a token of which the one listing shows that nothing is to be done; None otherwise."""
+        name = key.name.lower()
+        listed = self._before.listed.get(name) if self._before.listed is not None else None
+        if listed is None or key.kind not in TOKENS or not listed.enabled or name in self._before.doubted:
+            return None
+        if moment.force or listed.created < moment.due_before:
+            return None
+        memory = self._before.memories.get(name)
+        has_ended = memory is not None and memory.tried is not None and memory.tried >= listed.created
+        if may_lie_over_others(listed, moment.now) and not has_ended:
+            return None
+        return KeyReport(
+            name=key.name,
+            kind=key.kind,
+            outcome="unchanged",
+            reason=not_due(listed.created, moment),
+            current_since=listed.created,
+            expires=in_whole_seconds(token_expires(listed)),
+        )
+
+    def work(self, key: Key, run: Run) -> RefreshTokenWork | CredentialWork:
+        """Return the work on a key. It has done nothing yet."""
+        name = key.name.lower()
+        doubted = name in self._before.doubted
         if key.kind in TOKENS:
-            return RefreshTokenWork(key, run, doubted=doubted)
+            listed = self._before.listed.get(name) if self._before.listed is not None else None
+            return RefreshTokenWork(key, run, listed=listed, doubted=doubted)
+        return self.credential_work(key, run, doubted=doubted)
+
+    def credential_work(self, key: Key, run: Run, *, doubted: bool = False) -> CredentialWork:
+        """Return the work on the client secret or the certificate. It has done nothing yet."""
         registration = AppRegistration(
             Graph(run.clients.cloud, run.clients.limits, lambda: run.signer.signed_in.token), run.app.app_id
         )
+        return CredentialWork(
+            run, registration, self._kind(key, run, registration), self._session.services.uptimes, doubted=doubted
+        )
+
+    def _kind(self, key: Key, run: Run, registration: AppRegistration) -> CredentialKind:
         if key.kind == "ClientSecret":
-            return ClientSecretWork(run, registration, self._restarted)
-        site = self._session.services.deployment().main_app or ""
-        return CertificateWork(run, registration, site, restarted=self._restarted, doubted=doubted)
+            return ClientSecretKind(run, registration)
+        return CertificateKind(run, registration, self._session.services.deployment().main_app or "")
 
     def _moment(self, key: Key, run: Run) -> Moment:
         if key.kind != "ClientSecret":
@@ -180,10 +253,11 @@ class KeyRing:
         days = run.clients.limits.key_rotation_secret_max_age_days
         return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
 
-    def _report(self, key: Key, done: Done, work: Work) -> KeyReport:
+    def _report(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> KeyReport:
+        self.warnings += [f"{key.name}: {warning}" for warning in done.warnings]
+        self._keep(key, done, work)
         if done.postponed and not done.changed:
             return postponed(key)
-        self._keep(key, done, work)
         said = list(done.notes)
         for step in done.steps:
             if isinstance(step, Renew):
@@ -196,8 +270,6 @@ class KeyRing:
             said.append("Its claims cannot be read, so MFA and account were not compared.")
         if self._was_overtaken(key, work):
             said.append("Someone else has stored it after this run did; theirs is served.")
-        if done.problem:
-            said.append(f"Afterwards: {done.problem}")
         if done.postponed:
             said.append(f"The run's time was over; the next one goes on. {done.left}")
         return KeyReport(
@@ -210,32 +282,34 @@ class KeyRing:
         )
 
     def _was_overtaken(self, key: Key, work: Work) -> bool:
-        """Tell whether the vault has come to serve another version than the one that this run stored."""
+        """Return whether the vault has come to serve another version than the one that this run stored."""
         ours = self._session.run.stored.get(key.name) if self._session.run else None
-        return ours not in (None, work.served)
+        return ours is not None and ours.version != work.served
 
-    def _keep(self, key: Key, done: Done, work: Work) -> None:
-        """Keep what is told of the run as a whole."""
-        if isinstance(work, RefreshTokenWork) and work.scopes:
-            self._scopes[key.name.lower()] = work.scopes
-        if isinstance(work, ClientSecretWork):
+    def _keep(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> None:
+        """Keep what concerns the run as a whole."""
+        if isinstance(work, RefreshTokenWork):
+            if work.scopes:
+                self._details[key.name.lower()] = Details(scopes=work.scopes)
+            return
+        if key.kind == "ClientSecret":
             self.secret_renewed = done.changed
-        if isinstance(work, ClientSecretWork | CertificateWork) and work.superseded_ends:
+        if work.superseded_ends:
             self.superseded[CLIENT_SECRET if key.kind == "ClientSecret" else CERTIFICATE] = work.superseded_ends
 
 
-def sign_in_with(key: Key, value: SecretText, run: Run) -> None:
-    """Sign in with a key's value; a token that comes back is dropped, the one that was shown stays valid.
+def sign_in_with(key: Key, stored: Stored, run: Run) -> None:
+    """Sign in with a key; a token that comes back is dropped, the one that was shown stays valid.
 
     Raises:
+        NotVerifiedError: Entra refused a client secret or certificate that it may not know everywhere yet.
         SignInRefusedError: Entra refused.
     """
-    if key.kind == "ClientSecret":
-        run.entra.sign_in(run.as_app(value))
-    elif key.kind == "Certificate":
-        run.entra.sign_in(run.as_app(read_certificate(value)))
-    else:
-        run.entra.redeem(run.app, key.tenant or run.app.tenant, value)
+    if key.kind in TOKENS:
+        run.entra.redeem(run.app, key.tenant or run.app.tenant, stored.value)
+        return
+    credential = read_certificate(stored.value) if key.kind == "Certificate" else stored.value
+    run.check.sign_in(run.as_app(credential), age=run.age_of(stored.created), patience_seconds=0)
 
 
 def failed(key: Key, reason: str, advice: str | None) -> KeyReport:

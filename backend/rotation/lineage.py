@@ -12,7 +12,7 @@ class Version:
     `credential_id` is Graph's keyId, or the certificate's thumbprint, as tagged or told by hint and dates; "" is
     surely none of ours on the app, None unknown. `follows` is the version that ours was put on top of; where the
     vault had none, `looked` is when that was seen. `restored_from`: its value is that earlier version's.
-    `dead`: this run saw that it does not sign in.
+    `tagged_id` is the credential as tagged alone. `dead`: this run saw that it does not sign in.
     """
 
     id: str
@@ -20,6 +20,7 @@ class Version:
     enabled: bool = True
     ours: bool = False
     credential_id: str | None = None
+    tagged_id: str | None = None
     follows: str | None = None
     looked: datetime | None = None
     restored_from: str | None = None

@@ -3,31 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from backend import at_once
-from backend.app_policy import LESS, read_app_policy
-from backend.app_registration import AppRegistration, Registration
-from backend.certificate import Certificate
-from backend.errors import BackendError
-from backend.graph import Graph
+from backend.aadsts import Verdict
+from backend.app_policy import LESS, AppPolicy
+from backend.entra import SignInRefusedError
+from backend.errors import BackendError, NotFoundError
 from backend.rotation.calendar import next_week_start
-from backend.rotation.client_secret import app_credential, credential_told_by, told_versions
+from backend.rotation.credential_work import CredentialWork
 from backend.rotation.journal import KeyMemory
-from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, Key
-from backend.rotation.plan import NEAR_END, superseded_ends
-from backend.rotation.refresh_token import LIFETIME
-from backend.rotation.report import AppState, KeyOverview, KeyState, RunReport
-from backend.rotation.run import planned
+from backend.rotation.key_ring import KeyRing
+from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, IDENTITY_NAMES, PARTNER_TOKEN, Key
+from backend.rotation.plan import NEAR_END, Seen, Validity
+from backend.rotation.refresh_token import token_expires
+from backend.rotation.report import AppState, KeyOverview, KeyReport, KeyState, RunReport
 from backend.rotation.session import NOT_SET_UP, TENANTS_UNKNOWN, Session, reason_to_leave
-from backend.rotation.signer import served_certificate
-from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
 from backend.uptime import Uptime
 from backend.values import in_whole_seconds
 from backend.vault_secret import Version
 
 NOT_OURS: Final = "SSOAppSecret"  # CIPP's own sign-in app's secret, which no job rotates
+_WORDS: Final = MappingProxyType(
+    {
+        Validity.REVOKED: "The version that the vault serves does not sign in.",
+        Validity.NOT_VERIFIED: "The version that the vault serves is not verified yet.",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Past:
 
 
 class Look:
-    """One look at everything that an overview tells."""
+    """One look at everything that an overview shows."""
 
     def __init__(self, session: Session, past: Past, served: Mapping[str, Version]) -> None:
         self._session = session
@@ -48,15 +52,15 @@ class Look:
         self._runs = past.runs
         self._served = {name.lower(): version for name, version in served.items()}  # CIPP's template writes lower case
         self._holder = past.holder
-        self._uptimes = at_once.start(session.services.uptimes.uptimes, name="ask since when CIPP's apps run")
+        self._uptimes = at_once.start(session.services.uptimes.uptimes, name="look since when CIPP's apps run")
         self._now = session.services.vault.now()
-        self._problem = str(session.failure)
-        self._registration = self._read_registration()
+        self._problem = "" if session.run else str(session.failure)
+        self._credentials = self._looked_at() if session.run else {}
 
     def overview(self, keys: Sequence[Key]) -> KeyOverview:
         """Put it together."""
         states = [self._state(key) for key in keys if key.name.lower() in self._served]
-        works_until, sentence = promise(states, self._now)
+        works_until, sentence = promise(states, self._now, self._missing())
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
         return KeyOverview(
@@ -73,109 +77,125 @@ class Look:
             notes=self._notes(),
         )
 
-    def _read_registration(self) -> Registration | None:
-        run = self._session.run
-        if run is None:
-            return None
-        graph = Graph(run.clients.cloud, run.clients.limits, lambda: run.signer.signed_in.token)
-        self._app_registration = AppRegistration(graph, run.app.app_id)
-        try:
-            return self._app_registration.read()
-        except BackendError as error:
-            self._problem = str(error)
-            return None
+    def _looked_at(self) -> dict[str, CredentialWork | BackendError]:
+        """Look at the client secret and the certificate as a run does. Return the look of each, or why it failed."""
+        run, ring = self._session.opened(), KeyRing(self._session)
+        looks = {}
+        for key in (Key(CLIENT_SECRET, "ClientSecret"), Key(CERTIFICATE, "Certificate")):
+            if key.name.lower() in self._served:
+                work = ring.credential_work(key, run)
+                looks[key.name] = work, at_once.start(partial(work.look, run.moment), name=f"look at {key.name}")
+        found: dict[str, CredentialWork | BackendError] = {}
+        for name, (work, look) in looks.items():
+            try:
+                look.result()
+                found[name] = work
+            except BackendError as error:
+                found[name] = error
+        return found
+
+    def _seen(self, name: str) -> Seen | None:
+        """Return what was seen of the client secret or certificate; None if it was not looked at, or that failed."""
+        work = self._credentials.get(name)
+        return work.seen if isinstance(work, CredentialWork) else None
 
     def _state(self, key: Key) -> KeyState:
         served = self._served[key.name.lower()]
         memory = self._memories.get(key.name.lower(), KeyMemory(key.name.lower()))
-        early = reason_to_leave(key, self._session)
+        early, problems = self._left_alone(key)
         tenants = self._session.tenants
         is_unknown = key.tenant is not None and tenants is not None and key.tenant not in tenants
-        is_troubled = memory.failures or self._died(memory, served)
-        problems = [f"{memory.problem} {memory.advice}".strip()] if is_troubled else []
+        died = self._died(memory, served)
+        if memory.failures or died:
+            problems.insert(0, f"{memory.problem} {memory.advice}".strip())
         is_postponed = early is not None and early.outcome == "postponed"
-        if early:
-            problems.append(TENANTS_UNKNOWN if is_postponed else early.reason)
         if is_unknown:
             problems.append("CIPP's table Tenants has no such tenant; its token is rotated all the same.")
         if not served.enabled:
             problems.append("The current version is disabled, so CIPP cannot read it.")
-        if key.kind in ("ClientSecret", "Certificate") and self._problem:
-            problems.append(self._problem)
+        problems += self._problems_of_credential(key)
+        ends = self._end(key, served)
         return KeyState(
             name=key.name,
             kind=key.kind,
             current_since=served.created,
-            ends=self._died(memory, served) or self._end(key, served),
+            ends=min((end for end in (died, ends) if end), default=None),
             last_proven=in_whole_seconds(memory.proven),
             counts=(not early or is_postponed) and not is_unknown,
-            overlapping=self._overlapping(key, served),
+            overlapping=self._overlapping(key),
             problems=problems,
         )
 
+    def _left_alone(self, key: Key) -> tuple[KeyReport | None, list[str]]:
+        """Return the report of a key that no run touches, if it is one, and what to show of that."""
+        try:
+            early = reason_to_leave(key, self._session)
+        except BackendError as error:
+            return None, [str(error)]
+        if early is None:
+            return None, []
+        return early, [TENANTS_UNKNOWN if early.outcome == "postponed" else early.reason]
+
+    def _problems_of_credential(self, key: Key) -> list[str]:
+        if key.kind not in ("ClientSecret", "Certificate"):
+            return []
+        if self._problem:
+            return [self._problem]
+        work = self._credentials.get(_own_name(key))
+        if isinstance(work, BackendError):
+            return [str(work)]
+        if work is None or work.seen.validity is Validity.VALID:
+            return []
+        if not work.seen.is_readable:
+            return ["What the vault serves cannot be read."]
+        return [f"{_WORDS[work.seen.validity]} {work.seen.refusal}".strip()]
+
     def _died(self, memory: KeyMemory, served: Version) -> datetime | None:
-        """Answer since when Entra calls dead what the vault serves; None where it was stored after that."""
+        """Return since when Entra refuses for good what the vault serves; None if it was stored after that."""
         died = memory.dead_since
         return died if died and served.created <= died else None
 
     def _end(self, key: Key, served: Version) -> datetime | None:
+        """Return when what the vault serves stops working, None if unknown; now, if it does not work already."""
+        if not served.enabled:
+            return self._now
         if key.kind in ("RefreshToken", "TenantRefreshToken"):
-            return min(served.expires or served.created + LIFETIME, served.created + LIFETIME)
-        if key.kind == "ClientSecret" and self._registration:
-            current = self._current_secret(served)
-            return next((s.ends for s in self._registration.client_secrets if s.key_id == current), served.expires)
-        if key.kind == "Certificate" and self._certificate:
-            return self._certificate.ends
-        return served.expires
+            return token_expires(served)
+        failure = self._session.failure
+        is_refused = isinstance(failure, SignInRefusedError) and failure.verdict is Verdict.DEAD
+        if self._session.run is None and not self._session.not_set_up and is_refused and key.kind == "ClientSecret":
+            return self._now
+        seen = self._seen(_own_name(key))
+        if seen is None:
+            return served.expires
+        return self._now if seen.validity is Validity.REVOKED else seen.ends or served.expires
 
-    @cached_property
-    def _certificate(self) -> Certificate | None:
-        """Read the served certificate; None where it cannot be read."""
-        try:
-            return served_certificate(self._session.services.vault)
-        except BackendError:
-            return None
-
-    def _current_secret(self, served: Version) -> str | None:
-        """Tell the keyId of the served client secret, by its tag or by Graph's hint and dates."""
-        if CREDENTIAL_ID in served.tags:
-            return served.tags[CREDENTIAL_ID]
-        if self._registration is None:
-            return None
-        if self._hint is None:
-            return None
-        return credential_told_by(self._hint, served.created, self._registration.client_secrets)
-
-    @cached_property
-    def _hint(self) -> str | None:
-        """The letters of the served client secret that Graph shows, too; None where it cannot be read."""
-        try:
-            return self._session.services.vault.read(CLIENT_SECRET).value.reveal()[:3]
-        except BackendError:
-            return None
-
-    def _overlapping(self, key: Key, served: Version) -> list[str]:
-        """Tell the older credentials of ours that still sign in, and when to have restarted CIPP's apps."""
-        if self._registration is None or key.kind not in ("ClientSecret", "Certificate"):
+    def _missing(self) -> list[str]:
+        """Return the names of what CIPP cannot work without and the vault does not hold."""
+        if self._session.not_set_up:
             return []
-        if key.kind == "ClientSecret":
-            current = self._current_secret(served)
-            found = [(s.key_id, s.display_name, s.ends) for s in self._registration.client_secrets]
-        else:
-            current = self._current_certificate()
-            found = [(c.thumbprint, c.display_name, c.ends) for c in self._registration.certificates]
-        return [
-            f"{name} ({identifier}) signs in until {ends:%Y-%m-%d}: restart CIPP's apps before."
-            for identifier, name, ends in found
-            if name.startswith(OUR_NAME) and identifier != current and ends > self._now
-        ]
+        missing = []
+        for name in (*IDENTITY_NAMES, CLIENT_SECRET, PARTNER_TOKEN):
+            if name.lower() not in self._served:
+                try:
+                    self._session.services.vault.read(name)  # the list may be older than what the vault serves
+                except NotFoundError:
+                    missing.append(name)
+                except BackendError:
+                    continue
+        return missing
 
-    def _current_certificate(self) -> str | None:
-        """Tell the thumbprint of the served certificate, by its tag or by itself."""
-        served = self._served.get(CERTIFICATE.lower())
-        if served is None:
-            return None
-        return self._certificate.thumbprint if self._certificate else served.tags.get(CREDENTIAL_ID)
+    def _overlapping(self, key: Key) -> list[str]:
+        """Return the older credentials of this app that still sign in, and until when to restart CIPP's apps."""
+        seen = self._seen(_own_name(key)) if key.kind in ("ClientSecret", "Certificate") else None
+        if seen is None:
+            return []
+        current = seen.served.id if seen.served else None
+        return [
+            f"{one.name} ({one.id}) signs in until {one.ends:%Y-%m-%d}: restart CIPP's apps before."
+            for one in seen.credentials
+            if one.ours and one.id != current and one.ends > self._now
+        ]
 
     def _app(self, uptime: Uptime) -> AppState:
         served = self._served.get(CLIENT_SECRET.lower())
@@ -187,66 +207,59 @@ class Look:
         before = f" before {self._first_end:%Y-%m-%d}" if self._first_end else ""
         return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'{before}.")
 
-    @cached_property
+    @property
     def _first_end(self) -> datetime | None:
-        """The first end of a client secret that an app may run with still, though it is not served any more."""
-        vault = self._session.services.vault
-        if self._registration is None:
-            return None
-        secrets = self._registration.client_secrets
-        try:
-            versions = told_versions(vault, [planned(version) for version in vault.versions(CLIENT_SECRET)], secrets)
-        except BackendError:
-            return None
-        return superseded_ends(versions, [app_credential(secret) for secret in secrets], self._now)
+        """When the first client secret expires that an app may run with though it is not served any more."""
+        work = self._credentials.get(CLIENT_SECRET)
+        return work.superseded_ends if isinstance(work, CredentialWork) else None
 
     def _not_rotated(self) -> list[str]:
-        """Tell what ends some day and is rotated by nobody."""
+        """Return what expires some day and is not rotated."""
         said = []
         if served := self._served.get(NOT_OURS.lower()):
             ends = f"ends on {served.expires:%Y-%m-%d}" if served.expires else "has an end that the vault does not tell"
             said.append(f"{NOT_OURS} {ends}: renew it in CIPP (SSO settings).")
-        if self._registration:
-            served_secret = self._served.get(CLIENT_SECRET.lower())
-            current = self._current_secret(served_secret) if served_secret else None
-            current_certificate = self._current_certificate()
+        for name, noun in ((CLIENT_SECRET, "Client secret"), (CERTIFICATE, "Certificate")):
+            seen = self._seen(name)
+            current = seen.served.id if seen and seen.served else None
             said += [
-                f"Client secret '{secret.display_name}' ({secret.key_id}) on the SAM app is not ours; "
-                f"it ends on {secret.ends:%Y-%m-%d}."
-                for secret in self._registration.client_secrets
-                if not secret.display_name.startswith(OUR_NAME) and secret.key_id != current
-            ]
-            said += [
-                f"Certificate '{certificate.display_name}' ({certificate.thumbprint}) on the SAM app is not ours; "
-                f"it ends on {certificate.ends:%Y-%m-%d}."
-                for certificate in self._registration.certificates
-                if not certificate.display_name.startswith(OUR_NAME) and certificate.thumbprint != current_certificate
+                f"{noun} '{one.name}' ({one.id}) on the SAM app is not ours; it ends on {one.ends:%Y-%m-%d}."
+                for one in (seen.credentials if seen else ())
+                if not one.ours and one.id != current
             ]
         return said
 
     def _notes(self) -> list[str]:
         notes = [text for text in (self._problem, self._session.not_cipps) if text]
-        if self._registration and self._session.run:
-            policy = read_app_policy(
-                self._app_registration.graph, self._registration.object_id, self._registration.created
+        if (policy := self._policy()) and policy.secret_lifetime < NEAR_END - LESS:
+            notes.append(
+                f"The tenant's policy allows client secrets of {(policy.secret_lifetime + LESS).days} days, so "
+                "CIPP's own job, which acts at 30 days left, will keep adding its own."
             )
-            if policy.secret_lifetime < NEAR_END - LESS:
-                notes.append(
-                    f"The tenant's policy allows client secrets of {(policy.secret_lifetime + LESS).days} days, so "
-                    "CIPP's own job, which acts at 30 days left, will keep adding its own."
-                )
         if self._session.not_set_up:
             notes.append(NOT_SET_UP)
         elif CERTIFICATE.lower() not in self._served:
             notes.append("The vault holds no SAMCertificate yet; the next run makes one.")
         return notes
 
+    def _policy(self) -> AppPolicy | None:
+        work = next((work for work in self._credentials.values() if isinstance(work, CredentialWork)), None)
+        return work.policy() if work else None
 
-def promise(states: Sequence[KeyState], now: datetime) -> tuple[datetime | None, str]:
-    """Answer until when CIPP keeps working, and the sentence that says so. Pure.
 
-    Excluded and unknown tenants do not count. A key whose end is unknown makes the promise no longer than it is.
+def _own_name(key: Key) -> str:
+    """Return the name of the secret of a kind as this app spells it."""
+    return {"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE}.get(key.kind, key.name)
+
+
+def promise(states: Sequence[KeyState], now: datetime, missing: Sequence[str] = ()) -> tuple[datetime | None, str]:
+    """Return until when CIPP keeps working, and the sentence that says so. Pure.
+
+    `missing` is what CIPP cannot work without and the vault does not hold. Excluded and unknown tenants do not count.
+    A key whose end is unknown makes the promise no longer than it is.
     """
+    if missing:
+        return now.replace(microsecond=0), f"CIPP does not work: the vault has no {', '.join(missing)}."
     known = [(state.ends, state.name) for state in states if state.counts and state.ends]
     unknown = [state.name for state in states if state.counts and state.ends is None]
     if not known:
@@ -254,7 +267,9 @@ def promise(states: Sequence[KeyState], now: datetime) -> tuple[datetime | None,
     ends, name = min(known)
     but = f" The end of {', '.join(unknown)} is unknown." if unknown else ""
     if ends <= now:
-        return ends, f"CIPP does not work with {name}, which has ended on {ends:%Y-%m-%d %H:%M} UTC.{but}"
+        return ends.replace(microsecond=0), (
+            f"CIPP does not work with {name}, which has ended on {ends:%Y-%m-%d %H:%M} UTC or does not sign in.{but}"
+        )
     whole = ends.replace(microsecond=0)
     return whole, (
         f"CIPP keeps working until {whole:%Y-%m-%d %H:%M} UTC unless someone revokes a key; "

@@ -1,18 +1,24 @@
-"""What to do next with a key. Pure: what the vault and Graph show, and the time, in; the next step out.
+"""What to do next with a key. Pure: what the vault and Graph show, and the time, in; the next steps out.
 
-    PutBack    the vault serves what does not sign in, or someone else's version lies under ours
-    Remove     a credential of ours that no version of the vault names, or that nobody needs any more
-    Renew      make a new one, prove it, store it
-    Disable    an old version of ours in the vault
+An essential step makes or keeps the key usable. One is taken at a time, and Azure is looked at again after it:
+
+    PutBack    the vault serves what does not sign in, or a version that others stored lies under one of this app
+    Renew      create a new one, verify it, store it
+    Leave      nothing is essential, and why
+
+Then come the chores, each tried once. If one fails, that is a warning, never the key's failure:
+
+    Remove     a credential of this app that no version names, or that no app of CIPP needs any more
+    Disable    an old version of this app in the vault
     Lock       the app's service principals, against credentials that others add in other tenants
-    Leave      nothing to do; why
 
-One function a kind of key. Whatever a run left when it was killed, the same function finds in what Azure shows.
+Whatever a run left when it was killed, the same functions find in what Azure shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from itertools import pairwise
 from typing import Final
 
@@ -20,40 +26,80 @@ from backend.rotation.lineage import Version, first_stored, someone_elses_under_
 
 ONE_DAY: Final = timedelta(days=1)
 NEAR_END: Final = timedelta(days=45)  # CIPP's own job acts at 30, so it finds nothing to do
-ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of ours may be about to store a younger one
-SHORT_LIFE: Final = timedelta(hours=26)  # a secret that lives no longer cannot be left alone for a day
+ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of this app may be about to store a younger one
+SHORT_LIFE: Final = timedelta(hours=26)  # a credential that lives no longer cannot be left alone for a day
 FORCE_AT_MOST_EVERY: Final = timedelta(hours=1)  # an app registration has room for a limited number of credentials
+
+
+class Validity(Enum):
+    """Whether a credential signs in."""
+
+    VALID = "valid"
+    REVOKED = "revoked or expired"
+    NOT_VERIFIED = "not verified yet"  # refused, but so young that Entra may not know it everywhere
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppCredential:
-    """One client secret or certificate on the app registration. `ours`: it bears our display name."""
+    """One client secret or certificate on the app registration. `ours`: this app created it, see `ownership`."""
 
     id: str
     starts: datetime
     ends: datetime
     ours: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppSeen:
-    """What this run saw of the app. `signs_in`: the served secret does; `earlier`: an earlier version that does."""
+class Seen:
+    """What one look showed of a client secret or certificate. `versions` has the served one first.
 
-    credentials: Sequence[AppCredential]
-    signs_in: bool = True
+    `credentials` are those on the app registration by Graph's list, which may be a minute old: it gives names and
+    expiry dates. Whether the served one is on the app is `validity`, by signing in. `served` is the served credential,
+    from that list, or from the vault if the list does not have it. `earlier` is the newest earlier version that signs
+    in, where the served one does not. `ends` is when the served one expires, None if unknown. `refusal` is Entra's.
+    `is_readable` is False if the vault serves something else.
+    """
+
+    versions: Sequence[Version] = ()
+    credentials: Sequence[AppCredential] = ()
+    served: AppCredential | None = None
+    validity: Validity = Validity.VALID
     earlier: str | None = None
+    ends: datetime | None = None
+    refusal: str = ""
+    is_readable: bool = True
     is_locked: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """The time, by the vault's clock, and what it means. `restarted`: since when every CIPP app runs, if known."""
+    """The time, by the vault's clock, and what it means.
+
+    `restarted`: since when every CIPP app runs, None if that is unknown. `outdated`: the apps that are not known to
+    run with the served credential.
+    """
 
     now: datetime
     due_before: datetime
     force: bool = False
     overlap: timedelta = timedelta(days=30)
     restarted: datetime | None = None
+    outdated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How one kind of credential is planned. `ages`: it is renewed by its age, too, not only before it expires.
+
+    At most `most_live` that this app created may be usable at a time. `near_end` is how long before its expiry a
+    credential is renewed.
+    """
+
+    noun: str
+    most_live: int
+    ages: bool
+    near_end: Callable[[Version, AppCredential], timedelta]
 
 
 @dataclass(frozen=True)
@@ -68,7 +114,7 @@ class Leave(Step):
 
 
 class Renew(Step):
-    """Make a new key, prove it, store it."""
+    """Create a new key, verify it, store it."""
 
 
 class Lock(Step):
@@ -84,128 +130,176 @@ class PutBack(Step):
 
 @dataclass(frozen=True)
 class Disable(Step):
-    """Disable a version of ours."""
+    """Disable a version of this app."""
 
     version_id: str
 
 
 @dataclass(frozen=True)
 class Remove(Step):
-    """Remove a credential of ours from the app."""
+    """Remove a credential of this app from the app registration."""
 
     credential_id: str
 
 
 def token_step(versions: Sequence[Version], moment: Moment, *, signs_in: bool = True) -> Step:
-    """Plan a refresh token; `versions` the newest first, the first one served.
+    """Return the essential step for a refresh token; `versions` has the served one first.
 
     `signs_in`: it is not known that the served one does not.
     """
     served = versions[0]
     if under := someone_elses_under_ours(versions):
-        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
+        return _put_back_under(under)
     if moment.force or served.created < moment.due_before:
         return Renew(_due(served.created, moment))
     if not signs_in:
         return Renew("The version that the vault serves does not sign in.")
-    return _old_version(versions, moment) or Leave(_not_due(served.created, moment))
+    return Leave(not_due(served.created, moment))
 
 
-def client_secret_step(  # noqa: PLR0911 - one return a rule, in their order
-    versions: Sequence[Version], app: AppSeen, moment: Moment
+def credential_step(  # noqa: PLR0911 - one return a rule, in their order
+    seen: Seen, moment: Moment, rules: Rules
 ) -> Step:
-    """Plan the client secret."""
-    if not versions:
-        return Renew("The vault holds no client secret.")
-    on_app = _credential_of(versions[0], app.credentials)
-    if under := someone_elses_under_ours(versions):
-        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
-    if not app.signs_in and app.earlier:
-        return PutBack("The version that the vault serves does not sign in; an earlier one does.", app.earlier)
-    if orphan := _orphan(versions, app.credentials, moment):
-        return Remove("No version of the vault names this credential of ours.", orphan.id)
-    if not app.signs_in:
-        return Renew("The version that the vault serves does not sign in.")
-    made = first_stored(versions)
-    is_recent = moment.now - made < ONE_DAY
-    just_made = _made_within_the_hour(versions, app.credentials, moment)
-    if (moment.force and not just_made) or (not is_recent and made < moment.due_before):
-        return Renew(_due(made, moment))
-    if on_app and nears_its_end(on_app, moment.now) and not (is_recent and on_app.ends - made > SHORT_LIFE):
-        return Renew(f"It ends on {on_app.ends:%Y-%m-%d}, which is near.")
-    return (
-        _old_credential(versions, app.credentials, moment)
-        or _old_version(versions, moment)
-        or (None if app.is_locked else Lock("The app's service principals were not locked."))
-        or Leave(_made_already(just_made, "client secret") if moment.force and just_made else _not_due(made, moment))
-    )
-
-
-def certificate_step(  # noqa: PLR0911 - one return a rule, in their order
-    versions: Sequence[Version],
-    credentials: Sequence[AppCredential],
-    moment: Moment,
-    *,
-    ends: datetime | None,
-    signs_in: bool = True,
-) -> Step:
-    """Plan the certificate. `ends` is the served one's end, None where what is stored is no certificate.
-
-    `signs_in`: it is not known that the served one does not.
-    """
-    if not versions:
-        return Renew("The vault holds no certificate yet.")
-    served = versions[0]
-    if under := someone_elses_under_ours(versions):
-        return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
-    if orphan := _orphan(versions, credentials, moment):
-        return Remove("No version of the vault names this certificate of ours.", orphan.id)
-    if ends is None:
-        return Renew("What the vault holds cannot be read as a certificate.")
-    on_app = _credential_of(served, credentials)
-    if on_app is None:
-        return Renew("The certificate in the vault is not on the app.")
-    if ends - moment.now <= _near_end_of_certificate(served, on_app):
-        return Renew(f"It ends on {ends:%Y-%m-%d}, which is near.")
-    if not signs_in:
-        return Renew("The version that the vault serves does not sign in.")
-    just_made = _made_within_the_hour(versions, credentials, moment)
+    """Return the essential step for the client secret or the certificate."""
+    if repair := _repair(seen, rules):
+        return repair
+    if _expires_soon(seen, moment, rules):
+        return Renew(f"It expires on {seen.ends:%Y-%m-%d}, which is near.")
+    made = first_stored(seen.versions)
+    just_made = _made_within_the_hour(seen, moment)
+    is_due = rules.ages and moment.now - made >= ONE_DAY and made < moment.due_before
     if moment.force and not just_made:
-        return Renew("Forced.")
-    not_due = f"Not due: it ends on {ends:%Y-%m-%d}."
-    return (
-        _old_credential(versions, credentials, moment)
-        or _old_version(versions, moment)
-        or Leave(_made_already(just_made, "certificate") if moment.force and just_made else not_due)
-    )
+        return _too_many(seen, moment, rules) or Renew(_due(made, moment) if rules.ages else "Forced.")
+    if is_due:
+        return _unused(seen, moment, rules) or _too_many(seen, moment, rules) or Renew(_due(made, moment))
+    if moment.force and just_made:
+        return Leave(_made_already(just_made, rules.noun))
+    if rules.ages or seen.ends is None:
+        return Leave(not_due(made, moment))
+    return Leave(f"Not due: it expires on {seen.ends:%Y-%m-%d}.")
+
+
+def credential_chores(seen: Seen, moment: Moment, rules: Rules) -> list[Step]:
+    """Return what is to be tidied of the client secret or the certificate."""
+    if not seen.versions:
+        return []  # a deleted secret can be recovered, and what its versions name with it
+    steps: list[Step] = [
+        Remove(f"No version of the vault names this {rules.noun} of this app.", orphan.id)
+        for orphan in _orphans(seen, moment)
+    ]
+    if seen.validity is Validity.VALID and seen.served:
+        steps += _superseded_steps(seen, moment, rules, {orphan.id for orphan in _orphans(seen, moment)})
+    steps += version_chores(seen.versions, moment)
+    if not seen.is_locked:
+        steps.append(Lock("The app's service principals were not locked."))
+    return steps
+
+
+def version_chores(versions: Sequence[Version], moment: Moment) -> list[Step]:
+    """Return which versions of this app are to be disabled: older than the previous one, and past the overlap."""
+    return [
+        Disable("It was superseded, and the overlap is over.", version.id)
+        for newer, version in pairwise(versions[1:])
+        if version.ours and version.enabled and moment.now - newer.created >= moment.overlap
+    ]
 
 
 def nears_its_end(credential: AppCredential, now: datetime) -> bool:
-    """Tell whether less than 45 days or a third of its life is left, whichever is shorter."""
-    return credential.ends - now < min(NEAR_END, (credential.ends - credential.starts) / 3)
+    """Return whether less than 45 days or a third of its life is left, whichever is shorter."""
+    return credential.ends - now < third_of_life(credential)
 
 
-def superseded_ends(
-    versions: Sequence[Version], credentials: Sequence[AppCredential], now: datetime
-) -> datetime | None:
-    """Answer the first end of what an app of CIPP's may still run with; None if only the served one signs in."""
-    served = _credential_of(versions[0], credentials) if versions else None
-    earlier = [_credential_of(version, credentials) for version in versions[1:]]
-    return min((one.ends for one in earlier if one and one != served and one.ends > now), default=None)
+def third_of_life(credential: AppCredential) -> timedelta:
+    """Return a third of a credential's life, at most `NEAR_END`."""
+    return min(NEAR_END, (credential.ends - credential.starts) / 3)
 
 
-def _near_end_of_certificate(served: Version, on_app: AppCredential) -> timedelta:
-    """Answer how near its end a certificate is renewed; one that we made may live shorter, by the tenant's policy."""
-    is_made_by_us = served.ours and served.restored_from is None
-    return min(NEAR_END, (on_app.ends - on_app.starts) / 3) if is_made_by_us else NEAR_END
+def superseded_ends(seen: Seen, now: datetime) -> datetime | None:
+    """Return the first expiry of what an app of CIPP may still run with; None if only the served one signs in."""
+    earlier = [_credential_of(version, seen.credentials) for version in seen.versions[1:]]
+    served = seen.served.id.lower() if seen.served else None
+    return min((one.ends for one in earlier if one and one.id.lower() != served and one.ends > now), default=None)
 
 
-def _made_within_the_hour(
-    versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment
-) -> datetime | None:
-    """Return when this app last made a credential, if that was less than `FORCE_AT_MOST_EVERY` ago."""
-    made = [credential.starts for credential in credentials if credential.ours]
-    made += [version.created for version in versions if version.ours and version.restored_from is None]
+def not_due(made: datetime, moment: Moment) -> str:
+    """Return why a key is left as it is."""
+    return (
+        f"Not due: the current version is of {made:%Y-%m-%d %H:%M} UTC, after {moment.due_before:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def _repair(  # noqa: PLR0911 - one return a rule, in their order
+    seen: Seen, rules: Rules
+) -> Step | None:
+    """Return the step if what the vault serves must be repaired, or if whether it must is not known yet."""
+    if not seen.versions:
+        return Renew(f"The vault holds no {rules.noun}.")
+    if under := someone_elses_under_ours(seen.versions):
+        return _put_back_under(under)
+    if not seen.is_readable:
+        return Renew(f"What the vault holds cannot be read as a {rules.noun}.")
+    if seen.validity is Validity.NOT_VERIFIED:
+        return Leave(f"Not verified yet. {seen.refusal}".rstrip())
+    if seen.validity is Validity.VALID:
+        return None
+    if seen.earlier:
+        return PutBack("The version that the vault serves does not sign in; an earlier one does.", seen.earlier)
+    return Renew(f"The version that the vault serves does not sign in. {seen.refusal}".rstrip())
+
+
+def _put_back_under(under: Version) -> PutBack:
+    return PutBack(f"Someone else's version {under.id} lies under ours.", under.id)
+
+
+def _expires_soon(seen: Seen, moment: Moment, rules: Rules) -> bool:
+    """Return whether the served credential is to be renewed because of its expiry, but not twice in a day."""
+    served = seen.served
+    if served is None or seen.ends is None:
+        return False
+    made = first_stored(seen.versions)
+    if moment.now - made < ONE_DAY and seen.ends - made > SHORT_LIFE:
+        return False
+    return seen.ends - moment.now < rules.near_end(seen.versions[0], served)
+
+
+def _unused(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
+    """Return the step if this app stored the served one, and nothing shows that CIPP uses it: a newer one is no use."""
+    served = seen.versions[0]
+    is_in_use = moment.restarted is not None and moment.restarted > served.created
+    if not served.ours or served.restored_from is not None or is_in_use:
+        return None
+    return Leave(
+        f"Due, but nothing shows that CIPP uses the {rules.noun} of {served.created:%Y-%m-%d %H:%M} UTC yet, so the "
+        f"next one is created only when this one nears its expiry or does not sign in. {_restart_first(moment)}"
+    )
+
+
+def _too_many(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
+    """Return the step if as many as there may be of this app are usable already."""
+    live = _live(seen, moment)
+    if len(live) < rules.most_live:
+        return None
+    return Leave(
+        f"Not renewed: {len(live)} {rules.noun}s of this app are on the app registration, and it keeps at most "
+        f"{rules.most_live}. {_restart_first(moment)}"
+    )
+
+
+def _restart_first(moment: Moment) -> str:
+    if not moment.outdated:
+        return "A later run removes those that CIPP does not need any more."
+    apps = ", ".join(f"'{name}'" for name in moment.outdated)
+    return f"Restart {apps} (ExecFunctionAppRestart), so that CIPP reads the current one."
+
+
+def _live(seen: Seen, moment: Moment) -> list[AppCredential]:
+    return [credential for credential in seen.credentials if credential.ours and credential.ends > moment.now]
+
+
+def _made_within_the_hour(seen: Seen, moment: Moment) -> datetime | None:
+    """Return when this app last created a credential, if that was less than `FORCE_AT_MOST_EVERY` ago."""
+    made = [credential.starts for credential in seen.credentials if credential.ours]
+    made += [version.created for version in seen.versions if version.ours and version.restored_from is None]
     latest = max(made, default=None)
     return latest if latest and moment.now - latest < FORCE_AT_MOST_EVERY else None
 
@@ -224,53 +318,65 @@ def _due(made: datetime, moment: Moment) -> str:
     return f"Forced: {told}, so it is not due."
 
 
-def _not_due(made: datetime, moment: Moment) -> str:
-    return (
-        f"Not due: the current version is of {made:%Y-%m-%d %H:%M} UTC, after {moment.due_before:%Y-%m-%d %H:%M} UTC."
-    )
-
-
 def _credential_of(version: Version, credentials: Sequence[AppCredential]) -> AppCredential | None:
     named = (version.credential_id or "").lower()
     return next((credential for credential in credentials if credential.id.lower() == named), None)
 
 
-def _orphan(versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment) -> AppCredential | None:
-    """Find a credential of ours that no version names, and that no run can be about to store any more."""
-    named = {(version.credential_id or "").lower() for version in versions}
-    for credential in credentials:
+def _orphans(seen: Seen, moment: Moment) -> Iterator[AppCredential]:
+    """Yield the credentials of this app that no version names, and that no run can be about to store any more."""
+    named = {(version.credential_id or "").lower() for version in seen.versions}
+    for credential in seen.credentials:
         is_named = credential.id.lower() in named
-        # A version of someone else's whose credential is unknown may hold it.
-        may_be_held = any(v.credential_id is None and v.created >= credential.starts for v in versions)
+        # A version that others stored, and whose credential is unknown, may hold it.
+        may_be_held = any(v.credential_id is None and v.created >= credential.starts for v in seen.versions)
         if credential.ours and not is_named and not may_be_held and moment.now - credential.starts > ORPHAN_AGE:
-            return credential
-    return None
+            yield credential
 
 
-def _old_credential(versions: Sequence[Version], credentials: Sequence[AppCredential], moment: Moment) -> Step | None:
-    """Find a credential of ours that was superseded long enough ago, and that no running app can hold."""
-    served = _credential_of(versions[0], credentials)
-    if served is None:
-        return None
-    newer_ones = {served.id}
-    for newer, version in pairwise(versions):
-        credential = _credential_of(version, credentials)
-        if credential is None or not credential.ours or credential.id in newer_ones:
+@dataclass(frozen=True)
+class _Superseded:
+    """A credential of this app, since when the vault serves another one, and for how long it was served."""
+
+    credential: AppCredential
+    at: datetime
+    served_for: timedelta
+
+
+def _superseded(seen: Seen) -> Iterator[_Superseded]:
+    """Yield the credentials of this app that were served once, from when they were superseded for the last time."""
+    newer_ones = {seen.served.id.lower()} if seen.served else set()
+    for newer, version in pairwise(seen.versions):
+        credential = _credential_of(version, seen.credentials)
+        if credential is None or not credential.ours or credential.id.lower() in newer_ones:
             continue
-        newer_ones.add(credential.id)
-        if credential.ends <= moment.now:
-            return Remove(f"It ended on {credential.ends:%Y-%m-%d}.", credential.id)
-        is_over = moment.now - newer.created >= moment.overlap
-        if is_over and moment.restarted and moment.restarted > newer.created:
-            return Remove(
-                f"It was superseded on {newer.created:%Y-%m-%d}, and every CIPP app restarted.", credential.id
+        newer_ones.add(credential.id.lower())
+        yield _Superseded(credential, newer.created, newer.created - version.created)
+
+
+def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str]) -> list[Remove]:
+    """Return which superseded credentials are to be removed; the `orphans` are removed, too.
+
+    Those that expired, and those that were superseded long enough ago that no running app can hold them. If more than
+    `most_live` are left, the overlap counts no more: first go those from before the last restart, then those that were
+    served for the shortest time.
+    """
+    steps: list[Remove] = []
+    kept: list[_Superseded] = []
+    for one in _superseded(seen):
+        is_over = moment.now - one.at >= moment.overlap
+        if one.credential.ends <= moment.now:
+            steps.append(Remove(f"It ended on {one.credential.ends:%Y-%m-%d}.", one.credential.id))
+        elif is_over and moment.restarted and moment.restarted > one.at:
+            steps.append(
+                Remove(f"It was superseded on {one.at:%Y-%m-%d}, and every CIPP app restarted.", one.credential.id)
             )
-    return None
-
-
-def _old_version(versions: Sequence[Version], moment: Moment) -> Step | None:
-    """Find a version of ours older than the previous one, superseded longer ago than the overlap."""
-    for newer, version in pairwise(versions[1:]):
-        if version.ours and version.enabled and moment.now - newer.created >= moment.overlap:
-            return Disable("It was superseded, and the overlap is over.", version.id)
-    return None
+        else:
+            kept.append(one)
+    removed = orphans | {step.credential_id for step in steps}
+    excess = max(sum(one.id not in removed for one in _live(seen, moment)) - rules.most_live, 0)
+    kept.sort(key=lambda one: (not (moment.restarted and moment.restarted > one.at), one.served_for))
+    steps += [
+        Remove(f"This app keeps at most {rules.most_live} {rules.noun}s.", one.credential.id) for one in kept[:excess]
+    ]
+    return steps

@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backend.aadsts import Verdict
 from backend.entra import Redeemed, SignInRefusedError
 from backend.errors import AzureRefusedError, ConflictError, NotFoundError
-from backend.key_vault import is_guid
+from backend.key_vault import DeletedError, DisabledError, is_guid
 from backend.rotation.keys import Key
-from backend.rotation.plan import Disable, Leave, Moment, PutBack, Step, token_step
+from backend.rotation.plan import ONE_DAY, Disable, Leave, Moment, PutBack, Renew, Step, token_step, version_chores
 from backend.rotation.run import Fresh, Run, planned, restored
-from backend.vault_secret import Stored
+from backend.rotation.tags import OUR_NAME
+from backend.vault_secret import ROTATED_BY, Stored, version_of_stored
+from backend.vault_secret import Version as VaultVersion
+
+if TYPE_CHECKING:
+    from backend.rotation.lineage import Version
 
 CONTENT_TYPE: Final = "text/plain; refresh token"
 LIFETIME: Final = timedelta(days=90)  # since its issue (learn.microsoft.com/entra/identity-platform/refresh-tokens)
@@ -21,13 +26,20 @@ EARLIER_TRIED: Final = 5  # versions looked at when the served one does not sign
 class RefreshTokenWork:
     """One refresh token, the partner's or a direct tenant's."""
 
-    def __init__(self, key: Key, run: Run, *, doubted: bool = False) -> None:
-        """`doubted`: it failed when it was last tried, so it is looked at even where it is not due."""
+    def __init__(self, key: Key, run: Run, *, listed: VaultVersion | None = None, doubted: bool = False) -> None:
+        """`listed` is the served version by the one listing of the vault.
+
+        `doubted`: it failed when it was last tried, so it is checked even if it is not due.
+        """
         self._key = key
         self._run = run
+        self._listed = listed
         self._doubted = doubted
         self._tenant = key.tenant or run.app.tenant
-        self._dead: set[str] = set()
+        self._refused: set[str] = set()  # versions that this run did not put back
+        self._deleted = False
+        self._stored: Stored | None = None
+        self._versions: list[Version] = []
         self.served = ""
         self.since: datetime | None = None
         self.ends: datetime | None = None
@@ -35,35 +47,72 @@ class RefreshTokenWork:
         self.unreadable = False
 
     def next_step(self, moment: Moment) -> Step:
-        """Look at the versions, and plan."""
-        versions = self._run.versions(self._key.name)
+        """Look at the versions, and plan.
+
+        Raises:
+            NotFoundError: The vault has no partner's token.
+        """
+        versions = [] if self._deleted else self._looked()
         if not versions:
-            raise NotFoundError(
-                f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
-            )
+            return self._gone()
         self.served = versions[0].id
         self.since = versions[0].created
-        self.ends = versions[0].expires or versions[0].created + LIFETIME
-        shown = [planned(version, dead=frozenset(self._dead)) for version in versions]
-        step = token_step(shown, moment)
-        if self._doubted and isinstance(step, Leave | Disable):
-            return token_step(shown, moment, signs_in=self._signs_in())
+        self.ends = token_expires(versions[0])
+        self._versions = [planned(version, dead=frozenset(self._refused)) for version in versions]
+        step = token_step(self._versions, moment)
+        if self._doubted and isinstance(step, Leave):
+            return token_step(self._versions, moment, signs_in=self._signs_in())
         return step
+
+    def chores(self, moment: Moment) -> list[Step]:
+        """Return which of this app's versions are to be disabled, by the last look."""
+        return version_chores(self._versions, moment)
 
     def do(self, step: Step) -> str | None:
         """Renew, put back or disable."""
-        if isinstance(step, Disable):
-            self._run.held.must_hold()
-            self._run.vault.disable(self._key.name, step.version_id)
-        elif isinstance(step, PutBack):
-            return self._put_back(step.version_id)
-        elif not isinstance(step, Leave):
-            self._renew()
+        try:
+            match step:
+                case Disable(version_id=version):
+                    self._run.held.must_hold()
+                    self._run.vault.disable(self._key.name, version)
+                case PutBack(version_id=version):
+                    return self._put_back(version)
+                case Renew():
+                    self._renew()
+        except DeletedError as error:
+            self._deleted = True
+            return str(error)
         return None
+
+    def _looked(self) -> list[VaultVersion]:
+        """Return the versions, the served one first. At first only that one, if no other can matter."""
+        listed, self._listed = self._listed, None
+        if listed is None or not listed.enabled or may_lie_over_others(listed, self._run.moment.now):
+            return self._run.versions(self._key.name)
+        try:
+            self._stored = self._run.vault.read(self._key.name)
+        except NotFoundError:
+            return []
+        except DisabledError:
+            return self._run.versions(self._key.name)
+        return [version_of_stored(self._stored)]
+
+    def _gone(self) -> Step:
+        """Leave a tenant's token that was deleted; it is not brought back.
+
+        Raises:
+            NotFoundError: It is the partner's.
+        """
+        if self._key.tenant:
+            self._versions = []
+            return Leave("The vault has no such secret any more: someone deleted it, and it stays deleted.")
+        raise NotFoundError(
+            f"The vault has no secret '{self._key.name}': sign in with CIPP's setup wizard to make one."
+        )
 
     def _signs_in(self) -> bool:
         """Tell whether the vault serves a living token; a refusal that is not the token's is raised."""
-        served = self._run.vault.read(self._key.name, self.served)
+        served = self._served_value()
         try:
             self._run.entra.redeem(self._run.app, self._tenant, served.value)
         except SignInRefusedError as refusal:
@@ -73,8 +122,14 @@ class RefreshTokenWork:
         self._doubted = False
         return True
 
+    def _served_value(self) -> Stored:
+        """Return what the vault serves, as of the last look."""
+        if self._stored is None or self._stored.version != self.served:
+            self._stored = self._run.vault.read(self._key.name, self.served)
+        return self._stored
+
     def _renew(self) -> None:
-        served = self._run.vault.read(self._key.name, self.served)
+        served = self._served_value()
         old, fresh = self._redeemed(served)
         proof = self._run.entra.redeem(self._run.app, self._tenant, fresh.refresh_token)
         self._refuse_worse(fresh, proof)
@@ -109,9 +164,9 @@ class RefreshTokenWork:
         try:
             run.entra.redeem(run.app, self._key.tenant or run.app.tenant, theirs.value)
         except SignInRefusedError as refusal:
-            self._dead.add(version_id)
+            self._refused.add(version_id)
             return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
-        fresh = replace(restored(theirs), expires=theirs.expires or theirs.created + LIFETIME)
+        fresh = replace(restored(theirs), expires=token_expires(theirs))
         run.store(self._key.name, self.served, fresh)
         return None
 
@@ -132,3 +187,17 @@ class RefreshTokenWork:
             raise ConflictError("The new token lost the proof of MFA that the old one has; it was not stored.")
         if lost := fresh.scopes - proof.scopes:
             raise ConflictError(f"The new token lost the scopes {', '.join(sorted(lost))}; it was not stored.")
+
+
+def token_expires(version: VaultVersion | Stored) -> datetime:
+    """Return when a refresh token expires: 90 days after it was stored, or earlier if the vault says so."""
+    longest = version.created + LIFETIME
+    return min(version.expires or longest, longest)
+
+
+def may_lie_over_others(listed: VaultVersion, now: datetime) -> bool:
+    """Return whether a version of this app is so young that it may lie over one that others stored meanwhile.
+
+    A run that ended has looked. One that was killed is followed by the hourly run.
+    """
+    return listed.tags.get(ROTATED_BY) == OUR_NAME and now - listed.created < ONE_DAY

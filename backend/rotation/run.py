@@ -3,12 +3,12 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
-from backend.errors import AzureError, AzureRefusedError, BackendError, ConflictError, NotFoundError
+from backend.errors import AzureRefusedError, BackendError, ConflictError, NotFoundError, changed_nothing
 from backend.held import Held
 from backend.key_vault import DisabledError, KeyVault
 from backend.left_enabled import disable_left_enabled, left_enabled
@@ -16,11 +16,12 @@ from backend.pace import Pace
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
 from backend.rotation.lineage import Version
 from backend.rotation.plan import Moment
+from backend.rotation.sign_in_check import SignInCheck
 from backend.rotation.signer import Signer
 from backend.rotation.tags import CREDENTIAL_ID, FOLLOWS, LOOKED, OUR_NAME, RESTART, RESTORED_FROM, WEEKLY
 from backend.together import Together
 from backend.values import SecretText
-from backend.vault_secret import ROTATED_BY, Stored
+from backend.vault_secret import ROTATED_BY, Stored, version_of_stored
 from backend.vault_secret import Version as VaultVersion
 
 TOO_MANY: Final = 429
@@ -48,8 +49,9 @@ class Run:
 
     `may_restart`: CIPP may be restarted for a client secret that this run stores, see `RestartRight`.
 
-    `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now.
-    `stored` are the versions that the run made, the last one of each key.
+    `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now. `check` is the one
+    check of credentials. `stored` are the versions that the run made, the last one of each key. `unsettled` are the
+    keys of which a version was sent that was not definitely refused: it is stored, or may be later.
     """
 
     id: str
@@ -58,13 +60,15 @@ class Run:
     entra: Entra
     held: Held
     signer: Signer
+    check: SignInCheck
     app: SamApp
     identity: Mapping[str, str]
     moment: Moment
     pace: Pace
     ends_at: float
     may_restart: bool = True
-    stored: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
     _identity_now: Together[Mapping[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,12 +79,17 @@ class Run:
         """Tell whether nothing further may be begun: the host kills a function that takes too long."""
         return time.monotonic() >= self.ends_at
 
-    def versions(self, name: str) -> list[VaultVersion]:
+    def versions(self, name: str, *, is_certain: bool = False) -> list[VaultVersion]:
         """Return a key's versions, the served one first. What a restore left enabled is disabled, and counts as such.
 
-        A dry run, or a run that lost its lock, writes nothing.
+        The vault's list may be older than what it serves. What this run stored is added if it is not listed yet, and
+        with `is_certain` what the vault serves, for one more read. A dry run, or a run that lost its lock, writes
+        nothing.
         """
-        versions = self.vault.versions(name)
+        versions = self.vault.current_versions(name) if is_certain else self.vault.versions(name)
+        mine = self.stored.get(name)
+        if mine and not is_certain and all(version.id != mine.version for version in versions):
+            versions = [version_of_stored(mine), *versions]
         to_disable = left_enabled(versions)
         if not to_disable:
             return versions
@@ -105,6 +114,10 @@ class Run:
         app_id, tenant = (stored[name].value.reveal().strip() for name in IDENTITY_NAMES)
         return replace(self, identity=identity, app=SamApp(app_id, tenant, self.vault.read(CLIENT_SECRET).value))
 
+    def age_of(self, created: datetime) -> timedelta:
+        """Return how old something in the vault is, by the vault's clock."""
+        return self.vault.now() - created
+
     def store(self, name: str, over: str | None, fresh: Fresh, *, repairs: bool = False) -> Stored:
         """Put a proven key on top of a version (None: there was nothing), and read it back.
 
@@ -114,8 +127,8 @@ class Run:
             NoTimeLeftError: The run's time was over before the vault had room; nothing was sent.
             OvertakenError: Someone else stored the key meanwhile: theirs stays.
             ConflictError: Someone changed CIPP's app meanwhile, or the lock is lost.
-            AzureUnreachableError: It may be stored, or may yet be.
-            AzureError: It is not stored, or what the vault serves now could not be read.
+            DeletedError: Someone deleted the secret meanwhile: it stays deleted.
+            AzureError: If `name` is in `unsettled`, it is stored or may be later. Otherwise it is not stored.
         """
         place = {FOLLOWS: over} if over else {LOOKED: self.vault.now().isoformat(timespec="seconds")}
         waits = {RESTART: WEEKLY} if name == CLIENT_SECRET and not self.may_restart else {}
@@ -124,27 +137,35 @@ class Run:
         back = self._written(name, over, replace(fresh, tags=ours), until)
         if back.value != fresh.value:
             raise OvertakenError(f"Someone else stored '{name}' right after this run did; theirs stays.")
-        self.stored[name] = back.version
+        self.stored[name] = back
         return back
 
     def _written(self, name: str, over: str | None, fresh: Fresh, until: float) -> Stored:
         """Write until the vault has it or refuses; what was cut off is looked up, never written twice."""
+        self.unsettled.discard(name)
         while True:
             with self.pace.turn(until) as turn:
-                # Looked at with the place in hand: the wait for it can take ten seconds.
-                self._refuse_if_changed(name, over)
+                # Looked at with the place in hand, since the wait for it can take ten seconds, and after the lock,
+                # since asking for that can take long, too.
                 self.held.must_hold()
+                self._refuse_if_changed(name, over)
+                self.unsettled.add(name)
                 try:
                     self.vault.store(
-                        name, fresh.value, tags=fresh.tags, content_type=fresh.content_type, expires=fresh.expires
+                        name,
+                        fresh.value,
+                        tags=fresh.tags,
+                        content_type=fresh.content_type,
+                        expires=fresh.expires,
+                        recovers=over is None,  # what was there is gone because someone deleted it
                     )
-                except AzureRefusedError as error:
-                    if error.status != TOO_MANY:
-                        raise
-                    turn.refuse(error.retry_after)
-                    continue
-                except AzureError:
-                    back = self._read_if_there(name)
+                except BackendError as error:
+                    if changed_nothing(error):
+                        self.unsettled.discard(name)
+                    if isinstance(error, AzureRefusedError) and error.status == TOO_MANY:
+                        turn.refuse(error.retry_after)
+                        continue
+                    back = self._read_if_there(name) if name in self.unsettled else None
                     if back is None or back.value != fresh.value:
                         raise
                     return back
@@ -194,6 +215,7 @@ def planned(version: VaultVersion, *, dead: frozenset[str] = frozenset()) -> Ver
         enabled=version.enabled,
         ours=version.tags.get(ROTATED_BY) == OUR_NAME,
         credential_id=version.tags.get(CREDENTIAL_ID),
+        tagged_id=version.tags.get(CREDENTIAL_ID),
         follows=version.tags.get(FOLLOWS),
         looked=_time(version.tags.get(LOOKED)),
         restored_from=version.tags.get(RESTORED_FROM),

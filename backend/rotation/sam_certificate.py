@@ -1,113 +1,131 @@
-"""Rotating the SAM app's certificate: make a key, add its public part to the app, prove it, store it, read it back.
+"""What is particular to the SAM app's certificate. See `credential_work` for its rotation.
 
-With a valid certificate it is added by Graph's addKey, which touches nobody else's. Without one the whole list
-is written, read back, and what vanished meanwhile is put back.
+With a certificate that signs in a new one is added by Graph's addKey, which touches no other. Without one the whole
+list is written. That list may be old where it is read, so it is written only after two reads that agree. Afterwards
+it is read until it shows the new one, and what others added meanwhile is put back.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from backend.aadsts import Verdict
 from backend.app_policy import AppPolicy, advised, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
-from backend.entra import SignInRefusedError
-from backend.errors import AzureUnreachableError, BackendError, ConflictError, InvalidInputError
+from backend.entra import Credential, SignInRefusedError
+from backend.errors import AzureError, AzureRefusedError, BackendError, InvalidInputError, changed_nothing
+from backend.graph import Json
 from backend.rotation.keys import CERTIFICATE
 from backend.rotation.lineage import Version
-from backend.rotation.plan import (
-    NEAR_END,
-    AppCredential,
-    Disable,
-    Leave,
-    Moment,
-    PutBack,
-    Remove,
-    Renew,
-    Step,
-    certificate_step,
-    superseded_ends,
-)
-from backend.rotation.proof import prove
-from backend.rotation.run import Fresh, Run, planned, restored
-from backend.rotation.tags import CREDENTIAL_ID, OUR_NAME
+from backend.rotation.ownership import is_ours
+from backend.rotation.plan import NEAR_END, AppCredential, Rules, third_of_life
+from backend.rotation.publish import NewCredential
+from backend.rotation.run import Run
+from backend.vault_secret import Stored
 from backend.vault_secret import Version as VaultVersion
 
-CONTENT_TYPE: Final = "application/x-pkcs12"
+MOST_LIVE: Final = 3
+MOST_READS: Final = 6  # until two in a row agree
 
 
-class CertificateWork:
-    """The SAM app's certificate, kept as a secret: base64 of a PFX without a password."""
+def near_end(served: Version, on_app: AppCredential) -> timedelta:
+    """Return how long before its expiry a certificate is renewed; one of this app may live shorter, by a policy."""
+    is_made_by_us = served.ours and served.restored_from is None
+    return third_of_life(on_app) if is_made_by_us else NEAR_END
 
-    def __init__(
-        self,
-        run: Run,
-        registration: AppRegistration,
-        site: str,
-        *,
-        restarted: Callable[[], datetime | None],
-        doubted: bool = False,
-    ) -> None:
-        """`restarted` answers since when every CIPP app runs; `doubted`: it failed when it was last tried."""
+
+class CertificateKind:
+    """The certificate, kept as a secret: base64 of a PFX without a password. Its id is its thumbprint."""
+
+    secret_name: str = CERTIFICATE
+    content_type: str = "application/x-pkcs12"
+    rules: Rules = Rules("certificate", MOST_LIVE, ages=False, near_end=near_end)
+    is_listed_enough: bool = True
+    needs_signer: bool = True
+    locks_app: bool = False
+
+    def __init__(self, run: Run, registration: AppRegistration, site: str) -> None:
         self._run = run
         self._registration = registration
         self._site = site
-        self._restarted = restarted
-        self._doubted = doubted
-        self._dead: set[str] = set()
-        self._seen: Registration | None = None
-        self.served: str | None = None
-        self._certificate: Certificate | None = None
         self._read_already: dict[str, Certificate | None] = {}
-        self._thumbprints: dict[str, str] = {}
-        self.since: datetime | None = None
-        self.ends: datetime | None = None
-        self.superseded_ends: datetime | None = None
 
-    def next_step(self, moment: Moment) -> Step:
-        """Look at the app and the vault, and plan."""
-        # First the vault: whoever stores a certificate has put it on the app before.
-        versions = self._run.versions(CERTIFICATE)
-        self._seen = self._registration.read()
-        self.served = versions[0].id if versions else None
-        self._certificate = self._read(versions[0]) if versions else None
-        self.since = versions[0].created if versions else None
-        on_app = _find(self._seen, self._certificate.thumbprint) if self._certificate else None
-        self.ends = min((found.ends for found in (self._certificate, on_app) if found), default=None)
-        if versions and versions[0].managed:
-            return self._leave_to_key_vault(moment, is_on_app=on_app is not None)
-        shown = [self._shown(version) for version in versions]
-        credentials = [_planned(certificate) for certificate in self._seen.certificates]
-        self.superseded_ends = superseded_ends(shown, credentials, moment.now)
-        if on_app and any(one.ours and one.id != on_app.thumbprint for one in credentials):
-            moment = replace(moment, restarted=self._restarted())
-        step = certificate_step(shown, credentials, moment, ends=self.ends)
-        # A certificate that this app has just made is not replaced by force unless it does not sign in.
-        is_questioned = self._doubted or (moment.force and isinstance(step, Leave))
-        if is_questioned and self._certificate and not isinstance(step, Renew | PutBack):
-            return certificate_step(
-                shown, credentials, moment, ends=self.ends, signs_in=self._signs_in(self._certificate)
+    def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
+        """Return the certificates whose dates Graph shows; those of this app are backdated, and count from then."""
+        found = []
+        for one in app.certificates:
+            ours = is_ours(one.display_name, one.thumbprint, self._run.vault.name, versions)
+            starts = one.starts + BACKDATED if ours else one.starts
+            found.append(
+                AppCredential(id=one.thumbprint, starts=starts, ends=one.ends, ours=ours, name=one.display_name)
             )
-        return step
+        return found
 
-    def do(self, step: Step) -> str | None:
-        """Put back, remove, disable or renew."""
-        if isinstance(step, PutBack):
-            return self._put_back(step.version_id)
-        if isinstance(step, Remove):
-            self._run.held.must_hold()
-            self._remove(step.credential_id, self._certificate)
-        elif isinstance(step, Disable):
-            self._run.held.must_hold()
-            self._run.vault.disable(CERTIFICATE, step.version_id)
-        elif not isinstance(step, Leave):
-            self._renew()
-        return None
+    def identified(
+        self,
+        versions: Sequence[Version],
+        in_vault: Sequence[VaultVersion],
+        app: Registration,  # noqa: ARG002 - only a client secret needs it
+    ) -> list[Version]:
+        """Return the versions with the thumbprint of each: by its tag, else by what it holds."""
+        return [self._identified(shown, version) for shown, version in zip(versions, in_vault, strict=True)]
+
+    def in_vault(self, version: VaultVersion, shown: Version) -> AppCredential | None:
+        """Return the certificate that a version holds; None if it is disabled.
+
+        Raises:
+            InvalidInputError: It holds something else.
+        """
+        if not version.enabled:
+            return None
+        certificate = self._read(version)
+        if certificate is None:
+            raise InvalidInputError("The stored certificate cannot be read.")
+        starts = certificate.starts + BACKDATED if shown.ours else certificate.starts
+        return AppCredential(id=certificate.thumbprint, starts=starts, ends=certificate.ends, ours=shown.ours)
+
+    def credential_of(self, stored: Stored) -> Credential:
+        """Return the certificate with its private key.
+
+        Raises:
+            InvalidInputError: It is no certificate.
+        """
+        return self._read_already.get(stored.version) or read_certificate(stored.value)
+
+    def create(self, app: Registration, name: str, signer: Credential | None) -> NewCredential:
+        """Create a certificate, and add its public part to the app.
+
+        Raises:
+            AzureError: Graph refused or timed out; the advice names the tenant's policy if that forbids it.
+            ConflictError: The lock is lost, or the tenant's policy may not be changed.
+        """
+        run = self._run
+        policy = read_app_policy(self._registration.graph, app.object_id, app.created)
+        blocks = policy.blocks_certificates
+        if blocks and run.clients.limits.key_rotation_manage_policy:
+            run.held.must_hold()
+            with advised(policy, blocks, app.object_id):
+                exempt(self._registration.graph, app.object_id, policy)
+        made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
+        with advised(policy, blocks, app.object_id):
+            self._add(app, made, name, signer if isinstance(signer, Certificate) else None)
+        return NewCredential(made.thumbprint, made, made.pfx, made.ends)
+
+    def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
+        """Remove a certificate by removeKey, which touches no other. Without a certificate to sign it stays."""
+        if not isinstance(signer, Certificate):
+            return False
+        target = _find(app, credential_id) or _find(self._registration.read(), credential_id)
+        if target is None:
+            return False
+        proof = signer.proof(app.object_id)
+        self._registration.remove_key(app.object_id, key_id=target.key_id, proof=proof)
+        return True
 
     def _read(self, version: VaultVersion) -> Certificate | None:
-        """Read a version as a certificate; None where it is none."""
+        """Read a version as a certificate; None if it is disabled or something else."""
         if not version.enabled:
             return None
         if version.id not in self._read_already:  # a version's value never changes, and its key is slow to read
@@ -118,132 +136,101 @@ class CertificateWork:
             self._read_already[version.id] = certificate
         return self._read_already[version.id]
 
-    def _shown(self, version: VaultVersion) -> Version:
-        """Show a version to the plan; what others stored is adopted: its credential is told by what it holds."""
-        known = planned(version, dead=frozenset(self._dead))
-        if known.credential_id is not None or not version.enabled:
-            return known
-        if version.id not in self._thumbprints:
-            certificate = self._certificate if version.id == self.served else self._read(version)
-            self._thumbprints[version.id] = certificate.thumbprint if certificate else ""
-        return replace(known, credential_id=self._thumbprints[version.id])
+    def _identified(self, shown: Version, version: VaultVersion) -> Version:
+        if shown.credential_id is not None or not version.enabled:
+            return shown
+        certificate = self._read(version)
+        return replace(shown, credential_id=certificate.thumbprint if certificate else "")
 
-    def _signs_in(self, served: Certificate) -> bool:
-        """Tell whether the vault serves a living certificate; a refusal that is not the certificate's is raised."""
-        try:
-            self._run.entra.sign_in(self._run.as_app(served))
-        except SignInRefusedError as refusal:
-            if refusal.verdict is not Verdict.DEAD:
-                raise
-            return False
-        self._doubted = False
-        return True
-
-    def _leave_to_key_vault(self, moment: Moment, *, is_on_app: bool) -> Step:
-        """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
-        if self.ends and self.ends - moment.now > NEAR_END and is_on_app:
-            return Leave(f"Held as a Key Vault certificate; it ends on {self.ends:%Y-%m-%d}.")
-        error = ConflictError(
-            f"'{CERTIFICATE}' is held as a Key Vault certificate and is due, but this app stores secrets only."
-        )
-        error.advice = (
-            f"Let CIPP renew it, or let this app's identity import certificates: az keyvault set-policy --name "
-            f"{self._run.vault.name} --object-id <its object id> --certificate-permissions get list import"
-        )
-        raise error
-
-    def _renew(self) -> None:
-        run, seen = self._run, self._registration.read()
-        policy = read_app_policy(self._registration.graph, seen.object_id, seen.created)
-        blocks = policy.blocks_certificates
-        if blocks and run.clients.limits.key_rotation_manage_policy:
-            run.held.must_hold()
-            with advised(policy, blocks, seen.object_id):
-                exempt(self._registration.graph, seen.object_id, policy)
-        made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
-        over, is_sent = self.served, False
-        run.held.must_hold()
-        try:
-            with advised(policy, blocks, seen.object_id):
-                self._add(made)
-            prove(run, made)
-            is_sent = True
-            fresh = Fresh(made.pfx, CONTENT_TYPE, made.ends, {CREDENTIAL_ID: made.thumbprint})
-            stored = run.store(CERTIFICATE, over, fresh)
-            self._read_already[stored.version] = made  # what was read back is what was made
-        except BackendError as error:
-            raise self._given_up(error, made, is_sent=is_sent) from error
-
-    def _add(self, made: Certificate) -> None:
+    def _add(self, app: Registration, made: Certificate, name: str, signer: Certificate | None) -> None:
         """Add the public part to the app; what was cut off is looked up."""
-        name = f"{OUR_NAME} {self._run.id}"
-        seen, served = self._registration.read(), self._certificate
+        run = self._run
         try:
-            if served and served.ends > self._run.vault.now() and _find(seen, served.thumbprint):
-                self._registration.add_key(
-                    seen.object_id,
-                    public_der=made.public_der,
-                    display_name=name,
-                    proof=served.proof(seen.object_id),
-                )
+            if signer:
+                run.held.must_hold()
+                proof = signer.proof(app.object_id)
+                self._registration.add_key(app.object_id, public_der=made.public_der, display_name=name, proof=proof)
                 return
-            ours = public_key(made.public_der, name)
-            self._registration.replace_keys(seen.object_id, [*(c.raw for c in seen.certificates), ours])
-        except AzureUnreachableError:
-            if not _find(self._registration.read(), made.thumbprint):
+        except AzureRefusedError as error:
+            if not changed_nothing(error):
+                self._must_be_on_app(made, error)
+                return
+            # Entra took the signer's sign-in, so Graph may still refuse its proof: the list is the other way.
+        except AzureError as error:
+            self._must_be_on_app(made, error)
+            return
+        self._write_list(app, made, name, signer)
+
+    def _must_be_on_app(self, made: Certificate, error: AzureError) -> None:
+        """Go on if a request that was cut off has added the certificate.
+
+        Raises:
+            AzureError: It has not, or that is not seen yet.
+        """
+        if not _find(self._registration.read(), made.thumbprint):
+            raise error
+
+    def _write_list(self, app: Registration, made: Certificate, name: str, signer: Certificate | None) -> None:
+        """Write the list with the new one; then put back what others added since it was read."""
+        before = self._settled(app)
+        listed = [one.raw for one in before.certificates]
+        if signer and _find(before, signer.thumbprint) is None:
+            listed.append(self._public_key(signer))
+        self._run.held.must_hold()
+        try:
+            self._registration.replace_keys(app.object_id, [*listed, public_key(made.public_der, name)])
+        except AzureError as error:
+            if changed_nothing(error):
                 raise
-        self._put_vanished_back(seen)
+            self._must_be_on_app(made, error)
+        self._put_vanished_back(before, made)
 
-    def _put_vanished_back(self, seen: Registration) -> None:
-        """Put back what the list had before ours was written, and what the vault has come to serve meanwhile."""
-        versions = self._run.vault.versions(CERTIFICATE)
-        theirs = self._read(versions[0]) if versions and versions[0].id != self.served else None
-        after = self._registration.read()
-        vanished = [c.raw for c in seen.certificates if _find(after, c.thumbprint) is None]
-        if theirs and _find(after, theirs.thumbprint) is None and _find(seen, theirs.thumbprint) is None:
-            vanished.append(public_key(theirs.public_der, f"CIPP-SAM Certificate ({self._site})"))
+    def _settled(self, app: Registration) -> Registration:
+        """Read the list until two reads in a row agree; `app` is an earlier one."""
+        before = app
+        for _ in range(MOST_READS):
+            seen = self._registration.read()
+            if _thumbprints(seen) == _thumbprints(before):
+                return seen
+            before = seen
+            time.sleep(self._run.clients.limits.key_rotation_proof_gap_seconds)
+        return before
+
+    def _put_vanished_back(self, before: Registration, made: Certificate) -> None:
+        """Put back what was on the list before, while it was written, or in what the vault has come to serve.
+
+        The list is read until it shows the new one. Each read before that shows an earlier state, in which there may
+        be a certificate that others added after `before` was read.
+        """
+        gap = self._run.clients.limits.key_rotation_proof_gap_seconds
+        patience = self._run.clients.limits.key_rotation_proof_timeout_seconds
+        give_up_at = min(time.monotonic() + patience, self._run.ends_at)
+        seen = {one.thumbprint: one.raw for one in before.certificates}
+        while _find(after := self._registration.read(), made.thumbprint) is None:
+            seen |= {one.thumbprint: one.raw for one in after.certificates}
+            if time.monotonic() + gap > give_up_at:
+                return  # the check by signing in decides what becomes of the new one
+            time.sleep(gap)
+        if theirs := self._newly_served():
+            seen.setdefault(theirs.thumbprint, self._public_key(theirs))
+        vanished = [raw for thumbprint, raw in seen.items() if _find(after, thumbprint) is None]
         if vanished:
-            self._registration.replace_keys(seen.object_id, [*(c.raw for c in after.certificates), *vanished])
+            self._run.held.must_hold()
+            self._registration.replace_keys(after.object_id, [*(one.raw for one in after.certificates), *vanished])
 
-    def _put_back(self, version_id: str) -> str | None:
-        """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
-        run = self._run.as_of_now()
-        theirs = run.vault.read(CERTIFICATE, version_id)
+    def _newly_served(self) -> Certificate | None:
+        """Return the certificate that the vault serves now, if it signs in; someone may have stored it meanwhile."""
+        run = self._run
         try:
-            run.entra.sign_in(run.as_app(read_certificate(theirs.value)))
-        except (SignInRefusedError, InvalidInputError) as refusal:
-            self._dead.add(version_id)
-            return f"Someone else's version {version_id} lies under ours, but does not sign in: {refusal}"
-        run.store(CERTIFICATE, self.served, restored(theirs, self._thumbprints.get(version_id)))
-        return None
+            served = run.vault.read(CERTIFICATE)
+            certificate = read_certificate(served.value)
+            run.check.entra.sign_in(run.as_app(certificate))
+        except (SignInRefusedError, BackendError):
+            return None
+        return certificate
 
-    def _given_up(self, error: BackendError, made: Certificate, *, is_sent: bool) -> BackendError:
-        """Take the new certificate off the app, unless the vault has it or may yet get it; say what became of it."""
-        left = " The new certificate is still on the app: a later run removes it when nothing needs it."
-        try:
-            versions = self._run.vault.versions(CERTIFICATE)
-            is_needed = any(version.tags.get(CREDENTIAL_ID) == made.thumbprint for version in versions)
-            # A store that was cut off may still be on its way, and what the vault serves must sign in.
-            if not is_needed and not (is_sent and isinstance(error, AzureUnreachableError)):
-                self._run.held.must_hold()
-                self._remove(made.thumbprint, made)
-                left = ""
-        except BackendError as second:
-            left = f"{left} ({second})"
-        error.args = (f"{error}{left}",)
-        return error
-
-    def _remove(self, thumbprint: str, signer: Certificate | None) -> None:
-        """Remove one certificate of ours; with a key that can sign by removeKey, else by writing the others."""
-        seen = self._registration.read()
-        target = _find(seen, thumbprint)
-        if target is None:
-            return
-        if signer and _find(seen, signer.thumbprint):
-            self._registration.remove_key(seen.object_id, key_id=target.key_id, proof=signer.proof(seen.object_id))
-            return
-        others = [certificate.raw for certificate in seen.certificates if certificate is not target]
-        self._registration.replace_keys(seen.object_id, others)
+    def _public_key(self, certificate: Certificate) -> Json:
+        return public_key(certificate.public_der, f"CIPP-SAM Certificate ({self._site})")
 
 
 def _lifetime(policy: AppPolicy) -> timedelta:
@@ -251,15 +238,8 @@ def _lifetime(policy: AppPolicy) -> timedelta:
 
 
 def _find(registration: Registration, thumbprint: str) -> AppCertificate | None:
-    return next((c for c in registration.certificates if c.thumbprint == thumbprint), None)
+    return next((one for one in registration.certificates if one.thumbprint == thumbprint), None)
 
 
-def _planned(certificate: AppCertificate) -> AppCredential:
-    """Show a certificate to the plan; ours are backdated, and their age counts from when they were made."""
-    ours = certificate.display_name.startswith(OUR_NAME)
-    return AppCredential(
-        id=certificate.thumbprint,
-        starts=certificate.starts + BACKDATED if ours else certificate.starts,
-        ends=certificate.ends,
-        ours=ours,
-    )
+def _thumbprints(registration: Registration) -> set[str]:
+    return {one.thumbprint for one in registration.certificates}

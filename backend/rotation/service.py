@@ -21,7 +21,7 @@ from backend.rotation.calendar import week_start
 from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_checks import KeyChecks
-from backend.rotation.key_ring import KeyRing
+from backend.rotation.key_ring import Before, KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
 from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
@@ -176,7 +176,14 @@ class KeyRotation:
     def _looking(self, most_seconds: float = HTTP_SECONDS, *, force: bool = False) -> Session:
         """Open a session that writes nothing."""
         ends_at = time.monotonic() + most_seconds
-        return open_session(self._services, run_id=uuid4().hex[:12], held=NoLock(), ends_at=ends_at, force=force)
+        return open_session(
+            self._services,
+            run_id=uuid4().hex[:12],
+            held=NoLock(),
+            ends_at=ends_at,
+            force=force,
+            patience_seconds=self._clients.limits.look_patience_seconds,
+        )
 
     def run(self, order: Order) -> Rotation:
         """Do one run, under the lock.
@@ -199,6 +206,7 @@ class KeyRotation:
                 held=held,
                 ends_at=ends_at,
                 force=order.force,
+                patience_seconds=limits.key_rotation_proof_timeout_seconds,
                 may_restart=order.restart is not RestartRight.NONE,
             )
             memories = self._journal.keys()
@@ -211,9 +219,9 @@ class KeyRotation:
                 quiet=order.quiet,
             )
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
-            ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
+            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(None, memories, doubted))
             reports = ring.rotate(chosen)
-            warnings = self._after(session, ring, order.restart)
+            warnings = [*ring.warnings, *self._after(session, ring, order.restart)]
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
         return Rotation(
@@ -250,9 +258,9 @@ class KeyRotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
         reading = at_once.start(self._journal.keys, name="read the keys' past")
         session = self._looking(force=force)
-        planned = KeyRing(session, doubted=doubted_in(reading.result())).plan(keys)
+        planned = KeyRing(session, before=Before(doubted=doubted_in(reading.result()))).plan(keys)
         reports = [report for report, _ in planned]
-        would_do = [f"{report.name}: {report.reason} {step}" for report, step in planned if step]
+        would_do = [f"{report.name}: {step}" for report, steps in planned for step in steps]
         return Rotation(
             run_id=run_id,
             dry_run=True,

@@ -21,6 +21,7 @@ from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeho
 from backend.rotation.plan import Moment
 from backend.rotation.report import KeyReport
 from backend.rotation.run import Run
+from backend.rotation.sign_in_check import SignInCheck
 from backend.rotation.signer import choose_signer
 from backend.uptime import Uptimes
 
@@ -79,9 +80,19 @@ class Session:
 
 
 def open_session(  # noqa: PLR0913 - all that a run is given
-    services: Services, *, run_id: str, held: Held, ends_at: float, force: bool, may_restart: bool = True
+    services: Services,
+    *,
+    run_id: str,
+    held: Held,
+    ends_at: float,
+    force: bool,
+    patience_seconds: float,
+    may_restart: bool = True,
 ) -> Session:
-    """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
+    """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception.
+
+    `patience_seconds` is for how long a young client secret is tried if no other credential signs in.
+    """
     reading = at_once.start(services.tables.tenants, name="read CIPP's tenants")
     zone = services.tables.zone()
     try:
@@ -95,7 +106,8 @@ def open_session(  # noqa: PLR0913 - all that a run is given
         if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
             return replace(session, not_set_up=True)
         entra = Entra(services.clients.cloud, limits, ends_at)
-        signer = choose_signer(vault, entra, limits, *values)
+        check = SignInCheck(entra, limits, ends_at)
+        signer = choose_signer(vault, check, *values, patience_seconds=patience_seconds)
     except BackendError as error:
         return replace(session, failure=error)
     moment = Moment(
@@ -107,7 +119,9 @@ def open_session(  # noqa: PLR0913 - all that a run is given
     identity = {name: found.version for name, found in stored.items()}
     pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
     app = signer.app
-    run = Run(run_id, services.clients, vault, entra, held, signer, app, identity, moment, pace, ends_at, may_restart)
+    run = Run(
+        run_id, services.clients, vault, entra, held, signer, check, app, identity, moment, pace, ends_at, may_restart
+    )
     return replace(session, run=run)
 
 

@@ -4,77 +4,80 @@ The vault's ApplicationSecret; if that is dead, SAMCertificate; if that too, the
 of ApplicationSecret that signs in. So a dead secret is healed by the certificate, a dead certificate by the secret.
 """
 
-import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from backend.aadsts import Verdict
 from backend.certificate import Certificate, read_certificate
-from backend.entra import Credential, Entra, SamApp, SignedIn, SignInRefusedError
+from backend.entra import Credential, SamApp, SignedIn, SignInRefusedError
 from backend.errors import InvalidInputError, NotFoundError
 from backend.key_vault import DisabledError, KeyVault
-from backend.limits import Limits
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, is_placeholder
+from backend.rotation.plan import Validity
+from backend.rotation.sign_in_check import NotVerifiedError, SignInCheck
 from backend.vault_secret import Stored, Version
 
 EARLIER_TRIED: Final = 5
-# A secret younger than this may be unknown to a replica of Entra's: one refusal does not make it dead.
-YOUNG: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Signer:
-    """The SAM app with the credential that signs in; `secret_signs_in` is whether the served secret does.
+    """The SAM app with the credential that signs in. `secret` is whether the served client secret does.
 
     `secret_version` is the version of ApplicationSecret that was tried, None if there is none that can be read.
-    `earlier` is the newest earlier one that signs in, looked for only where the served one does not.
-    `signed_in` is what Entra gave it: a token for Graph, which outlives every run, with the permissions in it.
+    `refusal` is what Entra returned for it. `earlier` is the newest earlier one that signs in, looked for only if the
+    served one is revoked or expired. `signed_in` is what Entra gave: a token for Graph, which outlives every run, with
+    the permissions in it.
     """
 
     app: SamApp
     signed_in: SignedIn
-    secret_signs_in: bool
+    secret: Validity
     secret_version: str | None
     earlier: str | None = None
+    refusal: str = ""
 
 
-def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, tenant: str) -> Signer:
-    """Try the credentials in their order; the first that signs in asks.
+def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str, *, patience_seconds: float) -> Signer:
+    """Try the credentials in their order; the first that signs in is used.
+
+    If only a young client secret is left, it is tried for `patience_seconds`.
 
     Raises:
-        SignInRefusedError: None signs in; what Entra said of the first one.
-        AzureError: Entra or the vault does not answer, or refuses for a reason that is not the key's.
+        NotVerifiedError: The client secret is too young to be called revoked, and no other credential signs in.
+        SignInRefusedError: None signs in; what Entra returned for the first one.
+        AzureError: Entra or the vault timed out, or refused for a reason that is not the credential's.
     """
-    try:
-        served: Stored | None = vault.read(CLIENT_SECRET)
-    except (NotFoundError, DisabledError):
-        served = None
+    served = _served_secret(vault)
     refusal: SignInRefusedError | None = None
-    if served and not is_placeholder(served.value.reveal()):
+    if served:
         app = SamApp(app_id, tenant, served.value)
+        age = vault.now() - served.created
         try:
-            app, signed_in = _signed_in(entra, app, limits, young=vault.now() - served.created < YOUNG)
-            return Signer(app, signed_in, secret_signs_in=True, secret_version=served.version)
+            signed_in = check.sign_in(app, age=age, patience_seconds=0)
+            return Signer(_in_its_tenant(app, signed_in), signed_in, Validity.VALID, served.version)
         except SignInRefusedError as error:
-            if error.verdict is not Verdict.DEAD:
+            if error.verdict is not Verdict.DEAD and not isinstance(error, NotVerifiedError):
                 raise
             refusal = error
-    earlier = _earlier(vault, entra, app_id, tenant)
+    is_young = isinstance(refusal, NotVerifiedError)
+    secret = Validity.NOT_VERIFIED if is_young else Validity.REVOKED
+    earlier = None if is_young else _earlier(vault, check, app_id, tenant)
     others: list[Credential] = [c for c in (served_certificate(vault), earlier and earlier.value) if c]
     for credential in others:
+        app = SamApp(app_id, tenant, credential)
         try:
-            app, signed_in = _signed_in(entra, SamApp(app_id, tenant, credential), limits, young=False)
+            signed_in = check.entra.sign_in(app)
         except SignInRefusedError as error:
             refusal = refusal or error
         else:
-            return Signer(
-                app,
-                signed_in,
-                secret_signs_in=False,
-                secret_version=served.version if served else None,
-                earlier=earlier.version if earlier else None,
-            )
+            version, refused = served.version if served else None, str(refusal or "")
+            its_app = _in_its_tenant(app, signed_in)
+            return Signer(its_app, signed_in, secret, version, earlier.version if earlier else None, refused)
+    if served and is_young:
+        app = SamApp(app_id, tenant, served.value)
+        signed_in = check.sign_in(app, age=age, patience_seconds=patience_seconds)
+        return Signer(_in_its_tenant(app, signed_in), signed_in, Validity.VALID, served.version)
     if refusal:
         raise refusal
     raise NotFoundError(
@@ -83,28 +86,26 @@ def choose_signer(vault: KeyVault, entra: Entra, limits: Limits, app_id: str, te
     )
 
 
-def _signed_in(entra: Entra, app: SamApp, limits: Limits, *, young: bool) -> tuple[SamApp, SignedIn]:
-    """Sign in; answer the app with its tenant's GUID, which the token tells also where TenantID is a domain."""
-    tries = limits.key_rotation_proof_count if young else 1
-    for left in reversed(range(tries)):
-        try:
-            signed_in = entra.sign_in(app)
-        except SignInRefusedError:
-            if not left:
-                raise
-            time.sleep(limits.key_rotation_proof_gap_seconds)
-        else:
-            known = SamApp(app.app_id, signed_in.tenant_id or app.tenant, app.credential)
-            return known, signed_in
-    raise AssertionError("a sign-in is tried at least once")
+def _served_secret(vault: KeyVault) -> Stored | None:
+    """Return the client secret that the vault serves; None if there is none, or it is disabled or a placeholder."""
+    try:
+        served = vault.read(CLIENT_SECRET)
+    except (NotFoundError, DisabledError):
+        return None
+    return None if is_placeholder(served.value.reveal()) else served
 
 
-def _earlier(vault: KeyVault, entra: Entra, app_id: str, tenant: str) -> Stored | None:
+def _in_its_tenant(app: SamApp, signed_in: SignedIn) -> SamApp:
+    """Return the app with its tenant's GUID, which the token names also if TenantID is a domain."""
+    return SamApp(app.app_id, signed_in.tenant_id or app.tenant, app.credential)
+
+
+def _earlier(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Stored | None:
     candidates: list[Version] = [version for version in vault.versions(CLIENT_SECRET)[1:] if _may_be_tried(version)]
     for version in candidates[:EARLIER_TRIED]:
         stored = vault.read(CLIENT_SECRET, version.id)
         try:
-            entra.sign_in(SamApp(app_id, tenant, stored.value))
+            check.entra.sign_in(SamApp(app_id, tenant, stored.value))
         except SignInRefusedError:
             continue
         return stored

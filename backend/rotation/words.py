@@ -10,8 +10,8 @@ RENEWALS: Final = MappingProxyType[Kind, str](
     {
         "RefreshToken": "Redeem the partner's refresh token for a new one, prove it, store it, read it back.",
         "TenantRefreshToken": "Redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
-        "ClientSecret": "Make a new client secret, prove it by signing in, store it, read it back; the old one stays.",
-        "Certificate": "Make a new certificate, add it to the app, prove it by signing in, store it, read it back.",
+        "ClientSecret": "Create a new client secret, verify it store it, read it back; the old one stays.",
+        "Certificate": "Create a new certificate, add it to the app, verify it by signing in, store it, read it back.",
     }
 )
 

@@ -1,0 +1,247 @@
+"""Rotating the SAM app's client secret or certificate: look, plan, do. What differs by kind is in `CredentialKind`."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from backend.app_policy import AppPolicy, read_app_policy
+from backend.app_registration import AppRegistration, Registration
+from backend.entra import Credential, SignInRefusedError
+from backend.errors import ConflictError, InvalidInputError
+from backend.rotation.plan import (
+    NEAR_END,
+    Disable,
+    Leave,
+    Lock,
+    Moment,
+    PutBack,
+    Remove,
+    Renew,
+    Seen,
+    Step,
+    Validity,
+    credential_chores,
+    credential_step,
+    superseded_ends,
+)
+from backend.rotation.publish import CredentialKind, publish
+from backend.rotation.run import Run, planned, restored
+from backend.rotation.sign_in_check import Judgement
+from backend.vault_secret import Version as VaultVersion
+
+CHANGED_MEANWHILE: Final = "{credential} was not removed from the app, because the vault's versions changed meanwhile."
+
+
+class AppsInUse(Protocol):
+    """Since when CIPP's apps run."""
+
+    def all_since(self, now: datetime) -> datetime | None:
+        """Return since when every app has run at the least; None if that is not known of each."""
+
+    def not_restarted_since(self, moment: datetime) -> list[str] | None:
+        """Return the apps that are not known to have started after the moment; None if the apps are unknown."""
+
+
+class CredentialWork:
+    """The SAM app's client secret or certificate."""
+
+    def __init__(
+        self,
+        run: Run,
+        registration: AppRegistration,
+        kind: CredentialKind,
+        apps: AppsInUse,
+        *,
+        doubted: bool = False,
+    ) -> None:
+        """`doubted`: it failed when it was last tried, so it is checked even if nothing is to be done."""
+        self._run = run
+        self._registration = registration
+        self._kind = kind
+        self._apps = apps
+        self._doubted = doubted
+        self._refused: set[str] = set()  # versions that this run did not put back
+        self._judged: dict[str, Judgement] = {}
+        if not kind.is_listed_enough and run.signer.secret_version:
+            self._judged[run.signer.secret_version] = Judgement(run.signer.secret, run.signer.refusal)
+        self._earlier = None if kind.is_listed_enough else run.signer.earlier
+        self._app: Registration | None = None
+        self._in_vault: list[VaultVersion] = []
+        self.seen = Seen()
+        self.served: str | None = None
+        self.since: datetime | None = None
+        self.ends: datetime | None = None
+        self.superseded_ends: datetime | None = None
+
+    def look(self, moment: Moment) -> Seen:
+        """Look at the vault and the app, and check the served credential where that is not known.
+
+        Raises:
+            ConflictError: Someone has set up another app: what is served is no longer this run's business.
+            SignInRefusedError: Entra refused the served one for a reason that is not the credential's.
+            AzureError: The vault, Graph or Entra timed out or refused.
+        """
+        kind = self._kind
+        # First the vault: whoever stores a credential has put it on the app before.
+        self._in_vault = self._run.versions(kind.secret_name, is_certain=True)
+        self._app = app = self._registration.read()
+        shown = [planned(version, dead=frozenset(self._refused)) for version in self._in_vault]
+        versions = kind.identified(shown, self._in_vault, app)
+        credentials = kind.credentials(app, versions)
+        self.served = self._in_vault[0].id if self._in_vault else None
+        self.since = self._in_vault[0].created if self._in_vault else None
+        seen = Seen(versions=versions, credentials=credentials, is_locked=app.is_locked or not kind.locks_app)
+        if versions:
+            seen = self._with_served(seen, moment)
+        self.seen, self.ends = seen, seen.ends
+        self.superseded_ends = superseded_ends(seen, moment.now)
+        return seen
+
+    def next_step(self, moment: Moment) -> Step:
+        """Look, and plan the essential step."""
+        seen = self.look(moment)
+        if self._in_vault and self._in_vault[0].managed:
+            return self._leave_to_key_vault(moment)
+        return credential_step(seen, self._with_apps(moment), self._kind.rules)
+
+    def chores(self, moment: Moment) -> list[Step]:
+        """Return what is to be tidied, by the last look."""
+        if self._in_vault and self._in_vault[0].managed:
+            return []
+        return credential_chores(self.seen, self._with_apps(moment), self._kind.rules)
+
+    def do(self, step: Step) -> str | None:
+        """Do a step, and return why not if it turned out that it is better not done."""
+        name = self._kind.secret_name
+        match step:
+            case PutBack(version_id=version):
+                return self._put_back(version)
+            case Remove(credential_id=credential):
+                return self._remove(credential)
+            case Renew():
+                self._renew()
+            case Disable(version_id=version):
+                self._run.held.must_hold()
+                self._run.vault.disable(name, version)
+            case Lock():
+                self._run.held.must_hold()
+                self._registration.lock(self._registration_seen.object_id)
+        return None
+
+    def policy(self) -> AppPolicy:
+        """Return what the tenant's policies allow the app."""
+        seen = self._registration_seen
+        return read_app_policy(self._registration.graph, seen.object_id, seen.created)
+
+    @property
+    def _registration_seen(self) -> Registration:
+        if self._app is None:
+            self._app = self._registration.read()
+        return self._app
+
+    def _with_served(self, seen: Seen, moment: Moment) -> Seen:
+        """Add what is known of the served credential."""
+        version, shown = self._in_vault[0], seen.versions[0]
+        known = (shown.credential_id or "").lower()
+        listed = next((one for one in seen.credentials if known and one.id.lower() == known), None)
+        try:
+            in_vault = self._kind.in_vault(version, shown)
+        except InvalidInputError:
+            return replace(seen, is_readable=False, validity=Validity.REVOKED)
+        judgement = self._judgement(version, moment, is_listed=listed is not None)
+        is_valid = judgement.validity is Validity.VALID
+        served = listed or (in_vault if is_valid else None)
+        return replace(
+            seen,
+            served=served,
+            validity=judgement.validity,
+            refusal=judgement.refusal,
+            earlier=self._earlier,
+            ends=min((one.ends for one in (listed, in_vault) if one), default=None),
+        )
+
+    def _judgement(self, version: VaultVersion, moment: Moment, *, is_listed: bool) -> Judgement:
+        """Return whether the served version signs in; a version that was checked in this run is not checked again."""
+        if version.id in self._judged:
+            return self._judged[version.id]
+        if not version.enabled:
+            return Judgement(Validity.REVOKED, "It is disabled.")
+        if is_listed and self._kind.is_listed_enough and not (self._doubted or moment.force):
+            return Judgement(Validity.VALID)
+        run = self._run
+        run.refuse_if_another_app(self._kind.secret_name)
+        stored = run.vault.read(self._kind.secret_name, version.id)
+        judgement = run.check.judge(run.as_app(self._kind.credential_of(stored)), age=run.age_of(version.created))
+        self._judged[version.id], self._earlier = judgement, None
+        self._doubted = False
+        return judgement
+
+    def _with_apps(self, moment: Moment) -> Moment:
+        """Add since when CIPP's apps run, if that can matter: only if this app created a credential."""
+        is_ours = bool(self.seen.versions) and self.seen.versions[0].ours
+        if not is_ours and not any(credential.ours for credential in self.seen.credentials):
+            return moment
+        outdated = self._apps.not_restarted_since(self.since) if self.since else None
+        return replace(moment, restarted=self._apps.all_since(moment.now), outdated=tuple(outdated or ()))
+
+    def _served_credential(self) -> Credential | None:
+        """Return what the vault serves if it signs in and has not expired; it signs for others."""
+        seen = self.seen
+        if seen.validity is not Validity.VALID or self.served is None or seen.ends is None:
+            return None
+        if seen.ends <= self._run.vault.now():
+            return None
+        return self._kind.credential_of(self._run.vault.read(self._kind.secret_name, self.served))
+
+    def _leave_to_key_vault(self, moment: Moment) -> Step:
+        """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
+        name, ends = self._kind.secret_name, self.seen.ends
+        if ends and ends - moment.now > NEAR_END and self.seen.validity is Validity.VALID:
+            return Leave(f"Held as a Key Vault certificate; it ends on {ends:%Y-%m-%d}.")
+        error = ConflictError(
+            f"'{name}' is held as a Key Vault certificate and is due, but this app stores secrets only."
+        )
+        error.advice = (
+            f"Let CIPP renew it, or let this app's identity import certificates: az keyvault set-policy --name "
+            f"{self._run.vault.name} --object-id <its object id> --certificate-permissions get list import"
+        )
+        raise error
+
+    def _renew(self) -> None:
+        seen = self.seen
+        stored = publish(
+            self._run,
+            self._kind,
+            self._registration_seen,
+            self.served,
+            signer=self._served_credential() if self._kind.needs_signer else None,
+            going_back=seen.validity is Validity.VALID,
+        )
+        self._judged[stored.version], self._earlier = Judgement(Validity.VALID), None
+
+    def _put_back(self, version_id: str) -> str | None:
+        """Store an earlier version again if it signs in at CIPP's app as it is now."""
+        name, run = self._kind.secret_name, self._run.as_of_now()
+        earlier = run.vault.read(name, version_id)
+        try:
+            credential = self._kind.credential_of(earlier)
+            run.check.sign_in(run.as_app(credential), age=run.age_of(earlier.created), patience_seconds=0)
+        except (SignInRefusedError, InvalidInputError) as refusal:
+            self._refused.add(version_id)
+            self._earlier = None
+            return f"The earlier version {version_id} was not put back, for it does not sign in: {refusal}"
+        known = next((version.credential_id for version in self.seen.versions if version.id == version_id), None)
+        stored = run.store(name, self.served, restored(earlier, known))
+        self._judged[stored.version], self._earlier = Judgement(Validity.VALID), None
+        return None
+
+    def _remove(self, credential_id: str) -> str | None:
+        """Remove a credential, unless the vault holds other versions than when that was planned."""
+        self._run.held.must_hold()
+        now = self._run.versions(self._kind.secret_name, is_certain=True)
+        if [version.id for version in now] != [version.id for version in self._in_vault]:
+            return CHANGED_MEANWHILE.format(credential=credential_id)
+        signer = self._served_credential() if self._kind.needs_signer else None
+        if not self._kind.remove(self._registration_seen, credential_id, signer):
+            return f"{credential_id} was not removed from the app, because no valid certificate can sign the request."
+        return None
