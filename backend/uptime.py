@@ -1,12 +1,13 @@
-"""Since when CIPP's apps run, as ARM tells, or as we restarted them: CIPP reads its keys once per process.
+"""Since when CIPP's apps run, as Azure shows or as this app restarted them: CIPP reads its keys once per process.
 
-Never run against real Azure: on Linux Consumption and Flex ARM may not show processes, and then it is unknown.
+Never run against real Azure: on Linux Consumption and Flex it may show no instances or no processes of a running app.
+Then its start is unknown.
 Needs Microsoft.Web/sites/instances/processes/read on the apps (Website Contributor has it).
 """
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from backend.clients import Clients
 from backend.discovery import Discovery
@@ -14,10 +15,12 @@ from backend.errors import BackendError, while_trying_to
 from backend.function_apps import FunctionApps
 from backend.own_restarts import OwnRestarts
 
+STOPPED: Final = "Stopped"  # the state of an app that is not started
+
 
 @dataclass(frozen=True)
 class Uptime:
-    """One app. `since` is when its oldest process began, None if unknown; `idle`: no process runs at all."""
+    """One app. `since` is when its oldest process began, None if unknown. `idle`: it is stopped, so no process runs."""
 
     name: str
     since: datetime | None
@@ -42,10 +45,10 @@ class Uptimes:
     def uptimes(self) -> list[Uptime]:
         """Answer the uptime of the main app and each offload app; empty where the apps cannot be listed."""
         try:
-            apps = [app.name for app in self._apps.apps() if app.is_main or app.offload_suffix]
+            apps = [app for app in self._apps.apps() if app.is_main or app.offload_suffix]
         except BackendError:
             return []
-        told = [self._uptime(name) for name in apps]
+        told = [Uptime(app.name, None, idle=True) if app.state == STOPPED else self._uptime(app.name) for app in apps]
         if all(uptime.since or uptime.idle for uptime in told):
             return told
         known = self._own_restarts.known()
@@ -69,8 +72,6 @@ class Uptimes:
                 starts = [start for instance in instances for start in _starts(sites, group, name, instance)]
         except BackendError:
             return Uptime(name, None)
-        if not instances:
-            return Uptime(name, None, idle=True)
         known = [start for start in starts if start]
         return Uptime(name, min(known) if known and len(known) == len(starts) else None)
 
