@@ -1,37 +1,73 @@
-"""Since when CIPP's apps run, as ARM tells, or as we restarted them: CIPP reads its keys once per process.
+"""Since when CIPP's apps run, as Azure shows or as this app restarted them: CIPP reads its keys once per process.
 
-Never run against real Azure: on Linux Consumption and Flex ARM may not show processes, and then it is unknown.
+Never run against real Azure: on Linux Consumption and Flex it may show no instances or no processes of a running app.
+Then its start is unknown.
 Needs Microsoft.Web/sites/instances/processes/read on the apps (Website Contributor has it).
 """
 
+import threading
+import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
+from backend import at_once
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import BackendError, while_trying_to
-from backend.function_apps import FunctionApps
+from backend.errors import AzureUnreachableError, BackendError, while_trying_to
+from backend.function_apps import FunctionApp, FunctionApps
 from backend.own_restarts import OwnRestarts
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+STOPPED: Final = "Stopped"  # the state of an app that is not started
 
 
 @dataclass(frozen=True)
 class Uptime:
-    """One app. `since` is when its oldest process began, None if unknown; `idle`: no process runs at all."""
+    """One app. `since` is when its oldest process began, None if unknown. `idle`: it is stopped, so no process runs."""
 
     name: str
     since: datetime | None
     idle: bool = False
 
     def started_after(self, moment: datetime) -> bool | None:
-        """Tell whether every process is younger than the moment; None if it is unknown."""
+        """Return whether every process is younger than the moment, or None if that is unknown."""
         if self.idle:
             return True
         return self.since > moment if self.since else None
 
 
-class Uptimes:
-    """The service of the apps' processes."""
+class Uptimes(ABC):
+    """Since when CIPP's apps run: the main app and each offload app."""
+
+    @abstractmethod
+    def uptimes(self, until: float | None = None) -> list[Uptime]:
+        """Return the uptime of each app, or [] if the apps can't be listed.
+
+        `until`, in seconds of `time.monotonic`, limits the wait. What Azure has not shown by then is unknown.
+        """
+
+    def all_since(self, now: datetime) -> datetime | None:
+        """Return since when every app has run at least, or None if that is not known of each app."""
+        since = [now if uptime.idle else uptime.since for uptime in self.uptimes()]
+        known = [start for start in since if start]
+        return min(known) if known and len(known) == len(since) else None
+
+    def not_restarted_since(self, moment: datetime) -> list[str] | None:
+        """Return the apps that are not known to have started after the moment, or None if no app can be listed."""
+        uptimes = self.uptimes()
+        return [uptime.name for uptime in uptimes if not uptime.started_after(moment)] if uptimes else None
+
+
+class UptimesInAzure(Uptimes):
+    """The uptimes as Azure shows them at each call, or as this app remembers its own restarts.
+
+    One look takes at most `azure_deadline_seconds`, for all apps together. Requires Website Contributor on the apps.
+    """
 
     def __init__(self, clients: Clients, discovery: Discovery, apps: FunctionApps) -> None:
         self._clients = clients
@@ -39,51 +75,110 @@ class Uptimes:
         self._apps = apps
         self._own_restarts = OwnRestarts(clients)
 
-    def uptimes(self) -> list[Uptime]:
-        """Answer the uptime of the main app and each offload app; empty where the apps cannot be listed."""
+    def uptimes(self, until: float | None = None) -> list[Uptime]:
+        """Look at all apps concurrently. For apps whose start Azure does not show, read the remembered restarts."""
+        latest = time.monotonic() + self._clients.limits.azure_deadline_seconds
+        ends_at = latest if until is None else min(until, latest)
+        if time.monotonic() >= ends_at:
+            return []
+        remembered = at_once.start(self._own_restarts.known, name="read the remembered restarts")
         try:
-            apps = [app.name for app in self._apps.apps() if app.is_main or app.offload_suffix]
+            apps = at_once.by(ends_at, at_once.start(self._listed, name="list CIPP's apps"), what="list CIPP's apps")
         except BackendError:
             return []
-        told = [self._uptime(name) for name in apps]
-        if all(uptime.since or uptime.idle for uptime in told):
-            return told
-        known = self._own_restarts.known()
+        looks = [(app, self._look(app, ends_at)) for app in apps]
+        uptimes = [Uptime(app.name, _by(ends_at, look) if look else None, idle=look is None) for app, look in looks]
+        if all(uptime.since or uptime.idle for uptime in uptimes):
+            return uptimes
+        try:
+            restarted = at_once.by(ends_at, remembered, what="read the remembered restarts")
+        except BackendError:
+            return uptimes
         return [
-            uptime if uptime.since or uptime.idle else replace(uptime, since=known.get(uptime.name.lower()))
-            for uptime in told
+            uptime if uptime.since or uptime.idle else replace(uptime, since=restarted.get(uptime.name.lower()))
+            for uptime in uptimes
         ]
 
-    def all_since(self, now: datetime) -> datetime | None:
-        """Answer since when every app has run at the least; None if that is not known of each."""
-        since = [now if uptime.idle else uptime.since for uptime in self.uptimes()]
-        known = [start for start in since if start]
-        return min(known) if known and len(known) == len(since) else None
+    def _listed(self) -> list[FunctionApp]:
+        return [app for app in self._apps.apps() if app.is_main or app.offload_suffix]
 
-    def _uptime(self, name: str) -> Uptime:
+    def _look(self, app: FunctionApp, ends_at: float) -> "Future[datetime | None] | None":
+        """Begin to look at a running app; None if it is stopped."""
+        if app.state == STOPPED:
+            return None
+        return at_once.start(partial(self._since, app.name, ends_at), name=f"look at the processes of {app.name}")
+
+    def _since(self, name: str, ends_at: float) -> datetime | None:
+        """Return when the oldest process of an app began, or None if Azure does not show that of each process."""
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
-        try:
-            with while_trying_to(f"look at the processes of '{name}'"):
-                instances = [str(instance.name) for instance in sites.list_instance_identifiers(group, name)]
-                starts = [start for instance in instances for start in _starts(sites, group, name, instance)]
-        except BackendError:
-            return Uptime(name, None)
-        if not instances:
-            return Uptime(name, None, idle=True)
+        with while_trying_to(f"look at the processes of '{name}'"):
+            starts = [
+                start
+                for instance in sites.list_instance_identifiers(group, name)
+                for start in _starts(sites, group, name, str(instance.name), ends_at)
+            ]
         known = [start for start in starts if start]
-        return Uptime(name, min(known) if known and len(known) == len(starts) else None)
+        return min(known) if known and len(known) == len(starts) else None
 
 
-def _starts(sites: Any, group: str, name: str, instance: str) -> list[datetime | None]:  # noqa: ANN401 - no SDK for a type
-    """Answer the starts of an instance's processes, but those of its deployment site."""
+class UptimeLook(Uptimes):
+    """One look at the uptimes, which all parts of one run share. It is made when the first of them needs it."""
+
+    def __init__(self, uptimes: Uptimes, ends_at: float) -> None:
+        """`ends_at`, in seconds of `time.monotonic`, is the end of the run: no look begins after it or goes past it."""
+        self._uptimes = uptimes
+        self._ends_at = ends_at
+        self._lock = threading.Lock()
+        self._seen: list[Uptime] | None = None
+
+    def uptimes(self, until: float | None = None) -> list[Uptime]:
+        """Return what the one look has shown. A thread that comes during the look waits for it."""
+        with self._lock:
+            if self._seen is None:
+                ends_at = self._ends_at if until is None else min(until, self._ends_at)
+                if time.monotonic() >= ends_at:
+                    return []
+                self._seen = self._uptimes.uptimes(ends_at)
+            return list(self._seen)
+
+    def restarted(self, name: str, moment: datetime) -> None:
+        """Keep that this run restarted an app, and that Azure confirmed it at the moment."""
+        with self._lock:
+            self._seen = [
+                replace(uptime, since=moment) if uptime.name.lower() == name.lower() else uptime
+                for uptime in self._seen or []
+            ]
+
+
+def _by(ends_at: float, look: "Future[datetime | None]") -> datetime | None:
+    """Return the start that a look has shown, or None if it failed or takes too long."""
+    try:
+        return at_once.by(ends_at, look, what="look at CIPP's processes")
+    except BackendError:
+        return None
+
+
+def _starts(sites: Any, group: str, name: str, instance: str, ends_at: float) -> list[datetime | None]:  # noqa: ANN401 - no SDK for a type
+    """Return the starts of an instance's processes without those of its deployment site.
+
+    Raises:
+        AzureUnreachableError: The time is over.
+    """
     starts = []
+    _check_time(ends_at)
     for process in sites.list_instance_processes(group, name, instance):
         number = str(process.as_dict()["properties"]["id"])
-        told = sites.get_instance_process(group, name, number, instance).as_dict()["properties"]
-        if not told.get("is_scm_site"):
-            starts.append(_moment(told.get("start_time")))
+        _check_time(ends_at)
+        properties = sites.get_instance_process(group, name, number, instance).as_dict()["properties"]
+        if not properties.get("is_scm_site"):
+            starts.append(_moment(properties.get("start_time")))
     return starts
+
+
+def _check_time(ends_at: float) -> None:
+    if time.monotonic() >= ends_at:
+        raise AzureUnreachableError("Couldn't look at all processes of CIPP's apps: Azure took too long.")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
 from uuid import uuid4
@@ -30,7 +30,7 @@ from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
 from backend.row_lock import holder, row_lock
-from backend.uptime import Uptimes
+from backend.uptime import UptimeLook, UptimesInAzure
 
 LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
@@ -72,7 +72,7 @@ class KeyRotation:
             clients,
             vault,
             CippTables(clients, environ),
-            Uptimes(clients, discovery, apps),
+            UptimesInAzure(clients, discovery, apps),
             apps.addresses,
             discovery.deployment,
         )
@@ -177,7 +177,7 @@ class KeyRotation:
         """Open a session that writes nothing."""
         ends_at = time.monotonic() + most_seconds
         return open_session(
-            self._services,
+            replace(self._services, uptimes=UptimeLook(self._services.uptimes, ends_at)),
             run_id=uuid4().hex[:12],
             held=NoLock(),
             ends_at=ends_at,
@@ -200,8 +200,9 @@ class KeyRotation:
             chosen = order.keys()
             started = self._vault.now().replace(microsecond=0)
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
+            look = UptimeLook(self._services.uptimes, ends_at)
             session = open_session(
-                self._services,
+                replace(self._services, uptimes=look),
                 run_id=run_id,
                 held=held,
                 ends_at=ends_at,

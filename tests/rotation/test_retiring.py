@@ -13,6 +13,7 @@ from tests.sandbox.certificate import Certificate
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
 # Where ARM does not show processes, nobody tells since when an app runs.
 SILENT = {"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
+EMPTY = {"host": ARM, "path": "/instances$", "answer": {"body": {"value": []}}, "times": 0}
 
 
 def ids(scene: Scene) -> list[str]:
@@ -97,6 +98,26 @@ def test_where_nobody_tells_of_a_restart_it_stays_till_its_own_end(twice: Scene)
     twice.rotate(SECRET)
     assert old not in ids(twice)
     assert {seeded, new} < {*ids(twice)}  # the seeded one ended long ago, but is not ours
+
+
+def test_superseded_secret_stays_when_azure_lists_no_instances_of_running_apps(twice: Scene) -> None:
+    _, old, _ = ids(twice)
+    twice.azure.faults([EMPTY])
+    twice.go(days=31)
+    warnings = twice.rotate(SECRET)["Warnings"]
+    assert old in ids(twice)
+    assert len(warnings) == 2
+    assert [app["RunsWithCurrentKeys"] for app in twice.overview()["Apps"]] == ["unknown", "unknown"]
+    assert Api().post("ExecFunctionAppRestart", {"All": True}).status == 200
+    assert [app["RunsWithCurrentKeys"] for app in twice.overview()["Apps"]] == ["yes", "yes"]
+
+
+def test_superseded_secret_goes_when_every_app_is_stopped(twice: Scene) -> None:
+    _, old, _ = ids(twice)
+    twice.go(days=31)
+    assert Api().post("ExecFunctionAppStop", {"All": True}).status == 200
+    assert not twice.rotate(SECRET)["Warnings"]
+    assert old not in ids(twice)
 
 
 def test_a_restart_of_ours_is_known_where_arm_does_not_tell(twice: Scene) -> None:
