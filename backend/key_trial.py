@@ -48,6 +48,5 @@ class KeyTrial:
             # Its age is unknown: whoever stores it may have created it a moment ago.
             check.sign_in(SamApp(app_id, tenant, credential), age=None)
             return
-        patience = limits.look_patience_seconds
-        app = choose_signer(self._vault, check, app_id, tenant, patience_seconds=patience).app
+        app = choose_signer(self._vault, check, app_id, tenant).app
         check.entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)

@@ -34,11 +34,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_warn_days: Count = 14
     key_rotation_time_limit_seconds: Seconds = 3_600  # the host's and the load balancer's are shorter
 
-    @property
-    def look_patience_seconds(self) -> float:
-        """For how many seconds a caller that waits for a response tries a young credential."""
-        return 2 * self.key_rotation_proof_gap_seconds
-
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
         """Read the limits from the app's settings.

@@ -48,5 +48,4 @@ class SamToken:
         limits = self._clients.limits
         ends_at = time.monotonic() + limits.azure_deadline_seconds
         check = SignInCheck(Entra(self._clients.cloud, limits, ends_at), limits, ends_at)
-        patience = limits.look_patience_seconds
-        return choose_signer(self._vault, check, app_id, tenant, patience_seconds=patience).signed_in.token
+        return choose_signer(self._vault, check, app_id, tenant).signed_in.token

@@ -257,7 +257,7 @@ def _expires_soon(seen: Seen, moment: Moment, rules: Rules) -> bool:
     if served is None or seen.ends is None:
         return False
     made = first_stored(seen.versions)
-    if moment.now - made < ONE_DAY and seen.ends - made > SHORT_LIFE:
+    if rules.ages and moment.now - made < ONE_DAY and seen.ends - made > SHORT_LIFE:
         return False
     return seen.ends - moment.now < rules.near_end(seen.versions[0], served)
 

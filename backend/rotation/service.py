@@ -182,7 +182,6 @@ class KeyRotation:
             held=NoLock(),
             ends_at=ends_at,
             force=force,
-            patience_seconds=self._clients.limits.look_patience_seconds,
         )
 
     def run(self, order: Order) -> Rotation:
@@ -207,7 +206,6 @@ class KeyRotation:
                 held=held,
                 ends_at=ends_at,
                 force=order.force,
-                patience_seconds=limits.key_rotation_proof_timeout_seconds,
                 may_restart=order.restart is not RestartRight.NONE,
             )
             memories = self._journal.keys()

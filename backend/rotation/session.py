@@ -86,13 +86,9 @@ def open_session(  # noqa: PLR0913 - all that a run is given
     held: Held,
     ends_at: float,
     force: bool,
-    patience_seconds: float,
     may_restart: bool = True,
 ) -> Session:
-    """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception.
-
-    `patience_seconds` is for how long a young client secret is tried if no other credential signs in.
-    """
+    """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
     reading = at_once.start(services.tables.tenants, name="read CIPP's tenants")
     zone = services.tables.zone()
     try:
@@ -107,7 +103,7 @@ def open_session(  # noqa: PLR0913 - all that a run is given
             return replace(session, not_set_up=True)
         entra = Entra(services.clients.cloud, limits, ends_at)
         check = SignInCheck(entra, limits, ends_at)
-        signer = choose_signer(vault, check, *values, patience_seconds=patience_seconds)
+        signer = choose_signer(vault, check, *values)
     except BackendError as error:
         return replace(session, failure=error)
     moment = Moment(

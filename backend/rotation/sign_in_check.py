@@ -16,7 +16,7 @@ from backend.limits import Limits
 from backend.pace import NoTimeLeftError
 from backend.rotation.plan import Validity
 
-YOUNG: Final = timedelta(minutes=10)
+YOUNG: Final = timedelta(minutes=5)  # more than twice the longest that is reported
 NEW: Final = timedelta()  # the age of a credential that was created just now
 _NOT_VERIFIED: Final = (
     "It may be younger than {minutes} minutes, and Entra can take that long to know it everywhere. It is not verified "

@@ -38,10 +38,10 @@ class Signer:
     refusal: str = ""
 
 
-def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str, *, patience_seconds: float) -> Signer:
+def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Signer:
     """Try the credentials in their order; the first that signs in is used.
 
-    If only a young client secret is left, it is tried for `patience_seconds`.
+    If only a young client secret is left, it is tried for two times KEY_ROTATION_PROOF_GAP_SECONDS.
 
     Raises:
         NotVerifiedError: The client secret is too young to be called revoked, and no other credential signs in.
@@ -76,7 +76,8 @@ def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str,
             return Signer(its_app, signed_in, secret, version, earlier.version if earlier else None, refused)
     if served and is_young:
         app = SamApp(app_id, tenant, served.value)
-        signed_in = check.sign_in(app, age=age, patience_seconds=patience_seconds)
+        patience = 2 * check.limits.key_rotation_proof_gap_seconds
+        signed_in = check.sign_in(app, age=age, patience_seconds=patience)
         return Signer(_in_its_tenant(app, signed_in), signed_in, Validity.VALID, served.version)
     if refusal:
         raise refusal
