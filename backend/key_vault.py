@@ -36,6 +36,10 @@ class DisabledError(AzureRefusedError):
     """The version that was asked for is disabled."""
 
 
+class DeletedError(ConflictError):
+    """Someone deleted the secret, and it is not to be recovered."""
+
+
 class StaleListError(ConflictError):
     """The vault serves a version that its list does not have yet, and a read does not show it."""
 
@@ -182,7 +186,7 @@ class KeyVault:
                 raise DisabledError(str(error), status=error.status, code=error.code) from error
             raise
 
-    def store(
+    def store(  # noqa: PLR0913 - all that a version is
         self,
         name: str,
         value: SecretText,
@@ -190,12 +194,14 @@ class KeyVault:
         tags: Mapping[str, str],
         content_type: str,
         expires: datetime | None,
+        recovers: bool = True,
     ) -> Stored:
-        """Store a new version; a soft-deleted name is recovered first. Needs set, and recover for that.
+        """Store a new version. With `recovers` a deleted name is recovered first. Needs set, and recover for that.
 
         It is sent once: a store that was cut may have worked, and a repeat would make a second version.
 
         Raises:
+            DeletedError: The name is deleted, and `recovers` is off. Nothing was stored.
             AzureRefusedError: 429 where the vault is too busy.
             AzureUnreachableError: It was cut off; it may be stored, so read it back.
         """
@@ -219,6 +225,8 @@ class KeyVault:
                     raise
                 if not refusal_of_azure_core(error).code.endswith("ObjectIsDeletedButRecoverable"):
                     raise
+                if not recovers:
+                    raise DeletedError(f"Someone deleted {self.quoted(name)} meanwhile; it stays deleted.") from error
             self._client().begin_recover_deleted_secret(name)
             self._comes_back(name, RECOVERY_SECONDS)
             return stored_of(put())
