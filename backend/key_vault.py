@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from backend import correlation
 from backend.clients import Clients
 from backend.discovery import Discovery
-from backend.errors import AzureRefusedError, AzureUnreachableError, NotFoundError, while_trying_to
+from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError, NotFoundError, while_trying_to
 from backend.quoting import WITHHELD, by_lower_case, spelled
 from backend.refusals import refusal_of_azure_core
 from backend.values import SecretText
 from backend.vault_secret import ENABLED_FOR_RESTORE, Secret, Stored, Version, secret_of, stored_of, version_of
 
 if TYPE_CHECKING:
-    from azure.keyvault.secrets import SecretClient
+    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
 
 CONFLICT = 409
 RECOVERY_SECONDS = 15.0
@@ -33,6 +34,14 @@ READERS = 8  # calls at once; the vault allows 4,000 in 10 s
 
 class DisabledError(AzureRefusedError):
     """The version that was asked for is disabled."""
+
+
+class DeletedError(ConflictError):
+    """Someone deleted the secret, and it is not to be recovered."""
+
+
+class StaleListError(ConflictError):
+    """The vault serves a version that its list does not have yet, and a read does not show it."""
 
 
 class KeyVault:
@@ -82,15 +91,14 @@ class KeyVault:
         return [secret_of(name, found[0]) for name, found in zip(names, versions, strict=True) if found]
 
     def names(self) -> list[str]:
-        """Answer the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
-        with while_trying_to(f"list the secrets of key vault '{self.name}'"):
-            listed = self._client().list_properties_of_secrets(raw_response_hook=self._note_time)
-            names = sorted((str(secret.name) for secret in listed), key=str.lower)
-        self._confirmed = by_lower_case(names)
-        return names
+        """Return the names of the vault's secrets, sorted, in the case in which they were first stored. Needs list."""
+        return sorted(self.served(), key=str.lower)
 
     def served(self) -> dict[str, Version]:
-        """Answer the version that each secret serves, by name as first stored; their ids are not told. Needs list."""
+        """Return the version that each secret serves, by name as first stored. Needs list.
+
+        The `id` of these versions means nothing: the vault's list of secrets names no version.
+        """
         with while_trying_to(f"list the secrets of key vault '{self.name}'"):
             listed = list(self._client().list_properties_of_secrets(raw_response_hook=self._note_time))
         served = {str(secret.name): version_of(secret) for secret in listed}
@@ -98,15 +106,56 @@ class KeyVault:
         return served
 
     def versions(self, name: str) -> list[Version]:
-        """List the versions of a secret, the served one first, then the newest; empty where it is gone. Needs list."""
-        with self._trying_to("list the versions of", name):
-            listed = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
-        versions = sorted((version_of(found) for found in listed), key=lambda found: found.created, reverse=True)
+        """List the versions of a secret, the served one first, then the newest; empty if it is gone. Needs list.
+
+        The vault's list may be older than its secrets. `current_versions` is not.
+        """
+        versions = self._listed_versions(name)
         if len(versions) > 1 and versions[0].created == versions[1].created:
             # The list has no order and times have whole seconds: of those made in one second the vault tells.
             served = self._served_among(name, [v for v in versions if v.created == versions[0].created])
             versions.sort(key=lambda found: found.id != served)
         return versions
+
+    def current_versions(self, name: str) -> list[Version]:
+        """Return the versions of a secret, first the one that a read shows to be served; empty if it is gone.
+
+        A list that is older than the secret may lack versions or show old dates, tags and states. The first version is
+        as it is now. Of the others the list is what is known. Requires get and list.
+
+        Raises:
+            StaleListError: The served version is disabled, and the list does not have it yet.
+        """
+        listed = self._listed_versions(name)  # before the read, so that nothing in it is newer than the served one
+        try:
+            served = self._served_version(name)
+        except NotFoundError:
+            return []
+        except DisabledError:
+            served = self._disabled_among(name, listed)
+        return [served, *(version for version in listed if version.id != served.id)]
+
+    def _listed_versions(self, name: str) -> list[Version]:
+        """Return what the vault's list has of a secret, the newest first. Versions of one second have no order."""
+        with self._trying_to("list the versions of", name):
+            listed = list(self._client().list_properties_of_secret_versions(name, raw_response_hook=self._note_time))
+        return sorted((version_of(found) for found in listed), key=lambda found: found.created, reverse=True)
+
+    def _disabled_among(self, name: str, listed: Sequence[Version]) -> Version:
+        """Return the served version, which is disabled: a read refuses it without its id."""
+        for version in listed:
+            if version.created != listed[0].created:
+                break
+            if not version.enabled:
+                return version
+            try:
+                self.read(name, version.id)
+            except DisabledError:  # since the list was made
+                return replace(version, enabled=False)
+        raise StaleListError(
+            f"The vault serves a disabled version of {self.quoted(name)} that its list of versions does not have yet. "
+            "Try again in a minute."
+        )
 
     def _served_among(self, name: str, latest: Sequence[Version]) -> str:
         """Tell which of the latest versions the vault serves; a disabled one it names only by refusing it."""
@@ -123,23 +172,36 @@ class KeyVault:
             DisabledError: It is disabled (403 SecretDisabled).
             AzureRefusedError: We may not.
         """
+        return stored_of(self._secret(name, version))
+
+    def _served_version(self, name: str) -> Version:
+        return version_of(self._secret(name).properties)
+
+    def _secret(self, name: str, version: str | None = None) -> "KeyVaultSecret":
         try:
             with self._trying_to("read", name, f" of key vault '{self.name}'"):
-                secret = self._client().get_secret(name, version, raw_response_hook=self._note_time)
+                return self._client().get_secret(name, version, raw_response_hook=self._note_time)
         except AzureRefusedError as error:
             if error.code.endswith("SecretDisabled"):
                 raise DisabledError(str(error), status=error.status, code=error.code) from error
             raise
-        return stored_of(secret)
 
-    def store(
-        self, name: str, value: SecretText, *, tags: Mapping[str, str], content_type: str, expires: datetime | None
+    def store(  # noqa: PLR0913 - all that a version is
+        self,
+        name: str,
+        value: SecretText,
+        *,
+        tags: Mapping[str, str],
+        content_type: str,
+        expires: datetime | None,
+        recovers: bool = True,
     ) -> Stored:
-        """Store a new version; a soft-deleted name is recovered first. Needs set, and recover for that.
+        """Store a new version. With `recovers` a deleted name is recovered first. Needs set, and recover for that.
 
         It is sent once: a store that was cut may have worked, and a repeat would make a second version.
 
         Raises:
+            DeletedError: The name is deleted, and `recovers` is off. Nothing was stored.
             AzureRefusedError: 429 where the vault is too busy.
             AzureUnreachableError: It was cut off; it may be stored, so read it back.
         """
@@ -163,6 +225,8 @@ class KeyVault:
                     raise
                 if not refusal_of_azure_core(error).code.endswith("ObjectIsDeletedButRecoverable"):
                     raise
+                if not recovers:
+                    raise DeletedError(f"Someone deleted {self.quoted(name)} meanwhile; it stays deleted.") from error
             self._client().begin_recover_deleted_secret(name)
             self._comes_back(name, RECOVERY_SECONDS)
             return stored_of(put())

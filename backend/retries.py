@@ -16,8 +16,9 @@ class BoundedRetry(RetryPolicy[Any, Any]):
         self.try_seconds = try_seconds
 
     def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Set the deadline as the first try begins."""
-        return super().configure_retries(options) | {"deadline": time.monotonic() + self.deadline_seconds}
+        """Set the deadline as the first try begins. A call's own `deadline_seconds` can only shorten it."""
+        seconds = min(self.deadline_seconds, options.pop("deadline_seconds", self.deadline_seconds))
+        return super().configure_retries(options) | {"deadline": time.monotonic() + seconds}
 
     def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
         """Return the seconds of a Retry-After; None if there is none, or if it is neither a number nor a date."""

@@ -6,17 +6,18 @@ the row while it lives; a row that was not renewed for `LIFETIME` is free.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from backend import correlation
 from backend.clients import Clients
 from backend.errors import BackendError, ConflictError, while_trying_to
-from backend.held import Held
+from backend.held import LostLockError
 from backend.loading import LOADING
 from backend.together import Together
 
@@ -29,6 +30,10 @@ LIFETIME: Final = timedelta(seconds=29)  # free at most 30 s after its holder di
 RENEWED_EVERY: Final = timedelta(seconds=8)
 FRESH: Final = timedelta(seconds=2)
 TRIED_EVERY_SECONDS: Final = 0.2
+PAUSE_SECONDS: Final = 4.0  # after a failed renewal, so that 64 threads that write don't wait for the storage in turn
+# A call for the lock of a run that goes on or ends, with its retries. After a time-out there is none: two renewals fit
+# in a row's LIFETIME, and a run that ends waits for a silent storage no longer than a renewal and a release take.
+BRIEF: Final[Mapping[str, Any]] = MappingProxyType({"deadline_seconds": 10.0})
 _in_this_process: Final[dict[str, "_Turn"]] = {}
 
 
@@ -50,70 +55,80 @@ class RowLock:
         self._table = table
         self._etag = etag
         self._renewed = time.monotonic()
-        self._lost: str | None = None
+        self._taken = ""  # why the lock is lost for good
+        self._failure = ""  # why the last renewal failed
+        self._paused_until = 0.0
         self._renew = Together(self._renew_row)
 
     def must_hold(self) -> None:
-        """Go on only if the lock is still ours: it is renewed, unless that was done just now.
+        """Go on only if the lock is still owned: it is renewed, unless that was done just now.
 
         A row renewed less than `FRESH` ago cannot have been taken: others wait for `LIFETIME`. A process that
-        slept finds its last renewal old, and asks.
+        slept finds its last renewal old, and renews. After a failed renewal the storage is left alone for
+        `PAUSE_SECONDS`: until then each call fails immediately.
 
         Raises:
-            ConflictError: Someone else has it: this one slept, and stops.
+            LostLockError: Another run has taken it, or the storage did not renew it.
         """
-        if self._lost is None and time.monotonic() - self._renewed > FRESH.total_seconds():
+        if not self._taken and time.monotonic() - self._renewed > FRESH.total_seconds():
             self._renew()
-        if self._lost is not None:
-            raise ConflictError(self._lost)
+        if self._taken:
+            raise LostLockError(self._taken, to_another=True)
 
     def _renew_row(self) -> None:
         """Renew the row by its etag; whoever took it changed that."""
-        if self._table is None or self._lost is not None:
+        if self._table is None or self._taken:
             return
         began = time.monotonic()
-        with while_trying_to(f"renew the lock of the {self._name}"):
-            if not self._is_renewed(self._table) and not self._is_still_ours(self._table):
-                self._lost = f"Another run has taken the lock of the {self._name} meanwhile, so this one stopped."
-                return
-        self._renewed = began
+        if self._failure and began < self._paused_until:
+            raise LostLockError(self._failure, to_another=False)
+        try:
+            with while_trying_to(f"renew the lock of the {self._name}"):
+                is_renewed = self._is_renewed(self._table)
+        except BackendError as error:
+            self._failure = f"The storage did not renew the lock of the {self._name}. {error}"
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            raise LostLockError(self._failure, to_another=False) from error
+        if is_renewed:
+            self._renewed, self._failure = began, ""
+        else:
+            self._taken = f"Another run has taken the lock of the {self._name} meanwhile, so this one stopped."
 
     def _is_renewed(self, table: "TableClient") -> bool:
-        from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
-        from azure.core.exceptions import (  # noqa: PLC0415 - the same
+        """Renew; return False if the row is another run's or gone.
+
+        If the response to a renewal is lost, it has changed the etag or not: the row shows whose it is.
+        """
+        from azure.core.exceptions import (  # noqa: PLC0415 - imported where a lock is held
             ResourceModifiedError,
             ResourceNotFoundError,
             ServiceResponseError,
         )
-        from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
         try:
-            answer = table.update_entity(
-                _row(self._name),
-                mode=UpdateMode.MERGE,
-                etag=self._etag,
-                match_condition=MatchConditions.IfNotModified,
-            )
+            self._etag = _renewed(table, self._name, self._etag)
         except (ResourceModifiedError, ResourceNotFoundError, ServiceResponseError):
-            return False
-        self._etag = str(answer["etag"])
+            etag = _etag_of_ours(table, self._name, self._run_id)
+            if etag is None:
+                return False
+            try:
+                # Tried once: a retry after a lost response finds another etag, as if the row were another run's.
+                self._etag = _renewed(table, self._name, etag, retry_total=0)
+            except (ResourceModifiedError, ResourceNotFoundError):
+                return False
         return True
-
-    def _is_still_ours(self, table: "TableClient") -> bool:
-        """Look whether a renewal of ours, whose answer was lost, has changed the etag; then renew again."""
-        etag = _etag_of_ours(table, self._name, self._run_id)
-        self._etag = etag or self._etag
-        return etag is not None and self._is_renewed(table)
 
     def release(self) -> None:
         """Give the lock back; a row that is not ours any more stays."""
         from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
         from azure.core.exceptions import AzureError  # noqa: PLC0415 - the same
 
-        if self._table is None or self._lost is not None:
+        if self._table is None or self._taken:
             return
         try:
-            self._table.delete_entity(_row(self._name), etag=self._etag, match_condition=MatchConditions.IfNotModified)
+            self._table.delete_entity(
+                _row(self._name), etag=self._etag, match_condition=MatchConditions.IfNotModified, **BRIEF
+            )
         except AzureError:
             return  # it is free by itself after LIFETIME
 
@@ -138,7 +153,7 @@ def holder(clients: Clients, name: str) -> str | None:
 
 
 @contextmanager
-def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds: float = 0) -> Iterator[Held]:
+def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds: float = 0) -> Iterator[RowLock]:
     """Hold the lock of that name for the length of a run; without a storage it holds within this process alone.
 
     Raises:
@@ -237,12 +252,28 @@ def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
         return RowLock(name, mine["RunId"], table, etag)
 
 
+def _renewed(table: "TableClient", name: str, etag: str, **retries: int) -> str:
+    """Write the row by its etag, so that the storage sets its time, and return the new etag."""
+    from azure.core import MatchConditions  # noqa: PLC0415 - imported where a lock is held
+    from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
+
+    answer = table.update_entity(
+        _row(name),
+        mode=UpdateMode.MERGE,
+        etag=etag,
+        match_condition=MatchConditions.IfNotModified,
+        **BRIEF,
+        **retries,
+    )
+    return str(answer["etag"])
+
+
 def _etag_of_ours(table: "TableClient", name: str, run_id: str) -> str | None:
     """Answer the row's etag where it is that run's; None where it is another's or gone."""
     from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - imported where a lock is taken
 
     try:
-        row = table.get_entity(PARTITION, _key(name))
+        row = table.get_entity(PARTITION, _key(name), **BRIEF)
     except ResourceNotFoundError:
         return None
     return str(row.metadata["etag"]) if row.get("RunId") == run_id else None

@@ -10,6 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from backend.clients import Clients
+from backend.held import LostLockError
+from backend.row_lock import PAUSE_SECONDS, RowLock, row_lock
 from tests.api import QUICK, Answer, Api
 from tests.rotation.instance import Instance
 from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
@@ -50,6 +53,16 @@ def held_at(scene: Scene, nth: int, nowhere: pytest.MonkeyPatch, **body: object)
             yield answer
         finally:
             scene.azure.faults([])
+
+
+@contextmanager
+def idle_lock(nowhere: pytest.MonkeyPatch) -> Iterator[RowLock]:
+    """A lock of this process that was renewed longer ago than a write trusts."""
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.3")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
+    with row_lock(Clients(os.environ), "rotation", run_id="mine", by="a test") as held:
+        time.sleep(2.1)
+        yield held
 
 
 def lock_row(scene: Scene) -> dict[str, object]:
@@ -304,3 +317,63 @@ def test_a_renewal_that_was_not_answered_loses_no_lock(
         assert {key["Outcome"] for key in run.result().results["Keys"]} == {"rotated"}
     assert lost
     assert scene.others.rows(LOCKS) == []
+
+
+def test_a_failed_renewal_is_not_repeated_for_some_seconds(
+    scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
+) -> None:
+    del scene
+    with idle_lock(nowhere) as held:
+        storage.silent.set()
+        with pytest.raises(LostLockError, match=r"storage did not renew .* postponed\. The next run goes on") as lost:
+            held.must_hold()
+        assert not lost.value.to_another
+        assert "postponed" not in lost.value.reason
+        storage.silent.clear()
+        calls = len(storage.calls)
+        with pytest.raises(LostLockError, match="storage did not renew"):
+            held.must_hold()
+        assert len(storage.calls) == calls
+        time.sleep(PAUSE_SECONDS)
+        held.must_hold()
+        assert len(storage.calls) > calls
+
+
+def test_a_failed_renewal_holds_up_threads_no_longer_than_one(
+    scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
+) -> None:
+    del scene
+    with idle_lock(nowhere) as held, ThreadPoolExecutor(32) as threads:
+        storage.silent.set()
+        began = time.monotonic()
+        losses = [call.exception() for call in [threads.submit(held.must_hold) for _ in range(64)]]
+        assert time.monotonic() - began < 3
+        assert {type(loss) for loss in losses} == {LostLockError}
+
+
+def test_a_lock_that_another_run_took_stays_lost(scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch) -> None:
+    with idle_lock(nowhere) as held:
+        row = lock_row(scene)
+        scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="another", By="another")
+        with pytest.raises(LostLockError, match="Another run has taken the lock") as lost:
+            held.must_hold()
+        assert lost.value.to_another
+        scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="mine", By="a test")
+        calls = len(storage.calls)
+        with pytest.raises(LostLockError, match="Another run has taken the lock"):
+            held.must_hold()
+        assert len(storage.calls) == calls
+
+
+def test_renewals_that_are_not_answered_do_not_look_like_another_run(
+    scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
+) -> None:
+    del scene
+    with idle_lock(nowhere) as held:
+        storage.loses = lambda method, _path: method in ("MERGE", "PATCH")
+        with pytest.raises(LostLockError, match="storage did not renew") as lost:
+            held.must_hold()
+        assert not lost.value.to_another
+        storage.loses = lambda _method, _path: False
+        time.sleep(PAUSE_SECONDS)
+        held.must_hold()
