@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from backend.clouds import PUBLIC
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
 from backend.graph import Graph, Json
 
@@ -25,9 +26,9 @@ _KEY_BLOCKS: Final = ("trustedCertificateAuthority",)
 
 @dataclass(frozen=True)
 class AppPolicy:
-    """What the policies say of this app: the rules that forbid it new credentials, and how long those may live.
+    """What the policies mean for this app: the rules that forbid it new credentials, and how long those may live.
 
-    Lifetimes are already an hour short of the limit.
+    Lifetimes are already an hour short of the limit. `address` is the one of Graph's v1.0, where the policies are.
     """
 
     blocks_secrets: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class AppPolicy:
     secret_lifetime: timedelta = NO_LIMIT
     certificate_lifetime: timedelta = NO_LIMIT
     own_policy: Json | None = None
+    address: str = f"{PUBLIC.graph}/v1.0"
 
 
 def read_app_policy(graph: Graph, object_id: str, created: datetime | None) -> AppPolicy:
@@ -44,7 +46,7 @@ def read_app_policy(graph: Graph, object_id: str, created: datetime | None) -> A
         own = _own_policy(graph, object_id)
     except (AzureError, NotFoundError):
         return AppPolicy()
-    return judged(default, own, created)
+    return replace(judged(default, own, created), address=graph.address)
 
 
 def judged(default: Mapping[str, Any], own: Json | None, created: datetime | None) -> AppPolicy:
@@ -92,7 +94,7 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
             "restrictions": _exemption({}),
         },
     )
-    link = {"@odata.id": f"https://graph.microsoft.com/v1.0/{_POLICIES}/{made['id']}"}
+    link = {"@odata.id": f"{graph.address}/{_POLICIES}/{made['id']}"}
     graph.write(
         f"apply '{OUR_POLICY}' to the app", "POST", f"applications/{object_id}/appManagementPolicies/$ref", link
     )
@@ -116,7 +118,7 @@ def _advice_on(policy: AppPolicy, rules: Sequence[str], object_id: str) -> str:
         for kind, known in kinds.items()
         if set(rules) & set(known)
     }
-    graph = "https://graph.microsoft.com/v1.0"
+    graph = policy.address
     said = f"The tenant's app management policy forbids it ({', '.join(rules)}). "
     if policy.own_policy:
         body = json.dumps({"restrictions": off}, separators=(",", ":"))
@@ -155,24 +157,22 @@ def _rules(restrictions: Mapping[str, Any], kind: str) -> list[Json]:
 
 def _unused(graph: Graph) -> Json | None:
     """Find a policy of our name that applies to nothing."""
-    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
+    for policy in graph.read_all("read the app management policies", _POLICIES):
         if policy["displayName"] == OUR_POLICY and not _applies_to(graph, policy):
-            found: Json = policy
-            return found
+            return policy
     return None
 
 
 def _applies_to(graph: Graph, policy: Json) -> list[str]:
-    """Answer the object ids of the apps that a policy applies to."""
-    read = graph.read(f"read what '{policy['displayName']}' applies to", f"{_POLICIES}/{policy['id']}/appliesTo")
-    return [app["id"] for app in read["value"]]
+    """Return the object ids of the apps that a policy applies to."""
+    path = f"{_POLICIES}/{policy['id']}/appliesTo"
+    return [app["id"] for app in graph.read_all(f"read what '{policy['displayName']}' applies to", path)]
 
 
 def _own_policy(graph: Graph, object_id: str) -> Json | None:
-    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
+    for policy in graph.read_all("read the app management policies", _POLICIES):
         if object_id in _applies_to(graph, policy):
-            found: Json = policy
-            return found
+            return policy
     return None
 
 
