@@ -40,7 +40,7 @@ class AppPolicy:
 
 
 def read_app_policy(graph: Graph, object_id: str, created: datetime | None) -> AppPolicy:
-    """Read the policies that apply to the app; one that cannot be read restricts nothing: Graph itself decides."""
+    """Return what the policies mean for the app. One that can't be read restricts nothing: Graph itself decides."""
     try:
         default = graph.read("read the tenant's app management policy", "policies/defaultAppManagementPolicy")
         own = _own_policy(graph, object_id)
@@ -73,10 +73,10 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
     """
     own = policy.own_policy
     if own is not None:
-        if own["displayName"] != OUR_POLICY or _applies_to(graph, own) != [object_id]:
+        if own.get("displayName") != OUR_POLICY or _applies_to(graph, own) != [object_id]:
             raise ConflictError(
-                f"The app management policy '{own['displayName']}' is not changed: only one named '{OUR_POLICY}' that "
-                "applies to this app alone is."
+                f"The app management policy '{own.get('displayName')}' is not changed: only one named "
+                f"'{OUR_POLICY}' that applies to this app alone is."
             )
         _write(graph, own)
         return
@@ -146,19 +146,20 @@ def _exemption(restrictions: Mapping[str, Any]) -> Json:
     off = {"passwordCredentials": _PASSWORD_BLOCKS, "keyCredentials": ("asymmetricKeyLifetime", *_KEY_BLOCKS)}
     others = {kind: _rules(restrictions, kind) for kind in off}
     return {
-        kind: [*(rule for rule in others[kind] if rule["restrictionType"] not in names), *map(_off, names)]
+        kind: [*(rule for rule in others[kind] if rule.get("restrictionType") not in names), *map(_off, names)]
         for kind, names in off.items()
     }
 
 
-def _rules(restrictions: Mapping[str, Any], kind: str) -> list[Json]:
-    return list(restrictions.get(kind) or [])
+def _rules(restrictions: object, kind: str) -> list[Json]:
+    entries = restrictions.get(kind) if isinstance(restrictions, dict) else None
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def _unused(graph: Graph) -> Json | None:
     """Find a policy of our name that applies to nothing."""
     for policy in graph.read_all("read the app management policies", _POLICIES):
-        if policy["displayName"] == OUR_POLICY and not _applies_to(graph, policy):
+        if policy.get("displayName") == OUR_POLICY and not _applies_to(graph, policy):
             return policy
     return None
 
@@ -166,7 +167,8 @@ def _unused(graph: Graph) -> Json | None:
 def _applies_to(graph: Graph, policy: Json) -> list[str]:
     """Return the object ids of the apps that a policy applies to."""
     path = f"{_POLICIES}/{policy['id']}/appliesTo"
-    return [app["id"] for app in graph.read_all(f"read what '{policy['displayName']}' applies to", path)]
+    apps = graph.read_all(f"read what the policy '{policy.get('displayName')}' applies to", path)
+    return [str(app.get("id")) for app in apps]
 
 
 def _own_policy(graph: Graph, object_id: str) -> Json | None:
@@ -179,14 +181,22 @@ def _own_policy(graph: Graph, object_id: str) -> Json | None:
 def _restrictions(
     policy: Mapping[str, Any], kind: str, created: datetime | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the restrictions of a policy that is on, for apps as old as ours, by type."""
+    """Yield the restrictions of an enabled policy that apply to an app created then, by type."""
     if not policy.get("isEnabled"):
         return
     restrictions = policy.get("applicationRestrictions") or policy.get("restrictions") or {}
-    for restriction in restrictions.get(kind) or []:
-        since = restriction.get("restrictForAppsCreatedAfterDateTime")
-        if not (since and created and created < datetime.fromisoformat(since).astimezone(UTC)):
-            yield restriction["restrictionType"], restriction
+    for restriction in _rules(restrictions, kind):
+        since = _time(restriction.get("restrictForAppsCreatedAfterDateTime"))
+        if not (since and created and created < since):
+            yield str(restriction.get("restrictionType")), restriction
+
+
+def _time(value: object) -> datetime | None:
+    """Return a time of Graph's, or None if it shows none that can be read: then the restriction applies."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_on(restriction: Mapping[str, Any] | None) -> bool:
@@ -194,7 +204,7 @@ def _is_on(restriction: Mapping[str, Any] | None) -> bool:
 
 
 def _longest(restriction: Mapping[str, Any] | None) -> timedelta:
-    """Answer the longest life that a restriction allows, less an hour. Durations are ISO 8601, days and hours."""
+    """Return the longest life that a restriction allows, less an hour. Durations are ISO 8601, days and hours."""
     if restriction is None or not _is_on(restriction):
         return NO_LIMIT
     found = re.fullmatch(

@@ -2,18 +2,20 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
 from backend import graph as backend_graph
 from backend.app_policy import OUR_POLICY, AppPolicy, advised, exempt, read_app_policy
-from backend.clouds import CLOUDS, PUBLIC, Cloud
+from backend.clouds import CLOUDS, Cloud
 from backend.entra import Entra, SamApp
 from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError
 from backend.graph import Graph
 from backend.limits import Limits
 from backend.values import SecretText
 from sandbox import names
+from tests.graph_as_sam_app import graph_of
 from tests.rotation.others import Others
 from tests.sandbox_client import Sandbox
 
@@ -25,13 +27,6 @@ RULE = {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime"
 @pytest.fixture
 def others(azure: Sandbox) -> Others:
     return Others(azure)
-
-
-def graph_of(others: Others) -> Graph:
-    """Graph, called as the SAM app."""
-    app = others.azure.state()["applications"][names.SAM_APP_ID]
-    token = others.sign_in(app["passwordCredentials"][0]["secretText"]).json()["access_token"]
-    return Graph(PUBLIC, Limits(), lambda: SecretText(token))
 
 
 def policy(others: Others, name: str, *, applies: bool = False) -> str:
@@ -166,3 +161,26 @@ def advice_of(found: AppPolicy) -> str:
     with pytest.raises(AzureRefusedError) as raised, advised(found, ["passwordAddition"], names.SAM_OBJECT_ID):
         raise AzureRefusedError("Refused.", status=400)
     return raised.value.advice or ""
+
+
+@pytest.mark.parametrize("value", [None, {"$remove": True}, 7, "x", [], [None], {}], ids=repr)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "applicationRestrictions",
+        "applicationRestrictions.passwordCredentials",
+        "applicationRestrictions.passwordCredentials.*",
+        "applicationRestrictions.passwordCredentials.*.restrictionType",
+        "applicationRestrictions.passwordCredentials.*.restrictForAppsCreatedAfterDateTime",
+        "applicationRestrictions.passwordCredentials.*.maxLifetime",
+        "displayName",
+    ],
+)
+def test_policy_of_another_form_breaks_nothing(others: Others, path: str, value: object) -> None:
+    others.restrict("passwordCredentials", **RULE)
+    default = "/v1.0/policies/defaultAppManagementPolicy"
+    graph = graph_of(others)
+    others.azure.faults([{"method": "GET", "host": HOST, "path": default, "edit": [[path, value]]}])
+    blocks = read_app_policy(graph, names.SAM_OBJECT_ID, datetime.now(UTC)).blocks_secrets
+    is_kept = path.endswith(("DateTime", "maxLifetime", "displayName"))
+    assert blocks == (("passwordAddition",) if is_kept else ())
