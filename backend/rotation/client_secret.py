@@ -243,5 +243,8 @@ def credential_told_by(hint: str, stored: datetime, secrets: Sequence[ClientSecr
 def app_credential(secret: ClientSecret) -> AppCredential:
     """Show a client secret to the plan."""
     return AppCredential(
-        id=secret.key_id, starts=secret.starts, ends=secret.ends, ours=secret.display_name.startswith(OUR_NAME)
+        id=secret.key_id,
+        starts=secret.starts,
+        ends=secret.ends,
+        ours=secret.is_complete and secret.display_name.startswith(OUR_NAME),
     )

@@ -256,7 +256,7 @@ def _find(registration: Registration, thumbprint: str) -> AppCertificate | None:
 
 def _planned(certificate: AppCertificate) -> AppCredential:
     """Show a certificate to the plan; ours are backdated, and their age counts from when they were made."""
-    ours = certificate.display_name.startswith(OUR_NAME)
+    ours = certificate.is_complete and certificate.display_name.startswith(OUR_NAME)
     return AppCredential(
         id=certificate.thumbprint,
         starts=certificate.starts + BACKDATED if ours else certificate.starts,
