@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError
+from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError, NotFoundError
 from backend.graph import Graph, Json
 from backend.values import SecretText
 
@@ -25,6 +26,9 @@ UNKNOWN_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 UNKNOWN_END: Final = datetime(9999, 12, 1, tzinfo=UTC)  # a month early, so that any time zone can show it
 _SHA1_DIGITS: Final = 40
 _DER: Final = b"\x30\x82"  # the sequence of more than 255 bytes that a certificate is
+# Graph's words with 400 Request_BadRequest, its code for any mistake, so the words decide. The first are those that
+# github.com/hashicorp/vault-plugin-secrets-azure takes as done, too. Never run against real Azure.
+_GONE: Final = ("No password credential found with keyId", "No credentials found to be removed")
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,9 @@ class AppRegistration:
         return NewClientSecret(str(made.key_id), SecretText(made.secret_text), made.end_date_time or ends)
 
     def remove_password(self, object_id: str, key_id: str) -> None:
-        """Remove a client secret, so that it does not sign in any more.
+        """Remove a client secret, so that it does not sign in any more. One that is gone already is done.
+
+        Right after it was made, a replica of Graph may call it gone that does not know it yet.
 
         Raises:
             ConflictError: It has no id by which Graph could find it.
@@ -163,7 +169,8 @@ class AppRegistration:
                 body.RemovePasswordPostRequestBody(key_id=wanted)
             )
 
-        self.graph.call(f"remove the client secret {key_id} of the SAM app", ask)
+        with _gone_is_done():
+            self.graph.call(f"remove the client secret {key_id} of the SAM app", ask)
 
     def add_key(self, object_id: str, *, public_der: bytes, display_name: str, proof: str) -> None:
         """Add a certificate; `proof` is signed by one that is on the app. Atomic: nobody else's is touched."""
@@ -182,7 +189,7 @@ class AppRegistration:
         self.graph.call("add a certificate to the SAM app", ask)
 
     def remove_key(self, object_id: str, *, key_id: str, proof: str) -> None:
-        """Remove a certificate. `proof` is signed by one that is on the app.
+        """Remove a certificate. One that is gone already is done. `proof` is signed by one that is on the app.
 
         Raises:
             ConflictError: It has no id by which Graph could find it.
@@ -200,7 +207,8 @@ class AppRegistration:
                 body.RemoveKeyPostRequestBody(key_id=wanted, proof=proof)
             )
 
-        self.graph.call(f"remove the certificate {key_id} of the SAM app", ask)
+        with _gone_is_done():
+            self.graph.call(f"remove the certificate {key_id} of the SAM app", ask)
 
     def replace_keys(self, object_id: str, keys: Sequence[Json]) -> None:
         """Replace all certificates (public parts) at once. Not atomic: read back, and put back what vanished."""
@@ -230,6 +238,18 @@ def public_key(public_der: bytes, display_name: str) -> Json:
         "key": base64.b64encode(public_der).decode(),
         "displayName": display_name,
     }
+
+
+@contextmanager
+def _gone_is_done() -> Iterator[None]:
+    """Pass over Graph's refusal to remove what is gone."""
+    try:
+        yield
+    except NotFoundError:
+        return
+    except AzureRefusedError as error:
+        if error.status != 400 or not any(words in str(error) for words in _GONE):  # noqa: PLR2004 - bad request
+            raise
 
 
 def _client_secret(entry: Json) -> ClientSecret:

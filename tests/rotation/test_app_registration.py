@@ -1,5 +1,7 @@
-"""The app registration as Graph shows it on odd days."""
+"""The app registration as Graph shows it on odd days, and removals of what is gone already."""
 
+import uuid
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -7,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 
 from backend.app_registration import AppRegistration, Registration
 from backend.certificate import read_certificate
-from backend.errors import AzureUnreachableError, ConflictError
+from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError
 from backend.values import SecretText
 from sandbox import names
 from tests.graph_as_sam_app import graph_of
@@ -212,6 +214,57 @@ def test_rotation_goes_on_beside_a_credential_without_dates(scene: Scene, name: 
     assert scene.signs_in()
     assert scene.certificate_signs_in()
     assert scene.overview()["Keys"]
+
+
+# What is gone already is removed.
+
+
+def test_secret_that_is_gone_is_removed(scene: Scene, registration: AppRegistration) -> None:
+    registration.remove_password(names.SAM_OBJECT_ID, str(uuid.uuid4()))
+    made = scene.others.add_secret()
+    registration.remove_password(names.SAM_OBJECT_ID, made["keyId"])
+    registration.remove_password(names.SAM_OBJECT_ID, made["keyId"])
+    assert [call["status"] for call in scene.calls(GRAPH, "POST", "/removePassword")] == [400, 204, 400]
+
+
+def test_certificate_that_is_gone_is_removed(scene: Scene, registration: AppRegistration) -> None:
+    proof = read_certificate(SecretText(scene.value(CERTIFICATE))).proof(names.SAM_OBJECT_ID)
+    other = Certificate()
+    scene.others.add_certificate(other)
+    key_id = scene.certificates_on_app()[-1]["keyId"]
+    for _ in range(2):
+        registration.remove_key(names.SAM_OBJECT_ID, key_id=key_id, proof=proof)
+    assert [call["status"] for call in scene.calls(GRAPH, "POST", "/removeKey")] == [204, 400]
+    assert len(scene.certificates_on_app()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "is_done"),
+    [
+        (404, "Resource 'x' does not exist.", True),
+        (400, "No password credential found with keyId 'x'.", True),
+        (400, "No credentials found to be removed.", True),
+        (400, "Invalid value specified for property 'keyId'.", False),
+        (403, "No credentials found to be removed.", False),
+        (401, "Access Token missing or malformed.", False),
+        (409, "Conflict.", False),
+        (500, "No credentials found to be removed.", False),
+    ],
+)
+def test_only_what_is_gone_counts_as_removed(
+    scene: Scene, registration: AppRegistration, status: int, message: str, *, is_done: bool
+) -> None:
+    made = scene.others.add_secret()["keyId"]
+    body = {"error": {"code": "Request_BadRequest", "message": message}}
+    for path in ("removePassword", "removeKey"):
+        answer = {"status": status, "body": body}
+        scene.azure.faults([{"method": "POST", "host": GRAPH, "path": f"/{path}$", "answer": answer}])
+        with nullcontext() if is_done else pytest.raises(AzureRefusedError) as refusal:
+            if path == "removePassword":
+                registration.remove_password(names.SAM_OBJECT_ID, made)
+            else:
+                registration.remove_key(names.SAM_OBJECT_ID, key_id=made, proof="")
+        assert refusal is None or refusal.value.status == status
 
 
 @pytest.mark.parametrize("key_id", ["", "None", "x"])
