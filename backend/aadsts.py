@@ -1,7 +1,7 @@
-"""What Entra's error codes mean for CIPP: the cause, who can mend it and how, and what it says of the key.
+"""What Entra's error codes mean for CIPP: the cause, who can repair it and how, and what it shows about the key.
 
 Sources: learn.microsoft.com/entra/identity-platform/reference-error-codes for the causes; public issue threads
-of CIPP and its documentation for the ways out.
+of CIPP and its documentation for the ways out. A code that this page lacks names its own source.
 """
 
 import re
@@ -65,14 +65,26 @@ MEANINGS: Final = MappingProxyType(
             "Restart this app, so that it runs on another machine; then prove the keys again.",
         ),
         700082: Meaning("The refresh token was not used for 90 days.", _SETUP, Verdict.DEAD),
+        # Not on the page above. Its text is in the tests of github.com/AzureAD/microsoft-authentication-library-for-js:
+        # "The refresh token has expired due to maximum lifetime."
+        700081: Meaning("The refresh token reached its maximum lifetime.", _SETUP, Verdict.DEAD),
         700084: Meaning("The refresh token has reached its fixed end.", _SETUP, Verdict.DEAD),
         70000: Meaning("The refresh token is not valid.", _SETUP, Verdict.DEAD),
         9002313: Meaning("What is stored is no refresh token.", _SETUP, Verdict.DEAD),
         70008: Meaning("The refresh token has ended or was revoked.", _SETUP, Verdict.DEAD),
         70043: Meaning("Conditional Access (sign-in frequency) ended the refresh token.", _SETUP, Verdict.DEAD),
         50173: Meaning("The account's password was changed, or its sessions were revoked.", _SETUP, Verdict.DEAD),
+        50089: Meaning("The sign-in session expired or was revoked.", _SETUP, Verdict.DEAD),
+        50132: Meaning("The account's password expired or was changed.", _SETUP, Verdict.DEAD),
+        50133: Meaning("The session was revoked: the password expired or was changed.", _SETUP, Verdict.DEAD),
         50020: Meaning("The account is no member of this tenant.", _SETUP),
         50034: Meaning("The account does not exist in this tenant any more.", _SETUP),
+        # Not on the page above. learn.microsoft.com, "Troubleshoot AAD errors for integrations" (Viva Goals). As with
+        # 50034, the account is what is wrong. It can be restored, so the code does not show that the token is revoked.
+        500341: Meaning(
+            "The account was deleted from this tenant.",
+            f"A user admin of the tenant restores it, or another account takes its place. {_SETUP}",
+        ),
         50055: Meaning("The account's password has ended.", f"The account's owner changes it. {_SETUP}"),
         50057: Meaning("The account is disabled.", "A user admin of the tenant enables it."),
         50074: Meaning("The account must prove MFA.", _MFA),

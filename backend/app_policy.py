@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from backend.clouds import PUBLIC
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError
 from backend.graph import Graph, Json
 
@@ -25,9 +26,9 @@ _KEY_BLOCKS: Final = ("trustedCertificateAuthority",)
 
 @dataclass(frozen=True)
 class AppPolicy:
-    """What the policies say of this app: the rules that forbid it new credentials, and how long those may live.
+    """What the policies mean for this app: the rules that forbid it new credentials, and how long those may live.
 
-    Lifetimes are already an hour short of the limit.
+    Lifetimes are already an hour short of the limit. `address` is the one of Graph's v1.0, where the policies are.
     """
 
     blocks_secrets: tuple[str, ...] = ()
@@ -35,16 +36,17 @@ class AppPolicy:
     secret_lifetime: timedelta = NO_LIMIT
     certificate_lifetime: timedelta = NO_LIMIT
     own_policy: Json | None = None
+    address: str = f"{PUBLIC.graph}/v1.0"
 
 
 def read_app_policy(graph: Graph, object_id: str, created: datetime | None) -> AppPolicy:
-    """Read the policies that apply to the app; one that cannot be read restricts nothing: Graph itself decides."""
+    """Return what the policies mean for the app. One that can't be read restricts nothing: Graph itself decides."""
     try:
         default = graph.read("read the tenant's app management policy", "policies/defaultAppManagementPolicy")
         own = _own_policy(graph, object_id)
     except (AzureError, NotFoundError):
         return AppPolicy()
-    return judged(default, own, created)
+    return replace(judged(default, own, created), address=graph.address)
 
 
 def judged(default: Mapping[str, Any], own: Json | None, created: datetime | None) -> AppPolicy:
@@ -71,10 +73,10 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
     """
     own = policy.own_policy
     if own is not None:
-        if own["displayName"] != OUR_POLICY or _applies_to(graph, own) != [object_id]:
+        if own.get("displayName") != OUR_POLICY or _applies_to(graph, own) != [object_id]:
             raise ConflictError(
-                f"The app management policy '{own['displayName']}' is not changed: only one named '{OUR_POLICY}' that "
-                "applies to this app alone is."
+                f"The app management policy '{own.get('displayName')}' is not changed: only one named "
+                f"'{OUR_POLICY}' that applies to this app alone is."
             )
         _write(graph, own)
         return
@@ -92,7 +94,7 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
             "restrictions": _exemption({}),
         },
     )
-    link = {"@odata.id": f"https://graph.microsoft.com/v1.0/{_POLICIES}/{made['id']}"}
+    link = {"@odata.id": f"{graph.address}/{_POLICIES}/{made['id']}"}
     graph.write(
         f"apply '{OUR_POLICY}' to the app", "POST", f"applications/{object_id}/appManagementPolicies/$ref", link
     )
@@ -116,7 +118,7 @@ def _advice_on(policy: AppPolicy, rules: Sequence[str], object_id: str) -> str:
         for kind, known in kinds.items()
         if set(rules) & set(known)
     }
-    graph = "https://graph.microsoft.com/v1.0"
+    graph = policy.address
     said = f"The tenant's app management policy forbids it ({', '.join(rules)}). "
     if policy.own_policy:
         body = json.dumps({"restrictions": off}, separators=(",", ":"))
@@ -144,49 +146,57 @@ def _exemption(restrictions: Mapping[str, Any]) -> Json:
     off = {"passwordCredentials": _PASSWORD_BLOCKS, "keyCredentials": ("asymmetricKeyLifetime", *_KEY_BLOCKS)}
     others = {kind: _rules(restrictions, kind) for kind in off}
     return {
-        kind: [*(rule for rule in others[kind] if rule["restrictionType"] not in names), *map(_off, names)]
+        kind: [*(rule for rule in others[kind] if rule.get("restrictionType") not in names), *map(_off, names)]
         for kind, names in off.items()
     }
 
 
-def _rules(restrictions: Mapping[str, Any], kind: str) -> list[Json]:
-    return list(restrictions.get(kind) or [])
+def _rules(restrictions: object, kind: str) -> list[Json]:
+    entries = restrictions.get(kind) if isinstance(restrictions, dict) else None
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def _unused(graph: Graph) -> Json | None:
     """Find a policy of our name that applies to nothing."""
-    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
-        if policy["displayName"] == OUR_POLICY and not _applies_to(graph, policy):
-            found: Json = policy
-            return found
+    for policy in graph.read_all("read the app management policies", _POLICIES):
+        if policy.get("displayName") == OUR_POLICY and not _applies_to(graph, policy):
+            return policy
     return None
 
 
 def _applies_to(graph: Graph, policy: Json) -> list[str]:
-    """Answer the object ids of the apps that a policy applies to."""
-    read = graph.read(f"read what '{policy['displayName']}' applies to", f"{_POLICIES}/{policy['id']}/appliesTo")
-    return [app["id"] for app in read["value"]]
+    """Return the object ids of the apps that a policy applies to."""
+    path = f"{_POLICIES}/{policy['id']}/appliesTo"
+    apps = graph.read_all(f"read what the policy '{policy.get('displayName')}' applies to", path)
+    return [str(app.get("id")) for app in apps]
 
 
 def _own_policy(graph: Graph, object_id: str) -> Json | None:
-    for policy in graph.read("read the app management policies", _POLICIES)["value"]:
+    for policy in graph.read_all("read the app management policies", _POLICIES):
         if object_id in _applies_to(graph, policy):
-            found: Json = policy
-            return found
+            return policy
     return None
 
 
 def _restrictions(
     policy: Mapping[str, Any], kind: str, created: datetime | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the restrictions of a policy that is on, for apps as old as ours, by type."""
+    """Yield the restrictions of an enabled policy that apply to an app created then, by type."""
     if not policy.get("isEnabled"):
         return
     restrictions = policy.get("applicationRestrictions") or policy.get("restrictions") or {}
-    for restriction in restrictions.get(kind) or []:
-        since = restriction.get("restrictForAppsCreatedAfterDateTime")
-        if not (since and created and created < datetime.fromisoformat(since).astimezone(UTC)):
-            yield restriction["restrictionType"], restriction
+    for restriction in _rules(restrictions, kind):
+        since = _time(restriction.get("restrictForAppsCreatedAfterDateTime"))
+        if not (since and created and created < since):
+            yield str(restriction.get("restrictionType")), restriction
+
+
+def _time(value: object) -> datetime | None:
+    """Return a time of Graph's, or None if it shows none that can be read: then the restriction applies."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _is_on(restriction: Mapping[str, Any] | None) -> bool:
@@ -194,7 +204,7 @@ def _is_on(restriction: Mapping[str, Any] | None) -> bool:
 
 
 def _longest(restriction: Mapping[str, Any] | None) -> timedelta:
-    """Answer the longest life that a restriction allows, less an hour. Durations are ISO 8601, days and hours."""
+    """Return the longest life that a restriction allows, less an hour. Durations are ISO 8601, days and hours."""
     if restriction is None or not _is_on(restriction):
         return NO_LIMIT
     found = re.fullmatch(

@@ -22,6 +22,12 @@ _UNKNOWN_ZONE: Final = (
 )
 
 
+_UNREAD_ZONE: Final = (
+    "CIPP's table Config could not be read, and no time zone was read before, so UTC is used. "
+    "Check the storage account, or set CIPP_TIMEZONE."
+)
+
+
 @dataclass(frozen=True)
 class Tenant:
     """A customer tenant as CIPP knows it."""
@@ -40,31 +46,49 @@ class CippTables:
         self._environ = environ
         self._named = ""
         self._named_until = 0.0
+        self._last_in_table: str | None = None  # the zone as it was last read, "" if none was set
+        self._is_unread = False  # the last read failed
         self._is_unknown_in_table = self._is_unknown_in_setting = False  # then it was logged already
+        self._is_guess_logged = False
 
     def zone_name(self) -> str:
         """Return the zone's name for the links: always a real zone. It is read again after a second."""
         if time.monotonic() < self._named_until:
             return self._named
-        reading = at_once.start(self._zone_in_table, name="read the time zone")
+        reading = at_once.start(self._read_zone, name="read the time zone")
         try:
-            self._named = reading.result(ZONE_WAIT_SECONDS) or self._zone_in_setting() or "UTC"
+            reading.result(ZONE_WAIT_SECONDS)
+            self._named = self._zone_name() or "UTC"
         except TimeoutError:
-            self._named = self._named or self._zone_in_setting() or "UTC"
+            self._named = self._named or self._zone_name() or "UTC"
             logger.info("CIPP's table Config timed out. The last known zone is shown.")
         self._named_until = time.monotonic() + ZONE_LIFETIME_SECONDS
         return self._named
 
     def zone(self) -> tzinfo:
-        """Return the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC."""
+        """Return the deployment's time zone: table `Config`, else `CIPP_TIMEZONE`, else UTC.
+
+        If the table can't be read, the zone that was last read from it stands in its place. See `is_zone_unknown`.
+        """
         from zoneinfo import ZoneInfo  # noqa: PLC0415 - it looks around the disk when imported
 
-        name = self._zone_in_table() or self._zone_in_setting()
+        self._read_zone()
+        name = self._zone_name()
         return ZoneInfo(name) if name else UTC
+
+    @property
+    def is_zone_unknown(self) -> bool:
+        """Whether the zone is a guess: the last read of table `Config` failed, and nothing else names a zone.
+
+        Then a week must not count as begun by `zone`: west of Greenwich it begins up to 12 hours later than in UTC.
+        """
+        return self._is_unread and self._last_in_table is None and not self._zone_in_setting()
 
     @property
     def zone_problems(self) -> list[str]:
         """What is wrong with the zone in table `Config`, as it was read last. Its value is left out."""
+        if self.is_zone_unknown:
+            return [_UNREAD_ZONE]
         return [_UNKNOWN_ZONE] if self._is_unknown_in_table else []
 
     def tenants(self) -> Mapping[str, Tenant] | None:
@@ -121,16 +145,37 @@ class CippTables:
             logger.info("CIPP's table %s is unknown: %s", table, error)
             return None
 
-    def _zone_in_table(self) -> str:
+    def _zone_name(self) -> str:
+        """Return the zone that was last read from the table, else the setting's, else ""."""
+        return self._last_in_table or self._zone_in_setting()
+
+    def _read_zone(self) -> None:
+        """Read the zone in the table. One that was never set is "", and one that can't be read stays as it was."""
         try:
-            tables = self._clients.tables()
-            if tables is None:
-                return ""
+            self._last_in_table = self._zone_in_table()
+        except BackendError as error:
+            self._is_unread = True
+            if self.is_zone_unknown and not self._is_guess_logged:
+                logger.warning("%s %s", _UNREAD_ZONE, error)
+                self._is_guess_logged = True
+        else:
+            self._is_unread = self._is_guess_logged = False
+
+    def _zone_in_table(self) -> str:
+        """Return the zone in the table, or "" if CIPP has not set any.
+
+        Raises:
+            BackendError: The table can't be read.
+        """
+        tables = self._clients.tables()
+        if tables is None:
+            return ""
+        try:
             with while_trying_to("read CIPP's time zone"):
                 row = tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings")
-        except BackendError:
-            return ""
-        name = str(row.get("Timezone") or "")
+            name = str(row.get("Timezone") or "")
+        except NotFoundError:  # of the table, or of its row
+            name = ""
         is_zone = is_time_zone(name)
         if name and not is_zone and not self._is_unknown_in_table:
             logger.warning(_UNKNOWN_ZONE)

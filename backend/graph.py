@@ -6,7 +6,7 @@ so what is read is read as JSON.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib import import_module
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Json = dict[str, Any]
 READ_RETRIES: Final = 3
+MOST_PAGES: Final = 100  # of one list; Graph shows 100 directory objects a page by default
 
 # What a request needs, which only who asks Graph pays for.
 NEEDED: Final = (
@@ -42,18 +43,52 @@ NEEDED: Final = (
 
 
 class Graph:
-    """Graph as one app. `token` answers a token for it when one is needed."""
+    """Graph as one app. `token` returns a token for it when one is needed."""
 
     def __init__(self, cloud: Cloud, limits: Limits, token: Callable[[], SecretText]) -> None:
         self._cloud: Final = cloud
         self._limits: Final = limits
         self._token: Final = token
 
-    def read(self, action: str, path: str) -> Json:
-        """GET a path of v1.0; a busy Graph is asked again."""
+    @property
+    def address(self) -> str:
+        """The address of this cloud's v1.0, without a slash at its end."""
+        return f"{self._cloud.graph}/v1.0"
 
+    def read(self, action: str, path: str) -> Json:
+        """Return what GET of a path of v1.0 shows. A busy Graph is called again."""
+        return self._get(action, f"{self.address}/{path}")
+
+    def read_all(self, action: str, path: str) -> list[Json]:
+        """Return the entries of a list of v1.0, from all of its pages.
+
+        Raises:
+            AzureUnreachableError: A page is not a list, its link to the next one leads to another host or in a
+                circle, or there are more than `MOST_PAGES`.
+        """
+        return [entry for page in self._pages(action, path) for entry in page]
+
+    def _pages(self, action: str, path: str) -> Iterator[list[Json]]:
+        link, links = f"{self.address}/{path}", set[str]()
+        while link:
+            if link in links or len(links) == MOST_PAGES:
+                raise AzureUnreachableError(f"Couldn't {action}: Microsoft Graph's list has no end. Try again.")
+            links.add(link)
+            page = self._get(action, link)
+            entries, link = page.get("value"), page.get("@odata.nextLink") or ""
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                raise AzureUnreachableError(f"Couldn't {action}: Microsoft Graph returned no list. Try again.")
+            # The token would go along, and what another host lists is not the tenant's.
+            if link and not (isinstance(link, str) and link.lower().startswith(f"{self._cloud.graph}/")):
+                raise AzureUnreachableError(
+                    f"Couldn't {action}: the link to the next page leads to another host. Check CIPP_CLOUD and the "
+                    "proxy of this app."
+                )
+            yield entries
+
+    def _get(self, action: str, url: str) -> Json:
         async def ask(client: "GraphServiceClient") -> bytes | None:
-            return await self._send(client, "GET", path, None)
+            return await self._send(client, "GET", url, None)
 
         return json_of(action, self.call(action, ask, retries=READ_RETRIES))
 
@@ -61,7 +96,7 @@ class Graph:
         """POST a question to a path of v1.0: it changes nothing, so a busy Graph is asked again."""
 
         async def ask(client: "GraphServiceClient") -> bytes | None:
-            return await self._send(client, "POST", path, body)
+            return await self._send(client, "POST", f"{self.address}/{path}", body)
 
         return json_of(action, self.call(action, ask, retries=READ_RETRIES))
 
@@ -69,7 +104,7 @@ class Graph:
         """Send a body to a path of v1.0, once; answer what came back."""
 
         async def ask(client: "GraphServiceClient") -> bytes | None:
-            return await self._send(client, method, path, body)
+            return await self._send(client, method, f"{self.address}/{path}", body)
 
         return json_of(action, self.call(action, ask))
 
@@ -87,14 +122,14 @@ class Graph:
         with while_trying_to(action):
             return asyncio.run(run())
 
-    async def _send(self, client: "GraphServiceClient", method: str, path: str, body: Json | None) -> bytes | None:
+    async def _send(self, client: "GraphServiceClient", method: str, url: str, body: Json | None) -> bytes | None:
         from kiota_abstractions.method import Method  # noqa: PLC0415 - as above
         from kiota_abstractions.request_information import RequestInformation  # noqa: PLC0415 - as above
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError  # noqa: PLC0415 - as above
 
         request = RequestInformation()
         request.http_method = Method[method]
-        request.url = f"{self._cloud.graph}/v1.0/{path}"
+        request.url = url
         if body is not None:
             request.set_stream_content(json.dumps(body).encode(), "application/json")
         return await client.request_adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
@@ -135,7 +170,7 @@ class Graph:
         from backend.graph_token import GraphToken  # noqa: PLC0415 - it imports kiota
 
         adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(GraphToken(token, self._cloud)), http)
-        adapter.base_url = f"{self._cloud.graph}/v1.0"
+        adapter.base_url = self.address
         return adapter
 
 

@@ -43,7 +43,7 @@ class ClientSecretKind:
                 id=secret.key_id,
                 starts=secret.starts,
                 ends=secret.ends,
-                ours=is_ours(secret.display_name, secret.key_id, self._run.vault.name, versions),
+                ours=secret.is_complete and is_ours(secret.display_name, secret.key_id, self._run.vault.name, versions),
                 name=secret.display_name,
             )
             for secret in app.client_secrets

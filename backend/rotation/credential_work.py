@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from backend.app_policy import AppPolicy, read_app_policy
-from backend.app_registration import AppRegistration, Registration
+from backend.app_registration import UNKNOWN_END, AppRegistration, Registration
 from backend.entra import Credential, SignInRefusedError
 from backend.errors import ConflictError, InvalidInputError
 from backend.rotation.plan import (
@@ -157,7 +157,7 @@ class CredentialWork:
             validity=judgement.validity,
             refusal=judgement.refusal,
             earlier=self._earlier,
-            ends=min((one.ends for one in (listed, in_vault) if one), default=None),
+            ends=min((one.ends for one in (listed, in_vault) if one and one.ends < UNKNOWN_END), default=None),
         )
 
     def _judgement(self, version: VaultVersion, moment: Moment, *, is_listed: bool) -> Judgement:

@@ -10,6 +10,7 @@ from typing import Final
 from backend import at_once
 from backend.aadsts import Verdict
 from backend.app_policy import LESS, AppPolicy
+from backend.app_registration import UNKNOWN_END
 from backend.entra import SignInRefusedError
 from backend.errors import BackendError, NotFoundError
 from backend.rotation.calendar import next_week_start
@@ -17,7 +18,7 @@ from backend.rotation.credential_work import CredentialWork
 from backend.rotation.journal import KeyMemory
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, IDENTITY_NAMES, PARTNER_TOKEN, Key
-from backend.rotation.plan import NEAR_END, Seen, Validity
+from backend.rotation.plan import NEAR_END, AppCredential, Seen, Validity
 from backend.rotation.refresh_token import token_expires
 from backend.rotation.report import AppState, KeyOverview, KeyReport, KeyState, RunReport
 from backend.rotation.session import NOT_SET_UP, TENANTS_UNKNOWN, Session, reason_to_leave
@@ -223,7 +224,7 @@ class Look:
             seen = self._seen(name)
             current = seen.served.id if seen and seen.served else None
             said += [
-                f"{noun} '{one.name}' ({one.id}) on the SAM app is not ours; it ends on {one.ends:%Y-%m-%d}."
+                f"{noun} '{one.name}' ({one.id}) on the SAM app is not ours; it {_ending(one)}."
                 for one in (seen.credentials if seen else ())
                 if not one.ours and one.id != current
             ]
@@ -245,6 +246,10 @@ class Look:
     def _policy(self) -> AppPolicy | None:
         work = next((work for work in self._credentials.values() if isinstance(work, CredentialWork)), None)
         return work.policy() if work else None
+
+
+def _ending(credential: AppCredential) -> str:
+    return "has no known end" if credential.ends >= UNKNOWN_END else f"ends on {credential.ends:%Y-%m-%d}"
 
 
 def _own_name(key: Key) -> str:

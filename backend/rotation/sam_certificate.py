@@ -15,7 +15,14 @@ from backend.app_policy import AppPolicy, advised, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
 from backend.entra import Credential, SignInRefusedError
-from backend.errors import AzureError, AzureRefusedError, BackendError, InvalidInputError, changed_nothing
+from backend.errors import (
+    AzureError,
+    AzureRefusedError,
+    BackendError,
+    ConflictError,
+    InvalidInputError,
+    changed_nothing,
+)
 from backend.graph import Json
 from backend.rotation.keys import CERTIFICATE
 from backend.rotation.lineage import Version
@@ -27,6 +34,7 @@ from backend.vault_secret import Stored
 from backend.vault_secret import Version as VaultVersion
 
 MOST_LIVE: Final = 3
+UNKNOWN: Final = "without an id"
 MOST_READS: Final = 6  # until two in a row agree
 
 
@@ -56,10 +64,16 @@ class CertificateKind:
         """Return the certificates whose dates Graph shows; those of this app are backdated, and count from then."""
         found = []
         for one in app.certificates:
-            ours = is_ours(one.display_name, one.thumbprint, self._run.vault.name, versions)
+            ours = one.is_complete and is_ours(one.display_name, one.thumbprint, self._run.vault.name, versions)
             starts = one.starts + BACKDATED if ours else one.starts
             found.append(
-                AppCredential(id=one.thumbprint, starts=starts, ends=one.ends, ours=ours, name=one.display_name)
+                AppCredential(
+                    id=one.thumbprint or one.key_id or UNKNOWN,
+                    starts=starts,
+                    ends=one.ends,
+                    ours=ours,
+                    name=one.display_name,
+                )
             )
         return found
 
@@ -173,6 +187,8 @@ class CertificateKind:
     def _write_list(self, app: Registration, made: Certificate, name: str, signer: Certificate | None) -> None:
         """Write the list with the new one; then put back what others added since it was read."""
         before = self._settled(app)
+        if not before.certificates_known:
+            raise ConflictError("Graph does not show all certificates of the app, so their list was not written.")
         listed = [one.raw for one in before.certificates]
         if signer and _find(before, signer.thumbprint) is None:
             listed.append(self._public_key(signer))
@@ -190,7 +206,7 @@ class CertificateKind:
         before = app
         for _ in range(MOST_READS):
             seen = self._registration.read()
-            if _thumbprints(seen) == _thumbprints(before):
+            if _names(seen) == _names(before):
                 return seen
             before = seen
             time.sleep(self._run.clients.limits.key_rotation_proof_gap_seconds)
@@ -205,16 +221,16 @@ class CertificateKind:
         gap = self._run.clients.limits.key_rotation_proof_gap_seconds
         patience = self._run.clients.limits.key_rotation_proof_timeout_seconds
         give_up_at = min(time.monotonic() + patience, self._run.ends_at)
-        seen = {one.thumbprint: one.raw for one in before.certificates}
+        seen = {_name(one): one.raw for one in before.certificates}
         while _find(after := self._registration.read(), made.thumbprint) is None:
-            seen |= {one.thumbprint: one.raw for one in after.certificates}
+            seen |= {_name(one): one.raw for one in after.certificates}
             if time.monotonic() + gap > give_up_at:
                 return  # the check by signing in decides what becomes of the new one
             time.sleep(gap)
         if theirs := self._newly_served():
             seen.setdefault(theirs.thumbprint, self._public_key(theirs))
-        vanished = [raw for thumbprint, raw in seen.items() if _find(after, thumbprint) is None]
-        if vanished:
+        vanished = [raw for name, raw in seen.items() if name not in {_name(one) for one in after.certificates}]
+        if vanished and after.certificates_known:
             self._run.held.must_hold()
             self._registration.replace_keys(after.object_id, [*(one.raw for one in after.certificates), *vanished])
 
@@ -241,5 +257,10 @@ def _find(registration: Registration, thumbprint: str) -> AppCertificate | None:
     return next((one for one in registration.certificates if one.thumbprint == thumbprint), None)
 
 
-def _thumbprints(registration: Registration) -> set[str]:
-    return {one.thumbprint for one in registration.certificates}
+def _names(registration: Registration) -> set[str]:
+    return {_name(one) for one in registration.certificates}
+
+
+def _name(certificate: AppCertificate) -> str:
+    """Return what tells a certificate from the others on the app."""
+    return certificate.thumbprint or certificate.key_id

@@ -1,10 +1,12 @@
 """One call of Graph: who asks, what for, and how the answer is written."""
 
+import base64
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +20,8 @@ from sandbox.names import GRAPH_APP_ID
 from sandbox.service import not_in_the_sandbox
 from sandbox.tokens import InvalidTokenError
 
+_PAGE: Final = 100  # entries, and at most 999 with $top (learn.microsoft.com/graph/paging)
+_MOST: Final = 999
 _JSON: Final = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
@@ -65,10 +69,32 @@ class Call:
         return self.answer({"@odata.context": context, **self.selected(entity)}, status)
 
     def collection(self, fragment: str, entities: Collection[Mapping[str, Any]]) -> Response:
-        """Answer with a list of objects."""
+        """Return one page of a list of objects, with the link to the next one if there is any."""
         chosen = f"({','.join(self.select)})" if self.select else ""
-        value = [self.selected(entity) for entity in entities]
-        return self.answer({"@odata.context": self.context(f"{fragment}{chosen}"), "value": value})
+        first, size = self._place()
+        value = [self.selected(entity) for entity in [*entities][first : first + size]]
+        body: dict[str, Any] = {"@odata.context": self.context(f"{fragment}{chosen}")}
+        if first + size < len(entities):
+            body["@odata.nextLink"] = self._next(first + size)
+        return self.answer({**body, "value": value})
+
+    def _place(self) -> tuple[int, int]:
+        """Return where the page begins that is wanted, and how many entries it has."""
+        query = self.request.query_params
+        top = query.get("$top", str(_PAGE))
+        if not top.isdecimal() or not 1 <= int(top) <= _MOST:
+            raise bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive.")
+        try:
+            first = int(base64.urlsafe_b64decode(query["$skiptoken"])) if "$skiptoken" in query else 0
+        except ValueError as error:
+            message = "The specified page token value has expired and can no longer be included in your request."
+            raise GraphError(400, "Directory_ExpiredPageToken", message) from error
+        return max(first, 0), int(top)
+
+    def _next(self, first: int) -> str:
+        token = base64.urlsafe_b64encode(str(first).encode()).decode()
+        query = urlencode({**self.request.query_params, "$skiptoken": token}, safe="$,()'", quote_via=quote)
+        return f"https://{self.host}{self.request.url.path}?{query}"
 
     def selected(self, entity: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the caller wants of `entity`."""

@@ -168,3 +168,24 @@ asyncio.run(main())
     assert [call["status"] for call in calls] == [200, 204]
     assert printed.strip() in calls[0]["response_body"]
     assert len(app.application()["passwordCredentials"]) == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_list_is_read_page_by_page(app: Sam, size: int) -> None:
+    made = [
+        app.graph("POST", "/v1.0/policies/appManagementPolicies", {"displayName": f"Policy {number}"}).json()["id"]
+        for number in range(3)
+    ]
+    path, found = f"/v1.0/policies/appManagementPolicies?$select=id&$top={size}", []
+    while path:
+        page = app.graph("GET", path).json()
+        assert len(page["value"]) == size or "@odata.nextLink" not in page
+        assert all(entry.keys() == {"id"} for entry in page["value"])
+        found += [entry["id"] for entry in page["value"]]
+        path = page.get("@odata.nextLink", "").removeprefix("https://graph.microsoft.com")
+    assert found == made
+
+
+@pytest.mark.parametrize("query", ["$top=0", "$top=1000", "$top=-1", "$top=x", "$skiptoken=x", "$skiptoken=eA=="])
+def test_page_that_does_not_exist_is_refused(app: Sam, query: str) -> None:
+    assert app.graph("GET", f"/v1.0/applications?{query}").status_code == 400
