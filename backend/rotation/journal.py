@@ -72,7 +72,7 @@ class Journal:
         self._upsert(KEYS, rows)
 
     def note(self, run: RunReport, keys: Iterable[KeyReport] = ()) -> None:
-        """Write a run as it stands, and the keys that it is through with."""
+        """Write a run as it stands, and the keys that it is through with. Unchanged ones are only counted."""
         row = {
             "PartitionKey": "run",
             "RowKey": f"{_END_OF_TIME - int(run.started.timestamp()):010d}-{run.run_id}",
@@ -88,6 +88,7 @@ class Journal:
             [
                 {"PartitionKey": run.run_id, "RowKey": key.name.lower(), **_stored(msgspec.structs.asdict(key))}
                 for key in keys
+                if key.outcome != "unchanged"
             ],
         )
 

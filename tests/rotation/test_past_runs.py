@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from backend.rotation.journal import RUN_KEYS, RUNS
-from tests.rotation.scene import TOKEN, Scene
+from tests.rotation.scene import SECRET, TOKEN, Scene, key_of, refused
 
 Json = Any  # what JSON may hold
 REASON = "Due: the current version is of 2026-10-15 06:41 UTC, before 2026-11-22 00:00 UTC."
@@ -98,3 +98,15 @@ def test_run_id_with_unreachable_tables_is_a_failure_and_not_404(scene: Scene, n
     nowhere.setenv("CIPP_STORAGE", "no connection string")
     answer = scene.api().get("ListKeyRotations?RunId=0123456789ab")
     assert (answer.status, "CIPP_STORAGE" in answer.results) == (500, True)
+
+
+def test_unchanged_keys_are_not_written_to_the_history(scene: Scene) -> None:
+    scene.rotate(TOKEN)
+    scene.azure.faults([refused(50173, scene.tenants()[0])])
+    rotation = scene.rotate()
+    assert key_of(rotation["Keys"], TOKEN)["Outcome"] == "unchanged"
+    rows = [row["name"] for row in scene.others.rows(RUN_KEYS) if row["PartitionKey"] == rotation["RunId"]]
+    assert TOKEN not in rows
+    assert SECRET in rows
+    (run,) = runs_of(scene, f"?RunId={rotation['RunId']}")
+    assert [run["Unchanged"], len(run["Keys"])] == [1, len(rows)] == [1, 3]
