@@ -75,7 +75,7 @@ class Journal:
         """Write a run as it stands, and the keys that it is through with. Unchanged ones are only counted."""
         row = {
             "PartitionKey": "run",
-            "RowKey": f"{_END_OF_TIME - int(run.started.timestamp()):010d}-{run.run_id}",
+            "RowKey": f"{age_of(run.started)}-{run.run_id}",
             **{
                 name: value
                 for name, value in _stored(msgspec.structs.asdict(run)).items()
@@ -193,6 +193,11 @@ class Journal:
         for first in range(0, len(rows), AT_ONCE):
             # What is None is not in a row: a merge would keep what was there before.
             client.submit_transaction([("upsert", row, {"mode": "replace"}) for row in rows[first : first + AT_ONCE]])
+
+
+def age_of(started: datetime) -> str:
+    """Return the first part of a run's row key, which is the greater, the earlier it started. Pure."""
+    return f"{_END_OF_TIME - int(started.timestamp()):010d}"
 
 
 def tried(memory: KeyMemory, report: KeyReport, now: datetime) -> KeyMemory:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -26,6 +27,7 @@ from backend.rotation.key_checks import KeyChecks
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
+from backend.rotation.pruning import PRUNE_SECONDS, prune
 from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
 from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
@@ -225,6 +227,8 @@ class KeyRotation:
             warnings = self._after(session, ring, order.restart)
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
+        # Deleting goes on without this run if the storage is slow.
+        wait([at_once.start(lambda: prune(self._clients, ended), name="delete old runs")], PRUNE_SECONDS)
         return Rotation(
             run_id=run_id,
             dry_run=False,
