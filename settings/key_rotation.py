@@ -1,6 +1,8 @@
 """The rotation of the vault's keys: by hand, and every Sunday."""
 
 import os
+import re
+from typing import Final
 
 from backend.backend import Backend
 from backend.errors import InvalidInputError
@@ -9,12 +11,19 @@ from backend.setting_kinds import is_schedule
 from settings.access import Permission
 from settings.body import Body
 from settings.record import who_of
-from settings.routes import Call, Routes, Shown
+from settings.routes import Call, Parameter, Routes, Shown
 
 routes = Routes()
 # The host refuses a function whose schedule names an app setting that is not there, or that is not a schedule: then no
 # key would be rotated. The links warn of such a setting.
 SCHEDULE = "%KEY_ROTATION_SCHEDULE%" if is_schedule(os.environ.get("KEY_ROTATION_SCHEDULE", "")) else "0 0 0 * * 0"
+
+
+RUN: Final = Parameter(
+    "RunId",
+    "A run of the last 90 days, 12 hexadecimal digits: `Runs` holds this run alone, with its `Keys`. Without it `Runs` "
+    "holds the last ten, and of these the latest has its `Keys`.",
+)
 
 
 class Rotate(Body, frozen=True):
@@ -57,10 +66,16 @@ def prove(call: Call, body: Prove) -> list[KeyProof]:
     return call.backend.key_rotation.prove(body.names)
 
 
-@routes.get("ListKeyRotations", needs=Permission.APP_SETTINGS_READ)
+@routes.get("ListKeyRotations", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(RUN,)))
 def overview(call: Call) -> KeyOverview:
-    """Tell how long CIPP keeps working, the last runs, the next week's start, and each key's state."""
-    return call.backend.key_rotation.overview()
+    """Return how long CIPP keeps working, the last runs or the one of RunId, and each key's state."""
+    run_id = call.query.get("runid", "").lower()
+    if run_id and not re.fullmatch("[0-9a-f]{12}", run_id):
+        raise InvalidInputError(
+            "Invalid RunId: it must be 12 hexadecimal digits. ListKeyRotations without RunId lists the last runs.",
+            field="RunId",
+        )
+    return call.backend.key_rotation.overview(run_id or None)
 
 
 @routes.timer("WeeklyKeyRotation", SCHEDULE)

@@ -104,7 +104,7 @@ def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
         "description": parameter.says,
         "required": parameter.required or place == "path",
         "schema": schema,
-        "example": parameter.example,
+        **({"example": parameter.example} if parameter.example else {}),
     }
 
 

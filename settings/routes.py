@@ -30,11 +30,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Parameter:
-    """What the query, or the rest of the path, may carry. `only` lists every value that is taken, if they are few."""
+    """What the query, or the rest of the path, may carry. `only` lists every value that is taken, if they are few.
+
+    `example` is "" if no value is valid in every deployment.
+    """
 
     name: str
     says: str
-    example: str
+    example: str = ""
     required: bool = False
     only: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ def text_of(routes: Sequence[Route]) -> str:
 def address_of(route: Route) -> str:
     """An endpoint's address under `/api`, with an example of all that it may carry."""
     rest = f"/{route.shown.rest.example}" if route.shown.rest else ""
-    query = "&".join(f"{one.name}={quote(one.example)}" for one in route.shown.query)
+    query = "&".join(f"{one.name}={quote(one.example)}" for one in route.shown.query if one.example)
     return f"{route.path}{rest}{'?' if query else ''}{query}"
 
 

@@ -8,15 +8,17 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from backend import at_once
 from backend.clients import Clients
-from backend.errors import BackendError, while_trying_to
+from backend.errors import BackendError, NotFoundError, while_trying_to
 from backend.rotation.report import KeyProof, KeyReport, RunReport
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ RUNS: Final = "CippBackendRuns"
 RUN_KEYS: Final = "CippBackendRunKeys"
 AT_ONCE: Final = 100  # rows in one transaction (Table storage)
 LONGEST: Final = 30_000  # characters of a text property (Table storage: 32 Ki)
+KEPT: Final = timedelta(days=90)
+_NOT_OF_THE_ROW: Final = ("keys", "keys_available")  # of a run: its keys have rows of their own
 _END_OF_TIME: Final = 9_999_999_999  # so that the newest run sorts first
 
 
@@ -68,11 +72,15 @@ class Journal:
         self._upsert(KEYS, rows)
 
     def note(self, run: RunReport, keys: Iterable[KeyReport] = ()) -> None:
-        """Write a run as it stands, and the keys that it is through with."""
+        """Write a run as it stands, and the keys that it is through with. Unchanged ones are only counted."""
         row = {
             "PartitionKey": "run",
-            "RowKey": f"{_END_OF_TIME - int(run.started.timestamp()):010d}-{run.run_id}",
-            **_stored(msgspec.structs.asdict(run)),
+            "RowKey": f"{age_of(run.started)}-{run.run_id}",
+            **{
+                name: value
+                for name, value in _stored(msgspec.structs.asdict(run)).items()
+                if name not in _NOT_OF_THE_ROW
+            },
         }
         self._upsert(RUNS, [row])
         self._upsert(
@@ -80,46 +88,94 @@ class Journal:
             [
                 {"PartitionKey": run.run_id, "RowKey": key.name.lower(), **_stored(msgspec.structs.asdict(key))}
                 for key in keys
+                if key.outcome != "unchanged"
             ],
         )
 
-    def runs(self, most: int) -> list[RunReport]:
-        """Answer the last runs, the newest first, with their keys."""
-        rows = self._query(RUNS, "run", "read the last runs", most=most)
-        reading = [at_once.start(partial(self._run, row), name="read a run's keys") for row in rows]
-        return [run.result() for run in reading]
+    def runs(self, most: int, *, with_keys: bool = True) -> list[RunReport]:
+        """Return the last runs, the newest first. The newest one and the latest that has ended have their keys."""
+        runs = [_run(row) for row in self._query(RUNS, "run", "read the last runs", most=most)]
+        ended = [run for run in runs if run.ended]
+        wanted = {run.run_id: run for run in (*runs[:1], *ended[:1]) if with_keys and run.keys_available}
+        reading = {
+            run_id: at_once.start(partial(self._keys_if_known, run), name="read a run's keys")
+            for run_id, run in wanted.items()
+        }
+        return [reading[run.run_id].result() if run.run_id in reading else run for run in runs]
+
+    def run(self, run_id: str) -> RunReport:
+        """Return one run with its keys. Requires Storage Table Data Reader.
+
+        Raises:
+            NotFoundError: No such run is kept.
+            AzureError: The tables refused or timed out.
+        """
+        try:
+            rows = self._rows(RUNS, "run", f"look for run {run_id}", where={"run_id": run_id})
+            if rows:
+                return self._with_keys(_run(rows[0]))
+        except NotFoundError as error:  # the table
+            logger.info("Run %s was not found: %s", run_id, error)
+        raise NotFoundError(
+            f"Couldn't find run '{run_id}': the history has no such run, and it holds {KEPT.days} days. "
+            "ListKeyRotations without RunId lists the last runs with their ids."
+        )
 
     def last_started(self, by: str) -> datetime | None:
         """Return when the last run by someone started; None if there was none, or the table can't be read."""
-        rows = self._query(RUNS, "run", f"look for the last run by {by}", by=by, most=1)
+        rows = self._query(RUNS, "run", f"look for the last run by {by}", where={"by": by}, most=1)
         return next((_plain(row["started"]) for row in rows if "started" in row), None)
 
-    def _run(self, row: Mapping[str, Any]) -> RunReport:
-        run = msgspec.convert(_known(row, RunReport), RunReport)
-        keys = self._query(RUN_KEYS, run.run_id, f"read the keys of run {run.run_id}")
+    def _with_keys(self, run: RunReport) -> RunReport:
+        action = f"read the keys of run {run.run_id}"
+        rows = self._rows(RUN_KEYS, run.run_id, action, select=list(_properties(KeyReport)))
         return msgspec.structs.replace(
-            run, keys=tuple(msgspec.convert(_known(key, KeyReport), KeyReport) for key in keys)
+            run, keys=tuple(msgspec.convert(_known(row, KeyReport), KeyReport) for row in rows)
         )
 
-    def _query(
-        self, table: str, partition: str, action: str, *, most: int | None = None, by: str | None = None
-    ) -> list[dict[str, Any]]:
+    def _keys_if_known(self, run: RunReport) -> RunReport:
         try:
-            tables = self._clients.tables()
-            if tables is None:
-                return []
-            with while_trying_to(action):
-                wanted = "PartitionKey eq @partition" + ("" if by is None else " and by eq @by")
-                parameters = {"partition": partition} | ({} if by is None else {"by": by})
-                rows = tables.get_table_client(table).query_entities(
-                    wanted, parameters=parameters, results_per_page=most
-                )
-                if most is not None:
-                    return [dict(row) for row, _ in zip(rows, range(most), strict=False)]
-                return [dict(row) for row in rows]
+            return self._with_keys(run)
+        except BackendError as error:
+            logger.info("The journal is silent: %s", error)
+            return run
+
+    def _query(
+        self,
+        table: str,
+        partition: str,
+        action: str,
+        *,
+        most: int | None = None,
+        where: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[dict[str, Any]]:
+        """Return rows as `_rows` does; none where the tables can't be read."""
+        try:
+            return self._rows(table, partition, action, most=most, where=where)
         except BackendError as error:
             logger.info("The journal is silent: %s", error)
             return []
+
+    def _rows(  # noqa: PLR0913 - all that a query has
+        self,
+        table: str,
+        partition: str,
+        action: str,
+        *,
+        most: int | None = None,
+        where: Mapping[str, str] = MappingProxyType({}),
+        select: list[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a partition whose properties have the values of `where`, by row key."""
+        tables = self._clients.tables()
+        if tables is None:
+            return []
+        with while_trying_to(action):
+            wanted = " and ".join(["PartitionKey eq @partition", *(f"{name} eq @{name}" for name in where)])
+            rows = tables.get_table_client(table).query_entities(
+                wanted, parameters={"partition": partition, **where}, results_per_page=most, select=select
+            )
+            return [dict(row) for row in islice(rows, most)]
 
     def _upsert(self, table: str, rows: list[dict[str, Any]]) -> None:
         try:
@@ -137,6 +193,11 @@ class Journal:
         for first in range(0, len(rows), AT_ONCE):
             # What is None is not in a row: a merge would keep what was there before.
             client.submit_transaction([("upsert", row, {"mode": "replace"}) for row in rows[first : first + AT_ONCE]])
+
+
+def age_of(started: datetime) -> str:
+    """Return the first part of a run's row key, which is the greater, the earlier it started. Pure."""
+    return f"{_END_OF_TIME - int(started.timestamp()):010d}"
 
 
 def tried(memory: KeyMemory, report: KeyReport, now: datetime) -> KeyMemory:
@@ -193,10 +254,22 @@ def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
     return taken
 
 
+def _run(row: Mapping[str, Any]) -> RunReport:
+    """Return a run without its keys. Whether it has some, its counts show: unchanged ones are not written."""
+    run = msgspec.convert(_known(row, RunReport), RunReport)
+    return msgspec.structs.replace(run, keys_available=run.rotated + run.failed + run.postponed > 0)
+
+
 def _known(row: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Pick of a row what the kind has, under its wire names."""
-    fields = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
-    return {wire: _plain(row[name]) for name, wire in fields.items() if name in row and name != "keys"}
+    return {wire: _plain(row[name]) for name, wire in _properties(kind).items() if name in row}
+
+
+@cache
+def _properties(kind: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Return the wire name of each field that a row holds. msgspec takes 0.1 ms to find them."""
+    fields = msgspec.structs.fields(kind)
+    return {field.name: field.encode_name for field in fields if field.name not in _NOT_OF_THE_ROW}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - what a table holds

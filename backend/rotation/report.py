@@ -49,7 +49,11 @@ class KeyProof(Value, frozen=True):
 
 
 class RunReport(Value, frozen=True):
-    """One run of the past, or the one in progress (`ended` is None); counts by outcome."""
+    """One run of the past, or the one in progress (`ended` is None); counts by outcome.
+
+    `keys` are those that were not unchanged. An overview has those of the latest run, and of a run that its caller
+    names. `keys_available` shows which runs have some.
+    """
 
     run_id: str
     by: str
@@ -61,6 +65,7 @@ class RunReport(Value, frozen=True):
     unchanged: int = 0
     failed: int = 0
     postponed: int = 0
+    keys_available: bool = False
     keys: tuple[KeyReport, ...] = ()
 
 

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
 from uuid import uuid4
+
+import msgspec
 
 from backend import at_once
 from backend.cipp_tables import CippTables
@@ -24,6 +27,7 @@ from backend.rotation.key_checks import KeyChecks
 from backend.rotation.key_ring import Before, KeyRing
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.overview import Look, Past
+from backend.rotation.pruning import PRUNE_SECONDS, prune
 from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
 from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
@@ -149,15 +153,22 @@ class KeyRotation:
         """
         return self._looking().opened().signer.signed_in.roles
 
-    def overview(self) -> KeyOverview:
-        """Tell how long CIPP keeps working, the last runs, and what was seen of each key."""
+    def overview(self, run_id: str | None = None) -> KeyOverview:
+        """Return how long CIPP keeps working, the last runs or the named one, and what was seen of each key.
+
+        Raises:
+            NotFoundError: No such run is kept.
+            AzureError: The tables that hold the named run, or the vault, refused or timed out.
+        """
+        named = None if run_id is None else self._journal.run(run_id)
         memories = at_once.start(self._journal.keys, name="read the keys' past")
-        runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN), name="read the last runs")
+        runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
         holds = at_once.start(lambda: holder(self._clients, LOCK), name="look at the lock")
         served = at_once.start(self._vault.served, name="list the vault")
         session = self._looking()
         look = Look(session, Past(memories.result(), runs.result(), holds.result()), served.result())
-        return look.overview(keys_in(list(served.result())))
+        overview = look.overview(keys_in(list(served.result())))
+        return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
         """Sign in with the keys, and record which did, and when."""
@@ -223,6 +234,8 @@ class KeyRotation:
             warnings = [*ring.warnings, *self._after(session, ring, order.restart)]
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
+        # Deleting goes on without this run if the storage is slow.
+        wait([at_once.start(lambda: prune(self._clients, ended), name="delete old runs")], PRUNE_SECONDS)
         return Rotation(
             run_id=run_id,
             dry_run=False,

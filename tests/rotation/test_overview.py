@@ -104,6 +104,9 @@ def test_the_last_runs_are_told_with_who_started_them_and_each_keys_outcome(scen
     assert (by_hand["By"], weekly["By"]) == ("admin@contoso.com", "the weekly timer")
     assert [weekly[count] for count in ("Total", "Rotated", "Unchanged", "Failed", "Postponed")] == [4, 3, 0, 1, 0]
     assert moment(weekly["Ended"]) - moment(weekly["Started"]) == timedelta(seconds=weekly["Seconds"])
+    assert weekly["Keys"] == []
+    assert weekly["KeysAvailable"]
+    (weekly,) = scene.api().get(f"ListKeyRotations?RunId={weekly['RunId']}").results["Runs"]
     key = key_of(weekly["Keys"], TOKEN)
     assert key["Outcome"] == "failed"
     assert "AADSTS53003" in key["Reason"]

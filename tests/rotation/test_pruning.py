@@ -1,0 +1,110 @@
+"""Old runs leave the history after 90 days, in small steps, and their failure is never the run's."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from backend.clients import Clients
+from backend.rotation.journal import RUN_KEYS, RUNS
+from backend.rotation.pruning import prune
+from tests.rotation.scene import TOKEN, Scene
+from tests.rotation.storage import Storage
+from tests.rotation.test_past_runs import plant
+
+
+def runs_left(scene: Scene) -> list[str]:
+    return [row["run_id"] for row in scene.others.rows(RUNS)]
+
+
+def keys_left(scene: Scene, run_id: str) -> int:
+    return sum(row["PartitionKey"] == run_id for row in scene.others.rows(RUN_KEYS))
+
+
+def test_a_run_deletes_what_is_older_than_90_days_and_keeps_the_rest(scene: Scene) -> None:
+    now = scene.now()
+    kept = [plant(scene, now - timedelta(days=days, minutes=-5), 3) for days in (1, 89, 90)]
+    old = [plant(scene, now - timedelta(days=days, minutes=5), 120) for days in (90, 91, 400)]
+    idle = plant(scene, now - timedelta(days=100), 0, unchanged=2)
+    rotation = scene.rotate(TOKEN)
+    assert runs_left(scene) == [rotation["RunId"], *kept]
+    assert [keys_left(scene, run_id) for run_id in (rotation["RunId"], *kept, *old, idle)] == [1, 3, 3, 3, 0, 0, 0, 0]
+
+
+def test_the_hourly_catch_up_deletes_too(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
+    old = plant(scene, scene.now() - timedelta(days=91), 1)
+    scene.tick("KeyRotationCatchUp")
+    assert old not in runs_left(scene)
+    assert keys_left(scene, old) == 0
+
+
+def test_a_cut_leaves_the_run_until_its_keys_are_gone_and_the_next_one_goes_on(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
+    now = scene.now()
+    old = [plant(scene, now - timedelta(days=91), 30), plant(scene, now - timedelta(days=92), 250)]
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
+    batches: list[str] = []
+
+    def loses(method: str, path: str) -> bool:
+        if method == "POST" and "batch" in path:
+            batches.append(path)
+        return len(batches) > 2  # one batch of the first run, one of the second; the next one is done and cut
+
+    storage = Storage(scene.azure.env["AzureWebJobsStorage"])
+    with storage.running():
+        storage.loses = loses
+        prune(Clients({**os.environ, "AzureWebJobsStorage": storage.connection_string}), now)
+    assert runs_left(scene) == old
+    assert keys_left(scene, old[0]) == 0
+    assert 0 < keys_left(scene, old[1]) < 250
+    prune(Clients(os.environ), now)
+    assert runs_left(scene) == []
+    assert scene.others.rows(RUN_KEYS) == []
+
+
+def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
+    now = scene.now()
+    for days in range(91, 99):
+        plant(scene, now - timedelta(days=days), 300)
+    prune(Clients(os.environ), now, seconds=0)
+    assert len(runs_left(scene)) == 8
+    left = []
+    while runs_left(scene):
+        prune(Clients(os.environ), now, seconds=0.3)
+        left.append(len(scene.others.rows(RUN_KEYS)))
+        assert len(left) < 50
+    assert len(left) > 1
+    assert left[-1] == 0
+
+
+def test_a_storage_that_goes_silent_while_old_runs_are_deleted_is_not_the_runs_failure(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
+    plant(scene, scene.now() - timedelta(days=91), 3)
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
+    storage = Storage(scene.azure.env["AzureWebJobsStorage"])
+
+    def loses(method: str, path: str) -> bool:
+        if method == "GET" and RUNS in path and "gt" in path:
+            storage.silent.set()
+        return storage.silent.is_set()
+
+    with storage.running():
+        storage.loses = loses
+        nowhere.setenv("AzureWebJobsStorage", storage.connection_string)
+        assert scene.report(TOKEN)["Outcome"] == "rotated"
+        assert storage.silent.is_set()
+        storage.silent.clear()
+        storage.loses = lambda _method, _path: False
+
+
+def test_without_a_storage_or_without_its_tables_nothing_is_deleted_and_nothing_fails(
+    scene: Scene, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prune(Clients(os.environ), scene.now())
+    nowhere.delenv("AzureWebJobsStorage")
+    prune(Clients(os.environ), scene.now())
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR") and "run" in record.msg]
