@@ -1,9 +1,13 @@
-"""What can happen at a call: Azure refuses it, cuts it off after it took effect, or never answers."""
+"""What can happen at a call.
 
-from dataclasses import dataclass
+Azure refuses it, does it later although it refused, cuts it off after it took effect, or never responds.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.rotation.deployment import Deployment
+from tests.rotation.lag import NO_LAG, Lag, lag_of
 from tests.rotation.points import Point
 
 Fault = dict[str, Any]
@@ -12,6 +16,15 @@ REFUSALS: Final[dict[str, Fault]] = {
     "429 with Retry-After": {"mode": "refuse", "status": 429, "retry_after": 1},
     "500": {"mode": "refuse", "status": 500},
     "503": {"mode": "refuse", "status": 503},
+}
+LATE_SECONDS: Final = 20  # of sandbox time, until what was refused takes effect
+LATE: Final[dict[str, Fault]] = {
+    f"{status}, done {LATE_SECONDS} s later": {
+        "mode": "refuse-then-do",
+        "status": status,
+        "after_seconds": LATE_SECONDS,
+    }
+    for status in (500, 503, 504)
 }
 DROPPED: Final[Fault] = {"mode": "drop-after"}
 HANGING: Final[Fault] = {"mode": "hang"}
@@ -33,6 +46,12 @@ class Case:
     point: Point
     name: str
     faults: tuple[Fault, ...]
+    lag: Lag = NO_LAG
+
+    @property
+    def takes_effect_later(self) -> bool:
+        """Return whether Azure does later what it refused."""
+        return any(fault["mode"] == "refuse-then-do" for fault in self.faults)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -60,7 +79,7 @@ class Case:
         return self.point.was_reached(deployment.calls()[begun:])
 
     def __str__(self) -> str:
-        return f"{self.point} {self.name}"
+        return f"{self.point} {self.name}{f', {self.lag}' if self.lag else ''}"
 
 
 def cases_of(point: Point) -> list[Case]:
@@ -73,5 +92,10 @@ def cases_of(point: Point) -> list[Case]:
     if point.only_reads:
         cases[BUSY] = [REFUSALS[name] for name in ("429", "429 with Retry-After", "500")]
     else:
-        cases |= {**{name: [fault] for name, fault in REFUSALS.items()}, "hanging": [HANGING]}
+        cases |= {**{name: [fault] for name, fault in (REFUSALS | LATE).items()}, "hanging": [HANGING]}
     return [Case(point, name, tuple(faults)) for name, faults in cases.items()]
+
+
+def with_lags(cases: list[Case]) -> list[Case]:
+    """Give every third case a lag of its own, the same in each process."""
+    return [replace(case, lag=lag_of(f"{number} {case.name}", number)) for number, case in enumerate(cases)]

@@ -10,70 +10,93 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import jwt
-import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from tests.sandbox_client import Sandbox
+from tests.rotation.others import Others
+from tests.rotation.pfx import assertion, stored_thumbprint
+from tests.rotation.theirs import Made, State, orphans, too_many_live
 
 VAULT: Final = "cippabc12"
 IDENTITY: Final = ("ApplicationID", "TenantID")
-OURS: Final = ("rotated-by", "CIPP Backend")
-State = Mapping[str, Any]  # what /sandbox/state shows
 
 
-def after_a_fault(sandbox: Sandbox, before: State) -> list[str]:
-    """What holds at every instant, whatever became of the run. The planted faults must be gone."""
-    now, calls = sandbox.state(), sandbox.calls()
+def after_a_fault(others: Others, before: State, *, may_store_twice: bool = False) -> list[str]:
+    """Return what is wrong that must be right at every instant. The planted faults must be gone.
+
+    `may_store_twice`: a store was refused and took effect later, so that it may have been repeated.
+    """
+    now, calls = others.azure.state(), others.azure.calls()
     return [
-        *stored_unproven(calls),
-        *stored_twice(now),
-        *refused_now(sandbox, now),
+        *stored_unproven(others.made, calls),
+        *([] if may_store_twice else stored_twice(others.made, now)),
+        *refused_now(others, now),
         *taken_from_others(before, now),
     ]
 
 
-def after_the_next_run(sandbox: Sandbox, before: State, due: State | None = None) -> list[str]:
-    """What holds besides once the catch-up came by; `due` is when the keys were, if others had done all `before`."""
-    now = sandbox.state()
-    return [*after_a_fault(sandbox, before), *not_rotated(due or before, now), *orphans(before, now)]
+def after_the_next_run(
+    others: Others, before: State, due: State | None = None, *, may_store_twice: bool = False
+) -> list[str]:
+    """Return what is wrong when the catch-up came by; `due` is when the keys were, if others had done all `before`."""
+    now = others.azure.state()
+    return [
+        *after_a_fault(others, before, may_store_twice=may_store_twice),
+        *not_rotated(others.made, due or before, now),
+        *orphans(others.made, now),
+        *too_many_live(others.made, now),
+    ]
 
 
-def refused_now(sandbox: Sandbox, state: State) -> Iterator[str]:
-    """Sign in with all that the vault serves."""
+def refused_now(others: Others, state: State) -> Iterator[str]:
+    """Sign in with all that the vault serves.
+
+    What the product stored signs in at that instant. What others stored signs in when the time has passed that a new
+    credential takes.
+    """
     served = {name: versions[-1] for name, versions in secrets_of(state).items()}
     yield from (f"the vault serves a disabled version of {name}" for name in served if not served[name]["enabled"])
-    with sandbox.web() as web:
-        app_id, tenant = (served[name]["value"] for name in IDENTITY)
-        secret = served["ApplicationSecret"]["value"]
-        yield from _secret_not_on_app(state, app_id, secret)
-        app = {"client_id": app_id, "client_secret": secret}
-        yield from _refusal("ApplicationSecret", web, tenant, {**app, "grant_type": "client_credentials"})
-        for name in served:
-            if name == "RefreshToken" or _is_guid(name):
-                form = {**app, "grant_type": "refresh_token", "refresh_token": served[name]["value"]}
-                yield from _refusal(name, web, tenant if name == "RefreshToken" else name, form)
-        if "SAMCertificate" in served:
-            yield from _certificate_refused(state, web, app_id, tenant, served["SAMCertificate"]["value"])
+    app_id, tenant = (served[name]["value"] for name in IDENTITY)
+    secret = served["ApplicationSecret"]["value"]
+    yield from _secret_not_on_app(state, app_id, secret)
+    app = {"client_id": app_id, "client_secret": secret}
+    forms = {"ApplicationSecret": (tenant, {**app, "grant_type": "client_credentials"})}
+    for name in served:
+        if name == "RefreshToken" or _is_guid(name):
+            form = {**app, "grant_type": "refresh_token", "refresh_token": served[name]["value"]}
+            forms[name] = (tenant if name == "RefreshToken" else name, form)
+    if "SAMCertificate" in served:
+        yield from _certificate_not_on_app(state, app_id, served["SAMCertificate"]["value"])
+        form = {"client_id": app_id, **_assertion(app_id, tenant, served["SAMCertificate"]["value"])}
+        forms["SAMCertificate"] = (tenant, form)
+    for name, (where, form) in forms.items():
+        answer = others.token(where, **form)
+        if not answer.ok and others.made.is_version(served[name]):
+            others.azure.advance(others.made.propagation_seconds)
+            answer = others.token(where, **form)
+        if not answer.ok:
+            yield f"the served {name} does not sign in: {answer.text[:200]}"
 
 
-def stored_unproven(calls: list[dict[str, Any]]) -> Iterator[str]:
-    """Look for a store of ours of a value with which nobody had signed in before."""
+def stored_unproven(made: Made, calls: list[dict[str, Any]]) -> Iterator[str]:
+    """Look for a store by the product, refused or not, of a value with which nobody had signed in before."""
     proven: set[str] = set()
     for call in calls:
         if call["path"].endswith("/token") and call["method"] == "POST" and call["status"] == 200:
             proven |= _shown_in(call["request_body"])
-        if call["method"] == "PUT" and call["path"].startswith("/secrets/") and call["status"] == 200:
-            name, body = call["path"].removeprefix("/secrets/"), json.loads(call["request_body"])
-            value, is_ours = body["value"], OURS in body.get("tags", {}).items()
-            if is_ours and (_thumbprint(_read(value)[1]) if name == "SAMCertificate" else value) not in proven:
-                yield f"{name} was stored before it had signed in"
+        if call["method"] == "PUT" and call["path"].startswith("/secrets/") and call["request_body"]:
+            name, value = call["path"].removeprefix("/secrets/"), json.loads(call["request_body"])["value"]
+            if _stored_version(call) in made.versions:
+                continue
+            if (_thumbprint(_read(value)[1]) if name == "SAMCertificate" else value) not in proven:
+                yield f"{name} was to be stored before it had signed in"
 
 
-def stored_twice(now: State) -> Iterator[str]:
+def stored_twice(made: Made, now: State) -> Iterator[str]:
     """Look for a store that was repeated, though the first one worked."""
     for name, versions in secrets_of(now).items():
-        values = [version["value"] for version in versions if "restored-from" not in version["tags"]]
+        by_the_product = [version for version in versions if not made.is_version(version)]
+        values = [version["value"] for version in by_the_product if "restored-from" not in version["tags"]]
         if len(values) != len(set(values)):
             yield f"{name} was stored twice"
 
@@ -95,30 +118,15 @@ def taken_from_others(before: State, now: State) -> Iterator[str]:
                     yield f"someone else's credential {credential['displayName']} is not what it was"
 
 
-def not_rotated(before: State, now: State) -> Iterator[str]:
-    """Look for a key that the vault does not serve anew, stored by us."""
+def not_rotated(made: Made, before: State, now: State) -> Iterator[str]:
+    """Look for a key of which the vault does not serve a new version by the product."""
     secrets = secrets_of(now)
     for name in {*secrets_of(before), "SAMCertificate"} - {*IDENTITY}:
-        served = secrets[name][-1] if name in secrets else {"tags": {}}
-        if OURS not in served["tags"].items():
+        served = secrets[name][-1] if name in secrets else None
+        if served is None or made.is_version(served):
             yield f"{name} was not rotated"
         elif any(served["value"] == earlier["value"] for earlier in secrets_of(before).get(name, [])):
             yield f"{name} is served with an earlier value"
-
-
-def orphans(before: State, now: State) -> Iterator[str]:
-    """Look for a credential that was not there before and that no version of the vault names."""
-    secrets = secrets_of(now)
-    for app_id, app in now["applications"].items():
-        known = before["applications"][app_id]
-        for kind, name, id_field in (
-            ("passwordCredentials", "ApplicationSecret", "keyId"),
-            ("keyCredentials", "SAMCertificate", "customKeyIdentifier"),
-        ):
-            named = {version["tags"].get("credential-id") for version in secrets.get(name, [])}
-            for credential in app[kind]:
-                if credential not in known[kind] and credential[id_field] not in named:
-                    yield f"an orphan is left in {kind}: {credential['displayName']}"
 
 
 def secrets_of(state: State) -> dict[str, list[dict[str, Any]]]:
@@ -133,28 +141,28 @@ def _secret_not_on_app(state: State, app_id: str, secret: str) -> Iterator[str]:
         yield "the served ApplicationSecret is no live credential of the app"
 
 
-def _certificate_refused(state: State, web: requests.Session, app_id: str, tenant: str, value: str) -> Iterator[str]:
-    key, certificate = _read(value)
-    hexadecimal = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - Graph names them so
-    if hexadecimal not in [c["customKeyIdentifier"] for c in state["applications"][app_id]["keyCredentials"]]:
+def _certificate_not_on_app(state: State, app_id: str, value: str) -> Iterator[str]:
+    on_app = [c["customKeyIdentifier"] for c in state["applications"][app_id]["keyCredentials"]]
+    if stored_thumbprint(value) not in on_app:
         yield "the served SAMCertificate is not on the app"
+
+
+def _assertion(app_id: str, tenant: str, value: str) -> dict[str, str]:
+    """Return the part of a token request that a certificate signs."""
     audience = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
     claims = {"iss": app_id, "sub": app_id, "aud": audience, "jti": str(uuid.uuid4()), "exp": int(time.time()) + 600}
-    assertion = jwt.encode(claims, key, algorithm="PS256", headers={"x5t#S256": _thumbprint(certificate)})
-    form = {
-        "client_id": app_id,
-        "client_assertion": assertion,
+    return {
+        "client_assertion": assertion(value, dict(claims)),
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "grant_type": "client_credentials",
     }
-    yield from _refusal("SAMCertificate", web, tenant, form)
 
 
-def _refusal(name: str, web: requests.Session, tenant: str, form: Mapping[str, str]) -> Iterator[str]:
-    url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
-    answer = web.post(url, data={"scope": "https://graph.microsoft.com/.default", **form})
-    if answer.status_code != 200:
-        yield f"the served {name} does not sign in: {answer.text[:200]}"
+def _stored_version(call: Mapping[str, Any]) -> str | None:
+    """Return the version that a store made; None if it was refused."""
+    if call["status"] != 200:
+        return None
+    return str(json.loads(call["response_body"])["id"]).rpartition("/")[2]
 
 
 def _shown_in(body: str) -> set[str]:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backend import row_lock
-from backend.limits import Limits
 from tests.api import QUICK
 from tests.rotation.deployment import Deployment
 from tests.rotation.history import History
+from tests.rotation.lag import Lag, shorten_lock
 from tests.rotation.others import Others
 from tests.rotation.scene import Scene
 from tests.sandbox_client import Sandbox
@@ -38,11 +37,11 @@ def authority(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> str
 @pytest.fixture
 def scene(azure: Sandbox, nowhere: pytest.MonkeyPatch, authority: str) -> Scene:
     """The seeded CIPP with one direct tenant, and CIPP's storage with CIPP's tables alone: nothing was ever rotated."""
-    azure.reset(propagation_seconds=0, direct_tenants=1)
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if name in azure.env:
             nowhere.setenv(name, authority)
     others = Others(azure, authority)
+    others.reset(propagation_seconds=0, direct_tenants=1)
     others.clear_tables()
     return Scene(azure, others)
 
@@ -65,13 +64,10 @@ def hurry(scene: Scene, nowhere: pytest.MonkeyPatch) -> Callable[..., None]:
     """
 
     def reset(rate: float, **options: object) -> None:
-        limits = Limits()
-        nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", str(limits.key_rotation_proof_gap_seconds / rate))
-        nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", str(limits.key_rotation_proof_timeout_seconds / rate))
-        nowhere.setattr(row_lock, "RENEWED_EVERY", row_lock.RENEWED_EVERY / rate)
-        nowhere.setattr(row_lock, "FRESH", row_lock.FRESH / rate)
-        nowhere.setattr(row_lock, "TRIED_EVERY_SECONDS", row_lock.TRIED_EVERY_SECONDS / rate)
-        scene.azure.reset(**{"direct_tenants": 1, "clock_rate": rate, **options})
+        for name, value in Lag(clock_rate=rate).settings.items():
+            nowhere.setenv(name, value)
+        shorten_lock(nowhere, rate)
+        scene.others.reset(**{"direct_tenants": 1, "clock_rate": rate, **options})
 
     return reset
 

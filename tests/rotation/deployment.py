@@ -10,8 +10,9 @@ from azure.data.tables import TableServiceClient
 
 from settings.http import backend
 from tests.api import AMBIENT, QUICK, functions
-from tests.rotation.checks import State
+from tests.rotation.lag import NO_LAG, Lag, shorten_lock
 from tests.rotation.others import Others
+from tests.rotation.theirs import State
 from tests.sandbox.certificate import Certificate
 from tests.sandbox_client import Sandbox
 
@@ -28,19 +29,22 @@ class Deployment:
         self.others = Others(sandbox)
         self._certificate = Certificate()
         self._begun = 0
+        self.lag = NO_LAG
         own_ca = str(_own_ca(sandbox))
         # A bundle of 140 certificates is read anew for each connection, which is half of a run's time.
         trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), own_ca)
         self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK, **trust}
 
-    def begin(self) -> State:
-        """Start over, the storage too, with someone else's certificate on the app; answers what there is."""
+    def begin(self, lag: Lag = NO_LAG) -> State:
+        """Start over, the storage too, with credentials of others on the app. Returns what there is."""
         with self._tables() as tables:
             for name in OUR_TABLES:
                 tables.delete_table(name)  # one that is not there is none the worse
         self.free_the_lock()
-        self.sandbox.reset(propagation_seconds=0, direct_tenants=1)
-        self.others.add_certificate(self._certificate)
+        self.lag = lag
+        self.others.reset(direct_tenants=1, **lag.options)
+        self.others.share_the_app(self._certificate)
+        self.sandbox.advance(lag.settled_after_seconds)
         self._begun = len(self.sandbox.calls())
         return self.sandbox.state()
 
@@ -74,8 +78,9 @@ class Deployment:
             for variable in list(os.environ):
                 if variable.startswith(AMBIENT):
                     environ.delenv(variable)
-            for variable, value in {**self.environ, **settings}.items():
+            for variable, value in {**self.environ, **settings, **self.lag.settings}.items():
                 environ.setenv(variable, value)
+            shorten_lock(environ, self.lag.clock_rate)
             backend.cache_clear()
             functions()[name.lower()].get_user_function()(None)
             backend.cache_clear()

@@ -1,5 +1,6 @@
 """Histories of one CIPP, made by Hypothesis: what we do, what others do, and what goes wrong, in any order."""
 
+from random import Random
 from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.rotation.history import History
+from tests.rotation.lag import EVERY, NO_LAG, drawn
 from tests.rotation.scene import CERTIFICATE, SECRET
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -14,6 +16,8 @@ CALLS = 45  # the calls of a run of one key are fewer
 BAD_DAYS: list[dict[str, object]] = [
     {"mode": "drop-after"},
     {"mode": "refuse", "status": 503},
+    {"mode": "refuse-then-do", "status": 504, "after_seconds": 30},
+    {"mode": "refuse-then-do", "status": 500, "after_seconds": 2},
     {"mode": "refuse", "status": 403, "times": 0},
     {"mode": "refuse", "status": 400},
 ]
@@ -31,9 +35,10 @@ class Machine(RuleBasedStateMachine):
 
     history: ClassVar[History]
 
-    @initialize()
-    def begin(self) -> None:
-        self.history.begin()
+    @initialize(lags=st.integers(0, EVERY - 1), draw=st.integers(0, 999))
+    def begin(self, lags: int, draw: int) -> None:
+        # the last one, so that Hypothesis tells a failure without a lag if it can
+        self.history.begin(drawn(Random(draw)) if lags == EVERY - 1 else NO_LAG)  # noqa: S311 - it is to be repeated
 
     @rule(force=st.sampled_from([False, False, False, True]))
     def run(self, *, force: bool) -> None:
@@ -54,6 +59,12 @@ class Machine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.history.wait(seconds)
 
+    def restore(self, key: str, version: int, *, by_hand: bool) -> None:
+        if by_hand:
+            self.history.restore_by_hand(key, version)
+        else:
+            self.history.restore(key, version)
+
     def teardown(self) -> None:
         if hasattr(self.history, "world"):
             self.history.end()
@@ -69,6 +80,10 @@ class Tokens(Machine):
     @rule(which=st.integers(0, 1), version=st.integers(0, 3))
     def someone_disables_a_token(self, which: int, version: int) -> None:
         self.history.disable_a_version(self._token(which), version)
+
+    @rule(which=st.integers(0, 1), version=st.integers(0, 3), by_hand=st.booleans())
+    def someone_restores_a_token(self, which: int, version: int, *, by_hand: bool) -> None:
+        self.restore(self._token(which), version, by_hand=by_hand)
 
     @rule(which=st.integers(0, 1))
     def someone_deletes_or_recovers_a_token(self, which: int) -> None:
@@ -89,13 +104,17 @@ class Secrets(Machine):
     def someone_stores_a_secret(self) -> None:
         self.history.store_a_secret()
 
-    @rule(which=st.integers(0, 3))
+    @rule(which=st.integers(0, 5))
     def someone_removes_a_secret_from_the_app(self, which: int) -> None:
         self.history.remove_a_credential(which)
 
     @rule(version=st.integers(0, 3))
     def someone_disables_a_secret(self, version: int) -> None:
         self.history.disable_a_version(SECRET, version)
+
+    @rule(version=st.integers(0, 3), by_hand=st.booleans())
+    def someone_restores_a_secret(self, version: int, *, by_hand: bool) -> None:
+        self.restore(SECRET, version, by_hand=by_hand)
 
     @rule()
     def someone_deletes_or_recovers_the_secret(self) -> None:
@@ -128,6 +147,10 @@ class Certificates(Machine):
     @rule(version=st.integers(0, 3))
     def someone_disables_a_certificate(self, version: int) -> None:
         self.history.disable_a_version(CERTIFICATE, version)
+
+    @rule(version=st.integers(0, 3), by_hand=st.booleans())
+    def someone_restores_a_certificate(self, version: int, *, by_hand: bool) -> None:
+        self.restore(CERTIFICATE, version, by_hand=by_hand)
 
     @rule()
     def someone_deletes_or_recovers_the_certificate(self) -> None:

@@ -1,9 +1,10 @@
-"""Week's runs as processes of their own, which a test can kill: each line read starts one.
+"""Week's runs as processes of their own, which a test can kill: each line read starts one, with the settings in it.
 
 All imports are done once; a run is a fork of this process, which has no other threads. Written is first the run's
 process id, then, when it ended, its exit code or the negative number of the signal that ended it.
 """
 
+import json
 import os
 import sys
 
@@ -15,13 +16,16 @@ import msal  # noqa: F401 - the same
 import msgraph.graph_service_client  # noqa: F401 - the same
 
 from tests.api import functions
+from tests.rotation.lag import shorten_for_good
 
 
 def main() -> None:
     """Start a run for each line, one after another."""
     weekly = functions()["weeklykeyrotation"].get_user_function()
-    for _ in sys.stdin:
+    for line in sys.stdin:
         if not (child := os.fork()):
+            os.environ.update(json.loads(line))
+            shorten_for_good(os.environ)
             weekly(None)
             os._exit(0)
         _tell(child)

@@ -1,16 +1,22 @@
 """Everybody but the rotation: an admin, CIPP itself, and whoever else works on the same deployment."""
 
-from dataclasses import dataclass
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import requests
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
+from cryptography import x509
 
 from sandbox import names
 from sandbox.tables.cipps_tables import TABLES
-from tests.rotation.pfx import pfx
+from tests.rotation.pfx import pfx, thumbprint
+from tests.rotation.theirs import Made
 from tests.sandbox.certificate import Certificate
 from tests.sandbox.vault_calls import Vault, identity_token
 from tests.sandbox_client import Sandbox
@@ -18,6 +24,9 @@ from tests.sandbox_client import Sandbox
 LOGIN = "https://login.microsoftonline.com"
 GRAPH = "https://graph.microsoft.com"
 ARM = "https://management.azure.com"
+NIGHTLY_SCRIPT = "CIPP Backend for my nightly script"  # the name of an admin's own client secret
+OTHER_VAULT = "cippxyz98"  # of another installation that shares the SAM app
+ANOTHER_INSTALLATIONS = Certificate()
 Json = Any  # what JSON may hold
 
 
@@ -27,6 +36,13 @@ class Others:
 
     azure: Sandbox
     authority: str = ""  # the file of certificates that its hosts are trusted by, where it is not the sandbox's whole
+    made: Made = field(default_factory=Made)  # all that is not made by the product
+
+    def reset(self, **options: Json) -> Json:
+        """Start over; all that is there then is made by others. Returns the state."""
+        state = self.azure.reset(**options)
+        self.made.begin(state, float(options.get("propagation_seconds", 2.0)))
+        return state
 
     @cached_property
     def web(self) -> requests.Session:
@@ -47,7 +63,9 @@ class Others:
         """Store a secret as CIPP or a person does; returns the version."""
         answer = self.vault.call("PUT", f"/secrets/{name}", {"value": value, **fields})
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["id"]).rpartition("/")[2]
+        version = str(answer.json()["id"]).rpartition("/")[2]
+        self.made.versions.add(version)
+        return version
 
     def disable(self, name: str, version: str) -> None:
         change = {"attributes": {"enabled": False}}
@@ -66,15 +84,32 @@ class Others:
         """Sign in as the SAM app with a client secret."""
         return self.token(grant_type="client_credentials", client_secret=secret)
 
-    def graph(self, method: str, path: str, body: object = None) -> Json:
-        """Call Graph as the SAM app, with any of its client secrets that signs in."""
+    def bearer(self) -> str | None:
+        """Return a token for Graph, by any of the SAM app's client secrets that signs in; None if none does."""
         app = self.azure.state()["applications"][names.SAM_APP_ID]
         answers = (self.sign_in(secret["secretText"]) for secret in app["passwordCredentials"])
-        bearer = next(answer.json()["access_token"] for answer in answers if answer.ok)
+        return next((str(answer.json()["access_token"]) for answer in answers if answer.ok), None)
+
+    def graph(self, method: str, path: str, body: Json = None, *, bearer: str | None = None) -> Json:
+        """Call Graph as the SAM app, and note what is made."""
+        bearer = bearer or self.bearer()
+        assert bearer, "no client secret of the SAM app signs in"
         headers = {"Authorization": f"Bearer {bearer}"}
         answer = self.web.request(method, f"{GRAPH}/v1.0/{path}", json=body, headers=headers)
         assert answer.ok, answer.text
-        return answer.json() if answer.content else {}
+        result = answer.json() if answer.content else {}
+        if path.endswith("/addPassword"):
+            self.made.secrets.add(result["keyId"])
+        self._note_certificates(body)
+        return result
+
+    def _note_certificates(self, body: object) -> None:
+        """Note the certificates that a request adds. An entry with an id repeats one that was there."""
+        sent = body if isinstance(body, Mapping) else {}
+        for entry in sent.get("keyCredentials") or []:
+            if "keyId" not in entry:
+                certificate = x509.load_der_x509_certificate(base64.b64decode(entry["key"]))
+                self.made.certificates.add(thumbprint(certificate))
 
     def app(self, *properties: str) -> Json:
         """Read properties of the SAM app."""
@@ -96,6 +131,24 @@ class Others:
         """Put the public part of a certificate on the app, beside those that are there."""
         there = self.app("keyCredentials")["keyCredentials"]
         self.patch_app(keyCredentials=[*there, {**certificate.entry(), "displayName": name}])
+
+    def share_the_app(self, *certificates: Certificate) -> None:
+        """Let others have credentials on the SAM app whose names are like this app's, a day old.
+
+        An admin's client secret, and those of another installation whose vault has another name.
+        """
+        bearer = self.bearer()
+        of_another = f"CIPP Backend {OTHER_VAULT}"
+        start = datetime.fromisoformat(self.azure.state()["now"]) - timedelta(days=1)
+        began = {"startDateTime": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+        path = f"applications/{names.SAM_OBJECT_ID}"
+        for name in (NIGHTLY_SCRIPT, f"{of_another} {secrets.token_hex(6)}"):
+            body = {"passwordCredential": {"displayName": name, **began}}
+            self.graph("POST", f"{path}/addPassword", body, bearer=bearer)
+        there = self.graph("GET", f"{path}?$select=keyCredentials", bearer=bearer)["keyCredentials"]
+        named = {"displayName": f"{of_another} {secrets.token_hex(6)}", **began}
+        added = [{**ANOTHER_INSTALLATIONS.entry(), **named}, *(one.entry() for one in certificates)]
+        self.graph("PATCH", path, {"keyCredentials": [*there, *added]}, bearer=bearer)
 
     def give_certificate(self, certificate: Certificate, *, on_app: bool = True) -> str:
         """Store a certificate and put it on the app as CIPP's own job does: no tags, no type, no end."""

@@ -1,6 +1,7 @@
 """A certificate with its key, as CIPP stores it."""
 
 import base64
+from functools import cache
 from typing import cast
 
 import jwt
@@ -28,6 +29,15 @@ def opened(text: str) -> tuple[RSAPrivateKey, x509.Certificate]:
 def thumbprint(certificate: x509.Certificate) -> str:
     """Return a certificate's name in Graph."""
     return certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, not a protection
+
+
+@cache  # reading a key checks it, which takes longer than all the rest
+def stored_thumbprint(text: str) -> str:
+    """Return the name in Graph of the certificate that CIPP stores as this text; empty if it is not one."""
+    try:
+        return thumbprint(opened(text)[1])
+    except ValueError:
+        return ""
 
 
 def assertion(text: str, claims: dict[str, object]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
+
 from sandbox import names
 from tests.api import Api, functions
 from tests.rotation.others import LOGIN, Others
@@ -87,20 +89,7 @@ class Scene:
 
     def certificate_signs_in(self) -> bool:
         """Tell whether the certificate that the vault serves does."""
-        now = int(time.time())
-        claims = {
-            "iss": names.SAM_APP_ID,
-            "sub": names.SAM_APP_ID,
-            "aud": f"{LOGIN}/{names.TENANT_ID}/oauth2/v2.0/token",
-            "jti": str(uuid.uuid4()),
-            "nbf": now - 60,
-            "exp": now + 120,
-        }
-        proof = {
-            "client_assertion": assertion(self.value(CERTIFICATE), dict(claims)),
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        }
-        return bool(self.others.token(grant_type="client_credentials", **proof).ok)
+        return bool(certificate_sign_in(self.others, self.value(CERTIFICATE)).ok)
 
     # The time
 
@@ -164,6 +153,24 @@ class Scene:
 def key_of(keys: Iterable[dict[str, Json]], name: str) -> dict[str, Json]:
     """Find a key in what was told of them."""
     return next(key for key in keys if key["Name"].lower() == name.lower())
+
+
+def certificate_sign_in(others: Others, value: str) -> requests.Response:
+    """Sign in as the SAM app with a certificate as CIPP stores it."""
+    now = int(time.time())
+    claims = {
+        "iss": names.SAM_APP_ID,
+        "sub": names.SAM_APP_ID,
+        "aud": f"{LOGIN}/{names.TENANT_ID}/oauth2/v2.0/token",
+        "jti": str(uuid.uuid4()),
+        "nbf": now - 60,
+        "exp": now + 120,
+    }
+    proof = {
+        "client_assertion": assertion(value, dict(claims)),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    return others.token(grant_type="client_credentials", **proof)
 
 
 def moment(text: str) -> datetime:

@@ -5,25 +5,33 @@ from typing import Any, Final
 import pytest
 
 from sandbox import names
-from tests.rotation.cases import Case, cases_of
-from tests.rotation.checks import State, after_a_fault, after_the_next_run, secrets_of
+from tests.rotation.cases import LATE_SECONDS, Case, cases_of, with_lags
+from tests.rotation.checks import after_a_fault, after_the_next_run, secrets_of
 from tests.rotation.deployment import Deployment
+from tests.rotation.lag import NO_LAG, Lag
 from tests.rotation.points import points_of
+from tests.rotation.theirs import State
 from tests.sandbox.certificate import Certificate
 
 pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
 PARTS: Final = 7
 DAY: Final = 86_400
-KINDS: Final = ("500", "dropped after it took effect", "hanging from then on")
+KINDS: Final = (
+    "500",
+    f"504, done {LATE_SECONDS} s later",
+    "dropped after it took effect",
+    "hanging from then on",
+)
 ONE_PROOF: Final = {"KEY_ROTATION_PROOF_COUNT": "1"}
 ENDING: Final = Certificate(days=60)
 OLD: Final = 1  # of the versions of a secret, the seeded one being 0
 
 
-def begin(deployment: Deployment) -> tuple[State, State]:
+def begin(deployment: Deployment, lag: Lag = NO_LAG) -> tuple[State, State]:
     """Rotate twice, let CIPP restart, and let the overlap pass; answers what others had, and what there is now."""
-    deployment.begin()
+    deployment.begin(lag)
     deployment.others.give_certificate(ENDING)
+    deployment.sandbox.advance(lag.settled_after_seconds)
     before = deployment.sandbox.state()
     deployment.weekly(**ONE_PROOF)
     deployment.sandbox.advance(7 * DAY)
@@ -41,23 +49,27 @@ def cases(deployment: Deployment) -> list[Case]:
     begun = len(deployment.calls())
     deployment.weekly()
     points = [point for point in points_of(deployment.calls()[begun:]) if not point.only_reads]
-    assert after_the_next_run(deployment.sandbox, before, due) == []
+    assert after_the_next_run(deployment.others, before, due) == []
     assert not_retired(due, deployment.sandbox.state()) == []
     asked = " ".join(map(str, points))
     assert all(word in asked for word in ("addPassword", "removePassword", "addKey", "PATCH", "PUT"))
-    return [case for point in points for case in cases_of(point) if case.name in KINDS]
+    return with_lags([case for point in points for case in cases_of(point) if case.name in KINDS])
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_next_run_finishes_what_was_to_be_retired(deployment: Deployment, cases: list[Case], part: int) -> None:
     problems = []
     for case in cases[part::PARTS]:
-        before, due = begin(deployment)
-        assert case.disturbs_a_run(deployment)
-        found = after_a_fault(deployment.sandbox, before)
+        before, due = begin(deployment, case.lag)
+        assert case.disturbs_a_run(deployment) or case.lag
+        is_late = case.takes_effect_later
+        found = after_a_fault(deployment.others, before, may_store_twice=is_late)
+        if is_late:
+            deployment.sandbox.advance(LATE_SECONDS + 1)
+            found += after_a_fault(deployment.others, before, may_store_twice=True)
         deployment.sandbox.advance(3600)
         deployment.catch_up()
-        found += after_the_next_run(deployment.sandbox, before, due)
+        found += after_the_next_run(deployment.others, before, due, may_store_twice=is_late)
         found += not_retired(due, deployment.sandbox.state())
         problems += [f"{case}: {problem}" for problem in found]
     assert not problems

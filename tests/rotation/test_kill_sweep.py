@@ -1,5 +1,6 @@
 """The process of a run killed between any two calls to Azure; then an hour passes, and another process comes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from typing import Final
 import pytest
 
 from tests.api import AMBIENT
-from tests.rotation.checks import State, after_a_fault, after_the_next_run, not_rotated
+from tests.rotation.checks import after_a_fault, after_the_next_run, not_rotated
 from tests.rotation.deployment import Deployment
+from tests.rotation.lag import NO_LAG, Lag, lag_of
+from tests.rotation.theirs import State
 from tests.sandbox_client import ROOT
 
 pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
@@ -36,10 +39,10 @@ class Runs:
             text=True,
         )
 
-    def start(self) -> int:
-        """Start a run; answers its process id."""
+    def start(self, lag: Lag = NO_LAG) -> int:
+        """Start a run; returns its process id."""
         assert self._process.stdin
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{json.dumps(lag.settings)}\n")
         self._process.stdin.flush()
         return self._number()
 
@@ -69,7 +72,7 @@ def calls_of_a_run(deployment: Deployment, runs: Runs) -> int:
     before = deployment.begin()
     runs.start()
     assert runs.end() == 0
-    assert not list(not_rotated(before, deployment.sandbox.state()))
+    assert not list(not_rotated(deployment.others.made, before, deployment.sandbox.state()))
     return len(deployment.calls())
 
 
@@ -81,31 +84,33 @@ def test_what_the_vault_serves_signs_in_and_the_next_run_finishes(
     problems = []
     # The last call may be spared in one run or another: threads share a question, or ask it twice.
     for number in range(1 + part, calls_of_a_run, PARTS):
-        before = killed_before(deployment, runs, number)
-        found = after_a_fault(deployment.sandbox, before)
+        lag = lag_of(f"killed before call {number}", number)
+        before = killed_before(deployment, runs, number, lag)
+        found = after_a_fault(deployment.others, before)
         deployment.sandbox.advance(3600)
         deployment.catch_up()
-        found += after_the_next_run(deployment.sandbox, before)
-        problems += [f"killed before call {number}: {problem}" for problem in found]
+        found += after_the_next_run(deployment.others, before)
+        problems += [f"killed before call {number}, {lag}: {problem}" for problem in found]
     assert not problems
 
 
 def test_a_killed_runs_lock_is_free_after_half_a_minute(deployment: Deployment, runs: Runs) -> None:
     before = killed_before(deployment, runs, 40)
     deployment.weekly()
-    assert list(not_rotated(before, deployment.sandbox.state())), "the killed run's lock was ignored"
+    found = not_rotated(deployment.others.made, before, deployment.sandbox.state())
+    assert list(found), "the killed run's lock was ignored"
     deployment.sandbox.advance(LOCKED_SECONDS)
     deployment.weekly()
-    assert not list(not_rotated(before, deployment.sandbox.state()))
-    assert after_a_fault(deployment.sandbox, before) == []
+    assert not list(not_rotated(deployment.others.made, before, deployment.sandbox.state()))
+    assert after_a_fault(deployment.others, before) == []
 
 
-def killed_before(deployment: Deployment, runs: Runs, number: int) -> State:
+def killed_before(deployment: Deployment, runs: Runs, number: int, lag: Lag = NO_LAG) -> State:
     """Start over, and kill a run that waits for the answer to its call of that number, which does nothing."""
     sandbox = deployment.sandbox
-    before = deployment.begin()
+    before = deployment.begin(lag)
     sandbox.faults([{"mode": "hang", "nth": number}])
-    process = runs.start()
+    process = runs.start(lag)
     wait_for_call(deployment, number)
     os.kill(process, signal.SIGKILL)
     assert runs.end() == -signal.SIGKILL

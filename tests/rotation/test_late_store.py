@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.rotation.checks import refused_now
 from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
 from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
 from tests.rotation.theirs import orphans, touched
@@ -47,6 +48,24 @@ def test_what_comes_through_late_signs_in(scene: Scene, nowhere: pytest.MonkeyPa
     assert signs_in(scene, key)
 
 
+@pytest.mark.parametrize("status", [500, 503, 504])
+@pytest.mark.parametrize("key", STORES)
+def test_store_that_was_refused_signs_in_when_it_takes_effect(scene: Scene, key: str, status: int) -> None:
+    scene.midweek()
+    late = {"mode": "refuse-then-do", "status": status, "after_seconds": SOON_SECONDS, "times": 0}
+    scene.azure.faults([{"method": "PUT", "path": f"^/secrets/{key}$", **late}])
+    scene.rotate(key)
+    scene.azure.faults([])
+    assert list(refused_now(scene.others, scene.azure.state())) == []
+    scene.go(seconds=SOON_SECONDS + 1)
+    assert not scene.others.made.is_version(scene.served(key))
+    assert list(refused_now(scene.others, scene.azure.state())) == []
+    scene.go(hours=1)
+    scene.rotate(key)
+    assert list(refused_now(scene.others, scene.azure.state())) == []
+    assert list(orphans(scene.others.made, scene.azure.state())) == []
+
+
 @pytest.mark.parametrize("key", STORES)
 def test_what_comes_through_over_theirs_is_undone(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
     give_up(scene, key, nowhere)
@@ -60,7 +79,7 @@ def test_what_comes_through_over_theirs_is_undone(scene: Scene, nowhere: pytest.
     assert "Someone else's version" in report["Reason"]
     assert scene.value(key) == wanted
     assert signs_in(scene, key)
-    assert touched(before, scene.azure.state()) == []
+    assert touched(scene.others.made, before, scene.azure.state()) == []
 
 
 def test_a_client_secret_that_is_made_late_is_removed_by_a_later_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
@@ -75,5 +94,5 @@ def test_a_client_secret_that_is_made_late_is_removed_by_a_later_run(scene: Scen
     scene.go(hours=1)
     assert scene.report(SECRET)["Outcome"] == "rotated"
     assert len(scene.secrets_on_app()) == 2
-    assert list(orphans(scene.azure.state())) == []
+    assert list(orphans(scene.others.made, scene.azure.state())) == []
     assert scene.signs_in()
