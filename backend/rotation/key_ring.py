@@ -251,7 +251,7 @@ class KeyRing:
         if key.kind != "ClientSecret":
             return run.moment
         days = run.clients.limits.key_rotation_secret_max_age_days
-        return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
+        return replace(run.moment, due_before=due_before(run.moment.now, self._session.week_zone, days))
 
     def _report(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> KeyReport:
         self.warnings += [f"{key.name}: {warning}" for warning in done.warnings]
