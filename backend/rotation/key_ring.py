@@ -12,7 +12,7 @@ from backend.aadsts import Verdict
 from backend.app_registration import AppRegistration
 from backend.certificate import read_certificate
 from backend.entra import SignInRefusedError
-from backend.errors import BackendError, NotFoundError
+from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.graph import Graph
 from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
@@ -60,6 +60,7 @@ class KeyRing:
         self._addresses = Together(session.services.addresses)
         self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
         self._scopes: dict[str, frozenset[str]] = {}
+        self._failures: dict[str, Details] = {}
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
@@ -134,7 +135,8 @@ class KeyRing:
 
     def _rotated(self, key: Key) -> KeyReport:
         report = self._worked(key)
-        self._tell(report, Details(scopes=self._scopes.get(key.name.lower())))
+        name = key.name.lower()
+        self._tell(report, replace(self._failures.get(name, Details()), scopes=self._scopes.get(name)))
         return report
 
     def _worked(self, key: Key) -> KeyReport:  # noqa: PLR0911 - one return an outcome
@@ -151,9 +153,11 @@ class KeyRing:
         except NoTimeLeftError as error:
             return postponed(key, str(error))
         except SignInRefusedError as error:
+            self._failures[key.name.lower()] = self._details(key, error)
             unproven = "" if error.verdict is Verdict.DEAD else "Unproven, not dead: the key is left alone. "
             return failed(key, f"{unproven}{error}", self._advice(error))
         except BackendError as error:
+            self._failures[key.name.lower()] = self._details(key, error)
             return failed(key, str(error), error.advice)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other keys go on
             logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
@@ -161,6 +165,19 @@ class KeyRing:
             )
             return failed(key, f"This app made a mistake ({type(error).__name__}); the log tells where.", None)
         return self._report(key, done, work)
+
+    def _details(self, key: Key, error: BackendError) -> Details:
+        """Return what a failure shows beyond the report.
+
+        A dead client secret is known as such only if no sign-in was possible: later a new one may be meant.
+        """
+        nobody = self._session.run is None
+        is_its_own = key.kind == "ClientSecret" if nobody else key.kind in TOKENS
+        return Details(
+            is_revoked=isinstance(error, SignInRefusedError) and error.verdict is Verdict.DEAD and is_its_own,
+            is_timeout=isinstance(error, AzureUnreachableError),
+            common_cause=str(self._session.failure) if nobody else "",
+        )
 
     def _work(self, key: Key, run: Run) -> Work:
         doubted = key.name.lower() in self._doubted
