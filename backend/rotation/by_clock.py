@@ -5,15 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from backend.cipp_tables import CippTables
 from backend.clients import Clients
-from backend.deployment import node_name
 from backend.errors import BackendError, ConflictError
 from backend.function_timeout import function_seconds
 from backend.key_vault import KeyVault
-from backend.logbook import Logbook
-from backend.rotation.distress import tell_of_failure
-from backend.rotation.journal import Journal
 from backend.rotation.keys import Key, keys_in
 from backend.rotation.restarts import RestartRight
 from backend.rotation.service import HTTP_SECONDS, WEEKLY, KeyRotation, Order
@@ -33,7 +28,7 @@ class RotationByClock:
         self._clients = clients
         self._vault = vault
         self._environ = environ
-        self._journal = Journal(clients)
+        self._journal = rotation.journal
 
     def weekly(self) -> None:
         """Do the week's run as the timer does: nobody reads an answer, so the log tells each key."""
@@ -91,7 +86,7 @@ class RotationByClock:
             logger.warning("Rotation by %s did not run: %s", by, error)
         except BackendError as error:
             _log(f"Rotation by {by} failed before it touched a key: {error}", error)
-            self._tell_of(error, by)
+            self._rotation.tell_of_untouched(by, error)
         else:
             for warning in rotation.warnings:
                 # The catch-up would say the same every hour.
@@ -106,11 +101,6 @@ class RotationByClock:
         keys = keys_in(self._vault.names())  # first: the time is the Date of the vault's answer
         memories, now = self._journal.keys(), self._vault.now()
         return [key for key in keys if is_its_turn(memories.get(key.name.lower()), now)]
-
-    def _tell_of(self, error: BackendError, by: str) -> None:
-        zone = CippTables(self._clients, self._environ).zone()
-        logbook = Logbook(self._clients, node_name(self._environ))
-        tell_of_failure(self._journal, logbook, by=by, error=error, now=self._vault.now(), zone=zone)
 
 
 def _log(event: str, error: BackendError) -> None:

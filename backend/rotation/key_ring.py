@@ -192,9 +192,10 @@ class KeyRing:
         """Report a failure, and keep what it shows of the key."""
         is_common = error is self._session.failure
         verdict = error.verdict if isinstance(error, SignInRefusedError) else None
-        is_revoked = verdict is Verdict.DEAD and (not is_common or key.kind == "ClientSecret")
+        # Another refusal may mean a new credential, which the vault does not serve.
+        is_its_own = key.kind == "ClientSecret" if is_common else key.kind in TOKENS
         self._details[key.name.lower()] = Details(
-            is_revoked=is_revoked,
+            is_revoked=verdict is Verdict.DEAD and is_its_own,
             is_timeout=isinstance(error, AzureUnreachableError | NotVerifiedError),
             common_cause=str(error) if is_common else "",
         )

@@ -16,12 +16,13 @@ from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployment import node_name
 from backend.discovery import Discovery
+from backend.errors import BackendError
 from backend.function_apps import FunctionApps
 from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.rotation.calendar import week_start
-from backend.rotation.chronicle import Chronicle, Known
+from backend.rotation.chronicle import Chronicle, Known, tell_of_untouched
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_checks import KeyChecks
 from backend.rotation.key_ring import Before, KeyRing
@@ -81,7 +82,7 @@ class KeyRotation:
             discovery.deployment,
         )
         self._checks = KeyChecks()
-        self._journal = Journal(clients)
+        self.journal = Journal(clients)
         self._logbook = Logbook(clients, node_name(environ))
 
     def rotate(
@@ -160,9 +161,9 @@ class KeyRotation:
             NotFoundError: No such run is kept.
             AzureError: The tables that hold the named run, or the vault, refused or timed out.
         """
-        named = None if run_id is None else self._journal.run(run_id)
-        memories = at_once.start(self._journal.keys, name="read the keys' past")
-        runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
+        named = None if run_id is None else self.journal.run(run_id)
+        memories = at_once.start(self.journal.keys, name="read the keys' past")
+        runs = at_once.start(lambda: self.journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
         holds = at_once.start(lambda: holder(self._clients, LOCK), name="look at the lock")
         served = at_once.start(self._vault.served, name="list the vault")
         session = self._looking()
@@ -172,14 +173,14 @@ class KeyRotation:
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
         """Sign in with the keys, and record which did, and when."""
-        reading = at_once.start(self._journal.keys, name="read the keys' past")
+        reading = at_once.start(self.journal.keys, name="read the keys' past")
         proofs = KeyRing(self._looking(most_seconds)).prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
         memories, now = reading.result(), self._vault.now().replace(microsecond=0)
         tried = [
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
         ]
-        writing = at_once.start(lambda: self._journal.remember(tried), name="write the keys' past")
+        writing = at_once.start(lambda: self.journal.remember(tried), name="write the keys' past")
         with suppress(TimeoutError):  # a silent storage has held up the answer once already
             writing.result(JOURNAL_WAIT_SECONDS)
         return proofs
@@ -219,10 +220,10 @@ class KeyRotation:
                 force=order.force,
                 may_restart=order.restart is not RestartRight.NONE,
             )
-            memories = self._journal.keys()
+            memories = self.journal.keys()
             telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
             chronicle = Chronicle(
-                self._journal,
+                self.journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=order.by, started=started, total=len(chosen)),
                 Known(telling, session.zone, memories, self._vault.now, session.tenants_unknown),
@@ -246,6 +247,11 @@ class KeyRotation:
             warnings=[*self._storage_warnings(session), *warnings],
         )
 
+    def tell_of_untouched(self, by: str, error: BackendError) -> None:
+        """Write to CIPP's Logbook, at most once a day, that a run by the clock failed before it touched a key."""
+        zone = self._services.tables.zone()
+        tell_of_untouched(self.journal, self._logbook, by=by, error=error, now=self._vault.now(), zone=zone)
+
     def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
         """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
         remembers = self._clients.tables() is not None
@@ -264,11 +270,11 @@ class KeyRotation:
         """Return when the last weekly run started; without a storage that remembers it, when the week did."""
         if self._clients.tables() is None:
             return week_start(self._vault.now(), zone)
-        return self._journal.last_started(WEEKLY)
+        return self.journal.last_started(WEEKLY)
 
     def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        reading = at_once.start(self._journal.keys, name="read the keys' past")
+        reading = at_once.start(self.journal.keys, name="read the keys' past")
         session = self._looking(force=force)
         planned = KeyRing(session, before=Before(doubted=doubted_in(reading.result()))).plan(keys)
         reports = [report for report, _ in planned]
