@@ -14,6 +14,7 @@ from backend.entra import SignInRefusedError
 from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.graph import Graph
 from backend.held import LostLockError
+from backend.malloc import use_few_arenas
 from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
 from backend.rotation.client_secret import ClientSecretKind
@@ -80,6 +81,7 @@ class KeyRing:
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Work through the keys: the tokens concurrently, then the client secret, then the certificate."""
         tokens = [key for key in keys if key.kind in TOKENS]
+        use_few_arenas()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
             reports = list(workers.map(correlation.inherited(self._rotated), tokens))
         if len(tokens) < len(keys):
@@ -285,7 +287,7 @@ class KeyRing:
     def _was_overtaken(self, key: Key, work: Work) -> bool:
         """Return whether the vault has come to serve another version than the one that this run stored."""
         ours = self._session.run.stored.get(key.name) if self._session.run else None
-        return ours is not None and ours.version != work.served
+        return ours is not None and ours.id != work.served
 
     def _keep(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> None:
         """Keep what concerns the run as a whole."""
