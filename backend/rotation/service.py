@@ -36,6 +36,7 @@ from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
 from backend.row_lock import holder, row_lock
 from backend.uptime import Uptimes
+from backend.vault_secret import Version
 
 LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
@@ -51,13 +52,17 @@ NO_STORAGE: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a run is asked: by whom, which keys (answered once it holds the lock), and how long it may take.
+    """What a run is asked: by whom, which keys, and how long it may take.
+
+    `listing` returns what the vault serves, and `keys` picks of it. Both are called once the run has the lock. Nothing
+    may be decided from an empty listing: it was not made.
 
     `force`: those that are not due, too. `doubt`: they are looked at even so. `quiet`: if it did nothing, no line.
     """
 
     by: str
-    keys: Callable[[], Sequence[Key]]
+    keys: Callable[[Mapping[str, Version]], Sequence[Key]]
+    listing: Callable[[], Mapping[str, Version]] = dict
     most_seconds: float = HTTP_SECONDS
     force: bool = False
     doubt: bool = False
@@ -109,9 +114,9 @@ class KeyRotation:
             return self._dry(keys_in(self._vault.names(), names), force=force)
         right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
-            return self.run(Order(by=by, keys=lambda: keys_in(self._vault.names()), force=force, restart=right))
+            return self.run(Order(by=by, keys=keys_in, listing=self._vault.served, force=force, restart=right))
         chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
-        return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
+        return self.run(Order(by=by, keys=lambda _: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
         """Sign in with each key now, or those of `names`. Nothing is changed. One check runs at a time (`KeyChecks`).
@@ -202,7 +207,8 @@ class KeyRotation:
         began = time.monotonic()
         limit = min(order.most_seconds, limits.key_rotation_time_limit_seconds)
         with row_lock(self._clients, LOCK, run_id=run_id, by=order.by) as held:
-            chosen = order.keys()
+            listing = order.listing()
+            chosen = order.keys(listing)
             started = self._vault.now().replace(microsecond=0)
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
             session = open_session(
