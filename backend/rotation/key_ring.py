@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
+TIME_OVER: Final = "The time of the check was over before this key's turn."
+CHECK_AGAIN: Final = "The hourly catch-up checks the key in the next hour, and ExecKeyProof does immediately."
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 
 
@@ -61,6 +63,7 @@ class KeyRing:
         self._restarted = cache(lambda: session.services.uptimes.all_since(session.services.vault.now()))
         self._scopes: dict[str, frozenset[str]] = {}
         self._failures: dict[str, Details] = {}
+        self.not_reached: set[str] = set()
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
@@ -99,17 +102,26 @@ class KeyRing:
         return report, in_words(step, key.kind)
 
     def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
-        """Sign in with each key and change nothing."""
+        """Sign in with each key and change nothing. When the session's time is over, no further sign-in begins.
+
+        `not_reached` then names in lower case the keys with which no sign-in was tried: nothing is known of them.
+        """
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
             return list(workers.map(correlation.inherited(self._proven), keys))
 
-    def _proven(self, key: Key) -> KeyProof:
+    def _proven(self, key: Key) -> KeyProof:  # noqa: PLR0911 - one return an outcome
         session = self._session
+        if session.run is None and key.kind != "ClientSecret":
+            self.not_reached.add(key.name.lower())
+        if session.run is not None and session.run.time_is_over:
+            return self._left_out(key, TIME_OVER)
         try:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             run = session.opened()
             sign_in_with(key, run.vault.read(key.name).value, run)
+        except NoTimeLeftError as error:
+            return self._left_out(key, str(error))
         except NotFoundError as error:
             outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
             return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
@@ -123,6 +135,10 @@ class KeyRing:
         except BackendError as error:
             return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=str(error), advice=error.advice)
         return KeyProof(name=key.name, kind=key.kind, outcome="proven", reason="It signs in.")
+
+    def _left_out(self, key: Key, reason: str) -> KeyProof:
+        self.not_reached.add(key.name.lower())
+        return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=reason, advice=CHECK_AGAIN)
 
     def _advice(self, error: BackendError) -> str | None:
         """Add to a refusal by place the addresses that an admin must compare."""

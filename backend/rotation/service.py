@@ -177,13 +177,19 @@ class KeyRotation:
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
-        """Sign in with the keys, and record which did, and when."""
+        """Sign in with the keys, and record which did, and when. A key that was not reached in time is not recorded.
+
+        The last sign-ins begin some seconds before the end, so that they and the record have time.
+        """
         reading = at_once.start(self.journal.keys, name="read the keys' past")
-        proofs = KeyRing(self._looking(most_seconds)).prove(keys)
+        ring = KeyRing(self._looking(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)))
+        proofs = ring.prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
         memories, now = reading.result(), self._vault.now().replace(microsecond=0)
         tried = [
-            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
+            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now)
+            for proof in proofs
+            if proof.name.lower() not in ring.not_reached
         ]
         writing = at_once.start(lambda: self.journal.remember(tried), name="write the keys' past")
         with suppress(TimeoutError):  # a silent storage has held up the answer once already
