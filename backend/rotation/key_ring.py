@@ -14,7 +14,6 @@ from backend.entra import SignInRefusedError
 from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.graph import Graph
 from backend.held import LostLockError
-from backend.malloc import use_few_arenas
 from backend.pace import NoTimeLeftError
 from backend.rotation.calendar import due_before
 from backend.rotation.client_secret import ClientSecretKind
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
+TIME_OVER: Final = "The time of the check was over before this key's turn."
+CHECK_AGAIN: Final = "The hourly catch-up checks the key in the next hour, and ExecKeyProof does immediately."
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 
 
@@ -75,13 +76,13 @@ class KeyRing:
         self._details: dict[str, Details] = {}
         self._lost_lock: LostLockError | None = None
         self.warnings: list[str] = []
+        self.not_reached: set[str] = set()
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
         """Work through the keys: the tokens concurrently, then the client secret, then the certificate."""
         tokens = [key for key in keys if key.kind in TOKENS]
-        use_few_arenas()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
             reports = list(workers.map(correlation.inherited(self._rotated), tokens))
         if len(tokens) < len(keys):
@@ -119,17 +120,26 @@ class KeyRing:
         return report, would_do
 
     def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
-        """Sign in with each key and change nothing."""
+        """Sign in with each key and change nothing. When the session's time is over, no further sign-in begins.
+
+        `not_reached` then names in lower case the keys with which no sign-in was tried: nothing is known of them.
+        """
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
             return list(workers.map(correlation.inherited(self._proven), keys))
 
-    def _proven(self, key: Key) -> KeyProof:
+    def _proven(self, key: Key) -> KeyProof:  # noqa: PLR0911 - one return an outcome
         session = self._session
+        if session.run is None and key.kind != "ClientSecret":
+            self.not_reached.add(key.name.lower())
+        if session.run is not None and session.run.time_is_over:
+            return self._left_out(key, TIME_OVER)
         try:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             run = session.opened()
             sign_in_with(key, run.vault.read(key.name), run)
+        except NoTimeLeftError as error:
+            return self._left_out(key, str(error))
         except NotFoundError as error:
             outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
             return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
@@ -143,6 +153,10 @@ class KeyRing:
         except BackendError as error:
             return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=str(error), advice=error.advice)
         return KeyProof(name=key.name, kind=key.kind, outcome="proven", reason="It signs in.")
+
+    def _left_out(self, key: Key, reason: str) -> KeyProof:
+        self.not_reached.add(key.name.lower())
+        return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=reason, advice=CHECK_AGAIN)
 
     def _advice(self, error: BackendError) -> str | None:
         """Add to a refusal by place the addresses that an admin must compare."""

@@ -21,6 +21,7 @@ from backend.function_apps import FunctionApps
 from backend.held import NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.malloc import use_few_arenas
 from backend.rotation.calendar import week_start
 from backend.rotation.chronicle import Chronicle, Known, tell_of_untouched
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
@@ -36,6 +37,7 @@ from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
 from backend.row_lock import holder, row_lock
 from backend.uptime import UptimeLook, UptimesInAzure
+from backend.vault_secret import Version
 
 LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
@@ -51,13 +53,17 @@ NO_STORAGE: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a run is asked: by whom, which keys (answered once it holds the lock), and how long it may take.
+    """What a run is asked: by whom, which keys, and how long it may take.
+
+    `listing` returns what the vault serves, and `keys` picks of it. Both are called once the run has the lock. Nothing
+    may be decided from an empty listing: it was not made.
 
     `force`: those that are not due, too. `doubt`: they are looked at even so. `quiet`: if it did nothing, no line.
     """
 
     by: str
-    keys: Callable[[], Sequence[Key]]
+    keys: Callable[[Mapping[str, Version]], Sequence[Key]]
+    listing: Callable[[], Mapping[str, Version]] = dict
     most_seconds: float = HTTP_SECONDS
     force: bool = False
     doubt: bool = False
@@ -106,12 +112,12 @@ class KeyRotation:
             AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
         if dry_run:
-            return self._dry(keys_in(self._vault.names(), names), force=force)
+            return self._dry(names, force=force)
         right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
-            return self.run(Order(by=by, keys=lambda: keys_in(self._vault.names()), force=force, restart=right))
+            return self.run(Order(by=by, keys=keys_in, listing=self._vault.served, force=force, restart=right))
         chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
-        return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
+        return self.run(Order(by=by, keys=lambda _: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
         """Sign in with each key now, or those of `names`. Nothing is changed. One check runs at a time (`KeyChecks`).
@@ -172,13 +178,19 @@ class KeyRotation:
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
-        """Sign in with the keys, and record which did, and when."""
+        """Sign in with the keys, and record which did, and when. A key that was not reached in time is not recorded.
+
+        The last sign-ins begin some seconds before the end, so that they and the record have time.
+        """
         reading = at_once.start(self.journal.keys, name="read the keys' past")
-        proofs = KeyRing(self._looking(most_seconds)).prove(keys)
+        ring = KeyRing(self._looking(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)))
+        proofs = ring.prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
         memories, now = reading.result(), self._vault.now().replace(microsecond=0)
         tried = [
-            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
+            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now)
+            for proof in proofs
+            if proof.name.lower() not in ring.not_reached
         ]
         writing = at_once.start(lambda: self.journal.remember(tried), name="write the keys' past")
         with suppress(TimeoutError):  # a silent storage has held up the answer once already
@@ -203,12 +215,14 @@ class KeyRotation:
             ConflictError: Another run holds the lock.
             AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
+        use_few_arenas()
         run_id = uuid4().hex[:12]
         limits = self._clients.limits
         began = time.monotonic()
         limit = min(order.most_seconds, limits.key_rotation_time_limit_seconds)
         with row_lock(self._clients, LOCK, run_id=run_id, by=order.by) as held:
-            chosen = order.keys()
+            listing = order.listing()
+            chosen = order.keys(listing)
             started = self._vault.now().replace(microsecond=0)
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
             look = UptimeLook(self._services.uptimes, ends_at)
@@ -230,7 +244,7 @@ class KeyRotation:
                 quiet=order.quiet,
             )
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
-            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(None, memories, doubted))
+            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(_by_lower_case(listing), memories, doubted))
             reports = ring.rotate(chosen)
             warnings = [*ring.warnings, *self._after(session, ring, order.restart)]
             ended = self._vault.now().replace(microsecond=0)
@@ -272,11 +286,15 @@ class KeyRotation:
             return week_start(self._vault.now(), zone)
         return self.journal.last_started(WEEKLY)
 
-    def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
+    def _dry(self, names: Iterable[str] | None, *, force: bool) -> Rotation:
+        listing = self._vault.served()
+        keys = keys_in(listing, names)
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
         reading = at_once.start(self.journal.keys, name="read the keys' past")
         session = self._looking(force=force)
-        planned = KeyRing(session, before=Before(doubted=doubted_in(reading.result()))).plan(keys)
+        memories = reading.result()
+        before = Before(_by_lower_case(listing), memories, doubted_in(memories))
+        planned = KeyRing(session, before=before).plan(keys)
         reports = [report for report, _ in planned]
         would_do = [f"{report.name}: {step}" for report, steps in planned for step in steps]
         return Rotation(
@@ -293,6 +311,11 @@ class KeyRotation:
         if self._clients.tables() is None:
             return [NO_STORAGE]
         return [session.not_cipps] if session.not_cipps else []
+
+
+def _by_lower_case(listing: Mapping[str, Version]) -> Mapping[str, Version] | None:
+    """Return a listing by name in lower case; None if the vault was not listed."""
+    return {name.lower(): version for name, version in listing.items()} if listing else None
 
 
 def _names_of(keys: Sequence[Key]) -> frozenset[str]:
