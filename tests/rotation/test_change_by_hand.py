@@ -234,6 +234,7 @@ def test_change_needs_force_when_the_storage_falls_silent_before_the_write(
     body: dict[str, object] = {"Name": TOKEN, "Version": old, "Force": force}
     fault: dict[str, object] = {"host": VAULT, "path": f"/secrets/{TOKEN}/{old}$"}
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "4")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "5")
     with held_call(scene, nowhere, fault, "ExecKeyVaultSecretRestore", body) as change:
         storage.silent.set()
         time.sleep(2.1)
