@@ -35,11 +35,11 @@ from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
+from backend.rotation_lock import LOCK
 from backend.row_lock import holder, row_lock
 from backend.uptime import UptimeLook, UptimesInAzure
 from backend.vault_secret import Version
 
-LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
