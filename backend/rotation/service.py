@@ -14,9 +14,10 @@ from backend.clients import Clients
 from backend.deployment import node_name
 from backend.discovery import Discovery
 from backend.function_apps import FunctionApps
-from backend.held import NoLock
+from backend.held import Held, NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.own_restarts import OwnRestarts
 from backend.rotation.calendar import week_start
 from backend.rotation.chronicle import Chronicle, Known
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
@@ -215,7 +216,7 @@ class KeyRotation:
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
             ring = KeyRing(session, chronicle.tell, chronicle.note, doubted=doubted)
             reports = ring.rotate(chosen)
-            warnings = self._after(session, ring, order.restart)
+            warnings = self._after(ring, order.restart, session.zone, held, look)
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
         return Rotation(
@@ -228,19 +229,21 @@ class KeyRotation:
             warnings=[*self._storage_warnings(session), *warnings],
         )
 
-    def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
-        """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
-        remembers = self._clients.tables() is not None
-        restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
-        said: list[str] = []
-        if self._clients.limits.key_rotation_restart_cipp:
-            said = restarts.restart(
-                session.zone,
+    def _after(self, ring: KeyRing, right: RestartRight, zone: tzinfo, held: Held, look: UptimeLook) -> list[str]:
+        """Restart the apps that run with an old client secret, if that is wanted; return which still run with one."""
+        limits = self._clients.limits
+        own_restarts = OwnRestarts(self._clients)
+        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held)
+        report: list[str] = []
+        if limits.key_rotation_restart_cipp:
+            report = restarts.restart(
+                zone,
                 just_renewed=ring.secret_renewed,
                 right=right,
-                weekly_run=lambda: self._last_weekly_run(session.zone),
+                weekly_run=lambda: self._last_weekly_run(zone),
             )
-        return said + restarts.advice(ring.superseded)
+        report += restarts.advice(ring.superseded)
+        return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
         """Return when the last weekly run started; without a storage that remembers it, when the week did."""
