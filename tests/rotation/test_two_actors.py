@@ -205,16 +205,21 @@ def restore_by_api(scene: Scene, api: Api) -> Answer:
 def restored_by(scene: Scene, answer: Answer) -> dict[str, str]:
     """Return what the vault must serve since it was restored: nothing if that was refused.
 
-    A run may renew what was restored, for that is as old as it was before. Then its tag says that it saw it.
+    A run may renew what was restored, for that is as old as it was before. Then its tags say that it saw it.
     """
     assert answer.status in (200, 409), answer.text
     if answer.status != 200:  # the run has the lock, or has removed the credential
         return {}
     version = answer.results["Version"]
     scene.others.made.versions.add(version)
-    if scene.served(SECRET)["tags"].get("follows") == version:
-        return {}
-    return {SECRET: next(one["value"] for one in scene.versions(SECRET) if one["version"] == version)}
+    versions = {one["version"]: one for one in scene.versions(SECRET)}
+    seen, trail = set(), [scene.served(SECRET)["version"]]
+    while trail:
+        tags = versions[trail.pop()]["tags"]
+        before = {tags[tag] for tag in ("follows", "restored-from") if tag in tags} - seen
+        seen |= before
+        trail += before
+    return {} if version in seen else {SECRET: versions[version]["value"]}
 
 
 def report_of(answer: Answer, act: Act, key: str) -> dict[str, Any]:
