@@ -103,9 +103,10 @@ def let_a_secret_be_retired(scene: Scene) -> None:
     """Bring about that a run removes a client secret: CIPP has restarted since it was replaced, the overlap is over."""
     for _ in range(2):
         assert scene.report(SECRET)["Outcome"] == "rotated"
-        scene.azure.advance(8 * DAY)
-    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
-        scene.others.restart(site)
+        scene.azure.advance(DAY)
+        for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+            scene.others.restart(site)
+        scene.azure.advance(7 * DAY)
     scene.azure.advance(33 * DAY)
 
 
@@ -213,7 +214,8 @@ def restored_by(scene: Scene, answer: Answer) -> dict[str, str]:
     version = answer.results["Version"]
     scene.others.made.versions.add(version)
     versions = {one["version"]: one for one in scene.versions(SECRET)}
-    seen, trail = set(), [scene.served(SECRET)["version"]]
+    seen: set[str] = set()
+    trail = [scene.served(SECRET)["version"]]
     while trail:
         tags = versions[trail.pop()]["tags"]
         before = {tags[tag] for tag in ("follows", "restored-from") if tag in tags} - seen
