@@ -223,7 +223,8 @@ def restored_by(scene: Scene, answer: Answer) -> dict[str, str]:
     version = answer.results["Version"]
     scene.others.made.versions.add(version)
     versions = {one["version"]: one for one in scene.versions(SECRET)}
-    seen, trail = set(), [scene.served(SECRET)["version"]]
+    seen: set[str] = set()
+    trail = [scene.served(SECRET)["version"]]
     while trail:
         tags = versions[trail.pop()]["tags"]
         before = {tags[tag] for tag in ("follows", "restored-from") if tag in tags} - seen
