@@ -14,6 +14,7 @@ from backend.errors import AzureError, AzureRefusedError, BackendError
 from backend.function_apps import FunctionApps
 from backend.held import Held
 from backend.key_vault import KeyVault
+from backend.limits import Limits
 from backend.own_restarts import OwnRestart, OwnRestarts
 from backend.rotation.calendar import is_quiet
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET
@@ -22,11 +23,18 @@ from backend.uptime import UptimeLook
 from backend.vault_secret import ROTATED_BY, Version
 
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole seconds: a restart must be seen to come after
+SPARE_SECONDS: Final = 10.0  # beside the restart itself, for what is written before and after it
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429  # the request may have gone on
 _NOT_RESTARTED: Final = (
     "CIPP was not restarted, because that needs the permission CIPP.SuperAdmin.ReadWrite: {apps} may run with the old "
     "client secret. The next weekly run restarts them. To do it now, a CIPP superadmin must call "
     "ExecFunctionAppRestart."
+)
+_NO_TIME_TO_RESTART: Final = (
+    "{apps} not restarted for the new client secret: the run's time is over. The next run goes on."
+)
+_NO_TIME_TO_LOOK: Final = (
+    "Whether CIPP's apps run with old keys is not known: the run's time is over. The next run goes on."
 )
 _NOT_LISTED: Final = (
     "CIPP's apps were not restarted for the new client secret: they couldn't be listed. The next run goes on."
@@ -60,7 +68,7 @@ class RestartRight(Enum):
 class Restarts:
     """What is known of the restarts since the served client secret was stored."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a restart needs
         self,
         apps: FunctionApps,
         look: UptimeLook,
@@ -68,12 +76,15 @@ class Restarts:
         *,
         own_restarts: OwnRestarts,
         held: Held,
+        limits: Limits,
     ) -> None:
+        """Nothing begins after the end of the run, which is that of the look (`look.ends_at`)."""
         self._apps = apps
         self._look = look
         self._vault = vault
         self._own_restarts = own_restarts
         self._held = held
+        self._restart_seconds = limits.restart_timeout_seconds
 
     def restart(
         self, zone: tzinfo, *, just_renewed: bool, right: RestartRight, weekly_run: Callable[[], datetime | None]
@@ -85,6 +96,8 @@ class Restarts:
         quiet half hour after CIPP's midnight none is restarted. The hourly catch-up goes on with what is left.
         `weekly_run` returns when the last weekly run started.
         """
+        if self._time_is_over():
+            return [_NO_TIME_TO_LOOK]
         version = self._served(CLIENT_SECRET)
         if version is None or version.tags.get(ROTATED_BY) != OUR_NAME:
             return []
@@ -94,6 +107,8 @@ class Restarts:
 
     def _restart_for(self, version: Version, zone: tzinfo, *, just_renewed: bool, right: RestartRight) -> list[str]:
         """Restart the apps that run since before a version, but those for which that was requested before."""
+        if self._time_is_over():
+            return [_NO_TIME_TO_LOOK]
         current = self._current(version.created)
         if not current:
             return [_NOT_LISTED]
@@ -113,16 +128,21 @@ class Restarts:
         return warnings + self._restart_all(left, version, zone)
 
     def _restart_all(self, names: list[str], version: Version, zone: tzinfo) -> list[str]:
-        """Restart apps one by one, until one fails; return what was done and what was not."""
+        """Restart apps one by one, until one fails or the time is over; return what was done and what was not."""
         report: list[str] = []
-        for name in names:
+        for number, name in enumerate(names):
             if is_quiet(self._vault.now(), zone):
                 break
+            if not self._has_seconds(self._restart_seconds + SPARE_SECONDS):
+                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]))]
             try:
                 self._held.must_hold()
                 self._own_restarts.request(name, version.id, self._vault.now())
             except BackendError as error:
                 return [*report, _NOT_RECORDED.format(app=name, error=error)]
+            if not self._has_seconds(self._restart_seconds + SPARE_SECONDS / 2):  # the storage was slow
+                self._withdraw(name)
+                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]))]
             time.sleep(max((version.created + ONE_SECOND - self._vault.now()).total_seconds(), 0))
             try:
                 restarted = self._apps.restart(name)
@@ -143,12 +163,20 @@ class Restarts:
 
     def advice(self, superseded: Mapping[str, datetime]) -> list[str]:
         """Return which apps to restart before when. `superseded` holds the first expiry of an old key by its secret."""
+        if superseded and self._time_is_over():
+            return [_NO_TIME_TO_LOOK]
         return [
             f"Restart '{name}' before {ends:%Y-%m-%d}: it may run with the old {_WORDS[secret]} until then."
             for secret, ends in superseded.items()
             for name, is_current in self._current(self._stored(secret)).items()
             if not is_current
         ]
+
+    def _time_is_over(self) -> bool:
+        return not self._has_seconds(0)
+
+    def _has_seconds(self, seconds: float) -> bool:
+        return time.monotonic() + seconds < self._look.ends_at
 
     def _served(self, secret: str) -> Version | None:
         """Return the version that the vault serves, or None if it has no version or can't be listed."""

@@ -233,7 +233,7 @@ class KeyRotation:
         """Restart the apps that run with an old client secret, if that is wanted; return which still run with one."""
         limits = self._clients.limits
         own_restarts = OwnRestarts(self._clients)
-        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held)
+        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held, limits=limits)
         report: list[str] = []
         if limits.key_rotation_restart_cipp:
             report = restarts.restart(

@@ -1,4 +1,4 @@
-"""Restarts by the rotation: recorded first, at most once per app and version."""
+"""Restarts by the rotation: recorded first, at most once per app and version, within the run's time."""
 
 import threading
 import time
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from backend.rotation import restarts
 from sandbox import names
 from tests.api import Api
-from tests.rotation.scene import ARM, SECRET, Scene
+from tests.rotation.scene import ARM, SECRET, VAULT, Scene
 
 SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
 CATCH_UP = "KeyRotationCatchUp"
@@ -119,7 +120,7 @@ def test_record_whose_response_is_lost_is_withdrawn(renewed: Scene, nowhere: pyt
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     lost = {"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "drop-after"}
     renewed.rotate(SECRET, dry=True)
-    renewed.azure.faults([{**lost, "times": 2}])  # the write, and its one repetition
+    renewed.azure.faults([{**lost, "times": 2}])  # the write, and its withdrawal
     renewed.tick(CATCH_UP)
     renewed.azure.faults([])
     an_hour_later(renewed)
@@ -148,6 +149,56 @@ def test_run_that_lost_the_lock_restarts_nothing(renewed: Scene) -> None:
     renewed.azure.faults([])
     thread.join()
     assert renewed.restarts() == []
+
+
+def test_no_restart_begins_without_time_for_it(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "49")  # less 20: restarts take 20, and 10 beside
+    assert warnings(renewed, "'cippabc12', 'cippabc12-proc' were not restarted for the new client secret")
+    assert renewed.restarts() == []
+    assert rows(renewed) == {}
+    nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
+    renewed.tick(CATCH_UP)
+    assert renewed.restarts() == SITES
+
+
+def test_restart_is_left_to_the_next_run_when_its_record_took_too_long(
+    renewed: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.setattr(restarts, "SPARE_SECONDS", 2)
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "15")  # half of it: 7.5
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "10")
+    renewed.azure.faults([{"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "hold"}])
+    run = threading.Thread(target=renewed.tick, args=(CATCH_UP,))
+    run.start()
+    renewed.azure.wait_until_held()
+    time.sleep(6.5)
+    renewed.azure.faults([])
+    run.join()
+    assert renewed.restarts() == []
+    assert list(rows(renewed)) == SITES[:1]
+    for name in ("KEY_ROTATION_TIME_LIMIT_SECONDS", "RESTART_TIMEOUT_SECONDS", "AZURE_READ_TIMEOUT_SECONDS"):
+        nowhere.delenv(name)
+    renewed.tick(CATCH_UP)
+    assert renewed.restarts() == SITES
+
+
+def test_run_ends_in_its_time_while_azure_is_slow(restarting: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    restarting.rotate(SECRET)  # sign-in, and what is imported
+    restarting.azure.reset(propagation_seconds=0, latency_seconds={ARM: 2})
+    restarting.others.clear_tables()
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "6")
+    began = time.monotonic()
+    assert restarting.rotate(SECRET)["Warnings"]
+    assert time.monotonic() - began < 8
+    assert restarting.restarts() == []
+
+
+def test_run_without_time_looks_at_nothing(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
+    looks = len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))
+    assert len(warnings(renewed, "the run's time is over. The next run goes on.")) == 1
+    assert (len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))) == looks
 
 
 def test_run_looks_once_at_each_app(restarting: Scene) -> None:
