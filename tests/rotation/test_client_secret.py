@@ -248,6 +248,16 @@ def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scen
     assert scene.signs_in()
 
 
+def test_young_one_that_is_refused_is_left_while_an_earlier_one_signs_requests(scene: Scene) -> None:
+    scene.others.store(SECRET, "garbage")
+    before = scene.versions(SECRET), scene.secrets_on_app()
+    keys = scene.rotate()["Keys"]
+    young = key_of(keys, SECRET)
+    assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
+    assert [key_of(keys, name)["Outcome"] for name in (TOKEN, scene.tenants()[0], CERTIFICATE)] == ["rotated"] * 3
+    assert (scene.versions(SECRET), scene.secrets_on_app()) == before
+
+
 def test_where_nothing_signs_in_it_is_told_and_nothing_is_written(scene: Scene) -> None:
     scene.others.store(SECRET, "dead")
     scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])
