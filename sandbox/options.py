@@ -26,6 +26,7 @@ class Options:
     propagation_seconds: float = 2.0  # until a new client secret or certificate signs in
     latency_seconds: Mapping[str, float] = field(default_factory=dict)  # by host, or "vault" for every vault
     vault_writes_per_10s: int = 300
+    stored_days: int = 40  # how many days ago CIPP stored its keys
     spare_apps: int = 0  # app registrations as CIPP's setup wizard makes them, which no vault names yet
     graph_read_lag_seconds: float = 0.0  # how old the app registrations are that Graph's readers see
     vault_list_lag_seconds: float = 0.0  # how old the vault's lists are

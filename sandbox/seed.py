@@ -19,7 +19,6 @@ from sandbox.permissions import SAM_ROLES, SAM_SCOPES
 from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
 
-_STORED: Final = timedelta(days=40)  # when CIPP last stored its keys
 _SECRET_LEFT: Final = timedelta(days=20)  # the client secret is about to expire
 _INSTALLED: Final = timedelta(days=401)
 _CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum", "Woodgrove Bank", "Litware")
@@ -30,7 +29,8 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     clock = Clock(options.now, options.clock_rate)
     now = clock.now().replace(microsecond=0)
     directory = Directory(past=Past(timedelta(seconds=options.graph_read_lag_seconds)))
-    sam = _sam(now)
+    stored = now - timedelta(days=options.stored_days)
+    sam = _sam(now, stored)
     directory.applications[sam.app_id] = sam
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
     customers = direct_tenants(options)
@@ -45,14 +45,14 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         "ApplicationID": sam.app_id,
         "ApplicationSecret": sam.passwords[0].secret_text,
         "TenantID": partner.id,
-        "RefreshToken": _refresh_token(directory, partner, admin, now),
+        "RefreshToken": _refresh_token(directory, partner, admin, stored),
     }
     for customer in customers:
         user = User(_id(customer.id, "user"), f"cipp.service@{customer.domain}")
-        values[customer.id] = _refresh_token(directory, customer, user, now)
-    secrets = {name: SeedSecret(value, created=now - _STORED) for name, value in values.items()}
+        values[customer.id] = _refresh_token(directory, customer, user, stored)
+    secrets = {name: SeedSecret(value, created=stored) for name, value in values.items()}
     for name, planned in options.secrets.items():
-        secrets[name] = SeedSecret(planned.value, created=now - _STORED, managed=planned.managed)
+        secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
     arm = seed_arm(clock)
     return Azure(
         clock=clock,
@@ -71,8 +71,7 @@ def direct_tenants(options: Options) -> list[Tenant]:
     return [_customer(number) for number in range(options.direct_tenants)]
 
 
-def _sam(now: datetime) -> Application:
-    stored = now - _STORED
+def _sam(now: datetime, stored: datetime) -> Application:
     secret = PasswordCredential(
         new_secret_text(), start=stored, end=now + _SECRET_LEFT, created=stored, display_name="UpdateTokens"
     )
@@ -158,8 +157,8 @@ def _sam_principal(app_id: str, tenant: Tenant, principal_id: str | None = None)
     )
 
 
-def _refresh_token(directory: Directory, tenant: Tenant, user: User, now: datetime) -> str:
-    return directory.issue_refresh_token(RefreshToken(names.SAM_APP_ID, tenant.id, user, now - _STORED))
+def _refresh_token(directory: Directory, tenant: Tenant, user: User, stored: datetime) -> str:
+    return directory.issue_refresh_token(RefreshToken(names.SAM_APP_ID, tenant.id, user, stored))
 
 
 def _id(*words: str) -> str:

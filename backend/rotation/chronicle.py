@@ -1,7 +1,8 @@
 """What is told of a run: the journal, CIPP's Logbook, and the alerts.
 
 It is written as the run goes on, every two seconds: a run that is killed has told what it did, and one over a
-thousand keys is not held up by its story at the end.
+thousand keys is not held up by its story at the end. Alerts are written when the run ends, since one cause may concern
+many keys. If a run is killed before, the next one alerts.
 """
 
 import threading
@@ -14,10 +15,11 @@ from typing import Final
 
 import msgspec
 
+from backend.errors import AzureUnreachableError, BackendError
 from backend.logbook import Line, Logbook
 from backend.rotation.journal import Journal, KeyMemory, tried
 from backend.rotation.report import Details, KeyReport, RunReport
-from backend.rotation.telling import Telling
+from backend.rotation.telling import UNTOUCHED, Telling, Trouble, memory_of, of_untouched
 
 NOTED_EVERY_SECONDS: Final = 2.0
 
@@ -56,6 +58,8 @@ class Chronicle:
         self._lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
         self._told: list[tuple[KeyReport, Details]] = []  # and not written yet
+        self._causes: set[str] = set()  # that have an entry
+        self._troubles: list[Trouble] = []  # for the alerts
         self._noted = time.monotonic()
         self._warnings: list[str] = []
         if not quiet:
@@ -90,12 +94,23 @@ class Chronicle:
             told, self._told = self._told, []
             run, quiet = self._counted(ended), self._quiet
         now = self._known.now().replace(microsecond=0)
+        before = self._known.memories
         lines: list[Line] = []
-        memories = [self._remembered(report, details.scopes, now, lines) for report, details in told]
+        memories = [self._remembered(report, details, now, lines) for report, details in told]
+        if ended:
+            alerts, alerted = self._known.telling.alerts(self._troubles, before, now)
+            lines += alerts
+            memories += [*alerted, *self._over()]
         if not quiet:
             self._journal.note(run, [report for report, _ in told])
-        self._journal.remember(memory for memory in memories if memory != self._known.memories.get(memory.name))
+        latest = {memory.name: memory for memory in memories}
+        self._journal.remember(memory for memory in latest.values() if memory != before.get(memory.name))
         self._logbook.write(lines, now, self._known.zone)
+
+    def _over(self) -> list[KeyMemory]:
+        """Return what is to be remembered of failures before a key was touched: this run touched some."""
+        memory = memory_of(UNTOUCHED, self._known.memories)
+        return [replace(memory, failures=0)] if memory.failures else []
 
     def _counted(self, ended: datetime | None) -> RunReport:
         seconds = round((ended - self._run.started).total_seconds(), 1) if ended else None
@@ -109,26 +124,49 @@ class Chronicle:
             postponed=self._outcomes["postponed"],
         )
 
-    def _remembered(
-        self, report: KeyReport, scopes: frozenset[str] | None, now: datetime, lines: list[Line]
-    ) -> KeyMemory:
-        """Answer what is to be remembered of a key, and add to the lines what the Logbook is told of it."""
+    def _remembered(self, report: KeyReport, details: Details, now: datetime, lines: list[Line]) -> KeyMemory:
+        """Return what is to be remembered of a key, and add to the lines what the Logbook shows of it."""
         telling = self._known.telling
         name = report.name.lower()
         before = self._known.memories.get(name, KeyMemory(name))
-        memory = tried(before, report, now)
-        unknown = telling.is_unknown(report)
+        memory = tried(before, report, now, is_revoked=details.is_revoked)
+        scopes = details.scopes
         if scopes is not None:
             if lost := frozenset(before.scopes.split()) - scopes:
                 warning = f"{report.name}: fewer scopes than last time; gone: {' '.join(sorted(lost))}."
                 self._warnings.append(warning)
                 lines.append(replace(telling.line(report), message=warning, severity="Warning"))
             memory = replace(memory, scopes=" ".join(sorted(scopes)))
-        is_news = report.outcome == "failed" and not (unknown and before.told_unknown)
+        unknown = telling.is_unknown(report)
+        trouble = Trouble(report, details, memory)
+        is_shared = trouble.cause != ""
+        if is_shared and not unknown and self._is_new(trouble.cause):
+            cause = memory_of(trouble.cause, self._known.memories)
+            lines.append(telling.line_of_cause(trouble, cause, now))
+        is_news = report.outcome == "failed" and not is_shared and not (unknown and before.told_unknown)
         if report.outcome == "rotated" or is_news:
-            lines.append(telling.line(report))
-        memory = replace(memory, told_unknown=unknown and (memory.told_unknown or memory.failures > 0))
-        line, memory = telling.alert(report, memory, now)
-        if line:
-            lines.append(line)
+            lines.append(telling.line(report, is_first_silence=trouble.is_first_silence))
+        told_unknown = before.told_unknown or (memory.failures > 0 and not is_shared)
+        memory = replace(memory, told_unknown=unknown and told_unknown)
+        trouble = replace(trouble, memory=memory)
+        if telling.is_worth_an_alert(trouble, now):
+            self._troubles.append(trouble)
         return memory
+
+    def _is_new(self, cause: str) -> bool:
+        """Return whether a cause has no entry yet, and count it as one that has."""
+        with self._lock:
+            is_new = cause not in self._causes
+            self._causes.add(cause)
+        return is_new
+
+
+def tell_of_untouched(  # noqa: PLR0913 - who failed, when and where
+    journal: Journal, logbook: Logbook, *, by: str, error: BackendError, now: datetime, zone: tzinfo
+) -> None:
+    """Write to the Logbook that a run by the clock failed before it touched a key. Nobody reads its response."""
+    message = f"The key rotation by {by} failed before it touched a key. {error} {error.advice or ''}".rstrip()
+    memory = memory_of(UNTOUCHED, journal.keys())
+    lines, memory = of_untouched(message, memory, now, is_timeout=isinstance(error, AzureUnreachableError))
+    logbook.write(lines, now, zone)
+    journal.remember([memory])

@@ -93,7 +93,7 @@ class ClientSecretKind:
                 made = self._added(app, name, run.vault.now().replace(microsecond=0) + life)
         except AzureError as error:
             if not changed_nothing(error):
-                self._remove_named(name)
+                self._remove_named(app, name)
             raise
         return NewCredential(made.key_id, made.text, made.text, made.ends)
 
@@ -110,11 +110,11 @@ class ClientSecretKind:
     def _added(self, app: Registration, name: str, ends: datetime) -> NewClientSecret:
         return self._registration.add_password(app.object_id, display_name=name, ends=ends)
 
-    def _remove_named(self, name: str) -> None:
+    def _remove_named(self, app: Registration, name: str) -> None:
         for secret in self._registration.read().client_secrets:
             if secret.display_name == name:
                 self._run.held.must_hold()
-                self._registration.remove_password(self._registration.read().object_id, secret.key_id)
+                self._registration.remove_password(app.object_id, secret.key_id)
 
     def _identified(self, version: Version, app: Registration) -> Version:
         if version.credential_id is not None or not version.enabled:

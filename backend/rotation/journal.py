@@ -37,7 +37,10 @@ _END_OF_TIME: Final = 9_999_999_999  # so that the newest run sorts first
 
 @dataclass(frozen=True)
 class KeyMemory:
-    """What is remembered of one key. `failures`: tries in a row that failed. `dead_since`: Entra's last word."""
+    """What is remembered of one key. `failures`: tries in a row that failed. `dead_since`: Entra's last word.
+
+    A cause that keys share has one, too: when the admin was alerted of it.
+    """
 
     name: str
     tried: datetime | None = None
@@ -200,13 +203,17 @@ def age_of(started: datetime) -> str:
     return f"{_END_OF_TIME - int(started.timestamp()):010d}"
 
 
-def tried(memory: KeyMemory, report: KeyReport, now: datetime) -> KeyMemory:
-    """Remember a try: a success wipes the failures and is a proof; nothing to do wipes them, too."""
+def tried(memory: KeyMemory, report: KeyReport, now: datetime, *, is_revoked: bool = False) -> KeyMemory:
+    """Return what is remembered after a try. Failures end with a rotation, which is a sign-in check, too, or no change.
+
+    `is_revoked`: Entra refused the key for good. `dead_since` is when Entra first did so.
+    """
     if report.outcome == "failed":
         return replace(
             memory,
             tried=now,
             failures=memory.failures + 1,
+            dead_since=(memory.dead_since or now) if is_revoked else memory.dead_since,
             problem=report.reason,
             advice=report.advice or "",
         )

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
+TIME_OVER: Final = "The time of the check was over before this key's turn."
+CHECK_AGAIN: Final = "The hourly catch-up checks the key in the next hour, and ExecKeyProof does immediately."
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 
 
@@ -74,6 +76,7 @@ class KeyRing:
         self._details: dict[str, Details] = {}
         self._lost_lock: LostLockError | None = None
         self.warnings: list[str] = []
+        self.not_reached: set[str] = set()
         self.secret_renewed = False
         self.superseded: dict[str, datetime] = {}
 
@@ -117,17 +120,26 @@ class KeyRing:
         return report, would_do
 
     def prove(self, keys: Sequence[Key]) -> list[KeyProof]:
-        """Sign in with each key and change nothing."""
+        """Sign in with each key and change nothing. When the session's time is over, no further sign-in begins.
+
+        `not_reached` then names in lower case the keys with which no sign-in was tried: nothing is known of them.
+        """
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prove") as workers:
             return list(workers.map(correlation.inherited(self._proven), keys))
 
-    def _proven(self, key: Key) -> KeyProof:
+    def _proven(self, key: Key) -> KeyProof:  # noqa: PLR0911 - one return an outcome
         session = self._session
+        if session.run is None and key.kind != "ClientSecret":
+            self.not_reached.add(key.name.lower())
+        if session.run is not None and session.run.time_is_over:
+            return self._left_out(key, TIME_OVER)
         try:
             if early := reason_to_leave(key, session):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             run = session.opened()
             sign_in_with(key, run.vault.read(key.name), run)
+        except NoTimeLeftError as error:
+            return self._left_out(key, str(error))
         except NotFoundError as error:
             outcome: ProofOutcome = "skipped" if key.kind == "Certificate" else "unproven"
             return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=str(error), advice=error.advice)
@@ -141,6 +153,10 @@ class KeyRing:
         except BackendError as error:
             return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=str(error), advice=error.advice)
         return KeyProof(name=key.name, kind=key.kind, outcome="proven", reason="It signs in.")
+
+    def _left_out(self, key: Key, reason: str) -> KeyProof:
+        self.not_reached.add(key.name.lower())
+        return KeyProof(name=key.name, kind=key.kind, outcome="unproven", reason=reason, advice=CHECK_AGAIN)
 
     def _advice(self, error: BackendError) -> str | None:
         """Add to a refusal by place the addresses that an admin must compare."""
@@ -192,9 +208,10 @@ class KeyRing:
         """Report a failure, and keep what it shows of the key."""
         is_common = error is self._session.failure
         verdict = error.verdict if isinstance(error, SignInRefusedError) else None
-        is_revoked = verdict is Verdict.DEAD and (not is_common or key.kind == "ClientSecret")
+        # Another refusal may mean a new credential, which the vault does not serve.
+        is_its_own = key.kind == "ClientSecret" if is_common else key.kind in TOKENS
         self._details[key.name.lower()] = Details(
-            is_revoked=is_revoked,
+            is_revoked=verdict is Verdict.DEAD and is_its_own,
             is_timeout=isinstance(error, AzureUnreachableError | NotVerifiedError),
             common_cause=str(error) if is_common else "",
         )
@@ -251,7 +268,7 @@ class KeyRing:
         if key.kind != "ClientSecret":
             return run.moment
         days = run.clients.limits.key_rotation_secret_max_age_days
-        return replace(run.moment, due_before=due_before(run.moment.now, self._session.zone, days))
+        return replace(run.moment, due_before=due_before(run.moment.now, self._session.week_zone, days))
 
     def _report(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> KeyReport:
         self.warnings += [f"{key.name}: {warning}" for warning in done.warnings]
@@ -284,7 +301,7 @@ class KeyRing:
     def _was_overtaken(self, key: Key, work: Work) -> bool:
         """Return whether the vault has come to serve another version than the one that this run stored."""
         ours = self._session.run.stored.get(key.name) if self._session.run else None
-        return ours is not None and ours.version != work.served
+        return ours is not None and ours.id != work.served
 
     def _keep(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> None:
         """Keep what concerns the run as a whole."""

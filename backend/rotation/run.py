@@ -67,7 +67,7 @@ class Run:
     pace: Pace
     ends_at: float
     may_restart: bool = True
-    stored: dict[str, Stored] = field(default_factory=dict)
+    stored: dict[str, VaultVersion] = field(default_factory=dict)
     unsettled: set[str] = field(default_factory=set)
     _identity_now: Together[Mapping[str, str]] = field(init=False)
 
@@ -88,8 +88,8 @@ class Run:
         """
         versions = self.vault.current_versions(name) if is_certain else self.vault.versions(name)
         mine = self.stored.get(name)
-        if mine and not is_certain and all(version.id != mine.version for version in versions):
-            versions = [version_of_stored(mine), *versions]
+        if mine and not is_certain and all(version.id != mine.id for version in versions):
+            versions = [mine, *versions]
         to_disable = left_enabled(versions)
         if not to_disable:
             return versions
@@ -137,7 +137,7 @@ class Run:
         back = self._written(name, over, replace(fresh, tags=ours), until)
         if back.value != fresh.value:
             raise OvertakenError(f"Someone else stored '{name}' right after this run did; theirs stays.")
-        self.stored[name] = back
+        self.stored[name] = version_of_stored(back)
         return back
 
     def _written(self, name: str, over: str | None, fresh: Fresh, until: float) -> Stored:

@@ -16,12 +16,15 @@ from backend.cipp_tables import CippTables
 from backend.clients import Clients
 from backend.deployment import node_name
 from backend.discovery import Discovery
+from backend.errors import BackendError
 from backend.function_apps import FunctionApps
-from backend.held import NoLock
+from backend.held import Held, NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
+from backend.malloc import use_few_arenas
+from backend.own_restarts import OwnRestarts
 from backend.rotation.calendar import week_start
-from backend.rotation.chronicle import Chronicle, Known
+from backend.rotation.chronicle import Chronicle, Known, tell_of_untouched
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
 from backend.rotation.key_checks import KeyChecks
 from backend.rotation.key_ring import Before, KeyRing
@@ -33,10 +36,11 @@ from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
+from backend.rotation_lock import LOCK
 from backend.row_lock import holder, row_lock
 from backend.uptime import UptimeLook, UptimesInAzure
+from backend.vault_secret import Version
 
-LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
@@ -50,13 +54,17 @@ NO_STORAGE: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a run is asked: by whom, which keys (answered once it holds the lock), and how long it may take.
+    """What a run is asked: by whom, which keys, and how long it may take.
+
+    `listing` returns what the vault serves, and `keys` picks of it. Both are called once the run has the lock. Nothing
+    may be decided from an empty listing: it was not made.
 
     `force`: those that are not due, too. `doubt`: they are looked at even so. `quiet`: if it did nothing, no line.
     """
 
     by: str
-    keys: Callable[[], Sequence[Key]]
+    keys: Callable[[Mapping[str, Version]], Sequence[Key]]
+    listing: Callable[[], Mapping[str, Version]] = dict
     most_seconds: float = HTTP_SECONDS
     force: bool = False
     doubt: bool = False
@@ -81,7 +89,7 @@ class KeyRotation:
             discovery.deployment,
         )
         self._checks = KeyChecks()
-        self._journal = Journal(clients)
+        self.journal = Journal(clients)
         self._logbook = Logbook(clients, node_name(environ))
 
     def rotate(
@@ -105,12 +113,12 @@ class KeyRotation:
             AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
         if dry_run:
-            return self._dry(keys_in(self._vault.names(), names), force=force)
+            return self._dry(names, force=force)
         right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
-            return self.run(Order(by=by, keys=lambda: keys_in(self._vault.names()), force=force, restart=right))
+            return self.run(Order(by=by, keys=keys_in, listing=self._vault.served, force=force, restart=right))
         chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
-        return self.run(Order(by=by, keys=lambda: chosen, force=force, restart=right))
+        return self.run(Order(by=by, keys=lambda _: chosen, force=force, restart=right))
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
         """Sign in with each key now, or those of `names`. Nothing is changed. One check runs at a time (`KeyChecks`).
@@ -160,9 +168,9 @@ class KeyRotation:
             NotFoundError: No such run is kept.
             AzureError: The tables that hold the named run, or the vault, refused or timed out.
         """
-        named = None if run_id is None else self._journal.run(run_id)
-        memories = at_once.start(self._journal.keys, name="read the keys' past")
-        runs = at_once.start(lambda: self._journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
+        named = None if run_id is None else self.journal.run(run_id)
+        memories = at_once.start(self.journal.keys, name="read the keys' past")
+        runs = at_once.start(lambda: self.journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
         holds = at_once.start(lambda: holder(self._clients, LOCK), name="look at the lock")
         served = at_once.start(self._vault.served, name="list the vault")
         session = self._looking()
@@ -171,15 +179,21 @@ class KeyRotation:
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
-        """Sign in with the keys, and record which did, and when."""
-        reading = at_once.start(self._journal.keys, name="read the keys' past")
-        proofs = KeyRing(self._looking(most_seconds)).prove(keys)
+        """Sign in with the keys, and record which did, and when. A key that was not reached in time is not recorded.
+
+        The last sign-ins begin some seconds before the end, so that they and the record have time.
+        """
+        reading = at_once.start(self.journal.keys, name="read the keys' past")
+        ring = KeyRing(self._looking(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)))
+        proofs = ring.prove(keys)
         # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
         memories, now = reading.result(), self._vault.now().replace(microsecond=0)
         tried = [
-            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now) for proof in proofs
+            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now)
+            for proof in proofs
+            if proof.name.lower() not in ring.not_reached
         ]
-        writing = at_once.start(lambda: self._journal.remember(tried), name="write the keys' past")
+        writing = at_once.start(lambda: self.journal.remember(tried), name="write the keys' past")
         with suppress(TimeoutError):  # a silent storage has held up the answer once already
             writing.result(JOURNAL_WAIT_SECONDS)
         return proofs
@@ -202,12 +216,14 @@ class KeyRotation:
             ConflictError: Another run holds the lock.
             AzureError: The vault could not be listed, or the storage that holds the lock is silent.
         """
+        use_few_arenas()
         run_id = uuid4().hex[:12]
         limits = self._clients.limits
         began = time.monotonic()
         limit = min(order.most_seconds, limits.key_rotation_time_limit_seconds)
         with row_lock(self._clients, LOCK, run_id=run_id, by=order.by) as held:
-            chosen = order.keys()
+            listing = order.listing()
+            chosen = order.keys(listing)
             started = self._vault.now().replace(microsecond=0)
             ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
             look = UptimeLook(self._services.uptimes, ends_at)
@@ -219,19 +235,19 @@ class KeyRotation:
                 force=order.force,
                 may_restart=order.restart is not RestartRight.NONE,
             )
-            memories = self._journal.keys()
+            memories = self.journal.keys()
             telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
             chronicle = Chronicle(
-                self._journal,
+                self.journal,
                 self._logbook,
                 RunReport(run_id=run_id, by=order.by, started=started, total=len(chosen)),
                 Known(telling, session.zone, memories, self._vault.now, session.tenants_unknown),
                 quiet=order.quiet,
             )
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
-            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(None, memories, doubted))
+            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(_by_lower_case(listing), memories, doubted))
             reports = ring.rotate(chosen)
-            warnings = [*ring.warnings, *self._after(session, ring, order.restart)]
+            warnings = [*ring.warnings, *self._after(ring, order.restart, session.zone, held, look)]
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
         # Deleting goes on without this run if the storage is slow.
@@ -246,31 +262,42 @@ class KeyRotation:
             warnings=[*self._storage_warnings(session), *warnings],
         )
 
-    def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
-        """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
-        remembers = self._clients.tables() is not None
-        restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
-        said: list[str] = []
-        if self._clients.limits.key_rotation_restart_cipp:
-            said = restarts.restart(
-                session.zone,
+    def tell_of_untouched(self, by: str, error: BackendError) -> None:
+        """Write to CIPP's Logbook, at most once a day, that a run by the clock failed before it touched a key."""
+        zone = self._services.tables.zone()
+        tell_of_untouched(self.journal, self._logbook, by=by, error=error, now=self._vault.now(), zone=zone)
+
+    def _after(self, ring: KeyRing, right: RestartRight, zone: tzinfo, held: Held, look: UptimeLook) -> list[str]:
+        """Restart the apps that run with an old client secret, if that is wanted; return which still run with one."""
+        limits = self._clients.limits
+        own_restarts = OwnRestarts(self._clients)
+        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held, limits=limits)
+        report: list[str] = []
+        if limits.key_rotation_restart_cipp:
+            report = restarts.restart(
+                zone,
                 just_renewed=ring.secret_renewed,
                 right=right,
-                weekly_run=lambda: self._last_weekly_run(session.zone),
+                weekly_run=lambda: self._last_weekly_run(zone),
             )
-        return said + restarts.advice(ring.superseded)
+        report += restarts.advice(ring.superseded)
+        return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
         """Return when the last weekly run started; without a storage that remembers it, when the week did."""
         if self._clients.tables() is None:
             return week_start(self._vault.now(), zone)
-        return self._journal.last_started(WEEKLY)
+        return self.journal.last_started(WEEKLY)
 
-    def _dry(self, keys: Sequence[Key], *, force: bool) -> Rotation:
+    def _dry(self, names: Iterable[str] | None, *, force: bool) -> Rotation:
+        listing = self._vault.served()
+        keys = keys_in(listing, names)
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        reading = at_once.start(self._journal.keys, name="read the keys' past")
+        reading = at_once.start(self.journal.keys, name="read the keys' past")
         session = self._looking(force=force)
-        planned = KeyRing(session, before=Before(doubted=doubted_in(reading.result()))).plan(keys)
+        memories = reading.result()
+        before = Before(_by_lower_case(listing), memories, doubted_in(memories))
+        planned = KeyRing(session, before=before).plan(keys)
         reports = [report for report, _ in planned]
         would_do = [f"{report.name}: {step}" for report, steps in planned for step in steps]
         return Rotation(
@@ -287,6 +314,11 @@ class KeyRotation:
         if self._clients.tables() is None:
             return [NO_STORAGE]
         return [session.not_cipps] if session.not_cipps else []
+
+
+def _by_lower_case(listing: Mapping[str, Version]) -> Mapping[str, Version] | None:
+    """Return a listing by name in lower case; None if the vault was not listed."""
+    return {name.lower(): version for name, version in listing.items()} if listing else None
 
 
 def _names_of(keys: Sequence[Key]) -> frozenset[str]:

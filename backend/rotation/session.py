@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta, tzinfo
+from datetime import timedelta, timezone, tzinfo
 from typing import Final
 
 from backend import at_once
@@ -33,6 +33,7 @@ TENANTS_UNKNOWN: Final = "Its token is left alone, since it is unknown which ten
 NEXT_TRY: Final = (
     "The vault still serves the earlier key. The hourly catch-up tries again, and ExecKeyRotation does immediately."
 )
+LATEST_ZONE: Final = timezone(timedelta(hours=-12))  # west of Greenwich weeks begin later than in UTC
 NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
 
 
@@ -52,12 +53,14 @@ class Services:
 class Session:
     """What one run knows before it touches a key. `run` is None if no sign-in is possible, and `failure` states why.
 
+    `week_zone` is that of the weeks: the deployment's, or if that is unknown, the one in which a week begins last.
     `not_cipps` is why the storage account is not CIPP's, "" if it is, if none is configured, or if that is unknown.
     """
 
     services: Services
     run: Run | None
     zone: tzinfo
+    week_zone: tzinfo
     tenants: Mapping[str, Tenant] | None
     failure: BackendError = field(default_factory=BackendError)
     not_set_up: bool = False
@@ -91,10 +94,11 @@ def open_session(  # noqa: PLR0913 - all that a run is given
     """Read who CIPP is and who asks. A failure is the reason of every key's failure, not an exception."""
     reading = at_once.start(services.tables.tenants, name="read CIPP's tenants")
     zone = services.tables.zone()
+    week_zone = LATEST_ZONE if services.tables.is_zone_unknown else zone
     try:
-        session = Session(services, None, zone, reading.result())
+        session = Session(services, None, zone, week_zone, reading.result())
     except NotCippsStorageError as error:
-        session = Session(services, None, zone, None, not_cipps=str(error))
+        session = Session(services, None, zone, week_zone, None, not_cipps=str(error))
     vault, limits = services.vault, services.clients.limits
     try:
         stored = {name: vault.read(name) for name in IDENTITY_NAMES}
@@ -108,7 +112,7 @@ def open_session(  # noqa: PLR0913 - all that a run is given
         return replace(session, failure=error)
     moment = Moment(
         now=vault.now(),
-        due_before=due_before(vault.now(), zone),
+        due_before=due_before(vault.now(), week_zone),
         force=force,
         overlap=timedelta(days=limits.key_rotation_overlap_days),
     )

@@ -1,65 +1,172 @@
-"""What CIPP's Logbook is told of a key, and when the admin is alerted of it. Pure."""
+"""What CIPP's Logbook shows of keys, and when the admin is alerted: one alert per cause, and once a day. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from backend.cipp_tables import Tenant
-from backend.logbook import Line
+from backend.logbook import Line, Severity
 from backend.rotation.journal import KeyMemory
-from backend.rotation.report import KeyReport
+from backend.rotation.report import Details, KeyReport
 
 ONE_DAY: Final = timedelta(days=1)
 API: Final = "Key Rotation"
 ALERTS: Final = "Alerts"  # CIPP's notifications send the lines of this API
+# So many alerts for time-outs in one run are one.
+MANY: Final = 3
+NAMED: Final = 3  # keys in an alert of several
+# The cause of a run that failed before it touched a key, whatever the error.
+UNTOUCHED: Final = "the run failed before it touched a key"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A key that failed or expires soon. `memory` is what is remembered of it after this try."""
+
+    report: KeyReport
+    details: Details
+    memory: KeyMemory
+
+    @property
+    def is_first_silence(self) -> bool:
+        """Whether nothing responded in time, for the first time in a row: the next try may succeed. Pure."""
+        return self.details.is_timeout and self.memory.failures <= 1
+
+    @property
+    def cause(self) -> str:
+        """The cause that it shares with other keys, "" if there is none."""
+        return self.details.common_cause if self.report.outcome == "failed" else ""
 
 
 @dataclass(frozen=True)
 class Telling:
-    """How one run tells of keys. `tenants` are CIPP's, None where its table is silent."""
+    """How one run reports keys. `tenants` are CIPP's, None if the table Tenants can't be read."""
 
     run_id: str
     tenants: Mapping[str, Tenant] | None
     warn_days: int
 
-    def line(self, report: KeyReport) -> Line:
-        """Say what became of a key."""
+    def line(self, report: KeyReport, *, is_first_silence: bool = False) -> Line:
+        """Return the entry of what became of a key."""
         tenant = (self.tenants or {}).get(report.name.lower())
         is_tenants = report.kind == "TenantRefreshToken"
         what = f"{report.name}: {report.outcome}. {report.reason}"
-        unknown = self.is_unknown(report)
+        severity: Severity = "Info"
+        if report.outcome == "failed":
+            severity = "Warning" if is_first_silence or self.is_unknown(report) else "Critical"
         return Line(
             api=API,
             message=what if report.outcome != "failed" else f"{what} {report.advice or ''}".rstrip(),
-            severity="Info" if report.outcome != "failed" else ("Warning" if unknown else "Critical"),
+            severity=severity,
             tenant=(tenant.domain or tenant.name) if tenant else "None",
             tenant_id=report.name.lower() if is_tenants else "None",
             data={"RunId": self.run_id, "Key": report.name, "Outcome": report.outcome},
         )
 
-    def alert(self, report: KeyReport, memory: KeyMemory, now: datetime) -> tuple[Line | None, KeyMemory]:
-        """Alert of a key that failed or is about to end, at most once a day."""
-        end = report.expires
-        is_near = end is not None and end < now + timedelta(days=self.warn_days)
-        is_worth_it = (memory.failures > 0 or is_near) and not self.is_unknown(report)
-        told_today = memory.alerted is not None and now - memory.alerted < ONE_DAY
-        if not is_worth_it or told_today:
-            return None, memory
+    def line_of_cause(self, trouble: Trouble, memory: KeyMemory, now: datetime) -> Line:
+        """Return the entry for all keys of a run that fail for one cause. It is critical at most once a day."""
+        line = self.line(trouble.report, is_first_silence=trouble.is_first_silence)
+        message = f"{line.message} Other keys that fail for this reason have no entry of their own."
+        severity: Severity = "Error" if line.severity == "Critical" and is_of_today(memory, now) else line.severity
+        return replace(line, message=message, severity=severity, tenant="None", tenant_id="None")
+
+    def is_worth_an_alert(self, trouble: Trouble, now: datetime) -> bool:
+        """Return whether the admin must know of a key: it failed, or it expires soon. A first silence is not enough."""
+        if self.is_unknown(trouble.report):
+            return False
+        if trouble.report.outcome == "failed":
+            return not trouble.is_first_silence
+        expires = trouble.report.expires
+        return expires is not None and expires < now + timedelta(days=self.warn_days)
+
+    def alerts(
+        self, troubles: Iterable[Trouble], memories: Mapping[str, KeyMemory], now: datetime
+    ) -> tuple[list[Line], list[KeyMemory]]:
+        """Return the alerts of a run, and what is to be remembered of them.
+
+        Each key and each cause is the reason of at most one alert a day. `memories` has those of the causes.
+        """
+        worthy = [trouble for trouble in troubles if self.is_worth_an_alert(trouble, now)]
+        by_cause: dict[str, list[Trouble]] = {}
+        for trouble in worthy:
+            if trouble.cause:
+                by_cause.setdefault(trouble.cause, []).append(trouble)
+        lines: list[Line] = []
+        alerted: list[KeyMemory] = []
+        for cause, members in by_cause.items():
+            memory = memory_of(cause, memories)
+            if not is_of_today(memory, now):
+                lines.append(self._alert_of_several(members, "fail for the same reason"))
+                alerted.append(replace(memory, alerted=now))
+        own = [trouble for trouble in worthy if not trouble.cause and not is_of_today(trouble.memory, now)]
+        alerted += [replace(trouble.memory, alerted=now) for trouble in own]
+        silent = [trouble for trouble in own if trouble.report.outcome == "failed" and trouble.details.is_timeout]
+        if len(silent) >= MANY:
+            lines.append(self._alert_of_several(silent, "failed because nothing responded in time, at least twice"))
+            own = [trouble for trouble in own if trouble not in silent]
+        return lines + [self._alert(trouble) for trouble in own], alerted
+
+    def _alert(self, trouble: Trouble) -> Line:
+        memory, report = trouble.memory, trouble.report
         tenant = (self.tenants or {}).get(memory.name)
-        why = memory.problem if memory.failures else f"It ends on {end:%Y-%m-%d}."
-        line = Line(
+        why = (
+            f"{memory.problem} {memory.advice}"
+            if report.outcome == "failed"
+            else f"It ends on {report.expires:%Y-%m-%d}."
+        )
+        return Line(
             api=ALERTS,
-            message=f"CIPP's key {memory.name} needs you. {why} {memory.advice}".rstrip(),
+            message=f"CIPP's key {memory.name} needs you. {why}".rstrip(),
             severity="Critical",
             tenant=(tenant.domain or tenant.name) if tenant else "None",
             tenant_id=memory.name if tenant else "None",
             data={"RunId": self.run_id, "Key": memory.name},
         )
-        return line, replace(memory, alerted=now)
+
+    def _alert_of_several(self, troubles: Sequence[Trouble], what: str) -> Line:
+        if len(troubles) == 1:
+            return self._alert(troubles[0])
+        own_first = sorted(troubles, key=lambda trouble: trouble.report.kind == "TenantRefreshToken")
+        names = ", ".join(trouble.report.name for trouble in own_first[:NAMED])
+        more = f" and {len(troubles) - NAMED} more" if len(troubles) > NAMED else ""
+        report = own_first[0].report
+        return Line(
+            api=ALERTS,
+            message=f"{len(troubles)} of CIPP's keys need you. They {what}: {names}{more}. "
+            f"{report.reason} {report.advice or ''}".rstrip(),
+            severity="Critical",
+            data={"RunId": self.run_id, "Keys": len(troubles)},
+        )
 
     def is_unknown(self, report: KeyReport) -> bool:
-        """Tell whether a key is the token of a tenant that CIPP does not know."""
+        """Return whether a key is the token of a tenant that CIPP does not know."""
         return (
             report.kind == "TenantRefreshToken" and self.tenants is not None and report.name.lower() not in self.tenants
         )
+
+
+def is_of_today(memory: KeyMemory, now: datetime) -> bool:
+    """Return whether the admin was alerted of a key or cause within a day. Pure."""
+    return memory.alerted is not None and now - memory.alerted < ONE_DAY
+
+
+def memory_of(cause: str, memories: Mapping[str, KeyMemory]) -> KeyMemory:
+    """Return what is remembered of a cause. It stands beside the keys, under a name that no secret can have."""
+    name = f"cause {sha256(cause.encode()).hexdigest()[:16]}"
+    return memories.get(name, KeyMemory(name))
+
+
+def of_untouched(message: str, memory: KeyMemory, now: datetime, *, is_timeout: bool) -> tuple[list[Line], KeyMemory]:
+    """Return the entries of a run that failed before it touched a key, and what is to be remembered of the failure.
+
+    An entry and an alert come at most once a day. A first silence is an entry that is only a warning.
+    """
+    failures = memory.failures + 1
+    if is_of_today(memory, now):
+        return [], replace(memory, failures=failures)
+    if is_timeout and failures == 1:
+        return [Line(api=API, message=message, severity="Warning")], replace(memory, failures=failures)
+    lines = [Line(api=api, message=message, severity="Critical") for api in (API, ALERTS)]
+    return lines, replace(memory, failures=failures, alerted=now)

@@ -16,7 +16,7 @@ from tests.bench.imports import imports
 from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
 from tests.bench.overview import overview
-from tests.bench.rotation import first_rotation, rotation, short_runs
+from tests.bench.rotation import first_rotation, past_runs, quiet_catch_up, rotation, short_runs
 from tests.sandbox_client import Sandbox
 
 MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
@@ -26,6 +26,8 @@ MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     first_rotation,
     rotation,
     short_runs,
+    quiet_catch_up,
+    past_runs,
     overview,
     azure_calls,
 )

@@ -1,7 +1,7 @@
 """A fresh interpreter that does one thing; run by path, so that nothing else is loaded before it.
 
-`import MODULE`, `links` or `rotate`; prints JSON: seconds, megabytes (resident afterwards), most_megabytes (at any
-time), modules (SDKs loaded).
+`import MODULE`, `links`, `rotate`, `catch-up` or `overview`. Prints JSON: seconds, megabytes (resident afterwards),
+most_megabytes (at any time), modules (SDKs loaded).
 """
 
 import sys
@@ -15,6 +15,10 @@ def main() -> None:
         answer = _links(began)
     elif sys.argv[1] == "rotate":
         answer = _rotation()
+    elif sys.argv[1] == "catch-up":
+        answer = _catch_up()
+    elif sys.argv[1] == "overview":
+        answer = _overview()
     else:
         for name in sys.argv[2:]:
             __import__(name)
@@ -51,6 +55,26 @@ def _rotation() -> dict[str, object]:
         raise RuntimeError(answer.text)
     outcomes = [key["Outcome"] for key in answer.results["Keys"]]
     return {"seconds": seconds, "outcomes": {outcome: outcomes.count(outcome) for outcome in set(outcomes)}}
+
+
+def _catch_up() -> dict[str, object]:
+    """Do the hourly catch-up."""
+    from tests.api import functions  # noqa: PLC0415 - it loads the app, which is measured
+
+    began = time.perf_counter()
+    functions()["keyrotationcatchup"].get_user_function()(None)
+    return {"seconds": time.perf_counter() - began}
+
+
+def _overview() -> dict[str, object]:
+    """Call ListKeyRotations twice, and time the second call."""
+    from tests.api import Api  # noqa: PLC0415 - it loads the app, which is measured
+
+    api = Api()
+    api.get("ListKeyRotations")
+    began = time.perf_counter()
+    answer = api.get("ListKeyRotations")
+    return {"seconds": time.perf_counter() - began, "runs": len(answer.results["Runs"])}
 
 
 def _megabytes() -> float:

@@ -9,8 +9,10 @@ from zlib import crc32
 
 import pytest
 
+from backend.clients import Clients
 from backend.rotation.journal import KeyMemory
 from backend.rotation.turns import is_its_turn, is_pulse_due
+from backend.row_lock import row_lock
 from sandbox import names
 from tests.api import functions
 from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
@@ -248,3 +250,31 @@ def test_a_dead_key_that_cannot_be_healed_is_an_alert_of_that_day(scene: Scene, 
     alerts = [row for row in scene.others.rows("CippLogs") if row["API"] == "Alerts"]
     assert [(row["Severity"], TOKEN.lower() in row["Message"].lower()) for row in alerts] == [("Critical", True)]
     assert "does not work with RefreshToken" in scene.overview()["Sentence"]
+
+
+def test_the_catch_up_lists_the_vault_once(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    """The listing of its run is that of its sign-in checks, too: 25 secrets a page."""
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
+    scene.azure.reset(propagation_seconds=0, direct_tenants=60)
+    scene.rotate()
+    scene.go(hours=1)
+    before, proofs = len(listings(scene)), len(scene.calls(ENTRA))
+    scene.tick("KeyRotationCatchUp")
+    secrets = len(scene.azure.state()["vaults"][names.VAULT]["secrets"])
+    assert len(listings(scene)) - before == -(-secrets // 25) == 3
+    assert len(scene.calls(ENTRA)) - proofs > secrets - 5
+
+
+def test_sign_in_checks_list_the_vault_if_the_run_could_not(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
+    scene.rotate()
+    scene.go(hours=1)
+    redeemed = len(scene.calls(ENTRA, body="grant_type=refresh_token"))
+    with row_lock(Clients(scene.azure.env), "rotation", run_id="another", by="another"):
+        scene.tick("KeyRotationCatchUp")
+    assert len(scene.calls(ENTRA, body="grant_type=refresh_token")) == redeemed + 2
+
+
+def listings(scene: Scene) -> list[object]:
+    """The pages of the vault's list."""
+    return [call for call in scene.calls(VAULT, "GET", "/secrets") if call["path"].rstrip("/").endswith("/secrets")]

@@ -76,3 +76,9 @@ def test_a_spare_app_signs_in_and_no_vault_names_it(sandbox: Sandbox) -> None:
     url = f"https://login.microsoftonline.com/{secrets['TenantID'][0]['value']}/oauth2/v2.0/token"
     assert sandbox.web().post(url, data={**form, "grant_type": "refresh_token"}).status_code == 200
     sandbox.reset()
+
+
+def test_reset_stores_cipps_keys_so_many_days_ago(sandbox: Sandbox) -> None:
+    state = sandbox.reset(stored_days=3, now="2026-08-05T12:00:00Z")
+    versions = [version for found in state["vaults"]["cippabc12"]["secrets"].values() for version in found]
+    assert {version["created"] for version in versions} == {"2026-08-02T12:00:00Z"}
