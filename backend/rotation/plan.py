@@ -204,13 +204,8 @@ def version_chores(versions: Sequence[Version], moment: Moment) -> list[Step]:
     ]
 
 
-def nears_its_end(credential: AppCredential, now: datetime) -> bool:
-    """Return whether less than 45 days or a third of its life is left, whichever is shorter."""
-    return credential.ends - now < third_of_life(credential)
-
-
 def third_of_life(credential: AppCredential) -> timedelta:
-    """Return a third of a credential's life, at most `NEAR_END`."""
+    """Return how long before its expiry a credential is near it: a third of its life, at most `NEAR_END`."""
     return min(NEAR_END, (credential.ends - credential.starts) / 3)
 
 
