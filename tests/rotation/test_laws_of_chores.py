@@ -125,10 +125,9 @@ def test_token_is_renewed_though_an_old_version_cannot_be_disabled(scene: Scene,
 
 @pytest.mark.parametrize("key", [SECRET, CERTIFICATE])
 def test_key_is_rotated_though_the_look_after_its_renewal_fails(scene: Scene, key: str) -> None:
-    put = {"host": VAULT, "method": "PUT", "path": f"^/secrets/{key}$", "mode": "hold"}
     api = scene.api()
     with ThreadPoolExecutor(1) as worker:
-        scene.azure.faults([put])
+        scene.azure.faults([{"host": VAULT, "method": "PUT", "path": f"^/secrets/{key}$", "mode": "hold"}])
         run = worker.submit(api.post, "ExecKeyRotation", {"Names": [key]})
         scene.azure.wait_until_held()
         scene.azure.faults([graph_refuses(r"applications\(appId", 403)])

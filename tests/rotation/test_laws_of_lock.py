@@ -10,6 +10,7 @@ import pytest
 from backend import row_lock
 from backend.clients import Clients
 from backend.errors import ConflictError
+from backend.held import LostLockError
 from backend.row_lock import LIFETIME
 from tests.rotation.scene import TOKEN, VAULT, Scene
 from tests.rotation.storage import Storage
@@ -103,6 +104,6 @@ def test_renewal_takes_no_lock_of_another_run_back(scene: Scene, nowhere: pytest
         held.must_hold()
         let_another_take(scene)
         time.sleep(0.01)
-        with pytest.raises(row_lock.LostLockError, match="Another run has taken the lock"):
+        with pytest.raises(LostLockError, match="Another run has taken the lock"):
             held.must_hold()
     assert owner(scene) == ["another"]
