@@ -87,7 +87,7 @@ class Backend:
         from backend.key_trial import KeyTrial  # noqa: PLC0415 - as above
         from backend.secret_changes import SecretChanges  # noqa: PLC0415 - as above
 
-        return SecretChanges(self.key_vault, KeyTrial(self.clients, self.key_vault))
+        return SecretChanges(self.clients, self.key_vault, KeyTrial(self.clients, self.key_vault))
 
     @made_once
     def overview(self) -> "BackendOverview":

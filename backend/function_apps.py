@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
@@ -36,6 +38,14 @@ class Controlled(Value, frozen=True):
     state: str | None
     seen: str
     not_seen: str | None = None
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """A restart that Azure confirmed. `moment` is the time of its response, None if that names no time."""
+
+    app: Controlled
+    moment: datetime | None
 
 
 class Control(Value, frozen=True):
@@ -112,6 +122,22 @@ class FunctionApps:
                 raise _after(done, targets, error) from error
         return Control(dry_run=False, would_do=[], apps=done)
 
+    def restart(self, name: str) -> Restarted:
+        """Restart one app of this deployment, and remember it. Requires Website Contributor on the app.
+
+        Nothing is looked up before: the caller has the name from a list.
+
+        Raises:
+            ConflictError: It is this app.
+            AzureUnreachableError: Azure did not respond within `restart_timeout_seconds`. The app may have restarted.
+            BackendError: Azure did not do it.
+        """
+        deployment = self._discovery.deployment()
+        if name.lower() == (deployment.answering_app or "").lower():
+            raise ConflictError(f"Couldn't restart '{name}': it is this app, and a restart ends the run.")
+        subscription, group = deployment.group()
+        return self._restart(self._clients.web(subscription).web_apps, group, name)
+
     def _targets(self, name: str | None, apps: Sequence[FunctionApp], *, every: bool) -> list[FunctionApp]:
         if every:
             targets = [app for app in apps if app.is_main or app.offload_suffix]
@@ -132,57 +158,59 @@ class FunctionApps:
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
         if action == "restart":
-            return self._restart(sites, group, app)
+            return self._restart(sites, group, app.name).app
         with while_trying_to(f"{action} '{app.name}'"):
             # Both may be repeated: an app that is started twice is started.
             (sites.start if action == "start" else sites.stop)(group, app.name)
             state = str(sites.get(group, app.name).as_dict()["properties"]["state"])
         return Controlled(name=app.name, state=state, seen=f"ARM took the {action} and shows '{app.name}' {state}.")
 
-    def _restart(self, sites: Any, group: str, app: FunctionApp) -> Controlled:  # noqa: ANN401 - the SDK is not imported for a type
+    def _restart(self, sites: Any, group: str, name: str) -> Restarted:  # noqa: ANN401 - the SDK is not imported for a type
         """Restart, and look at what ARM shows for at most `restart_timeout_seconds`; requests in flight are lost."""
         limits = self._clients.limits
         began = time.monotonic()
         dates: list[str | None] = []
-        with while_trying_to(f"restart '{app.name}'"):
+        with while_trying_to(f"restart '{name}'"):
             sites.restart(
                 group,
-                app.name,
+                name,
                 synchronous=True,
                 retry_total=0,  # a repeated restart cuts off what the first one started
                 read_timeout=limits.restart_timeout_seconds,
                 raw_response_hook=lambda answer: dates.append(answer.http_response.headers.get("Date")),
             )
-        if dates and dates[-1]:
-            self._own_restarts.note(app.name, parsedate_to_datetime(dates[-1]))
+        moment = parsedate_to_datetime(dates[-1]) if dates and dates[-1] else None
+        if moment:
+            self._own_restarts.note(name, moment)
         ends = began + limits.restart_timeout_seconds
         while True:
             left = ends - time.monotonic()
-            state, ready, instances = self._shown(sites, group, app, min(left, limits.azure_read_timeout_seconds))
+            state, ready, instances = self._shown(sites, group, name, min(left, limits.azure_read_timeout_seconds))
             over = time.monotonic() + limits.restart_poll_seconds > ends
             if (state == "Running" and ready == instances) or state == "Stopped" or over:
                 break
             time.sleep(limits.restart_poll_seconds)
         seen = (
-            f"After {time.monotonic() - began:.0f} s ARM shows '{app.name}' {state or 'in no state'}, "
+            f"After {time.monotonic() - began:.0f} s ARM shows '{name}' {state or 'in no state'}, "
             f"{ready} of {instances} instances ready."
         )
         if state == "Stopped":
             seen += " A restart does not start a stopped app: call ExecFunctionAppStart."
-        return Controlled(
-            name=app.name,
+        app = Controlled(
+            name=name,
             state=state,
             seen=seen,
             not_seen="ARM cannot show whether the code in it has loaded and read its keys: call the app to know.",
         )
+        return Restarted(app, moment)
 
-    def _shown(self, sites: Any, group: str, app: FunctionApp, seconds: float) -> tuple[str | None, int, int]:  # noqa: ANN401 - as above
+    def _shown(self, sites: Any, group: str, name: str, seconds: float) -> tuple[str | None, int, int]:  # noqa: ANN401 - as above
         """Answer what ARM shows: the app's state, its ready instances and all; nothing where it does not answer."""
         once = {"read_timeout": max(seconds, 0.1) / 2, "retry_total": 0}
         try:
-            with while_trying_to(f"look at '{app.name}' after its restart"):
-                state = str(sites.get(group, app.name, **once).as_dict()["properties"]["state"])
-                shown = sites.list_instance_identifiers(group, app.name, **once)
+            with while_trying_to(f"look at '{name}' after its restart"):
+                state = str(sites.get(group, name, **once).as_dict()["properties"]["state"])
+                shown = sites.list_instance_identifiers(group, name, **once)
                 instances = [instance.as_dict()["properties"] for instance in shown]
         except (AzureError, NotFoundError):
             return None, 0, 0

@@ -135,6 +135,20 @@ class KeyVault:
             served = self._disabled_among(name, listed)
         return [served, *(version for version in listed if version.id != served.id)]
 
+    def has(self, name: str) -> bool:
+        """Return whether the vault has a secret now, whatever its list shows. One that may not be read counts as there.
+
+        Requires get.
+        """
+        try:
+            self.read(name)
+        except NotFoundError:
+            return False
+        except AzureRefusedError as error:
+            if error.status != FORBIDDEN:
+                raise
+        return True
+
     def _listed_versions(self, name: str) -> list[Version]:
         """Return what the vault's list has of a secret, the newest first. Versions of one second have no order."""
         with self._trying_to("list the versions of", name):
@@ -294,18 +308,11 @@ class KeyVault:
         """Wait for a secret that is being recovered. The SDK's own wait would leave a thread that asks for ever."""
         give_up_at = time.monotonic() + seconds
         while True:
-            try:
-                self.read(name)
-            except NotFoundError:
-                if time.monotonic() + RECOVERY_POLL_SECONDS > give_up_at:
-                    return False
-                time.sleep(RECOVERY_POLL_SECONDS)
-            except AzureRefusedError as error:
-                if error.status != FORBIDDEN:
-                    raise
-                return True  # it is there: disabled, or not for us to read
-            else:
+            if self.has(name):
                 return True
+            if time.monotonic() + RECOVERY_POLL_SECONDS > give_up_at:
+                return False
+            time.sleep(RECOVERY_POLL_SECONDS)
 
     def _client(self) -> "SecretClient":
         return self._clients.secrets(self._discovery.deployment().vault_url)

@@ -47,7 +47,10 @@ class _Turn:
 
 
 class RowLock:
-    """The lock as a row; without a table it holds within this process alone."""
+    """The lock as a row; without a table it holds within this process alone.
+
+    `failure` is why there is no row, though a storage is configured; "" if there is one or none is configured.
+    """
 
     def __init__(self, name: str, run_id: str, table: "TableClient | None" = None, etag: str = "") -> None:
         self._name = name
@@ -55,8 +58,9 @@ class RowLock:
         self._table = table
         self._etag = etag
         self._renewed = time.monotonic()
+        self.failure = ""
         self._taken = ""  # why the lock is lost for good
-        self._failure = ""  # why the last renewal failed
+        self._unrenewed = ""  # why the last renewal failed
         self._paused_until = 0.0
         self._renew = Together(self._renew_row)
 
@@ -80,17 +84,17 @@ class RowLock:
         if self._table is None or self._taken:
             return
         began = time.monotonic()
-        if self._failure and began < self._paused_until:
-            raise LostLockError(self._failure, to_another=False)
+        if self._unrenewed and began < self._paused_until:
+            raise LostLockError(self._unrenewed, to_another=False)
         try:
             with while_trying_to(f"renew the lock of the {self._name}"):
                 is_renewed = self._is_renewed(self._table)
         except BackendError as error:
-            self._failure = f"The storage did not renew the lock of the {self._name}. {error}"
+            self._unrenewed = f"The storage did not renew the lock of the {self._name}. {error}"
             self._paused_until = time.monotonic() + PAUSE_SECONDS
-            raise LostLockError(self._failure, to_another=False) from error
+            raise LostLockError(self._unrenewed, to_another=False) from error
         if is_renewed:
-            self._renewed, self._failure = began, ""
+            self._renewed, self._unrenewed = began, ""
         else:
             self._taken = f"Another run has taken the lock of the {self._name} meanwhile, so this one stopped."
 
@@ -153,12 +157,17 @@ def holder(clients: Clients, name: str) -> str | None:
 
 
 @contextmanager
-def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds: float = 0) -> Iterator[RowLock]:
+def row_lock(  # noqa: PLR0913 - all that a lock is
+    clients: Clients, name: str, *, run_id: str, by: str, wait_seconds: float = 0, needs_storage: bool = True
+) -> Iterator[RowLock]:
     """Hold the lock of that name for the length of a run; without a storage it holds within this process alone.
+
+    Without `needs_storage` it does so, too, if the storage fails: the lock's `failure` says why. A lock that was seen
+    in another run's hands is never passed by.
 
     Raises:
         ConflictError: Another run holds it, still after `wait_seconds`; the message says who, and since when.
-        AzureUnreachableError: The storage is silent: nothing may be changed without the lock.
+        BackendError: The storage timed out, refused or is not configured rightly, and `needs_storage` is on.
     """
     give_up_at = time.monotonic() + wait_seconds
     turn = _in_this_process.setdefault(name, _Turn())
@@ -166,10 +175,17 @@ def row_lock(clients: Clients, name: str, *, run_id: str, by: str, wait_seconds:
         raise ConflictError(_taken(name, turn.who, turn.since))
     try:
         turn.who, turn.since = f"Run {run_id} by {by}", datetime.now(UTC)
-        tables = clients.tables()
         held = RowLock(name, run_id)
-        if tables is not None:
-            held = _acquire_by(give_up_at, tables.get_table_client(TABLE), name, {"RunId": run_id, "By": by})
+        try:
+            tables = clients.tables()
+            if tables is not None:
+                held = _acquire_by(give_up_at, tables.get_table_client(TABLE), name, {"RunId": run_id, "By": by})
+        except ConflictError:
+            raise
+        except BackendError as error:
+            if needs_storage:
+                raise
+            held.failure = str(error)
         ended = threading.Event()
         keeper = threading.Thread(
             target=correlation.inherited(_keep), args=(held, ended), name=f"lock of the {name}", daemon=True
@@ -195,14 +211,19 @@ def _keep(held: RowLock, ended: threading.Event) -> None:
 
 
 def _acquire_by(give_up_at: float, table: "TableClient", name: str, who: dict[str, str]) -> RowLock:
-    """Try until the lock is ours, or the time is over."""
+    """Try until the lock is ours, or the time is over. A storage that fails after it named a holder changes nothing."""
+    taken: ConflictError | None = None
     while True:
         try:
             return _acquire(table, name, who)
-        except ConflictError:
-            if time.monotonic() >= give_up_at:
+        except ConflictError as error:
+            taken = error
+        except BackendError:
+            if taken is None:
                 raise
-            time.sleep(TRIED_EVERY_SECONDS)
+        if time.monotonic() >= give_up_at:
+            raise taken
+        time.sleep(TRIED_EVERY_SECONDS)
 
 
 def _acquire(table: "TableClient", name: str, who: dict[str, str]) -> RowLock:

@@ -1,11 +1,12 @@
 """Changing the vault's secrets by hand. A key that the rotation looks after signs in before it becomes current."""
 
 import re
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from backend.act import Act
+from backend.change_by_hand import ChangeOrder, NewValue, SecretAct, SecretVersion
+from backend.clients import Clients
 from backend.entra import SignInRefusedError
 from backend.errors import (
     BackendError,
@@ -18,7 +19,8 @@ from backend.left_enabled import disable_left_enabled, left_enabled
 from backend.quoting import WITHHELD, is_like_a_key, is_like_a_name, quoted
 from backend.rotation.keys import IDENTITY_NAMES, kind_of
 from backend.rotation.tags import CREDENTIAL_ID, RESTORED_FROM
-from backend.values import SecretText, Value
+from backend.rotation_lock import ChangeLock, lock_for_change
+from backend.values import SecretText
 from backend.vault_secret import ROTATED_BY, Stored
 from backend.vault_secret import Version as VaultVersion
 
@@ -31,48 +33,14 @@ LONGEST_CONTENT_TYPE: Final = 255  # the same
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
-class SecretVersion(Value, frozen=True):
-    """One version of a secret; never its value."""
+class SecretChanges:
+    """The service of changes by hand. Needs the vault's get, list, set, recover.
 
-    version: str
-    enabled: bool
-    current: bool
-    created: datetime
-    updated: datetime | None
-    expires: datetime | None
-    content_type: str | None
-    rotated_by: str | None
-    restored_from: str | None
-
-
-class SecretAct(Act, frozen=True, kw_only=True):
-    """A secret that was set, restored or recovered.
-
-    A name that the vault does not have and that does not read like a name is `***`: it may be a value in the wrong
-    place.
-
-    `proven` tells whether it signs in, tried before it was stored, or after it was recovered, since a deleted
-    secret cannot be read; None: it is no key, or a dry run could not tell.
+    A change of a secret that the rotation depends on takes the rotation's lock, see `lock_for_change`.
     """
 
-    name: str
-    version: str | None = None
-    proven: bool | None = None
-
-
-@dataclass(frozen=True)
-class NewValue:
-    """What is to be stored."""
-
-    value: SecretText
-    expires: datetime | None = None
-    content_type: str = ""
-
-
-class SecretChanges:
-    """The service of changes by hand. Needs the vault's get, list, set, recover."""
-
-    def __init__(self, vault: KeyVault, trial: "KeyTrial") -> None:
+    def __init__(self, clients: Clients, vault: KeyVault, trial: "KeyTrial") -> None:
+        self._clients = clients
         self._vault = vault
         self._trial = trial
 
@@ -82,15 +50,17 @@ class SecretChanges:
         Raises:
             NotFoundError: There is no such secret.
         """
+        self._checked_name(name)
         found = self._versions(name)
         return [_shown(version, current=version is found[0]) for version in found]
 
-    def set(self, name: str, new: NewValue, *, dry_run: bool, force: bool) -> SecretAct:
-        """Store a value. With `force` nothing is proven, and ApplicationID and TenantID may be changed.
+    def set(self, name: str, new: NewValue, order: ChangeOrder) -> SecretAct:
+        """Store a value.
 
         Raises:
             InvalidInputError: Name, value or content type break Key Vault's rules.
-            ConflictError: A key that does not sign in, or an identity without `force`.
+            ConflictError: A key that does not sign in, an identity without `force`, or a run holds the lock.
+            BackendError: The storage that holds the lock failed.
         """
         spelling = self._checked_name(name)
         size = len(new.value.reveal().encode())
@@ -102,24 +72,32 @@ class SecretChanges:
             )
         if new.expires is not None and new.expires < EPOCH:
             raise InvalidInputError("The vault knows no time before 1970.", field="Expires")
-        _check_identity(name, force=force)
-        proven = self._checked(name, new.value, force=force)
-        what = f"a new version of '{spelling}'{_how(proven)}"
-        if dry_run:
-            return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=spelling, proven=proven)
-        stored = self._vault.store(name, new.value, tags={}, content_type=new.content_type, expires=new.expires)
-        done = [f"Stored {what}.", *self._tidied(name)]
+        _check_identity(name, force=order.force)
+        with self._lock(name, order) as lock:
+            proven = self._checked(name, new.value, force=order.force)
+            what = f"a new version of '{spelling}'{_how(proven)}"
+            if order.dry_run:
+                return SecretAct(dry_run=True, would_do=[f"Store {what}."], name=spelling, proven=proven)
+            lock.must_hold()
+            stored = self._vault.store(name, new.value, tags={}, content_type=new.content_type, expires=new.expires)
+            done = [f"Stored {what}.", *self._tidied(name), *lock.sentences]
         spelling = WITHHELD if spelling == WITHHELD else stored.name
         return SecretAct(dry_run=False, done=done, name=spelling, version=stored.version, proven=proven)
 
-    def restore(self, name: str, version: str, *, dry_run: bool, force: bool) -> SecretAct:
-        """Make an old version's value current again; the new version's tags tell from which.
+    def restore(self, name: str, version: str, order: ChangeOrder) -> SecretAct:
+        """Make an old version's value current again; the new version's tags name the old one.
 
         Raises:
             NotFoundError: There is no such version.
-            ConflictError: It is current already, or a key that does not sign in.
+            ConflictError: It is current already, a key that does not sign in, or a run holds the lock.
+            BackendError: The storage that holds the lock failed.
         """
-        _check_identity(name, force=force)
+        _check_identity(name, force=order.force)
+        self._checked_name(name)
+        with self._lock(name, order) as lock:
+            return self._restored(name, version, order, lock)
+
+    def _restored(self, name: str, version: str, order: ChangeOrder, lock: ChangeLock) -> SecretAct:
         versions = self._versions(name)
         spelling = self._vault.spelled(name)
         old = next((found for found in versions if found.id.lower() == version.lower()), None)
@@ -129,17 +107,18 @@ class SecretChanges:
             )
         if old is versions[0]:
             raise ConflictError(f"Version {old.id} of '{spelling}' is the current one already.")
-        if dry_run and _is_to_stay_disabled(old):
+        if order.dry_run and _is_to_stay_disabled(old):
             would_do = [f"Enable version {old.id} of '{spelling}' for the read and disable it again."]
-            if kind_of(name) and not force:
+            if kind_of(name) and not order.force:
                 would_do.append("Sign in with its value; it is stored only if that succeeds, which shows only then.")
             return SecretAct(dry_run=True, would_do=[*would_do, "Store its value again."], name=spelling)
-        stored = self._read(name, old)
-        proven = self._checked(name, stored.value, force=force)
+        stored = self._read(name, old, lock)
+        proven = self._checked(name, stored.value, force=order.force)
         what = f"the value of version {old.id} of '{spelling}'{_how(proven)}"
-        if dry_run:
+        if order.dry_run:
             return SecretAct(dry_run=True, would_do=[f"Store {what} again."], name=spelling, proven=proven)
         kept = {tag: text for tag, text in stored.tags.items() if tag == CREDENTIAL_ID}
+        lock.must_hold()
         new = self._vault.store(
             name,
             stored.value,
@@ -148,34 +127,39 @@ class SecretChanges:
             expires=stored.expires,
         )
         others = [found for found in left_enabled(versions) if found is not old]
-        done = [f"Stored {what} again.", *disable_left_enabled(self._vault, name, others)]
         return SecretAct(
             dry_run=False,
-            done=done,
+            done=[f"Stored {what} again.", *disable_left_enabled(self._vault, name, others), *lock.sentences],
             name=new.name,
             version=new.version,
             proven=proven,
         )
 
-    def recover(self, name: str, *, dry_run: bool, force: bool) -> SecretAct:
-        """Recover a deleted secret with all its versions, and tell whether a key signs in.
+    def recover(self, name: str, order: ChangeOrder) -> SecretAct:
+        """Recover a deleted secret with all its versions, and report whether a key signs in.
 
         Raises:
-            ConflictError: It is not deleted; or it is CIPP's identity, without `force`.
+            ConflictError: It is not deleted, CIPP's identity without `force`, or a run holds the lock.
             NotFoundError: No deleted secret has that name.
+            BackendError: The storage that holds the lock failed.
         """
         self._checked_name(name)
-        _check_identity(name, force=force)
-        if any(found.lower() == name.lower() for found in self._vault.names()):
+        _check_identity(name, force=order.force)
+        with self._lock(name, order) as lock:
+            return self._recovered(name, order, lock)
+
+    def _recovered(self, name: str, order: ChangeOrder, lock: ChangeLock) -> SecretAct:
+        if any(found.lower() == name.lower() for found in self._vault.names()) and self._vault.has(name):
             raise ConflictError(f"{self._vault.quoted(name)} is not deleted.")
-        if dry_run:
+        if order.dry_run:
             spelling = self._vault.must_be_deleted(name)
             return SecretAct(dry_run=True, would_do=[f"Recover the deleted secret '{spelling}'."], name=spelling)
+        lock.must_hold()
         spelling = self._vault.recover(name)
-        done = " ".join([f"Recovered '{spelling}' with all its versions.", *self._tidied(name)])
+        done = " ".join([f"Recovered '{spelling}' with all its versions.", *self._tidied(name), *lock.sentences])
         if kind_of(name) is None:
             return SecretAct(dry_run=False, done=[done], name=spelling)
-        if force:
+        if order.force:
             return SecretAct(
                 dry_run=False, done=[f"{done} It is unproven, since Force is set."], name=name, proven=False
             )
@@ -185,9 +169,11 @@ class SecretChanges:
             return SecretAct(dry_run=False, done=[f"{done} But it is unproven: {error}"], name=name, proven=False)
         return SecretAct(dry_run=False, done=[f"{done} It signs in."], name=name, proven=True)
 
+    def _lock(self, name: str, order: ChangeOrder) -> AbstractContextManager[ChangeLock]:
+        return lock_for_change(self._clients, name, by=order.by, dry_run=order.dry_run, force=order.force)
+
     def _versions(self, name: str) -> list[VaultVersion]:
-        self._checked_name(name)
-        versions = self._vault.versions(name)
+        versions = self._vault.current_versions(name)
         if not versions:
             raise NotFoundError(f"The vault has no secret {quoted(name)}. ListKeyVaultSecrets lists those that it has.")
         return versions
@@ -195,7 +181,7 @@ class SecretChanges:
     def _tidied(self, name: str) -> list[str]:
         """Disable what a restore that was cut left enabled. The change that came before stays as it is."""
         try:
-            return disable_left_enabled(self._vault, name, left_enabled(self._vault.versions(name)))
+            return disable_left_enabled(self._vault, name, left_enabled(self._vault.current_versions(name)))
         except BackendError as error:
             return [f"Whether an earlier restore left a version enabled is unknown. {error}"]
 
@@ -225,13 +211,14 @@ class SecretChanges:
             )
         return self._vault.spelled(name)
 
-    def _read(self, name: str, version: VaultVersion) -> Stored:
+    def _read(self, name: str, version: VaultVersion, lock: ChangeLock) -> Stored:
         """Return a version with its value. A disabled one is enabled for the read, and disabled again after it.
 
         If this is cut in between, the mark on the version remains, and the next change or run disables it.
         """
         if not _is_to_stay_disabled(version):
             return self._vault.read(name, version.id)
+        lock.must_hold()
         try:
             self._vault.enable_for_restore(name, version)
             stored = self._vault.read(name, version.id)

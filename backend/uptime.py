@@ -128,7 +128,7 @@ class UptimeLook(Uptimes):
     def __init__(self, uptimes: Uptimes, ends_at: float) -> None:
         """`ends_at`, in seconds of `time.monotonic`, is the end of the run: no look begins after it or goes past it."""
         self._uptimes = uptimes
-        self._ends_at = ends_at
+        self.ends_at = ends_at
         self._lock = threading.Lock()
         self._seen: list[Uptime] | None = None
 
@@ -136,7 +136,7 @@ class UptimeLook(Uptimes):
         """Return what the one look has shown. A thread that comes during the look waits for it."""
         with self._lock:
             if self._seen is None:
-                ends_at = self._ends_at if until is None else min(until, self._ends_at)
+                ends_at = self.ends_at if until is None else min(until, self.ends_at)
                 if time.monotonic() >= ends_at:
                     return []
                 self._seen = self._uptimes.uptimes(ends_at)

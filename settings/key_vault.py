@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Final
 
+from backend.change_by_hand import ChangeOrder, NewValue, SecretAct, SecretVersion
 from backend.errors import InvalidInputError
-from backend.secret_changes import NewValue, SecretAct, SecretVersion
 from backend.values import SecretText
 from backend.vault_secret import Secret
 from settings.access import Permission
 from settings.body import Body
+from settings.record import who_of
 from settings.routes import Call, Parameter, Routes, Shown
 
 routes = Routes()
@@ -68,7 +69,7 @@ def set_secret(call: Call, body: NewSecret) -> SecretAct:
     if body.expires is not None and body.expires.tzinfo is None:
         raise InvalidInputError("Expires needs a zone, such as 2027-01-31T00:00:00Z.", field="Expires")
     new = NewValue(SecretText(body.value), body.expires, body.content_type or "")
-    return call.backend.secret_changes.set(body.name, new, dry_run=body.dry_run, force=body.force)
+    return call.backend.secret_changes.set(body.name, new, _order(call, body))
 
 
 @routes.post(
@@ -78,7 +79,7 @@ def set_secret(call: Call, body: NewSecret) -> SecretAct:
 )
 def restore(call: Call, body: OldVersion) -> SecretAct:
     """Make an old version's value current again; a key must sign in first, unless Force."""
-    return call.backend.secret_changes.restore(body.name, body.version, dry_run=body.dry_run, force=body.force)
+    return call.backend.secret_changes.restore(body.name, body.version, _order(call, body))
 
 
 @routes.post(
@@ -88,4 +89,8 @@ def restore(call: Call, body: OldVersion) -> SecretAct:
 )
 def recover(call: Call, body: DeletedSecret) -> SecretAct:
     """Recover a deleted secret with all its versions."""
-    return call.backend.secret_changes.recover(body.name, dry_run=body.dry_run, force=body.force)
+    return call.backend.secret_changes.recover(body.name, _order(call, body))
+
+
+def _order(call: Call, body: NewSecret | OldVersion | DeletedSecret) -> ChangeOrder:
+    return ChangeOrder(by=who_of(call.caller).name or "unknown", dry_run=body.dry_run, force=body.force)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.api import QUICK, Api
 from tests.by_hand import DRY, FORCE, PLAIN, changes, fresh, recover, restore, set_secret
+from tests.rotation.held_run import LOCKS
 from tests.rotation.instance import Instance
 from tests.rotation.others import Others
 from tests.rotation.scene import SECRET, TOKEN, VAULT, Scene
@@ -43,6 +44,8 @@ def kill_restore(scene: Scene, name: str, version: str) -> None:
         other.begin_at("ExecKeyVaultSecretRestore", Name=name, Version=version)
         scene.azure.wait_until_held()
     scene.azure.faults([])
+    for lock in scene.others.rows(LOCKS):  # of the killed process; it is free half a minute later
+        scene.others.tables.get_table_client(LOCKS).delete_entity(lock)
     left = version_of(scene, name, version)
     assert (left["enabled"], set(left["tags"])) == (True, {"team", MARK})
 

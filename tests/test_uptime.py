@@ -31,6 +31,7 @@ class Fixed(Uptimes):
 
 def in_azure(azure: Sandbox, **environ: str) -> UptimesInAzure:
     settings = {**azure.env, **environ}
+    del settings["AzureWebJobsStorage"]  # restarts by other tests are not remembered
     clients = Clients(settings)
     discovery = Discovery(settings, clients)
     return UptimesInAzure(clients, discovery, FunctionApps(clients, discovery))

@@ -72,7 +72,8 @@ class ClientSecretKind:
         self,
         app: Registration,
         name: str,
-        signer: Credential | None,  # noqa: ARG002 - only a certificate needs it
+        over: str | None,  # noqa: ARG002 - only a certificate needs it
+        signer: Credential | None,  # noqa: ARG002 - the same
     ) -> NewCredential:
         """Create a client secret. One whose text never arrived is removed again, because nobody can use it.
 

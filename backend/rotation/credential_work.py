@@ -25,7 +25,7 @@ from backend.rotation.plan import (
     superseded_ends,
 )
 from backend.rotation.publish import CredentialKind, publish
-from backend.rotation.run import Run, planned, restored
+from backend.rotation.run import OvertakenError, Run, planned, restored
 from backend.rotation.sign_in_check import Judgement
 from backend.vault_secret import Version as VaultVersion
 
@@ -208,15 +208,22 @@ class CredentialWork:
         raise error
 
     def _renew(self) -> None:
-        seen = self.seen
-        stored = publish(
-            self._run,
-            self._kind,
-            self._registration_seen,
-            self.served,
-            signer=self._served_credential() if self._kind.needs_signer else None,
-            going_back=seen.validity is Validity.VALID,
-        )
+        was_valid, over = self.seen.validity is Validity.VALID, self.served
+        try:
+            stored = publish(
+                self._run,
+                self._kind,
+                self._registration_seen,
+                over,
+                signer=self._served_credential() if self._kind.needs_signer else None,
+                going_back=was_valid,
+            )
+        except OvertakenError:
+            mine = self._run.stored.get(self._kind.secret_name)
+            if mine and mine.id not in self._judged:  # it was stored, and refused afterwards
+                self._judged[mine.id] = Judgement(Validity.REVOKED, "Entra refused it right after it was stored.")
+                self._earlier = over if was_valid else None
+            raise
         self._judged[stored.version], self._earlier = Judgement(Validity.VALID), None
 
     def _put_back(self, version_id: str) -> str | None:
@@ -225,7 +232,7 @@ class CredentialWork:
         earlier = run.vault.read(name, version_id)
         try:
             credential = self._kind.credential_of(earlier)
-            run.check.sign_in(run.as_app(credential), age=run.age_of(earlier.created), patience_seconds=0)
+            run.check.sign_in(run.as_app(credential), age=run.age_of(earlier.created))
         except (SignInRefusedError, InvalidInputError) as refusal:
             self._refused.add(version_id)
             self._earlier = None

@@ -11,10 +11,10 @@ from typing import Protocol
 from backend.app_registration import Registration
 from backend.entra import Credential, SignInRefusedError
 from backend.errors import AzureError, BackendError
-from backend.rotation.lineage import Version
+from backend.rotation.lineage import Version, someone_elses_under_ours
 from backend.rotation.ownership import credential_name
 from backend.rotation.plan import AppCredential, Rules
-from backend.rotation.run import Fresh, Run, restored
+from backend.rotation.run import Fresh, OvertakenError, Run, planned, restored
 from backend.rotation.sign_in_check import NEW
 from backend.rotation.tags import CREDENTIAL_ID
 from backend.values import SecretText
@@ -65,8 +65,11 @@ class CredentialKind(Protocol):
             InvalidInputError: It cannot be read as this kind of credential.
         """
 
-    def create(self, app: Registration, name: str, signer: Credential | None) -> NewCredential:
-        """Create a credential and put it on the app registration. `signer` is the served one if it signs in."""
+    def create(self, app: Registration, name: str, over: str | None, signer: Credential | None) -> NewCredential:
+        """Create a credential and put it on the app registration.
+
+        `over` is the version that the vault served when it was planned, `signer` what it holds if that signs in.
+        """
 
     def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
         """Remove a credential from the app registration. Return whether it is gone."""
@@ -81,25 +84,46 @@ def publish(  # noqa: PLR0913 - all that a publication is given
         OvertakenError: Someone else stored one meanwhile, and theirs stays.
         BackendError: What failed. The message says whether the new credential is still on the app.
     """
-    made = kind.create(app, credential_name(run.vault.name, run.id), signer)
+    name = kind.secret_name
+    made = kind.create(app, credential_name(run.vault.name, run.id), over, signer)
     try:
-        run.check.verify_new(run.as_app(made.credential))
+        _verify(run, kind, made, over)
         fresh = Fresh(made.value, kind.content_type, made.expires, {CREDENTIAL_ID: made.id})
-        stored = run.store(kind.secret_name, over, fresh)
+        stored = run.store(name, over, fresh)
     except BackendError as error:
         left = _left_on_app(run, kind, app, made, signer)
         error.args = (f"{error}{left}",)
         raise
     try:
         run.check.sign_in(run.as_app(made.credential), age=NEW)
-    except SignInRefusedError:
+    except SignInRefusedError as refusal:
+        if someone_elses_under_ours([planned(version) for version in run.versions(name, is_certain=True)]):
+            raise OvertakenError(
+                f"Someone else stored '{name}' meanwhile, and Entra refuses the new {kind.rules.noun}. {refusal}"
+            ) from refusal
         if over and going_back:
-            earlier = run.vault.read(kind.secret_name, over)
-            run.store(kind.secret_name, stored.version, restored(earlier), repairs=True)
+            earlier = run.vault.read(name, over)
+            run.store(name, stored.version, restored(earlier), repairs=True)
         raise
     except AzureError:
         return stored  # it signed in several times before it was stored, so it is left there
     return stored
+
+
+def _verify(run: Run, kind: CredentialKind, made: NewCredential, over: str | None) -> None:
+    """Sign in with the new credential several times in a row.
+
+    Raises:
+        OvertakenError: It was refused, and someone else has stored one meanwhile: CIPP's own job writes the whole list
+            of certificates, and may have written over the new one.
+        AzureError: It was refused until the time was over, or Entra timed out.
+    """
+    try:
+        run.check.verify_new(run.as_app(made.credential))
+    except SignInRefusedError as refusal:
+        if run.served_version(kind.secret_name) != over:
+            raise OvertakenError(f"Someone else stored '{kind.secret_name}' meanwhile; theirs stays.") from refusal
+        raise
 
 
 def _left_on_app(

@@ -180,7 +180,7 @@ class Run:
 
     def _refuse_if_changed(self, name: str, over: str | None) -> None:
         """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""
-        if self._served_version(name) != over:
+        if self.served_version(name) != over:
             raise OvertakenError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
         self.refuse_if_another_app(name)
 
@@ -193,13 +193,14 @@ class Run:
         if self._identity_now() != self.identity:
             raise ConflictError(f"Someone changed ApplicationID or TenantID meanwhile, so '{name}' was left alone.")
 
-    def _served_version(self, name: str) -> str | None:
+    def served_version(self, name: str) -> str | None:
+        """Return the id of the version that the vault serves now, None if there is none."""
         try:
             return self.vault.read(name).version
         except NotFoundError:
             return None
         except DisabledError:
-            return self.vault.versions(name)[0].id
+            return self.vault.current_versions(name)[0].id
 
 
 def identity_versions(vault: KeyVault) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from typing import Final
 from backend.app_policy import AppPolicy, advised, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
-from backend.entra import Credential, SignInRefusedError
+from backend.entra import Credential
 from backend.errors import (
     AzureError,
     AzureRefusedError,
@@ -108,7 +108,7 @@ class CertificateKind:
         """
         return self._read_already.get(stored.version) or read_certificate(stored.value)
 
-    def create(self, app: Registration, name: str, signer: Credential | None) -> NewCredential:
+    def create(self, app: Registration, name: str, over: str | None, signer: Credential | None) -> NewCredential:
         """Create a certificate, and add its public part to the app.
 
         Raises:
@@ -124,7 +124,8 @@ class CertificateKind:
                 exempt(self._registration.graph, app.object_id, policy)
         made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
         with advised(policy, blocks, app.object_id):
-            self._add(app, made, name, signer if isinstance(signer, Certificate) else None)
+            if not (isinstance(signer, Certificate) and self._is_added(app, made, name, signer)):
+                self._write_list(app, made, name, over, signer if isinstance(signer, Certificate) else None)
         return NewCredential(made.thumbprint, made, made.pfx, made.ends)
 
     def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
@@ -156,24 +157,23 @@ class CertificateKind:
         certificate = self._read(version)
         return replace(shown, credential_id=certificate.thumbprint if certificate else "")
 
-    def _add(self, app: Registration, made: Certificate, name: str, signer: Certificate | None) -> None:
-        """Add the public part to the app; what was cut off is looked up."""
-        run = self._run
+    def _is_added(self, app: Registration, made: Certificate, name: str, signer: Certificate) -> bool:
+        """Add the public part to the app by addKey. Return whether Graph took it; what was cut off is looked up.
+
+        Raises:
+            AzureError: It was cut off, and is not on the app as far as Graph shows.
+        """
+        self._run.held.must_hold()
+        proof = signer.proof(app.object_id)
         try:
-            if signer:
-                run.held.must_hold()
-                proof = signer.proof(app.object_id)
-                self._registration.add_key(app.object_id, public_der=made.public_der, display_name=name, proof=proof)
-                return
+            self._registration.add_key(app.object_id, public_der=made.public_der, display_name=name, proof=proof)
         except AzureRefusedError as error:
-            if not changed_nothing(error):
-                self._must_be_on_app(made, error)
-                return
-            # Entra took the signer's sign-in, so Graph may still refuse its proof: the list is the other way.
+            if changed_nothing(error):
+                return False  # Entra took the signer's sign-in, but Graph may still refuse its proof
+            self._must_be_on_app(made, error)
         except AzureError as error:
             self._must_be_on_app(made, error)
-            return
-        self._write_list(app, made, name, signer)
+        return True
 
     def _must_be_on_app(self, made: Certificate, error: AzureError) -> None:
         """Go on if a request that was cut off has added the certificate.
@@ -184,7 +184,9 @@ class CertificateKind:
         if not _find(self._registration.read(), made.thumbprint):
             raise error
 
-    def _write_list(self, app: Registration, made: Certificate, name: str, signer: Certificate | None) -> None:
+    def _write_list(
+        self, app: Registration, made: Certificate, name: str, over: str | None, signer: Certificate | None
+    ) -> None:
         """Write the list with the new one; then put back what others added since it was read."""
         before = self._settled(app)
         if not before.certificates_known:
@@ -199,7 +201,7 @@ class CertificateKind:
             if changed_nothing(error):
                 raise
             self._must_be_on_app(made, error)
-        self._put_vanished_back(before, made)
+        self._put_vanished_back(before, made, over)
 
     def _settled(self, app: Registration) -> Registration:
         """Read the list until two reads in a row agree; `app` is an earlier one."""
@@ -212,7 +214,7 @@ class CertificateKind:
             time.sleep(self._run.clients.limits.key_rotation_proof_gap_seconds)
         return before
 
-    def _put_vanished_back(self, before: Registration, made: Certificate) -> None:
+    def _put_vanished_back(self, before: Registration, made: Certificate, over: str | None) -> None:
         """Put back what was on the list before, while it was written, or in what the vault has come to serve.
 
         The list is read until it shows the new one. Each read before that shows an earlier state, in which there may
@@ -227,23 +229,20 @@ class CertificateKind:
             if time.monotonic() + gap > give_up_at:
                 return  # the check by signing in decides what becomes of the new one
             time.sleep(gap)
-        if theirs := self._newly_served():
+        if theirs := self._newly_served(over):
             seen.setdefault(theirs.thumbprint, self._public_key(theirs))
         vanished = [raw for name, raw in seen.items() if name not in {_name(one) for one in after.certificates}]
         if vanished and after.certificates_known:
             self._run.held.must_hold()
             self._registration.replace_keys(after.object_id, [*(one.raw for one in after.certificates), *vanished])
 
-    def _newly_served(self) -> Certificate | None:
-        """Return the certificate that the vault serves now, if it signs in; someone may have stored it meanwhile."""
-        run = self._run
+    def _newly_served(self, over: str | None) -> Certificate | None:
+        """Return the certificate that the vault has come to serve meanwhile; it was on the app before it was stored."""
         try:
-            served = run.vault.read(CERTIFICATE)
-            certificate = read_certificate(served.value)
-            run.check.entra.sign_in(run.as_app(certificate))
-        except (SignInRefusedError, BackendError):
+            served = self._run.vault.read(CERTIFICATE)
+            return None if served.version == over else read_certificate(served.value)
+        except BackendError:
             return None
-        return certificate
 
     def _public_key(self, certificate: Certificate) -> Json:
         return public_key(certificate.public_der, f"CIPP-SAM Certificate ({self._site})")

@@ -18,10 +18,11 @@ from backend.deployment import node_name
 from backend.discovery import Discovery
 from backend.errors import BackendError
 from backend.function_apps import FunctionApps
-from backend.held import NoLock
+from backend.held import Held, NoLock
 from backend.key_vault import KeyVault
 from backend.logbook import Logbook
 from backend.malloc import use_few_arenas
+from backend.own_restarts import OwnRestarts
 from backend.rotation.calendar import week_start
 from backend.rotation.chronicle import Chronicle, Known, tell_of_untouched
 from backend.rotation.journal import Journal, KeyMemory, proof_tried
@@ -35,11 +36,11 @@ from backend.rotation.restarts import RestartRight, Restarts
 from backend.rotation.session import Services, Session, open_session
 from backend.rotation.telling import Telling
 from backend.rotation.turns import doubted_in
+from backend.rotation_lock import LOCK
 from backend.row_lock import holder, row_lock
 from backend.uptime import UptimeLook, UptimesInAzure
 from backend.vault_secret import Version
 
-LOCK: Final = "rotation"
 WEEKLY: Final = "the weekly timer"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
 MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
@@ -246,7 +247,7 @@ class KeyRotation:
             doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
             ring = KeyRing(session, chronicle.tell, chronicle.note, Before(_by_lower_case(listing), memories, doubted))
             reports = ring.rotate(chosen)
-            warnings = [*ring.warnings, *self._after(session, ring, order.restart)]
+            warnings = [*ring.warnings, *self._after(ring, order.restart, session.zone, held, look)]
             ended = self._vault.now().replace(microsecond=0)
             warnings += chronicle.end(ended)
         # Deleting goes on without this run if the storage is slow.
@@ -266,19 +267,21 @@ class KeyRotation:
         zone = self._services.tables.zone()
         tell_of_untouched(self.journal, self._logbook, by=by, error=error, now=self._vault.now(), zone=zone)
 
-    def _after(self, session: Session, ring: KeyRing, right: RestartRight) -> list[str]:
-        """Restart the apps that run with an old client secret, if that is wanted; say which still do."""
-        remembers = self._clients.tables() is not None
-        restarts = Restarts(self._apps, session.services.uptimes, self._vault, remembers=remembers)
-        said: list[str] = []
-        if self._clients.limits.key_rotation_restart_cipp:
-            said = restarts.restart(
-                session.zone,
+    def _after(self, ring: KeyRing, right: RestartRight, zone: tzinfo, held: Held, look: UptimeLook) -> list[str]:
+        """Restart the apps that run with an old client secret, if that is wanted; return which still run with one."""
+        limits = self._clients.limits
+        own_restarts = OwnRestarts(self._clients)
+        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held, limits=limits)
+        report: list[str] = []
+        if limits.key_rotation_restart_cipp:
+            report = restarts.restart(
+                zone,
                 just_renewed=ring.secret_renewed,
                 right=right,
-                weekly_run=lambda: self._last_weekly_run(session.zone),
+                weekly_run=lambda: self._last_weekly_run(zone),
             )
-        return said + restarts.advice(ring.superseded)
+        report += restarts.advice(ring.superseded)
+        return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
         """Return when the last weekly run started; without a storage that remembers it, when the week did."""

@@ -11,18 +11,18 @@ from backend.cipp_storage import NotCippsStorageError
 from backend.cipp_tables import CippTables, Tenant
 from backend.clients import Clients
 from backend.deployment import Deployment
-from backend.entra import Entra
+from backend.entra import Entra, SignInRefusedError
 from backend.errors import BackendError, NotFoundError
 from backend.held import Held
 from backend.key_vault import DisabledError, KeyVault
 from backend.pace import Pace
 from backend.rotation.calendar import due_before
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES, Key, is_placeholder
-from backend.rotation.plan import Moment
+from backend.rotation.plan import Moment, Validity
 from backend.rotation.report import KeyReport
-from backend.rotation.run import Run
+from backend.rotation.run import Run, identity_versions
 from backend.rotation.sign_in_check import SignInCheck
-from backend.rotation.signer import choose_signer
+from backend.rotation.signer import Signer, choose_signer
 from backend.uptime import Uptimes
 
 logger = logging.getLogger("cipp.rotation")
@@ -33,6 +33,7 @@ TENANTS_UNKNOWN: Final = "Its token is left alone, since it is unknown which ten
 NEXT_TRY: Final = (
     "The vault still serves the earlier key. The hourly catch-up tries again, and ExecKeyRotation does immediately."
 )
+READS_OF_IDENTITY: Final = 2
 LATEST_ZONE: Final = timezone(timedelta(hours=-12))  # west of Greenwich weeks begin later than in UTC
 NOT_SET_UP: Final = "CIPP is not set up yet: the vault holds the template's placeholder. Run CIPP's setup wizard."
 
@@ -100,29 +101,64 @@ def open_session(  # noqa: PLR0913 - all that a run is given
     except NotCippsStorageError as error:
         session = Session(services, None, zone, week_zone, None, not_cipps=str(error))
     vault, limits = services.vault, services.clients.limits
+    check = SignInCheck(Entra(services.clients.cloud, limits, ends_at), limits, ends_at)
     try:
-        stored = {name: vault.read(name) for name in IDENTITY_NAMES}
-        values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
-        if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
-            return replace(session, not_set_up=True)
-        entra = Entra(services.clients.cloud, limits, ends_at)
-        check = SignInCheck(entra, limits, ends_at)
-        signer = choose_signer(vault, check, *values)
+        found = _signed_in(vault, check)
     except BackendError as error:
         return replace(session, failure=error)
+    if found is None:
+        return replace(session, not_set_up=True)
+    identity, signer = found
     moment = Moment(
         now=vault.now(),
         due_before=due_before(vault.now(), week_zone),
         force=force,
         overlap=timedelta(days=limits.key_rotation_overlap_days),
     )
-    identity = {name: found.version for name, found in stored.items()}
     pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
     app = signer.app
     run = Run(
-        run_id, services.clients, vault, entra, held, signer, check, app, identity, moment, pace, ends_at, may_restart
+        run_id,
+        services.clients,
+        vault,
+        check.entra,
+        held,
+        signer,
+        check,
+        app,
+        identity,
+        moment,
+        pace,
+        ends_at,
+        may_restart,
     )
     return replace(session, run=run)
+
+
+def _signed_in(vault: KeyVault, check: SignInCheck) -> tuple[Mapping[str, str], Signer] | None:
+    """Sign in as the app that the vault names; return the versions that name it, and the signer. None: not set up.
+
+    ApplicationID, TenantID and the client secret are read one after another. If someone sets up another app in between,
+    they do not fit together, and are read again.
+
+    Raises:
+        BackendError: No credential of the vault signs in, or the vault or Entra timed out or refused.
+    """
+    for tries_left in reversed(range(READS_OF_IDENTITY)):
+        stored = {name: vault.read(name) for name in IDENTITY_NAMES}
+        values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
+        identity = {name: found.version for name, found in stored.items()}
+        if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
+            return None
+        try:
+            signer = choose_signer(vault, check, *values)
+        except SignInRefusedError:
+            if not tries_left or identity_versions(vault) == identity:
+                raise
+            continue
+        if not tries_left or signer.secret is Validity.VALID or identity_versions(vault) == identity:
+            return identity, signer
+    raise AssertionError("the identity is read at least once")
 
 
 def reason_to_leave(key: Key, session: Session) -> KeyReport | None:

@@ -132,7 +132,7 @@ def test_superadmin_restarts_for_admins_version(restarting: Scene) -> None:
 
 
 def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene) -> None:
-    failing = {"host": ARM, "path": "/restart$", "mode": "refuse", "status": 500, "times": 0}
+    failing = {"host": ARM, "path": "/restart$", "mode": "refuse", "status": 409, "times": 0}
     restarting.azure.faults([failing])
     restarting.tick("WeeklyKeyRotation")
     restarting.azure.faults([])

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,16 +13,14 @@ import pytest
 from backend.clients import Clients
 from backend.held import LostLockError
 from backend.row_lock import PAUSE_SECONDS, RowLock, row_lock
-from tests.api import QUICK, Answer, Api
+from tests.api import QUICK, Api
+from tests.rotation.held_run import LOCKS, PATIENT, PROOF, held_at, lock_row, relayed
 from tests.rotation.instance import Instance
 from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
 from tests.rotation.storage import Storage
 
-LOCKS = "CippBackendLocks"
 SINCE = re.compile(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.")
 WRITES = ("PUT", "PATCH", "DELETE")
-PROOF = {"host": "login.microsoftonline.com", "mode": "hold"}
-PATIENT = {"AZURE_READ_TIMEOUT_SECONDS": "20", "AZURE_DEADLINE_SECONDS": "30"}  # a held call is waited for
 
 
 @pytest.fixture
@@ -34,25 +32,8 @@ def environ(scene: Scene) -> dict[str, str]:
 @pytest.fixture
 def storage(scene: Scene, nowhere: pytest.MonkeyPatch) -> Iterator[Storage]:
     """CIPP's storage by way of the relay."""
-    with Storage(scene.azure.env["AzureWebJobsStorage"]).running() as relay:
-        nowhere.setenv("CIPP_STORAGE", relay.connection_string)
+    with relayed(scene, nowhere) as relay:
         yield relay
-
-
-@contextmanager
-def held_at(scene: Scene, nth: int, nowhere: pytest.MonkeyPatch, **body: object) -> Iterator["Future[Answer]"]:
-    """A run of this process, held at its nth sign-in."""
-    for name, value in PATIENT.items():
-        nowhere.setenv(name, os.environ.get(name, value))
-    api = Api()
-    scene.azure.faults([{**PROOF, "nth": nth}])
-    with ThreadPoolExecutor(1) as worker:
-        answer = worker.submit(api.post, "ExecKeyRotation", body)
-        assert scene.azure.wait_until_held(or_else=answer.done)
-        try:
-            yield answer
-        finally:
-            scene.azure.faults([])
 
 
 @contextmanager
@@ -63,11 +44,6 @@ def idle_lock(nowhere: pytest.MonkeyPatch) -> Iterator[RowLock]:
     with row_lock(Clients(os.environ), "rotation", run_id="mine", by="a test") as held:
         time.sleep(2.1)
         yield held
-
-
-def lock_row(scene: Scene) -> dict[str, object]:
-    (row,) = scene.others.rows(LOCKS)
-    return row
 
 
 def writes(scene: Scene) -> list[str]:

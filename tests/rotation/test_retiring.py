@@ -232,7 +232,7 @@ def test_in_the_quiet_half_hour_of_cipps_zone_nothing_is_restarted_but_after_it(
 
 
 def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) -> None:
-    restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 500, "times": 0}])
+    restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 409, "times": 0}])
     warnings = restarting.rotate(SECRET)["Warnings"]
     assert any("'cippabc12' was not restarted" in warning for warning in warnings)
     assert restarting.restarts() == [SITES[0]]

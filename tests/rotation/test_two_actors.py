@@ -34,7 +34,7 @@ class Act:
     before: Callable[[Scene], object] = lambda _: None
     tenants: int = 0
     deletes: bool = False  # the key, which stays deleted
-    restores: bool = False  # through the API; the version is the oldest of the key
+    restores: bool = False  # an old client secret, through the API
     every: int = 1  # how many calls of the run lie between two times at which it is done
     to_the_end: bool = False  # also while the run looks at CIPP's apps
 
@@ -103,15 +103,24 @@ def let_a_secret_be_retired(scene: Scene) -> None:
     """Bring about that a run removes a client secret: CIPP has restarted since it was replaced, the overlap is over."""
     for _ in range(2):
         assert scene.report(SECRET)["Outcome"] == "rotated"
-        scene.azure.advance(8 * DAY)
-    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
-        scene.others.restart(site)
+        scene.azure.advance(DAY)
+        for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+            scene.others.restart(site)
+        scene.azure.advance(7 * DAY)
     scene.azure.advance(33 * DAY)
 
 
+def old_secret(scene: Scene) -> dict[str, Any]:
+    """Return the oldest version by the product; the oldest of all if it has made none."""
+    versions = scene.versions(SECRET)
+    return next((one for one in versions if not scene.others.made.is_version(one)), versions[0])
+
+
 def restore_a_secret(scene: Scene) -> dict[str, str]:
-    """CIPP or the portal stores an old version's value again."""
-    old = str(scene.versions(SECRET)[-2]["value"])
+    """CIPP or the portal stores an old version's value again, if that is on the app."""
+    old = str(old_secret(scene)["value"])
+    if old not in [one["secretText"] for one in scene.secrets_on_app()]:
+        return {}
     scene.others.store(SECRET, old)
     return {SECRET: old}
 
@@ -177,9 +186,8 @@ def acted_at(scene: Scene, act: Act, nth: int, lag: Lag) -> list[str] | None:
             if call["host"] == "management.azure.com" and not act.to_the_end:
                 return None  # the keys are done, it looks at CIPP's apps
             wanted = act.does(scene)
-            restored = workers.submit(api.post, "ExecKeyVaultSecretRestore", oldest(scene)) if act.restores else None
-            if restored:
-                wait([restored], SOON_SECONDS)
+            restored = workers.submit(restore_by_api, scene, api) if act.restores else None
+            wait([restored] if restored else [], SOON_SECONDS)
             after = scene.azure.state()
         finally:
             scene.azure.faults([])
@@ -190,23 +198,30 @@ def acted_at(scene: Scene, act: Act, nth: int, lag: Lag) -> list[str] | None:
     return [f"{call['method']} {call['host']}{call['path']}, {lag}: {one}" for one in found]
 
 
-def oldest(scene: Scene) -> dict[str, str]:
-    return {"Name": SECRET, "Version": scene.versions(SECRET)[-2]["version"]}
+def restore_by_api(scene: Scene, api: Api) -> Answer:
+    """Restore an old version, as an admin does with this app."""
+    return api.post("ExecKeyVaultSecretRestore", {"Name": SECRET, "Version": old_secret(scene)["version"]})
 
 
 def restored_by(scene: Scene, answer: Answer) -> dict[str, str]:
     """Return what the vault must serve since it was restored: nothing if that was refused.
 
-    A run may renew what was restored, for that is as old as it was before. Then its tag says that it saw it.
+    A run may renew what was restored, for that is as old as it was before. Then its tags say that it saw it.
     """
     assert answer.status in (200, 409), answer.text
     if answer.status != 200:  # the run has the lock, or has removed the credential
         return {}
     version = answer.results["Version"]
     scene.others.made.versions.add(version)
-    if scene.served(SECRET)["tags"].get("follows") == version:
-        return {}
-    return {SECRET: next(one["value"] for one in scene.versions(SECRET) if one["version"] == version)}
+    versions = {one["version"]: one for one in scene.versions(SECRET)}
+    seen: set[str] = set()
+    trail = [scene.served(SECRET)["version"]]
+    while trail:
+        tags = versions[trail.pop()]["tags"]
+        before = {tags[tag] for tag in ("follows", "restored-from") if tag in tags} - seen
+        seen |= before
+        trail += before
+    return {} if version in seen else {SECRET: versions[version]["value"]}
 
 
 def report_of(answer: Answer, act: Act, key: str) -> dict[str, Any]:
