@@ -1,7 +1,9 @@
 """Graph's readers see the app as it was some time ago: no run replaces or removes what is served and signs in."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -111,6 +113,22 @@ def test_certificate_that_others_just_added_stays_when_the_list_is_written(scene
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     on_app = {one["customKeyIdentifier"] for one in scene.certificates_on_app()}
     assert on_app == {theirs["customKeyIdentifier"], stored_thumbprint(scene.value(CERTIFICATE))}
+
+
+def test_list_of_certificates_is_written_only_as_two_reads_show_it(scene: Scene) -> None:
+    """Others add theirs after the look, so no list that lacks it may be sent."""
+    api = scene.api()
+    scene.azure.faults([{"host": GRAPH, "method": "GET", "path": "anagementPolic", "mode": "hold"}])
+    with ThreadPoolExecutor(1) as worker:
+        run = worker.submit(api.post, "ExecKeyRotation", {"Names": [CERTIFICATE]})
+        scene.azure.wait_until_held()
+        scene.others.add_certificate(ANOTHER)
+        theirs = created(scene)
+        scene.azure.faults([])
+        assert run.result().status == 200
+    written = scene.calls(GRAPH, "PATCH", body="keyCredentials")[theirs:]
+    assert written
+    assert all(ANOTHER.public in json.loads(call["request_body"])["keyCredentials"][0]["key"] for call in written)
 
 
 @pytest.mark.parametrize("lag_seconds", [15, 60])

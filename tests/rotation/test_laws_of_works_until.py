@@ -1,0 +1,128 @@
+"""`WorksUntil` uses all that the request has seen: a key that is missing or refused ends the promise now."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.api import Api
+from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of, moment, refused
+from tests.rotation.test_laws_of_young_credentials import WITH_SECRET
+from tests.sandbox.certificate import Certificate
+
+CIPPS = Certificate()
+IN_2099 = int(datetime.fromisoformat("2099-01-01T00:00:00+00:00").timestamp())
+LIFETIME = timedelta(days=90)
+
+
+def revoke_the_secret(scene: Scene) -> None:
+    """Remove the served client secret from the app; the certificate signs in."""
+    scene.others.give_certificate(CIPPS)
+    served = next(one for one in scene.secrets_on_app() if one["secretText"] == scene.value(SECRET))
+    scene.others.add_secret("By an admin")
+    scene.others.remove_secret(served["keyId"])
+    scene.go(minutes=10)
+
+
+def let_nobody_sign_in(scene: Scene) -> None:
+    scene.go(minutes=10)
+    unknown = {"host": ENTRA, "body": "client_credentials", "mode": "refuse", "status": 401}
+    scene.azure.faults([{**unknown, "aadsts": 7000215, "times": 0}])
+
+
+def fail_to_rotate_the_token(scene: Scene) -> None:
+    """Only a run sees it: neither a sign-in check by hand nor the pulse of the hour."""
+    scene.azure.faults([refused(50173)])
+    assert scene.report(TOKEN)["Outcome"] == "failed"
+    scene.azure.faults([])
+
+
+def revoke_the_certificate(scene: Scene) -> None:
+    scene.others.give_certificate(CIPPS, on_app=False)
+    scene.go(minutes=10)
+
+
+BREAKS: dict[str, tuple[Callable[[Scene], object], str]] = {
+    "the partner's token is missing": (lambda scene: scene.others.delete(TOKEN), TOKEN),
+    "the client secret is missing": (lambda scene: scene.others.delete(SECRET), SECRET),
+    "ApplicationID is missing": (lambda scene: scene.others.delete("ApplicationID"), "ApplicationID"),
+    "TenantID is missing": (lambda scene: scene.others.delete("TenantID"), "TenantID"),
+    "the client secret is disabled": (
+        lambda scene: scene.others.disable(SECRET, scene.served(SECRET)["version"]),
+        SECRET,
+    ),
+    "the token is disabled": (lambda scene: scene.others.disable(TOKEN, scene.served(TOKEN)["version"]), TOKEN),
+    "the client secret is revoked and the certificate signs in": (revoke_the_secret, SECRET),
+    "no credential signs in": (let_nobody_sign_in, SECRET),
+    "a run has seen that the token is revoked": (fail_to_rotate_the_token, TOKEN),
+    "the certificate is revoked": (revoke_the_certificate, CERTIFICATE),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_promise_ends_now_when_a_key_is_missing_or_refused(scene: Scene, name: str) -> None:
+    assert "CIPP keeps working until" in scene.overview()["Sentence"]
+    breaks, key = BREAKS[name]
+    breaks(scene)
+    overview = scene.overview()
+    assert "keeps working" not in overview["Sentence"], overview["Sentence"]
+    assert "does not work" in overview["Sentence"]
+    assert key in overview["Sentence"]
+    assert moment(overview["WorksUntil"]) <= scene.now()
+    if any(one["Name"] == key for one in overview["Keys"]):
+        assert key_of(overview["Keys"], key)["Problems"]
+
+
+def test_promise_stays_when_entra_refuses_here(scene: Scene) -> None:
+    """A refusal by place is this app's, not CIPP's."""
+    here = {"host": ENTRA, "body": WITH_SECRET, "mode": "refuse", "status": 400, "aadsts": 53003, "times": 0}
+    scene.azure.faults([here])
+    overview = scene.overview()
+    assert "CIPP keeps working until" in overview["Sentence"]
+    assert any("AADSTS53003" in problem for problem in key_of(overview["Keys"], SECRET)["Problems"])
+
+
+def test_promise_holds_again_when_a_run_finds_that_the_key_signs_in(scene: Scene) -> None:
+    """It is not due, so nothing is renewed; what a run has seen replaces what a check had seen."""
+    scene.midweek()
+    assert scene.report(TOKEN)["Outcome"] == "rotated"
+    scene.go(hours=1)
+    scene.azure.faults([refused(50173)])
+    assert key_of(scene.prove(TOKEN), TOKEN)["Outcome"] == "dead"
+    assert "does not work with RefreshToken" in scene.overview()["Sentence"]
+    scene.azure.faults([])
+    assert scene.report(TOKEN)["Outcome"] == "unchanged"
+    overview = scene.overview()
+    assert "CIPP keeps working until" in overview["Sentence"]
+    assert key_of(overview["Keys"], TOKEN)["Problems"] == []
+
+
+@pytest.mark.parametrize("key", [TOKEN, ""])
+def test_tokens_expiry_is_90_days_at_most_when_the_vault_shows_more(scene: Scene, key: str) -> None:
+    """Someone has set the expiry by hand; a run, a dry run and the overview say the same."""
+    scene.midweek()
+    name = key or scene.tenants()[0]
+    scene.others.store(name, scene.value(name), attributes={"exp": IN_2099})
+    ends = moment(scene.served(name)["created"]) + LIFETIME
+    assert moment(scene.report(name)["Expires"]) == ends
+    assert moment(scene.report(name, dry=True)["Expires"]) == ends
+    assert moment(key_of(scene.overview()["Keys"], name)["Ends"]) == ends
+
+
+def test_tokens_expiry_is_the_vaults_when_that_is_sooner(scene: Scene) -> None:
+    scene.midweek()
+    soon = int((scene.now() + timedelta(days=5)).timestamp())
+    scene.others.store(TOKEN, scene.value(TOKEN), attributes={"exp": soon})
+    assert moment(scene.report(TOKEN)["Expires"]).timestamp() == soon
+    overview = scene.overview()
+    assert moment(overview["WorksUntil"]).timestamp() == soon
+    assert f"the first to end is {TOKEN}" in overview["Sentence"]
+
+
+def test_restored_token_expires_90_days_after_it_was_stored_again(scene: Scene) -> None:
+    scene.midweek()
+    scene.others.store(TOKEN, scene.value(TOKEN), attributes={"exp": IN_2099})
+    body = {"Name": TOKEN, "Version": scene.versions(TOKEN)[0]["version"]}
+    assert Api().post("ExecKeyVaultSecretRestore", body).status == 200
+    ends = moment(scene.served(TOKEN)["created"]) + LIFETIME
+    assert moment(key_of(scene.overview()["Keys"], TOKEN)["Ends"]) == ends
