@@ -252,7 +252,10 @@ def what_is_wrong(
             yield f"the vault does not serve their {name}: {report}"
     yield from refused_now(scene.others, now)
     yield from (f"touched: {name}" for name in touched(made, after, now))
-    yield from orphans(made, now)
+    if list(orphans(made, now)) and act.key:  # a list that is old did not show what is to be removed
+        scene.go(hours=2)
+        scene.report(act.key)
+        yield from orphans(made, scene.azure.state())
     if act.deletes:
         vault = now["vaults"][names.VAULT]
         if any(name.count("-") == 4 for name in vault["secrets"]):
