@@ -276,3 +276,19 @@ def test_app_that_is_locked_is_not_locked_again() -> None:
     assert credential_chores(seen([SERVED], ALL_THREE[:1]), MOMENT, SECRET) == []
     assert all_of(credential_chores(seen([SERVED], ALL_THREE[:1], is_locked=False), MOMENT, SECRET)) == [Lock]
     assert credential_chores(seen([], is_locked=False), MOMENT, SECRET) == []
+
+
+def test_superseded_credential_stays_when_a_later_version_may_hold_it() -> None:
+    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), ours=True)
+    by_others = version("x", ago(days=40), enabled=False)  # disabled, so what it holds is not known
+    look = seen(
+        [ours("c", ago(days=35)), by_others, ours("b", ago(days=90))], [credential("c", made=ago(days=35)), old]
+    )
+    assert removals(look) == []
+    expired = AppCredential(id="key of b", starts=ago(days=90), ends=NOW, ours=True)
+    look = seen(look.versions, [credential("c", made=ago(days=35)), expired])
+    assert removals(look) == ["key of b"]
+
+
+def removals(look: Seen) -> list[str]:
+    return [step.credential_id for step in credential_chores(look, RESTARTED, SECRET) if isinstance(step, Remove)]
