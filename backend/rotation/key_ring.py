@@ -81,13 +81,22 @@ class KeyRing:
         self.superseded: dict[str, datetime] = {}
 
     def rotate(self, keys: Sequence[Key]) -> list[KeyReport]:
-        """Work through the keys: the tokens concurrently, then the client secret, then the certificate."""
+        """Work through the keys: the tokens concurrently, then the client secret, then the certificate.
+
+        Many tokens wait for the vault's limit of writes. Then the other two are worked through in the meantime, with
+        the old client secret still valid for the tokens.
+        """
         tokens = [key for key in keys if key.kind in TOKENS]
+        others = [key for key in keys if key.kind not in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
+            meanwhile = workers.submit(correlation.inherited(self._in_turn), others) if len(tokens) > AT_ONCE else None
             reports = list(workers.map(correlation.inherited(self._rotated), tokens))
-        if len(tokens) < len(keys):
+        if others:
             self._tokens_done()
-        return reports + [self._rotated(key) for key in keys if key.kind not in TOKENS]
+        return reports + (meanwhile.result() if meanwhile else self._in_turn(others))
+
+    def _in_turn(self, keys: Sequence[Key]) -> list[KeyReport]:
+        return [self._rotated(key) for key in keys]
 
     def plan(self, keys: Sequence[Key]) -> list[tuple[KeyReport, list[str]]]:
         """Return what is to be done with each key, step by step, and do nothing."""

@@ -56,12 +56,13 @@ class Look:
         self._uptimes = at_once.start(session.services.uptimes.uptimes, name="look since when CIPP's apps run")
         self._now = session.services.vault.now()
         self._problem = "" if session.run else str(session.failure)
+        self._broken: dict[str, str] = {}
         self._credentials = self._looked_at() if session.run else {}
 
     def overview(self, keys: Sequence[Key]) -> KeyOverview:
         """Put it together."""
         states = [self._state(key) for key in keys if key.name.lower() in self._served]
-        works_until, sentence = promise(states, self._now, self._missing())
+        works_until, sentence = promise(states, self._now, self._missing(), self._broken)
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
         return KeyOverview(
@@ -114,12 +115,15 @@ class Look:
         if not served.enabled:
             problems.append("The current version is disabled, so CIPP cannot read it.")
         problems += self._problems_of_credential(key)
-        ends = self._end(key, served)
+        broken = "does not sign in" if died else self._why_broken(key, served)
+        if broken:
+            self._broken[key.name] = broken
+        ends = (died or self._now) if broken else self._end(key, served)
         return KeyState(
             name=key.name,
             kind=key.kind,
             current_since=served.created,
-            ends=min((end for end in (died, ends) if end), default=None),
+            ends=ends,
             last_proven=in_whole_seconds(memory.proven),
             counts=(not early or is_postponed) and not is_unknown,
             overlapping=self._overlapping(key),
@@ -155,20 +159,24 @@ class Look:
         died = memory.dead_since
         return died if died and served.created <= died else None
 
-    def _end(self, key: Key, served: Version) -> datetime | None:
-        """Return when what the vault serves stops working, None if unknown; now, if it does not work already."""
+    def _why_broken(self, key: Key, served: Version) -> str:
+        """Return why CIPP cannot work with what the vault serves, "" if nothing shows that it cannot."""
         if not served.enabled:
-            return self._now
+            return "is disabled"
+        failure, seen = self._session.failure, self._seen(_own_name(key))
+        is_refused = isinstance(failure, SignInRefusedError) and failure.verdict is Verdict.DEAD
+        nobody_signs_in = self._session.run is None and not self._session.not_set_up and is_refused
+        if seen is not None and not seen.is_readable:
+            return "cannot be read as a certificate"
+        is_revoked = seen is not None and seen.validity is Validity.REVOKED
+        return "does not sign in" if is_revoked or (nobody_signs_in and key.kind == "ClientSecret") else ""
+
+    def _end(self, key: Key, served: Version) -> datetime | None:
+        """Return when what the vault serves expires, None if that is unknown."""
         if key.kind in ("RefreshToken", "TenantRefreshToken"):
             return token_expires(served)
-        failure = self._session.failure
-        is_refused = isinstance(failure, SignInRefusedError) and failure.verdict is Verdict.DEAD
-        if self._session.run is None and not self._session.not_set_up and is_refused and key.kind == "ClientSecret":
-            return self._now
         seen = self._seen(_own_name(key))
-        if seen is None:
-            return served.expires
-        return self._now if seen.validity is Validity.REVOKED else seen.ends or served.expires
+        return seen.ends or served.expires if seen else served.expires
 
     def _missing(self) -> list[str]:
         """Return the names of what CIPP cannot work without and the vault does not hold."""
@@ -256,11 +264,16 @@ def _own_name(key: Key) -> str:
     return {"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE}.get(key.kind, key.name)
 
 
-def promise(states: Sequence[KeyState], now: datetime, missing: Sequence[str] = ()) -> tuple[datetime | None, str]:
+def promise(
+    states: Sequence[KeyState],
+    now: datetime,
+    missing: Sequence[str] = (),
+    broken: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[datetime | None, str]:
     """Return until when CIPP keeps working, and the sentence that says so. Pure.
 
-    `missing` is what CIPP cannot work without and the vault does not hold. Excluded and unknown tenants do not count.
-    A key whose end is unknown makes the promise no longer than it is.
+    `missing` is what CIPP cannot work without and the vault does not hold. `broken` is by a key's name why it cannot
+    work with it. Excluded and unknown tenants do not count. An unknown end does not make the promise longer.
     """
     if missing:
         return now.replace(microsecond=0), f"CIPP does not work: the vault has no {', '.join(missing)}."
@@ -271,9 +284,8 @@ def promise(states: Sequence[KeyState], now: datetime, missing: Sequence[str] = 
     ends, name = min(known)
     but = f" The end of {', '.join(unknown)} is unknown." if unknown else ""
     if ends <= now:
-        return ends.replace(microsecond=0), (
-            f"CIPP does not work with {name}, which has ended on {ends:%Y-%m-%d %H:%M} UTC or does not sign in.{but}"
-        )
+        why = broken.get(name) or f"has ended on {ends:%Y-%m-%d %H:%M} UTC"
+        return ends.replace(microsecond=0), f"CIPP does not work with {name}, which {why}.{but}"
     whole = ends.replace(microsecond=0)
     return whole, (
         f"CIPP keeps working until {whole:%Y-%m-%d %H:%M} UTC unless someone revokes a key; "

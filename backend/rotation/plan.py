@@ -376,8 +376,13 @@ def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str
             kept.append(one)
     removed = orphans | {step.credential_id for step in steps}
     excess = max(sum(one.id not in removed for one in _live(seen, moment)) - rules.most_live, 0)
-    kept.sort(key=lambda one: (not (moment.restarted and moment.restarted > one.at), one.served_for))
+    # Never the one that was served last: CIPP most likely runs with it.
+    candidates = sorted(
+        (one for one in kept if one.at < seen.versions[0].created),
+        key=lambda one: (not (moment.restarted and moment.restarted > one.at), one.served_for),
+    )
     steps += [
-        Remove(f"This app keeps at most {rules.most_live} {rules.noun}s.", one.credential.id) for one in kept[:excess]
+        Remove(f"This app keeps at most {rules.most_live} {rules.noun}s.", one.credential.id)
+        for one in candidates[:excess]
     ]
     return steps

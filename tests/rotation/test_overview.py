@@ -53,7 +53,7 @@ def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
         (
             [state("a", 5), state("b", -1)],
             -1,
-            "does not work with b, which has ended on 2026-09-01 12:00 UTC or does not sign in.",
+            "does not work with b, which has ended on 2026-09-01 12:00 UTC.",
         ),
         ([state("a", -3, counts=False)], None, "is unknown"),
     ],

@@ -200,11 +200,11 @@ EXCESS: dict[str, tuple[Rules, Seen, datetime | None, list[str]]] = {
         CERTIFICATE,
         seen(*stored(1, 2, 4, 30)),
         ago(days=4),
-        ["v1"],
+        ["v2"],
     ),
     "of several from before it, the shortest": (CERTIFICATE, seen(*stored(1, 9, 12, 30)), NOW, ["v2"]),
     "a seventh client secret": (SECRET, seen(*stored(1, 3, 7, 8, 15, 22, 29)), None, ["v3"]),
-    "the served one is never removed": (CERTIFICATE, seen(*stored(0, 7, 14, 21)), None, ["v1"]),
+    "neither the served one nor the one before it": (CERTIFICATE, seen(*stored(0, 1, 14, 28)), None, ["v2"]),
 }
 
 
@@ -230,7 +230,7 @@ def test_what_is_removed_anyway_makes_room_first() -> None:
 def test_young_credential_that_no_version_names_counts_but_stays() -> None:
     versions, on_app = stored(1, 5, 20)
     steps = credential_chores(seen(versions, [*on_app, YOUNG_ORPHAN]), moment(overlap=LONG), CERTIFICATE)
-    assert all_of(steps) == [(Remove, "key of v1")]
+    assert all_of(steps) == [(Remove, "key of v2")]
 
 
 VERSIONS: dict[str, tuple[list[Version], Moment, list[object]]] = {
