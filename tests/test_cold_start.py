@@ -35,6 +35,7 @@ SDKS = frozenset(
 LOADED_BEFORE = {
     "clients.py": "a client is made under the lock",
     "row_lock.py": "the client of the table has loaded it",
+    "own_restarts.py": "the same",
     "graph.py": "a call loads all before it begins",
     "app_registration.py": "the same",
 }

@@ -83,9 +83,8 @@ class Look:
         run, ring = self._session.opened(), KeyRing(self._session)
         looks = {}
         for key in (Key(CLIENT_SECRET, "ClientSecret"), Key(CERTIFICATE, "Certificate")):
-            if key.name.lower() in self._served:
-                work = ring.credential_work(key, run)
-                looks[key.name] = work, at_once.start(partial(work.look, run.moment), name=f"look at {key.name}")
+            work = ring.credential_work(key, run)
+            looks[key.name] = work, at_once.start(partial(work.look, run.moment), name=f"look at {key.name}")
         found: dict[str, CredentialWork | BackendError] = {}
         for name, (work, look) in looks.items():
             try:

@@ -204,13 +204,8 @@ def version_chores(versions: Sequence[Version], moment: Moment) -> list[Step]:
     ]
 
 
-def nears_its_end(credential: AppCredential, now: datetime) -> bool:
-    """Return whether less than 45 days or a third of its life is left, whichever is shorter."""
-    return credential.ends - now < third_of_life(credential)
-
-
 def third_of_life(credential: AppCredential) -> timedelta:
-    """Return a third of a credential's life, at most `NEAR_END`."""
+    """Return how long before its expiry a credential is near it: a third of its life, at most `NEAR_END`."""
     return min(NEAR_END, (credential.ends - credential.starts) / 3)
 
 
@@ -343,15 +338,21 @@ class _Superseded:
     served_for: timedelta
 
 
-def _superseded(seen: Seen) -> Iterator[_Superseded]:
-    """Yield the credentials of this app that were served once, from when they were superseded for the last time."""
+def _superseded(seen: Seen, now: datetime) -> Iterator[_Superseded]:
+    """Yield the credentials of this app that were served once, from when they were superseded for the last time.
+
+    One that a later version may hold, because it is not known what that holds, is left out until it has expired.
+    """
     newer_ones = {seen.served.id.lower()} if seen.served else set()
+    is_certain = True
     for newer, version in pairwise(seen.versions):
+        is_certain = is_certain and newer.credential_id is not None
         credential = _credential_of(version, seen.credentials)
         if credential is None or not credential.ours or credential.id.lower() in newer_ones:
             continue
         newer_ones.add(credential.id.lower())
-        yield _Superseded(credential, newer.created, newer.created - version.created)
+        if is_certain or credential.ends <= now:
+            yield _Superseded(credential, newer.created, newer.created - version.created)
 
 
 def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str]) -> list[Remove]:
@@ -363,7 +364,7 @@ def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str
     """
     steps: list[Remove] = []
     kept: list[_Superseded] = []
-    for one in _superseded(seen):
+    for one in _superseded(seen, moment.now):
         is_over = moment.now - one.at >= moment.overlap
         if one.credential.ends <= moment.now:
             steps.append(Remove(f"It ended on {one.credential.ends:%Y-%m-%d}.", one.credential.id))

@@ -1,7 +1,8 @@
-"""Who asks: with which credential Graph and Entra are called as the SAM app.
+"""The credential with which Graph and Entra are called as the SAM app.
 
-The vault's ApplicationSecret; if that is dead, SAMCertificate; if that too, the newest earlier enabled version
-of ApplicationSecret that signs in. So a dead secret is healed by the certificate, a dead certificate by the secret.
+The vault's ApplicationSecret. If Entra refuses that, SAMCertificate. If Entra refuses both, the newest earlier enabled
+version of ApplicationSecret that signs in. So the certificate repairs a revoked secret, and the secret a revoked
+certificate.
 """
 
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ class Signer:
     """The SAM app with the credential that signs in. `secret` is whether the served client secret does.
 
     `secret_version` is the version of ApplicationSecret that was tried, None if there is none that can be read.
-    `refusal` is what Entra returned for it. `earlier` is the newest earlier one that signs in, looked for only if the
-    served one is revoked or expired. `signed_in` is what Entra gave: a token for Graph, which outlives every run, with
+    `refusal` is what Entra returned for it. `earlier` is the newest earlier one that signs in, looked for only if Entra
+    refuses the served one. `signed_in` is what Entra gave: a token for Graph, which outlives every run, with
     the permissions in it.
     """
 
@@ -62,7 +63,7 @@ def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str)
             refusal = error
     is_young = isinstance(refusal, NotVerifiedError)
     secret = Validity.NOT_VERIFIED if is_young else Validity.REVOKED
-    earlier = None if is_young else _earlier(vault, check, app_id, tenant)
+    earlier = _earlier(vault, check, app_id, tenant)
     others: list[Credential] = [c for c in (served_certificate(vault), earlier and earlier.value) if c]
     for credential in others:
         app = SamApp(app_id, tenant, credential)

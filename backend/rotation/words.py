@@ -8,16 +8,16 @@ from backend.rotation.report import Kind
 
 RENEWALS: Final = MappingProxyType[Kind, str](
     {
-        "RefreshToken": "Redeem the partner's refresh token for a new one, prove it, store it, read it back.",
-        "TenantRefreshToken": "Redeem the tenant's refresh token for a new one, prove it, store it, read it back.",
-        "ClientSecret": "Create a new client secret, verify it store it, read it back; the old one stays.",
+        "RefreshToken": "Redeem the partner's refresh token for a new one, verify it, store it, read it back.",
+        "TenantRefreshToken": "Redeem the tenant's refresh token for a new one, verify it, store it, read it back.",
+        "ClientSecret": "Create a new client secret, verify it, store it, read it back; the old one stays.",
         "Certificate": "Create a new certificate, add it to the app, verify it by signing in, store it, read it back.",
     }
 )
 
 
 def in_words(step: Step, kind: Kind) -> str:
-    """Say what a step would do; "" where that is nothing."""
+    """Return what a step would do, "" if nothing."""
     match step:
         case Renew():
             return RENEWALS[kind]

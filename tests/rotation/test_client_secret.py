@@ -17,6 +17,12 @@ def ours(scene: Scene) -> list[str]:
     return [one["keyId"] for one in scene.secrets_on_app() if (one["displayName"] or "").startswith(OURS)]
 
 
+def restart(scene: Scene) -> None:
+    """Restart every app of CIPP, so that it reads the client secret that is served now."""
+    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+        scene.others.restart(site)
+
+
 def sign_ins_with(scene: Scene, secret: str) -> int:
     """Count how often a client secret was shown to Entra to sign in."""
     asked = scene.calls(ENTRA, "POST", body="grant_type=client_credentials")
@@ -147,12 +153,17 @@ def test_it_is_due_every_sunday_and_never_twice_in_a_day_unless_forced(scene: Sc
     assert scene.report(SECRET)["Outcome"] == "unchanged"  # a new week, but made two hours ago
     assert scene.report(SECRET, force=True)["Outcome"] == "rotated"
     scene.go_to(scene.sunday() + timedelta(minutes=1))
+    left = scene.report(SECRET)
+    assert left["Outcome"] == "unchanged"
+    assert f"Restart '{names.MAIN_SITE}', '{names.OFFLOAD_SITE}'" in left["Reason"]
+    restart(scene)
     assert scene.report(SECRET)["Outcome"] == "rotated"
 
 
 def test_its_age_is_counted_in_weeks_starts(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "28")
     assert scene.report(SECRET)["Outcome"] == "rotated"
+    restart(scene)
     first = scene.sunday()
     for week in range(3):
         scene.go_to(first + timedelta(weeks=week, minutes=1))
@@ -193,8 +204,7 @@ def test_one_that_someone_else_wrote_is_adopted_by_hint_and_dates_and_never_remo
     assert scene.report(SECRET, dry=True)["Expires"] == made["endDateTime"]
     assert scene.report(SECRET, force=True)["Outcome"] == "rotated"
     scene.go(days=40)
-    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
-        scene.others.restart(site)
+    restart(scene)
     scene.rotate(SECRET)
     assert made["keyId"] in [one["keyId"] for one in scene.secrets_on_app()]
     assert next(one for one in scene.versions(SECRET) if one["version"] == version)["enabled"]
@@ -205,6 +215,7 @@ def test_what_two_credentials_fit_is_not_guessed(scene: Scene) -> None:
     value = scene.value(SECRET)
     twin = next(made for made in iter(lambda: scene.others.add_secret("x"), None))
     scene.others.store(SECRET, f"{twin['hint']}no-such-secret")
+    scene.go(minutes=6)
     assert scene.report(SECRET, dry=True)["Outcome"] == "planned"  # it does not sign in
     assert value != scene.value(SECRET)
 
@@ -213,6 +224,9 @@ def test_a_dead_one_is_healed_by_the_certificate(scene: Scene) -> None:
     scene.others.give_certificate(Certificate())
     scene.others.store(SECRET, "dead")
     scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])  # there is no earlier one
+    young = key_of(scene.rotate()["Keys"], SECRET)
+    assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
+    scene.go(minutes=6)
     key = key_of(scene.rotate()["Keys"], SECRET)
     assert key["Outcome"] == "rotated"
     assert "does not sign in" in key["Reason"]
@@ -223,6 +237,7 @@ def test_a_dead_one_is_healed_by_the_certificate(scene: Scene) -> None:
 def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scene) -> None:
     old = scene.served(SECRET)
     scene.others.store(SECRET, "dead")
+    scene.go(minutes=6)
     assert "an earlier one does" in scene.report(SECRET, dry=True)["Reason"]
     key = scene.report(SECRET)
     assert key["Outcome"] == "rotated"
@@ -233,10 +248,22 @@ def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scen
     assert scene.signs_in()
 
 
+def test_young_one_that_is_refused_is_left_while_an_earlier_one_signs_requests(scene: Scene) -> None:
+    scene.others.store(SECRET, "garbage")
+    before = scene.versions(SECRET), scene.secrets_on_app()
+    keys = scene.rotate()["Keys"]
+    young = key_of(keys, SECRET)
+    assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
+    assert [key_of(keys, name)["Outcome"] for name in (TOKEN, scene.tenants()[0], CERTIFICATE)] == ["rotated"] * 3
+    assert (scene.versions(SECRET), scene.secrets_on_app()) == before
+
+
 def test_where_nothing_signs_in_it_is_told_and_nothing_is_written(scene: Scene) -> None:
     scene.others.store(SECRET, "dead")
     scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])
     before = len(scene.calls(VAULT, "PUT"))
+    assert "not verified yet" in scene.report(SECRET)["Reason"]
+    scene.go(minutes=6)
     keys = scene.rotate()["Keys"]
     assert {key["Outcome"] for key in keys} == {"failed"}
     assert all("AADSTS7000215" in key["Reason"] for key in keys)
@@ -328,12 +355,15 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(scene: Scene) -> None:
     before = scene.azure.state()["vaults"], scene.secrets_on_app()
     rotation = scene.rotate(dry=True)
     assert [line.partition(":")[0] for line in rotation["WouldDo"]] == [key["Name"] for key in rotation["Keys"]]
-    assert "Make a new client secret" in next(line for line in rotation["WouldDo"] if line.startswith(SECRET))
+    assert "Create a new client secret, verify it, store it" in next(
+        line for line in rotation["WouldDo"] if line.startswith(SECRET)
+    )
     for key in rotation["Keys"][:3]:
         assert key["Outcome"] == "planned"
         assert key["CurrentSince"] == scene.served(key["Name"])["created"]
         assert moment(key["Expires"]) > scene.now()
-        assert key["Reason"].startswith("Due: the current version is of")
+        words = "It expires on " if key["Name"] == SECRET else "Due: the current version is of "
+        assert key["Reason"].startswith(words)
     assert (scene.azure.state()["vaults"], scene.secrets_on_app()) == before
     assert not [c for c in scene.calls(VAULT) + scene.calls(GRAPH) if c["method"] != "GET"]
     made = scene.others.add_secret()

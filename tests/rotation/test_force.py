@@ -68,12 +68,14 @@ def test_force_replaces_secret_that_does_not_sign_in_within_the_hour(scene: Scen
     assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
     scene.others.remove_secret(scene.served(SECRET)["tags"]["credential-id"])
     assert not scene.signs_in()
+    scene.go(minutes=6)
     assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"
     assert scene.signs_in()
 
 
 def test_force_replaces_certificate_that_does_not_sign_in_within_the_hour(scene: Scene) -> None:
     assert report(scene, "superadmin", CERTIFICATE, Force=True)["Outcome"] == "rotated"
+    scene.go(minutes=6)
     body = "client_assertion="
     dead = {"host": ENTRA, "body": body, "mode": "refuse", "status": 401, "aadsts": 700027, "times": 1}
     scene.azure.faults([dead])  # on the app, and refused

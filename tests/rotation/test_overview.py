@@ -50,7 +50,11 @@ def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
         ([state("a", 5), state("b", 3)], 3, "the first to end is b."),
         ([state("a", 5), state("b", 3, counts=False)], 5, "the first to end is a."),
         ([state("a", 5), state("b", None)], 5, "The end of b is unknown."),
-        ([state("a", 5), state("b", -1)], -1, "does not work with b, which has ended on 2026-09-01 12:00 UTC."),
+        (
+            [state("a", 5), state("b", -1)],
+            -1,
+            "does not work with b, which has ended on 2026-09-01 12:00 UTC or does not sign in.",
+        ),
         ([state("a", -3, counts=False)], None, "is unknown"),
     ],
 )

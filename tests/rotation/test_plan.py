@@ -1,4 +1,4 @@
-"""What is done next with a refresh token, as a table: each rule, and which one comes first."""
+"""The essential step for a refresh token, as a table: each rule, and which one comes first."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,30 +6,18 @@ from datetime import timedelta
 import pytest
 
 from backend.rotation.lineage import Version
-from backend.rotation.plan import (
-    AppCredential,
-    Disable,
-    Leave,
-    Moment,
-    PutBack,
-    Renew,
-    Step,
-    certificate_step,
-    nears_its_end,
-    token_step,
-)
+from backend.rotation.plan import AppCredential, Leave, Moment, PutBack, Renew, Step, third_of_life, token_step
 from tests.rotation.plan_cases import (
     A_SECOND,
     FORCED,
-    FRESH,
     MOMENT,
     NOW,
-    PREVIOUS,
     SUNDAY,
+    UNDER,
     ago,
     ours,
-    told,
     version,
+    what,
 )
 
 TOKENS = {
@@ -121,28 +109,6 @@ TOKENS = {
         MOMENT,
         Leave,
     ),
-    "the previous one stays enabled": ([FRESH, PREVIOUS], MOMENT, Leave),
-    "an older one of ours is disabled after the overlap": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37))],
-        MOMENT,
-        (Disable, "o"),
-    ),
-    "but not before": (
-        [FRESH, ours("a", ago(days=30) + A_SECOND), ours("o", ago(days=37))],
-        MOMENT,
-        Leave,
-    ),
-    "the oldest last": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37)), ours("n", ago(days=44))],
-        MOMENT,
-        (Disable, "o"),
-    ),
-    "a disabled one is not disabled again": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37), enabled=False), ours("n", ago(days=44))],
-        MOMENT,
-        (Disable, "n"),
-    ),
-    "theirs is never disabled": ([FRESH, ours("a", ago(days=30)), version("o", ago(days=37))], MOMENT, Leave),
     "renewing comes before disabling": (
         [ours("b", ago(days=8)), ours("a", ago(days=38)), ours("o", ago(days=45))],
         MOMENT,
@@ -152,17 +118,25 @@ TOKENS = {
 
 
 @pytest.mark.parametrize(("versions", "moment", "expected"), TOKENS.values(), ids=TOKENS)
-def test_a_refresh_token(versions: Sequence[Version], moment: Moment, expected: object) -> None:
-    assert told(token_step(versions, moment)) == expected
+def test_token_step(versions: Sequence[Version], moment: Moment, expected: object) -> None:
+    assert what(token_step(versions, moment)) == expected
 
 
-@pytest.mark.parametrize(
-    ("life", "left", "expected"),
-    [(365, 45, False), (365, 44.99, True), (135, 44.99, True), (90, 44.99, False), (90, 29.99, True), (1, 0.33, True)],
-)
-def test_near_is_45_days_or_a_third_of_a_life_whichever_is_shorter(life: float, left: float, *, expected: bool) -> None:
-    one = AppCredential(id="x", starts=NOW + timedelta(days=left - life), ends=NOW + timedelta(days=left))
-    assert nears_its_end(one, NOW) is expected
+REFUSED_TOKENS = {
+    "it is not due: renewed by an earlier one": ([version("a", ago(days=1))], MOMENT, Renew),
+    "others' version under this app's is put back first": (UNDER, MOMENT, (PutBack, "b")),
+}
+
+
+@pytest.mark.parametrize(("versions", "moment", "expected"), REFUSED_TOKENS.values(), ids=REFUSED_TOKENS)
+def test_token_step_when_it_does_not_sign_in(versions: list[Version], moment: Moment, expected: object) -> None:
+    assert what(token_step(versions, moment, signs_in=False)) == expected
+
+
+@pytest.mark.parametrize(("life", "expected"), [(365, 45), (135, 45), (134.25, 44.75), (90, 30), (1, 1 / 3)])
+def test_near_is_45_days_or_a_third_of_a_life_whichever_is_shorter(life: float, expected: float) -> None:
+    one = AppCredential(id="x", starts=NOW, ends=NOW + timedelta(days=life))
+    assert third_of_life(one) == timedelta(days=expected)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +145,9 @@ def test_near_is_45_days_or_a_third_of_a_life_whichever_is_shorter(life: float, 
         (token_step([version("a", ago(days=9))], MOMENT), "Due: the current version is of 2026-07-27 12:00 UTC"),
         (token_step([version("a", ago(days=1))], FORCED), "Forced: the current version is of 2026-08-04 12:00 UTC"),
         (token_step([version("a", ago(days=1))], MOMENT), "Not due: the current version is of 2026-08-04 12:00 UTC"),
-        (certificate_step([], [], MOMENT, ends=None), "The vault holds no certificate yet."),
+        (token_step([version("a", ago(days=1))], MOMENT, signs_in=False), "does not sign in"),
+        (token_step(UNDER, MOMENT), "version b lies under"),
     ],
 )
-def test_a_step_says_why(step: Step, words: str) -> None:
+def test_token_step_states_its_reason(step: Step, words: str) -> None:
     assert words in step.reason

@@ -1,174 +1,157 @@
-"""What is done next with the certificate, as a table: each rule, and which one comes first."""
+"""The essential step for the certificate, as a table: each rule, and which one comes first."""
 
 from datetime import datetime, timedelta
 
 import pytest
 
-from backend.rotation.lineage import Version
-from backend.rotation.plan import AppCredential, Disable, Leave, Moment, PutBack, Remove, Renew, certificate_step
+from backend.rotation.plan import AppCredential, Leave, Moment, PutBack, Renew, Seen, credential_step
+from backend.rotation.sam_certificate import CertificateKind
 from tests.rotation.plan_cases import (
     A_SECOND,
-    ALL_THREE,
     FORCED,
     JUST_NOW,
     MOMENT,
     NEW,
     NOT_OURS,
+    NOT_VERIFIED,
     NOW,
-    OLD,
     ORPHAN,
-    RESTARTED,
+    REVOKED,
     SERVED,
     THEIRS,
+    UNDER,
     YOUNG_ORPHAN,
     ago,
     credential,
+    moment,
     ours,
-    told,
+    seen,
     version,
+    what,
 )
 
-# The versions, what is on the app, the end of what the vault serves, the moment, and the step.
+RULES = CertificateKind.rules
 YEAR = credential("c", made=ago(days=3), days=365)
-LASTING = credential("c", made=ago(days=9), days=365)  # older than its version
-CERTIFICATES: dict[str, tuple[list[Version], list[AppCredential], datetime | None, Moment, object]] = {
-    "the vault has none": ([], [], None, MOMENT, Renew),
-    "it cannot be read": ([version("c", ago(days=3))], [YEAR], None, MOMENT, Renew),
-    "it is not on the app": ([SERVED], [], NOW + timedelta(days=300), MOMENT, Renew),
-    "theirs is not on the app": (
-        [version("c", ago(days=3), credential_id="x")],
-        [NOT_OURS],
-        NOW + timedelta(days=300),
+BEFORE = credential("b", made=ago(days=38), days=365)
+ONE_MORE = credential("a", made=ago(days=45), days=365)
+OLDER_THAN_ITS_VERSION = credential("c", made=ago(days=9), days=365)
+
+
+def ending(left: timedelta, made: datetime, *, is_ours: bool = True, **fields: object) -> Seen:
+    """Return a look at a served certificate that has so much time left."""
+    one = AppCredential(id="key of c", starts=made, ends=NOW + left, ours=is_ours)
+    make = ours if is_ours else version
+    return seen([make("c", made, **{"credential_id": "key of c", **fields})], [one])
+
+
+DAYS_45 = timedelta(days=45)
+CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
+    "the vault has none": (seen([]), MOMENT, Renew),
+    "the vault has none, and as many as there may be are on the app": (
+        seen([], [YEAR, BEFORE, ONE_MORE]),
         MOMENT,
         Renew,
     ),
-    "a year is left": ([SERVED], [YEAR], YEAR.ends, MOMENT, Leave),
-    "it is never due by its age": (
-        [ours("c", ago(days=300))],
-        [credential("c", made=ago(days=300), left=65)],
-        NOW + timedelta(days=65),
+    "it cannot be read": (seen([SERVED], [YEAR], is_readable=False), MOMENT, Renew),
+    # Graph's list may be old: what signs in is on the app
+    "it signs in, and Graph does not list it": (seen([SERVED], [], served=YEAR, ends=YEAR.ends), MOMENT, Leave),
+    "Graph does not list it, and it is revoked": (seen([SERVED], [], ends=YEAR.ends, validity=REVOKED), MOMENT, Renew),
+    "others' is revoked": (seen([version("c", ago(days=3))], [NOT_OURS], validity=REVOKED), MOMENT, Renew),
+    "not verified yet": (seen([SERVED], [], ends=YEAR.ends, validity=NOT_VERIFIED), MOMENT, Leave),
+    "not verified yet, and forced": (seen([SERVED], [YEAR], validity=NOT_VERIFIED), FORCED, Leave),
+    "not verified yet, and near its expiry": (
+        seen([SERVED], [credential("c", made=ago(days=360), left=5)], validity=NOT_VERIFIED),
         MOMENT,
         Leave,
     ),
-    "more than 45 days are left": (
-        [SERVED],
-        [credential("c", made=ago(days=319), left=46)],
-        NOW + timedelta(days=45) + A_SECOND,
+    # by its expiry alone
+    "a year is left": (seen([SERVED], [YEAR]), MOMENT, Leave),
+    "it is never due by its age": (ending(timedelta(days=65), ago(days=300)), moment(due_before=NOW), Leave),
+    "its expiry is unknown": (seen([SERVED], [YEAR], ends=None), MOMENT, Leave),
+    "45 days of a year are left": (ending(DAYS_45, ago(days=320)), MOMENT, Leave),
+    "a second less than 45 days": (ending(DAYS_45 - A_SECOND, ago(days=320)), MOMENT, Renew),
+    "it has expired": (ending(timedelta(days=-1), ago(days=366)), MOMENT, Renew),
+    "nothing shows that CIPP uses it, and it is near its expiry": (
+        ending(DAYS_45 - A_SECOND, ago(days=320)),
+        moment(restarted=None),
+        Renew,
+    ),
+    "others' with 45 days left, however long it was meant to live": (
+        ending(DAYS_45, ago(hours=1), is_ours=False),
         MOMENT,
         Leave,
     ),
-    "45 days are left": (
-        [SERVED],
-        [credential("c", made=ago(days=320), left=45)],
-        NOW + timedelta(days=45),
+    "a second less than that": (ending(DAYS_45 - A_SECOND, ago(hours=1), is_ours=False), MOMENT, Renew),
+    "this app's with a third of a short life left": (ending(timedelta(days=10), ago(days=20)), MOMENT, Leave),
+    "a second less than a third": (ending(timedelta(days=10) - A_SECOND, ago(days=20)), MOMENT, Renew),
+    "others' that this app put back counts as others'": (
+        ending(timedelta(days=40), ago(days=20), restored_from="b"),
         MOMENT,
         Renew,
     ),
-    "it has ended": ([SERVED], [credential("c", made=ago(days=366), left=-1)], ago(days=1), MOMENT, Renew),
-    "theirs with 30 days left, however long it was meant to live": (
-        [version("c", ago(hours=1), credential_id="key of c")],
-        [credential("c", made=ago(hours=1), left=30, is_ours=False)],
-        NOW + timedelta(days=30),
-        MOMENT,
-        Renew,
-    ),
-    "ours that may not live longer, with more than a third left": (
-        [ours("c", ago(days=1))],
-        [credential("c", made=ago(days=1), left=29)],
-        NOW + timedelta(days=29),
-        MOMENT,
-        Leave,
-    ),
-    "with a third left": (
-        [ours("c", ago(days=20))],
-        [credential("c", made=ago(days=20), left=10)],
-        NOW + timedelta(days=10),
-        MOMENT,
-        Renew,
-    ),
-    "forced": ([SERVED], [YEAR], YEAR.ends, FORCED, Renew),
-    # force makes at most one an hour
-    "forced within the hour": ([ours("c", JUST_NOW)], [LASTING], LASTING.ends, FORCED, Leave),
-    "forced, and one was made within the hour, and not stored": (
-        [SERVED],
-        [YEAR, YOUNG_ORPHAN],
-        YEAR.ends,
+    "made today, less than a third of its life left": (ending(timedelta(hours=7), ago(hours=17)), MOMENT, Renew),
+    # forced
+    "forced": (seen([SERVED], [YEAR]), FORCED, Renew),
+    "forced, made an hour ago": (seen([ours("c", ago(hours=1))], [OLDER_THAN_ITS_VERSION]), FORCED, Renew),
+    "forced, made a second less than an hour ago": (
+        seen([ours("c", ago(hours=1) + A_SECOND)], [OLDER_THAN_ITS_VERSION]),
         FORCED,
         Leave,
     ),
-    "forced, and others made and stored one within the hour": (
-        [version("c", JUST_NOW, credential_id=THEIRS.id)],
-        [THEIRS],
-        THEIRS.ends,
+    "forced, one was made within the hour and not stored": (seen([SERVED], [YEAR, YOUNG_ORPHAN]), FORCED, Leave),
+    "forced, others made and stored one within the hour": (
+        seen([version("c", JUST_NOW, credential_id=THEIRS.id)], [THEIRS]),
         FORCED,
         Renew,
     ),
-    "someone stored between our look and our write": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
-        [],
-        None,
+    # at most three
+    "forced, and two are live": (seen([SERVED, NEW], [YEAR, BEFORE]), FORCED, Renew),
+    "forced, and three are live": (seen([SERVED, NEW], [YEAR, BEFORE, ONE_MORE]), FORCED, Leave),
+    "forced, and three are there, of which one ends now": (
+        seen([SERVED, NEW], [YEAR, BEFORE, credential("a", made=ago(days=45), left=0)]),
         FORCED,
-        (PutBack, "b"),
+        Renew,
     ),
-    "theirs does not sign in": (
-        [
-            ours("c", ago(minutes=1), follows="a"),
-            version("b", ago(minutes=2), dead=True),
-            version("a", ago(days=9), credential_id=""),
-        ],
-        [YEAR],
-        YEAR.ends,
+    "revoked, and three are live": (seen([SERVED], [YEAR, BEFORE, ONE_MORE], validity=REVOKED), MOMENT, Renew),
+    "near its expiry, and three are live": (
+        seen([SERVED], [credential("c", made=ago(days=350), left=15), BEFORE, ONE_MORE]),
+        MOMENT,
+        Renew,
+    ),
+    # others' version under this app's
+    "others' version lies under this app's": (seen(UNDER), FORCED, (PutBack, "b")),
+    "others' does not sign in": (
+        seen([UNDER[0], version("b", ago(minutes=2), dead=True), UNDER[2]], [YEAR]),
         MOMENT,
         Leave,
     ),
-    "an orphan comes before renewing": (
-        [SERVED],
-        [YEAR, ORPHAN],
-        None,
-        FORCED,
-        (Remove, "key of nothing"),
-    ),
-    "a young orphan": ([SERVED], [YEAR, YOUNG_ORPHAN], YEAR.ends, MOMENT, Leave),
-    "someone else's is no orphan": ([SERVED], [YEAR, NOT_OURS], YEAR.ends, MOMENT, Leave),
-    "superseded, and ended": (
-        [SERVED, NEW],
-        [YEAR, credential("b", made=ago(days=366), left=-1)],
-        YEAR.ends,
-        MOMENT,
-        (Remove, "key of b"),
-    ),
-    "superseded long ago, and everything restarted": (
-        [SERVED, NEW, OLD],
-        [YEAR, *ALL_THREE[1:]],
-        YEAR.ends,
-        RESTARTED,
-        (Remove, "key of a"),
-    ),
-    "superseded long ago, but nobody knows of a restart": (
-        [SERVED, NEW, OLD],
-        [YEAR, *ALL_THREE[1:]],
-        YEAR.ends,
-        MOMENT,
-        (Disable, "a"),
-    ),
-    "an old version of ours": (
-        [SERVED, ours("b", ago(days=30)), ours("a", ago(days=45))],
-        [YEAR],
-        YEAR.ends,
-        MOMENT,
-        (Disable, "a"),
-    ),
+    # what is not essential does not come before
+    "an orphan does not come before": (seen([SERVED], [YEAR, credential("no one", made=ago(hours=2))]), FORCED, Renew),
+    "an orphan alone is no reason": (seen([SERVED], [YEAR, ORPHAN]), MOMENT, Leave),
 }
 
 
-@pytest.mark.parametrize(("versions", "on_app", "ends", "moment", "expected"), CERTIFICATES.values(), ids=CERTIFICATES)
-def test_a_certificate(
-    versions: list[Version], on_app: list[AppCredential], ends: datetime | None, moment: Moment, expected: object
-) -> None:
-    assert told(certificate_step(versions, on_app, moment, ends=ends)) == expected
+@pytest.mark.parametrize(("look", "now", "expected"), CERTIFICATES.values(), ids=CERTIFICATES)
+def test_certificate_step(look: Seen, now: Moment, expected: object) -> None:
+    assert what(credential_step(look, now, RULES)) == expected
 
 
-@pytest.mark.parametrize(("moment", "words"), [(FORCED, "at most one an hour"), (MOMENT, "Not due")])
-def test_certificate_just_made_has_its_reason(moment: Moment, words: str) -> None:
-    step = certificate_step([ours("c", JUST_NOW)], [LASTING], moment, ends=LASTING.ends)
-    assert (type(step), words in step.reason) == (Leave, True)
+JUST_MADE = seen([ours("c", JUST_NOW)], [OLDER_THAN_ITS_VERSION])
+REASONS: dict[str, tuple[Seen, Moment, str]] = {
+    "made just now and forced": (JUST_MADE, FORCED, "at most one an hour"),
+    "not due": (JUST_MADE, MOMENT, "Not due: it expires on 2027-07-27."),
+    "not due, its expiry is unknown": (seen([SERVED], [YEAR], ends=None), MOMENT, "Not due: the current version is of"),
+    "forced": (seen([SERVED], [YEAR]), FORCED, "Forced."),
+    "too many": (seen([SERVED], [YEAR, BEFORE, ONE_MORE]), FORCED, "3 certificates of this app are on"),
+    "none": (seen([]), MOMENT, "The vault holds no certificate."),
+    "unreadable": (seen([SERVED], is_readable=False), MOMENT, "cannot be read as a certificate"),
+}
+
+
+@pytest.mark.parametrize(("look", "now", "words"), REASONS.values(), ids=REASONS)
+def test_certificate_step_states_its_reason(look: Seen, now: Moment, words: str) -> None:
+    assert words in credential_step(look, now, RULES).reason
+
+
+def test_rules_of_the_certificate() -> None:
+    assert (RULES.noun, RULES.most_live, RULES.ages) == ("certificate", 3, False)

@@ -1,317 +1,296 @@
-"""What is done next with the client secret, as a table: each rule, and which one comes first."""
+"""The essential step for the client secret, as a table: each rule, and which one comes first."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
+from backend.rotation.client_secret import ClientSecretKind
 from backend.rotation.lineage import Version
 from backend.rotation.plan import (
     AppCredential,
-    AppSeen,
-    Disable,
     Leave,
-    Lock,
     Moment,
     PutBack,
-    Remove,
     Renew,
-    client_secret_step,
+    Seen,
+    credential_step,
+    superseded_ends,
 )
 from tests.rotation.plan_cases import (
+    A_SECOND,
     ALL_THREE,
     FORCED,
     JUST_NOW,
-    LONG_AGO,
     MOMENT,
     NEW,
     NOT_OURS,
+    NOT_VERIFIED,
     NOW,
     OLD,
     ORPHAN,
-    RESTARTED,
+    REVOKED,
     SERVED,
     SUNDAY,
     THEIRS,
+    UNDER,
     YOUNG_ORPHAN,
     ago,
     credential,
+    moment,
     ours,
-    told,
+    seen,
     version,
+    what,
 )
 
-# The versions, what is on the app, the rest of what was seen, the moment, and the step.
-SECRETS: dict[str, tuple[list[Version], list[AppCredential], dict[str, Any], Moment, object]] = {
-    "the vault has none": ([], [], {}, MOMENT, Renew),
-    "the vault has none: what is on the app is nobody's business yet": ([], [ORPHAN], {}, MOMENT, Renew),
-    "made before the week began": ([ours("c", ago(days=4))], [], {}, MOMENT, Renew),
-    "made in this week": ([SERVED], ALL_THREE[:1], {}, MOMENT, Leave),
-    "never twice in a day": ([ours("c", ago(hours=23))], [], {}, Moment(now=NOW, due_before=NOW), Leave),
-    "after a day": ([ours("c", ago(hours=24))], [], {}, Moment(now=NOW, due_before=NOW), Renew),
-    "unless it is forced": ([ours("c", ago(hours=1))], [], {}, FORCED, Renew),
-    # force makes at most one an hour
-    "forced within the hour": ([ours("c", ago(minutes=59))], [], {}, FORCED, Leave),
-    "forced within the hour, although it is due": (
-        [ours("c", ago(minutes=59))],
-        [],
-        {},
-        Moment(now=NOW, due_before=NOW, force=True),
+RULES = ClientSecretKind.rules
+IN_USE = moment()
+ALWAYS_DUE = moment(due_before=NOW)
+FORCED_IN_USE = moment(force=True)
+
+
+def live(count: int, *, ended: int = 0, of_others: int = 0) -> list[AppCredential]:
+    """Return so many live client secrets of this app, the served one included, and others that do not count."""
+    mine = [credential("c", made=ago(days=8)), *(credential(f"o{i}", made=ago(days=9 + i)) for i in range(count - 1))]
+    over = [credential(f"e{i}", made=ago(days=200), left=0) for i in range(ended)]
+    return [*mine, *over, *(credential(f"t{i}", made=ago(days=9), is_ours=False) for i in range(of_others))]
+
+
+def near(made: datetime, left: timedelta, *, is_ours: bool = True) -> Seen:
+    """Return a look at a served client secret that has so much time left."""
+    one = AppCredential(id="key of c", starts=made, ends=NOW + left, ours=is_ours)
+    served = ours("c", made) if is_ours else version("c", made, credential_id="key of c")
+    return seen([served], [one])
+
+
+DUE = ours("c", ago(days=8))
+
+SECRETS: dict[str, tuple[Seen, Moment, object]] = {
+    "the vault has none": (seen([]), IN_USE, Renew),
+    "the vault has none, and as many as there may be are on the app": (seen([], live(6)), IN_USE, Renew),
+    # by its age
+    "made before the week began": (seen([ours("c", SUNDAY - A_SECOND)]), IN_USE, Renew),
+    "made in the week's first second": (seen([ours("c", SUNDAY)]), IN_USE, Leave),
+    "made a second less than a day ago": (seen([ours("c", ago(days=1) + A_SECOND)]), ALWAYS_DUE, Leave),
+    "made a day ago": (seen([ours("c", ago(days=1))]), ALWAYS_DUE, Renew),
+    "others' is judged like this app's": (seen([version("c", ago(days=4))]), MOMENT, Renew),
+    "others' of today is left": (seen([version("c", ago(hours=1))], [NOT_OURS]), MOMENT, Leave),
+    # forced
+    "forced": (seen([SERVED], ALL_THREE[:1]), FORCED_IN_USE, Renew),
+    "forced, made an hour ago": (seen([ours("c", ago(hours=1))]), FORCED_IN_USE, Renew),
+    "forced, made a second less than an hour ago": (seen([ours("c", ago(hours=1) + A_SECOND)]), FORCED_IN_USE, Leave),
+    "forced, one was made within the hour and not stored": (
+        seen([SERVED], [*ALL_THREE[:1], YOUNG_ORPHAN]),
+        FORCED_IN_USE,
         Leave,
     ),
-    "forced, and one was made within the hour, and not stored": (
-        [SERVED],
-        [*ALL_THREE[:1], YOUNG_ORPHAN],
-        {},
-        FORCED,
-        Leave,
-    ),
-    "forced, and others made and stored one within the hour": ([version("c", JUST_NOW)], [THEIRS], {}, FORCED, Renew),
-    "forced, and one was put back within the hour": (
-        [ours("c", JUST_NOW, follows="b", restored_from="b"), ours("b", ago(days=3))],
-        [],
-        {},
-        FORCED,
+    "forced and due, one was made within the hour and not stored": (
+        seen([DUE], [credential("c", made=ago(days=8)), YOUNG_ORPHAN]),
+        FORCED_IN_USE,
         Renew,
     ),
-    "theirs is judged like ours": ([version("c", ago(days=4))], [], {}, MOMENT, Renew),
-    "theirs of today is left": ([version("c", ago(hours=1))], [NOT_OURS], {}, MOMENT, Leave),
-    # near its end
-    "less than 45 days are left": ([SERVED], [credential("c", made=ago(days=3), left=44.9)], {}, MOMENT, Leave),
-    "less than 45 days of half a year": ([SERVED], [credential("c", made=ago(days=136), left=44)], {}, MOMENT, Renew),
-    "45 days of half a year": ([SERVED], [credential("c", made=ago(days=135), left=45)], {}, MOMENT, Leave),
-    "less than a third of a short life": ([SERVED], [credential("c", made=ago(days=21), left=9)], {}, MOMENT, Renew),
-    "a third of a short life": ([SERVED], [credential("c", made=ago(days=20), left=10)], {}, MOMENT, Leave),
-    "near its end, but made today": (
-        [ours("c", ago(hours=23))],
-        [credential("c", made=ago(hours=23), left=0.4)],
-        {},
-        MOMENT,
-        Leave,
+    "forced, others made and stored one within the hour": (seen([version("c", JUST_NOW)], [THEIRS]), FORCED, Renew),
+    "forced, one was put back within the hour": (
+        seen([ours("c", JUST_NOW, follows="b", restored_from="b"), ours("b", ago(days=3))]),
+        FORCED_IN_USE,
+        Renew,
     ),
-    "it would not outlive the day in which it may not be made again": (
-        [ours("c", ago(hours=17))],
-        [credential("c", made=ago(hours=17), left=7 / 24)],
-        {},
+    # nothing shows that CIPP uses it
+    "due, and restarted in the second in which it was stored": (seen([DUE]), moment(restarted=ago(days=8)), Leave),
+    "due, and restarted a second later": (seen([DUE]), moment(restarted=ago(days=8) + A_SECOND), Renew),
+    "due, and no restart is known": (seen([DUE]), MOMENT, Leave),
+    "not used, and forced": (seen([DUE]), FORCED, Renew),
+    "not used, and near its expiry": (near(ago(days=136), timedelta(days=44)), MOMENT, Renew),
+    "not used, and revoked": (seen([DUE], validity=REVOKED), MOMENT, Renew),
+    "not used, and others stored it": (seen([version("c", ago(days=8))]), MOMENT, Renew),
+    "not used, and this app put it back": (
+        seen([ours("c", ago(days=8), follows="b", restored_from="a"), version("a", ago(days=9))]),
         MOMENT,
         Renew,
     ),
-    "a short one is not made anew at once": (
-        [ours("c", ago(hours=1))],
-        [credential("c", made=ago(hours=1), left=22 / 24)],
-        {},
-        MOMENT,
+    # at most six
+    "due, and five are live": (seen([DUE], live(5)), IN_USE, Renew),
+    "due, and six are live": (seen([DUE], live(6)), IN_USE, Leave),
+    "due, and six are live, which others created": (seen([DUE], live(5, of_others=6)), IN_USE, Renew),
+    "due, and six are there, of which one ends now": (seen([DUE], live(5, ended=1)), IN_USE, Renew),
+    "forced, and five are live": (seen([SERVED], live(5)), FORCED_IN_USE, Renew),
+    "forced, and six are live": (seen([SERVED], live(6)), FORCED_IN_USE, Leave),
+    "revoked, and six are live": (seen([DUE], live(6), validity=REVOKED), IN_USE, Renew),
+    "near its expiry, and six are live": (
+        seen([DUE], [credential("c", made=ago(days=170), left=10), *live(6)[1:]]),
+        IN_USE,
+        Renew,
+    ),
+    # near its expiry
+    "45 days of half a year are left": (
+        near(ago(days=135), timedelta(days=45)),
+        moment(due_before=ago(days=200)),
         Leave,
     ),
+    "a second less than 45 days": (near(ago(days=136), timedelta(days=45) - A_SECOND), IN_USE, Renew),
+    "less than 45 days, others created it": (
+        near(ago(days=136), timedelta(days=45) - A_SECOND, is_ours=False),
+        moment(due_before=ago(days=200)),
+        Renew,
+    ),
+    "a third of a short life is left": (near(ago(days=2), timedelta(days=1)), IN_USE, Leave),
+    "a second less than a third": (near(ago(days=2), timedelta(days=1) - A_SECOND), IN_USE, Renew),
+    "near its expiry, made a second less than a day ago": (
+        near(ago(days=1) + A_SECOND, timedelta(hours=10)),
+        IN_USE,
+        Leave,
+    ),
+    "near its expiry, made a day ago": (near(ago(days=1), timedelta(hours=10)), IN_USE, Renew),
+    "it lives for 26 hours, less than a third are left": (near(ago(hours=18), timedelta(hours=8)), IN_USE, Renew),
+    "it lives for a second longer, and is of today": (
+        near(ago(hours=18), timedelta(hours=8) + A_SECOND),
+        IN_USE,
+        Leave,
+    ),
+    "it lives for 23 hours, and was made just now": (near(ago(hours=1), timedelta(hours=22)), IN_USE, Leave),
+    "its expiry is unknown": (seen([SERVED], ALL_THREE[:1], ends=None), IN_USE, Leave),
+    "the served one is not on Graph's list": (seen([SERVED], [], ends=NOW + timedelta(days=10)), IN_USE, Leave),
     # it does not sign in
-    "it does not sign in, an earlier one does": (
-        [SERVED, NEW],
-        ALL_THREE,
-        {"signs_in": False, "earlier": "b"},
-        MOMENT,
+    "revoked, and an earlier one signs in": (
+        seen([SERVED, NEW], ALL_THREE, validity=REVOKED, earlier="b"),
+        IN_USE,
         (PutBack, "b"),
     ),
     "that comes before all else": (
-        [SERVED, NEW],
-        [*ALL_THREE, ORPHAN],
-        {"signs_in": False, "earlier": "b"},
+        seen([DUE, NEW], [*live(6), ORPHAN], validity=REVOKED, earlier="b", is_locked=False),
         FORCED,
         (PutBack, "b"),
     ),
-    "none signs in": ([SERVED, NEW], ALL_THREE[:2], {"signs_in": False}, MOMENT, Renew),
-    "none signs in, and it was made an hour ago": (
-        [ours("c", ago(hours=1))],
-        [],
-        {"signs_in": False},
-        MOMENT,
+    "none signs in": (seen([SERVED, NEW], ALL_THREE[:2], validity=REVOKED), IN_USE, Renew),
+    "none signs in, and it was made within the hour": (
+        seen([ours("c", JUST_NOW)], [YOUNG_ORPHAN], validity=REVOKED),
+        FORCED,
         Renew,
     ),
-    "none signs in, but an orphan goes first, since its place may be needed": (
-        [SERVED, NEW],
-        [ORPHAN],
-        {"signs_in": False},
-        MOMENT,
-        (Remove, "key of nothing"),
+    "it cannot be read": (seen([SERVED], is_readable=False), IN_USE, Renew),
+    # it is too young to tell
+    "not verified yet": (seen([SERVED], validity=NOT_VERIFIED), IN_USE, Leave),
+    "not verified yet, and due": (seen([DUE], validity=NOT_VERIFIED), IN_USE, Leave),
+    "not verified yet, and forced": (seen([SERVED], validity=NOT_VERIFIED), FORCED_IN_USE, Leave),
+    "not verified yet, an earlier one signs in": (
+        seen([SERVED, NEW], ALL_THREE, validity=NOT_VERIFIED, earlier="b"),
+        IN_USE,
+        Leave,
     ),
-    "someone else's under ours comes before an earlier one": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
-        [],
-        {"signs_in": False, "earlier": "a"},
-        MOMENT,
-        (PutBack, "b"),
+    "not verified yet, and near its expiry": (
+        seen([SERVED], [credential("c", made=ago(days=170), left=10)], validity=NOT_VERIFIED),
+        IN_USE,
+        Leave,
     ),
+    # others' version under this app's
+    "others' version lies under this app's": (seen(UNDER), IN_USE, (PutBack, "b")),
+    "it comes before an earlier one": (seen(UNDER, validity=REVOKED, earlier="a"), FORCED, (PutBack, "b")),
+    "it comes before one that is not verified": (seen(UNDER, validity=NOT_VERIFIED), IN_USE, (PutBack, "b")),
+    "it comes before one that cannot be read": (seen(UNDER, is_readable=False), IN_USE, (PutBack, "b")),
     # one that was put back is as old as it was
     "put back, and due": (
-        [
-            ours("c", ago(minutes=1), follows="b", restored_from="a"),
-            version("b", ago(days=1)),
-            version("a", ago(days=9)),
-        ],
-        [],
-        {},
+        seen(
+            [
+                ours("c", ago(minutes=1), follows="b", restored_from="a"),
+                version("b", ago(days=1)),
+                version("a", ago(days=9)),
+            ]
+        ),
         MOMENT,
         Renew,
     ),
     "put back, and not due": (
-        [
-            ours("c", ago(minutes=1), follows="b", restored_from="a"),
-            version("b", ago(hours=1)),
-            version("a", ago(days=3)),
-        ],
-        [],
-        {},
+        seen(
+            [
+                ours("c", ago(minutes=1), follows="b", restored_from="a"),
+                version("b", ago(hours=1)),
+                version("a", ago(days=3)),
+            ]
+        ),
         MOMENT,
         Leave,
     ),
     "put back twice": (
-        [
-            ours("d", ago(minutes=1), follows="c", restored_from="b"),
-            version("c", ago(hours=1)),
-            ours("b", ago(hours=2), follows="x", restored_from="a"),
-            version("a", ago(days=9)),
-        ],
-        [],
-        {},
+        seen(
+            [
+                ours("d", ago(minutes=1), follows="c", restored_from="b"),
+                version("c", ago(hours=1)),
+                ours("b", ago(hours=2), follows="x", restored_from="a"),
+                version("a", ago(days=9)),
+            ]
+        ),
         MOMENT,
         Renew,
     ),
     "put back from a version that is gone": (
-        [ours("c", ago(hours=2), follows="b", restored_from="a")],
-        [],
-        {},
-        MOMENT,
+        seen([ours("c", ago(hours=2), follows="b", restored_from="a")]),
+        IN_USE,
         Leave,
     ),
-    # orphans
-    "an orphan": ([SERVED], [*ALL_THREE[:1], ORPHAN], {}, MOMENT, (Remove, "key of nothing")),
-    "an orphan of the last half hour may be about to be stored": (
-        [SERVED],
-        [*ALL_THREE[:1], YOUNG_ORPHAN],
-        {},
-        MOMENT,
+    "put back, from versions that name each other: not followed for ever": (
+        seen([ours("c", ago(hours=2), restored_from="b"), ours("b", ago(days=9), restored_from="c")]),
+        IN_USE,
         Leave,
     ),
-    "an orphan comes before force": ([SERVED], [*ALL_THREE[:1], ORPHAN], {}, FORCED, (Remove, "key of nothing")),
-    "no version names it, but it is not ours": ([SERVED], [*ALL_THREE[:1], NOT_OURS], {}, MOMENT, Leave),
-    "a disabled version names it": (
-        [SERVED, ours("b", ago(days=38), enabled=False)],
-        ALL_THREE[:2],
-        {},
-        MOMENT,
-        Leave,
+    # what is not essential does not come before
+    "an orphan does not come before": (seen([DUE], [credential("c", made=ago(days=8)), ORPHAN]), IN_USE, Renew),
+    "nor does the lock": (seen([DUE], is_locked=False), IN_USE, Renew),
+    "an orphan alone is no reason": (seen([SERVED], [*ALL_THREE[:1], ORPHAN], is_locked=False), IN_USE, Leave),
+}
+
+
+@pytest.mark.parametrize(("look", "now", "expected"), SECRETS.values(), ids=SECRETS)
+def test_client_secret_step(look: Seen, now: Moment, expected: object) -> None:
+    assert what(credential_step(look, now, RULES)) == expected
+
+
+REASONS: dict[str, tuple[Seen, Moment, str]] = {
+    "made just now and forced": (seen([ours("c", JUST_NOW)]), FORCED_IN_USE, "force it again after 12:55 UTC"),
+    "not due": (seen([SERVED]), IN_USE, "Not due: the current version is of 2026-08-02 12:00 UTC"),
+    "not used": (
+        seen([DUE]),
+        moment(restarted=None, outdated=("cippabc12", "cippabc12-proc")),
+        "Restart 'cippabc12', 'cippabc12-proc' (ExecFunctionAppRestart)",
     ),
-    "whatever the case of the name": (
-        [ours("c", ago(days=3), credential_id="KEY of C")],
-        ALL_THREE[:1],
-        {},
-        MOMENT,
-        Leave,
-    ),
-    "someone's later version may hold it": (
-        [version("t", ago(minutes=5)), SERVED],
-        [*ALL_THREE[:1], ORPHAN],
-        {},
-        MOMENT,
-        Leave,
-    ),
-    "someone's earlier version cannot": (
-        [SERVED, version("t", ago(days=38))],
-        [*ALL_THREE[:1], ORPHAN],
-        {},
-        MOMENT,
-        (Remove, "key of nothing"),
-    ),
-    "nor one that surely holds none of the app's": (
-        [version("t", ago(minutes=5), credential_id=""), SERVED],
-        [*ALL_THREE[:1], ORPHAN],
-        {},
-        MOMENT,
-        (Remove, "key of nothing"),
-    ),
-    # what was superseded
-    "superseded long ago, and everything restarted": (
-        [SERVED, NEW, OLD],
-        ALL_THREE,
-        {},
-        RESTARTED,
-        (Remove, "key of a"),
-    ),
-    "superseded, but within the overlap": ([SERVED, NEW], ALL_THREE[:2], {}, RESTARTED, Leave),
-    "superseded long ago, but restarted before that": (
-        [SERVED, NEW, OLD],
-        ALL_THREE,
-        {},
-        Moment(now=NOW, due_before=SUNDAY, restarted=ago(days=38)),
-        (Disable, "a"),
-    ),
-    "superseded long ago, but nobody knows of a restart": (
-        [SERVED, NEW, OLD],
-        ALL_THREE,
-        {},
-        MOMENT,
-        (Disable, "a"),
-    ),
-    "its own end is reached: nobody can hold it": (
+    "too many": (seen([DUE], live(6)), IN_USE, "6 client secrets of this app are on the app registration"),
+    "too many, nothing to restart": (seen([DUE], live(7)), IN_USE, "A later run removes those"),
+    "too many, one app is outdated": (seen([DUE], live(6)), moment(outdated=("cippabc12",)), "Restart 'cippabc12'"),
+    "not verified": (seen([SERVED], validity=NOT_VERIFIED, refusal="Entra refused."), IN_USE, "yet. Entra refused."),
+    "revoked": (seen([SERVED], validity=REVOKED, refusal="Entra refused."), IN_USE, "sign in. Entra refused."),
+    "near": (near(ago(days=170), timedelta(days=10)), IN_USE, "It expires on 2026-08-15"),
+    "none": (seen([]), IN_USE, "The vault holds no client secret."),
+}
+
+
+@pytest.mark.parametrize(("look", "now", "words"), REASONS.values(), ids=REASONS)
+def test_client_secret_step_states_its_reason(look: Seen, now: Moment, words: str) -> None:
+    assert words in credential_step(look, now, RULES).reason
+
+
+SUPERSEDED: dict[str, tuple[Sequence[Version], Sequence[AppCredential], datetime | None]] = {
+    "the first to expire": ([SERVED, NEW, OLD], ALL_THREE, ALL_THREE[2].ends),
+    "none but the served one": ([SERVED], ALL_THREE, None),
+    "one that has expired": ([SERVED, NEW], [ALL_THREE[0], credential("b", made=ago(days=38), left=0)], None),
+    "one that expires in a second": (
         [SERVED, NEW],
-        [ALL_THREE[0], credential("b", made=ago(days=38), left=-1)],
-        {},
-        MOMENT,
-        (Remove, "key of b"),
+        [ALL_THREE[0], AppCredential(id="key of b", starts=ago(days=38), ends=NOW + A_SECOND)],
+        NOW + A_SECOND,
     ),
-    "someone else's is never removed, ended or not": (
-        [SERVED, version("b", ago(days=38), credential_id="key of b")],
-        [ALL_THREE[0], credential("b", made=ago(days=38), left=-1, is_ours=False)],
-        {},
-        RESTARTED,
-        Leave,
-    ),
-    "ours under theirs goes like any other": (
-        [version("t", ago(days=31), credential_id="another"), NEW],
-        [NOT_OURS, ALL_THREE[1]],
-        {},
-        Moment(now=NOW, due_before=ago(days=40), restarted=ago(days=2)),
-        (Remove, "key of b"),
-    ),
-    "while nobody knows what is served, nothing is removed": (
-        [version("t", ago(days=1)), NEW],
-        ALL_THREE[1:2],
-        {},
-        RESTARTED,
-        Leave,
-    ),
-    "one that is served again is none of the old ones": (
-        [ours("d", ago(days=1), follows="b", restored_from="a", credential_id="key of a"), NEW, OLD],
-        ALL_THREE[1:],
-        {},
-        Moment(now=NOW, due_before=ago(days=60), restarted=ago(hours=1)),
-        (Disable, "a"),
-    ),
-    # the rest
-    "an old version of ours": (
-        [SERVED, ours("b", ago(days=30)), ours("a", ago(days=45))],
-        ALL_THREE[:2],
-        {},
-        LONG_AGO,
-        (Disable, "a"),
-    ),
-    "the app is not locked": ([SERVED], ALL_THREE[:1], {"is_locked": False}, MOMENT, Lock),
-    "first the key, then the lock": (
-        [ours("c", ago(days=9))],
-        ALL_THREE[:1],
-        {"is_locked": False},
-        MOMENT,
-        Renew,
+    "the served one was stored before, too": (
+        [SERVED, ours("b", ago(days=9), credential_id="KEY of c")],
+        ALL_THREE,
+        None,
     ),
 }
 
 
-@pytest.mark.parametrize(("versions", "on_app", "seen", "moment", "expected"), SECRETS.values(), ids=SECRETS)
-def test_a_client_secret(
-    versions: list[Version], on_app: list[AppCredential], seen: dict[str, Any], moment: Moment, expected: object
+@pytest.mark.parametrize(("versions", "on_app", "expected"), SUPERSEDED.values(), ids=SUPERSEDED)
+def test_first_expiry_of_what_was_superseded(
+    versions: Sequence[Version], on_app: Sequence[AppCredential], expected: datetime | None
 ) -> None:
-    assert told(client_secret_step(versions, AppSeen(credentials=on_app, **seen), moment)) == expected
+    assert superseded_ends(seen(versions, on_app), NOW) == expected
 
 
-@pytest.mark.parametrize(("moment", "words"), [(FORCED, "at most one an hour"), (MOMENT, "Not due")])
-def test_client_secret_just_made_has_its_reason(moment: Moment, words: str) -> None:
-    step = client_secret_step([ours("c", JUST_NOW)], AppSeen(credentials=[]), moment)
-    assert (type(step), words in step.reason) == (Leave, True)
+def test_rules_of_the_client_secret() -> None:
+    assert (RULES.noun, RULES.most_live, RULES.ages) == ("client secret", 6, True)

@@ -139,6 +139,8 @@ def test_addresses_that_arm_does_not_tell_hide_no_refusal(scene: Scene) -> None:
 def test_a_dead_secret_is_dead_and_the_others_are_proven_with_the_certificate(scene: Scene) -> None:
     scene.others.give_certificate(Certificate())
     scene.others.store(SECRET, "dead")
+    assert key_of(scene.prove(SECRET), SECRET)["Outcome"] == "unproven"  # it is too young to be called dead
+    scene.go(minutes=6)
     outcomes = {proof["Name"]: proof["Outcome"] for proof in scene.prove()}
     assert outcomes == {TOKEN: "proven", scene.tenants()[0]: "proven", SECRET: "dead", CERTIFICATE: "proven"}
 

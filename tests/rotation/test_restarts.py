@@ -9,7 +9,7 @@ import pytest
 from backend.rotation import restarts
 from sandbox import names
 from tests.api import Api
-from tests.rotation.scene import ARM, SECRET, Scene
+from tests.rotation.scene import ARM, SECRET, VAULT, Scene
 
 SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
 CATCH_UP = "KeyRotationCatchUp"
@@ -120,7 +120,7 @@ def test_record_whose_response_is_lost_is_withdrawn(renewed: Scene, nowhere: pyt
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     lost = {"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "drop-after"}
     renewed.rotate(SECRET, dry=True)
-    renewed.azure.faults([{**lost, "times": 2}])  # the write, and its one repetition
+    renewed.azure.faults([{**lost, "times": 2}])  # the write, and its withdrawal
     renewed.tick(CATCH_UP)
     renewed.azure.faults([])
     an_hour_later(renewed)
@@ -171,6 +171,19 @@ def test_restart_is_left_to_the_next_run_when_its_record_took_too_long(
     renewed.azure.faults([{"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "hang"}])
     renewed.tick(CATCH_UP)
     assert renewed.restarts() == []
+    nowhere.setattr(restarts, "SPARE_SECONDS", 2)
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "15")  # half of it: 7.5
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "10")
+    renewed.azure.faults([{"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "hold"}])
+    run = threading.Thread(target=renewed.tick, args=(CATCH_UP,))
+    run.start()
+    renewed.azure.wait_until_held()
+    time.sleep(6.5)
+    renewed.azure.faults([])
+    run.join()
+    assert renewed.restarts() == []
+    assert list(rows(renewed)) == SITES[:1]
     for name in ("KEY_ROTATION_TIME_LIMIT_SECONDS", "RESTART_TIMEOUT_SECONDS", "AZURE_READ_TIMEOUT_SECONDS"):
         nowhere.delenv(name)
     renewed.tick(CATCH_UP)
@@ -186,6 +199,13 @@ def test_run_ends_in_its_time_while_azure_is_slow(restarting: Scene, nowhere: py
     assert restarting.rotate(SECRET)["Warnings"]
     assert time.monotonic() - began < 8
     assert restarting.restarts() == []
+
+
+def test_run_without_time_looks_at_nothing(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
+    looks = len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))
+    assert len(warnings(renewed, "the run's time is over. The next run goes on.")) == 1
+    assert (len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))) == looks
 
 
 def test_run_looks_once_at_each_app(restarting: Scene) -> None:

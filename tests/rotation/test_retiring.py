@@ -150,12 +150,13 @@ def test_an_old_certificate_of_ours_goes_by_the_same_rule_and_others_stay(scene:
 @pytest.mark.parametrize(("minutes", "stays"), [(29, True), (31, False)])
 def test_an_orphan_of_ours_goes_when_it_is_older_than_30_minutes(scene: Scene, minutes: int, *, stays: bool) -> None:
     scene.rotate(SECRET)
-    orphan = scene.others.add_secret("CIPP Backend 0123456789ab")
+    orphan = scene.others.add_secret(f"CIPP Backend {names.VAULT} 0123456789ab")
+    unknown = scene.others.add_secret("CIPP Backend 0123456789ab")  # of an earlier release, perhaps of another vault
     theirs = scene.others.add_secret("UpdateTokens")
     scene.go(minutes=minutes)
     scene.rotate(SECRET)
     assert (orphan["keyId"] in ids(scene)) == stays
-    assert theirs["keyId"] in ids(scene)
+    assert {theirs["keyId"], unknown["keyId"]} <= {*ids(scene)}
 
 
 @pytest.mark.parametrize("name", [TOKEN, SECRET])
@@ -236,3 +237,52 @@ def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) ->
     warnings = restarting.rotate(SECRET)["Warnings"]
     assert any("'cippabc12' was not restarted" in warning for warning in warnings)
     assert restarting.restarts() == [SITES[0]]
+
+
+# At most so many are live
+
+
+@pytest.mark.parametrize(("name", "most", "days"), [(SECRET, 6, 140), (CERTIFICATE, 3, 325)])
+def test_live_credentials_stay_few_when_cipp_is_never_restarted(
+    scene: Scene, nowhere: pytest.MonkeyPatch, name: str, most: int, days: int
+) -> None:
+    nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
+    nowhere.setenv("KEY_ROTATION_PROOF_COUNT", "1")
+    others = ids(scene) if name == SECRET else []
+
+    def live() -> list[str]:
+        found = scene.secrets_on_app() if name == SECRET else scene.certificates_on_app()
+        return [one["keyId"] for one in found if one["keyId"] not in others]
+
+    for _ in range(most):
+        assert scene.report(name, force=True)["Outcome"] == "rotated"
+        scene.go(hours=2)
+    before = live()
+    report = scene.report(name, force=True)
+    assert report["Outcome"] == "unchanged"
+    assert f"keeps at most {most}" in report["Reason"]
+    assert f"Restart '{SITES[0]}', '{SITES[1]}'" in report["Reason"]
+    assert live() == before
+    scene.go(days=days)  # the served one nears its expiry, so a new one must be made
+    report = scene.report(name)
+    assert report["Outcome"] == "rotated"
+    assert "which is near" in report["Reason"]
+    after = live()
+    assert len(after) == most
+    assert {*after[:-1]} < {*before}
+    assert before[-1] in after  # it was served for longer than any other
+    assert scene.signs_in() if name == SECRET else scene.certificate_signs_in()
+
+
+def test_due_secret_waits_for_a_restart_of_cipp(scene: Scene) -> None:
+    scene.rotate(SECRET)
+    scene.go(days=8)
+    before = ids(scene)
+    report = scene.report(SECRET)
+    assert report["Outcome"] == "unchanged"
+    assert "nothing shows that CIPP uses the client secret" in report["Reason"]
+    restart(scene, SITES[0])
+    assert f"Restart '{SITES[1]}' (" in scene.report(SECRET)["Reason"]
+    assert ids(scene) == before
+    restart(scene, SITES[1])
+    assert scene.report(SECRET)["Outcome"] == "rotated"

@@ -111,9 +111,12 @@ def test_it_is_due_when_45_days_or_less_are_left(scene: Scene, days: int, outcom
 
 def test_one_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
     scene.others.give_certificate(ONE, on_app=False)
+    young = scene.report(CERTIFICATE)
+    assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
+    scene.go(minutes=6)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "not on the app" in key["Reason"]
+    assert "does not sign in" in key["Reason"]
     assert scene.certificate_signs_in()
 
 
@@ -146,6 +149,8 @@ def test_a_dead_certificate_is_healed_by_the_secret(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "proven"
     scene.others.patch_app(keyCredentials=[])
+    assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "unproven"  # it is too young to be called dead
+    scene.go(minutes=6)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     assert scene.certificate_signs_in()
@@ -153,6 +158,7 @@ def test_a_dead_certificate_is_healed_by_the_secret(scene: Scene) -> None:
 
 def test_one_that_the_proof_called_dead_is_looked_at_although_all_looks_well(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
+    scene.go(minutes=6)
     shown = {"host": ENTRA, "body": "client_assertion=", "times": 2, "mode": "refuse", "status": 401, "aadsts": 700027}
     scene.azure.faults([shown])
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"

@@ -36,6 +36,7 @@ class Act:
     deletes: bool = False  # the key, which stays deleted
     restores: bool = False  # an old client secret, through the API
     every: int = 1  # how many calls of the run lie between two times at which it is done
+    first: int = 1  # the first such call
     to_the_end: bool = False  # also while the run looks at CIPP's apps
 
     def key_of(self, scene: Scene) -> str:
@@ -138,10 +139,10 @@ ACTS = {
     "an old client secret is stored again": Act(SECRET, restore_a_secret, store_a_second_secret),
     "an admin restores an old client secret": Act(SECRET, lambda _: {}, store_a_second_secret, restores=True, every=2),
     "a client secret is stored again that is about to be removed": Act(
-        SECRET, restore_a_secret, let_a_secret_be_retired, every=3, to_the_end=True
+        SECRET, restore_a_secret, let_a_secret_be_retired, first=15, to_the_end=True
     ),
     "an admin restores a client secret that is about to be removed": Act(
-        SECRET, lambda _: {}, let_a_secret_be_retired, restores=True, every=3, to_the_end=True
+        SECRET, lambda _: {}, let_a_secret_be_retired, restores=True, first=15, to_the_end=True
     ),
 }
 
@@ -152,7 +153,7 @@ def test_at_every_point_of_a_run_theirs_wins(scene: Scene, nowhere: pytest.Monke
     for setting, value in IMPATIENT.items():
         nowhere.setenv(setting, value)
     act, wrong = ACTS[name], []
-    for nth in range(1, 300, act.every):
+    for nth in range(act.first, 300, act.every):
         found = acted_at(scene, act, nth, lag_of(f"{name} at call {nth}", nth // act.every))
         if found is None:
             break
@@ -185,6 +186,9 @@ def acted_at(scene: Scene, act: Act, nth: int, lag: Lag) -> list[str] | None:
             call = next(call for call in reversed(scene.azure.calls()) if not call["status"])
             if call["host"] == "management.azure.com" and not act.to_the_end:
                 return None  # the keys are done, it looks at CIPP's apps
+            if act.does is restore_a_secret and call["path"].endswith("/removePassword"):
+                return []  # on its way: no look could prevent it
+            old = old_secret(scene)["value"]
             wanted = act.does(scene)
             restored = workers.submit(restore_by_api, scene, api) if act.restores else None
             wait([restored] if restored else [], SOON_SECONDS)
@@ -195,6 +199,12 @@ def acted_at(scene: Scene, act: Act, nth: int, lag: Lag) -> list[str] | None:
         if restored:
             wanted |= restored_by(scene, restored.result())
         found = list(what_is_wrong(scene, act, after, wanted, report))
+        if (
+            restored
+            and restored.result().status == 200
+            and old not in [c["secretText"] for c in scene.secrets_on_app()]
+        ):
+            found.append(f"the credential was removed that was restored: {report}")
     return [f"{call['method']} {call['host']}{call['path']}, {lag}: {one}" for one in found]
 
 
@@ -242,7 +252,10 @@ def what_is_wrong(
             yield f"the vault does not serve their {name}: {report}"
     yield from refused_now(scene.others, now)
     yield from (f"touched: {name}" for name in touched(made, after, now))
-    yield from orphans(made, now)
+    if list(orphans(made, now)) and act.key:  # a list that is old did not show what is to be removed
+        scene.go(hours=2)
+        scene.report(act.key)
+        yield from orphans(made, scene.azure.state())
     if act.deletes:
         vault = now["vaults"][names.VAULT]
         if any(name.count("-") == 4 for name in vault["secrets"]):
