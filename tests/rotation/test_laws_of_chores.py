@@ -90,6 +90,7 @@ def test_expired_certificate_is_renewed_though_an_orphan_is_there(scene: Scene) 
     orphan = add_an_orphan_certificate(scene)
     scene.go(days=2)
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
+    assert scene.calls(GRAPH, "POST", "/addKey") == []
     assert scene.certificate_signs_in()
     assert orphan not in on_app(scene)
     scene.go(hours=1)
