@@ -10,7 +10,7 @@ from backend.clients import Clients
 from backend.entra import Credential, Entra, SamApp
 from backend.errors import AzureRefusedError, BackendError, ConflictError, NotFoundError, changed_nothing
 from backend.held import Held
-from backend.key_vault import DisabledError, KeyVault
+from backend.key_vault import DeletedError, DisabledError, KeyVault
 from backend.left_enabled import disable_left_enabled, left_enabled
 from backend.pace import Pace
 from backend.rotation.keys import CLIENT_SECRET, IDENTITY_NAMES
@@ -180,7 +180,10 @@ class Run:
 
     def _refuse_if_changed(self, name: str, over: str | None) -> None:
         """Look again, immediately before a write: whatever a person or CIPP stored meanwhile wins."""
-        if self.served_version(name) != over:
+        served = self.served_version(name)
+        if served is None and over is not None:
+            raise DeletedError(f"Someone deleted '{name}' meanwhile, so the new value was not stored.")
+        if served != over:
             raise OvertakenError(f"Someone else stored '{name}' meanwhile; theirs stays, ours was not stored.")
         self.refuse_if_another_app(name)
 

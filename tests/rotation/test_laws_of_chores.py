@@ -90,6 +90,7 @@ def test_expired_certificate_is_renewed_though_an_orphan_is_there(scene: Scene) 
     orphan = add_an_orphan_certificate(scene)
     scene.go(days=2)
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
+    assert scene.calls(GRAPH, "POST", "/addKey") == []
     assert scene.certificate_signs_in()
     assert orphan not in on_app(scene)
     scene.go(hours=1)
@@ -165,7 +166,7 @@ def test_forced_run_does_not_go_over_what_someone_has_just_stored(scene: Scene) 
     assert "theirs stays" in report["Reason"]
 
 
-def test_key_is_renewed_once_a_run_when_others_store_what_cannot_be_read(scene: Scene) -> None:
+def test_key_is_renewed_once_a_run_when_others_store_garbage(scene: Scene) -> None:
     """They do so right after the run's own store; the next run sees to it."""
     api = scene.api()
     with ThreadPoolExecutor(1) as worker:

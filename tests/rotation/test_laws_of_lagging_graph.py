@@ -131,6 +131,24 @@ def test_list_of_certificates_is_written_only_as_two_reads_show_it(scene: Scene)
     assert all(ANOTHER.public in json.loads(call["request_body"])["keyCredentials"][0]["key"] for call in written)
 
 
+@pytest.mark.parametrize("lag_seconds", [0, 600])
+def test_served_certificate_is_in_the_list_that_is_written(
+    scene: Scene, nowhere: pytest.MonkeyPatch, lag_seconds: float
+) -> None:
+    """Graph refuses to add one by the served one's proof, and may not list the served one yet."""
+    nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "0.5")
+    scene.others.reset(propagation_seconds=0, direct_tenants=0, graph_read_lag_seconds=lag_seconds)
+    scene.others.give_certificate(NEAR_ITS_EXPIRY)
+    (theirs,) = scene.certificates_on_app()
+    scene.azure.faults([{"host": GRAPH, "path": "/addKey$", "mode": "refuse", "status": 401, "times": 0}])
+    with watched(scene) as wrong:
+        assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
+    assert wrong == set()
+    on_app = {one["customKeyIdentifier"] for one in scene.certificates_on_app()}
+    assert on_app == {theirs["customKeyIdentifier"], stored_thumbprint(scene.value(CERTIFICATE))}
+    assert scene.certificate_signs_in()
+
+
 @pytest.mark.parametrize("lag_seconds", [15, 60])
 def test_client_secret_is_created_once_when_graph_lags(scene: Scene, hurry: Hurry, lag_seconds: int) -> None:
     hurry(RATE, graph_read_lag_seconds=lag_seconds)

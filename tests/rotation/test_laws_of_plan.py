@@ -87,7 +87,7 @@ def test_superseded_expiry_names_no_day_that_is_over() -> None:
     ("restored_from", "is_ours", "expected"),
     [("a", True, NEAR_END), (None, True, timedelta(days=30)), (None, False, NEAR_END)],
 )
-def test_certificate_by_others_is_near_its_expiry_at_45_days_when_put_back(
+def test_certificate_by_others_is_due_at_45_days_when_put_back(
     restored_from: str | None, expected: timedelta, *, is_ours: bool
 ) -> None:
     short = AppCredential(id="x", starts=ago(days=50), ends=ago(days=-40), ours=is_ours)

@@ -171,7 +171,7 @@ def test_certificate_signs_before_an_earlier_client_secret(scene: Scene) -> None
     assert any("client_assertion" in form for form in forms)
 
 
-def test_token_that_entra_refuses_here_is_left_though_an_earlier_one_signs_in(scene: Scene) -> None:
+def test_token_that_entra_refuses_here_stays_though_an_earlier_signs_in(scene: Scene) -> None:
     scene.midweek()
     first = scene.value(TOKEN)
     assert scene.report(TOKEN)["Outcome"] == "rotated"
