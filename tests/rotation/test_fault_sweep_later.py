@@ -33,12 +33,12 @@ def begin(deployment: Deployment, lag: Lag = NO_LAG) -> tuple[State, State]:
     deployment.others.give_certificate(ENDING)
     deployment.sandbox.advance(lag.settled_after_seconds)
     before = deployment.sandbox.state()
-    deployment.weekly(**ONE_PROOF)
-    deployment.sandbox.advance(7 * DAY)
-    deployment.weekly(**ONE_PROOF)
-    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
-        deployment.others.restart(site)
-    deployment.sandbox.advance(33 * DAY)
+    for days in (7, 33):
+        deployment.weekly(**ONE_PROOF)
+        deployment.sandbox.advance(60)
+        for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+            deployment.others.restart(site)
+        deployment.sandbox.advance(days * DAY)
     return before, deployment.sandbox.state()
 
 
