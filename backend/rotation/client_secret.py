@@ -34,6 +34,7 @@ class ClientSecretKind:
     def __init__(self, run: Run, registration: AppRegistration) -> None:
         self._run = run
         self._registration = registration
+        self.revoked = ""
         self._adopted: dict[str, str | None] = {}
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
@@ -97,6 +98,9 @@ class ClientSecretKind:
                 self._remove_named(app, name)
             raise
         return NewCredential(made.key_id, made.text, made.text, made.ends)
+
+    def keep_theirs(self, app: Registration, over: str | None, made: Credential) -> None:
+        """Do nothing: a new client secret leaves the others as they are."""
 
     def remove(
         self,

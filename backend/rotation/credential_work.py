@@ -7,7 +7,8 @@ from typing import Final, Protocol
 from backend.app_policy import AppPolicy, read_app_policy
 from backend.app_registration import UNKNOWN_END, AppRegistration, Registration
 from backend.entra import Credential, SignInRefusedError
-from backend.errors import ConflictError, InvalidInputError
+from backend.errors import AzureRefusedError, ConflictError, InvalidInputError, NotFoundError
+from backend.key_vault import DisabledError
 from backend.rotation.plan import (
     NEAR_END,
     Disable,
@@ -27,6 +28,7 @@ from backend.rotation.plan import (
 from backend.rotation.publish import CredentialKind, publish
 from backend.rotation.run import OvertakenError, Run, planned, restored
 from backend.rotation.sign_in_check import Judgement
+from backend.rotation.signer import EARLIER_TRIED
 from backend.vault_secret import Version as VaultVersion
 
 CHANGED_MEANWHILE: Final = "{credential} was not removed from the app, because the vault's versions changed meanwhile."
@@ -150,6 +152,7 @@ class CredentialWork:
             return replace(seen, is_readable=False, validity=Validity.REVOKED)
         judgement = self._judgement(version, moment, is_listed=listed is not None)
         is_valid = judgement.validity is Validity.VALID
+        self._kind.revoked = known.upper() if judgement.validity is Validity.REVOKED and version.enabled else ""
         served = listed or (in_vault if is_valid else None)
         return replace(
             seen,
@@ -170,7 +173,10 @@ class CredentialWork:
             return Judgement(Validity.VALID)
         run = self._run
         run.refuse_if_another_app(self._kind.secret_name)
-        stored = run.vault.read(self._kind.secret_name, version.id)
+        try:
+            stored = run.vault.read(self._kind.secret_name, version.id)
+        except DisabledError:
+            return Judgement(Validity.REVOKED, "It is disabled.")
         judgement = run.check.judge(run.as_app(self._kind.credential_of(stored)), age=run.age_of(version.created))
         self._judged[version.id], self._earlier = judgement, None
         self._doubted = False
@@ -181,17 +187,24 @@ class CredentialWork:
         is_ours = bool(self.seen.versions) and self.seen.versions[0].ours
         if not is_ours and not any(credential.ours for credential in self.seen.credentials):
             return moment
-        outdated = self._apps.not_restarted_since(self.since) if self.since else None
-        return replace(moment, restarted=self._apps.all_since(moment.now), outdated=tuple(outdated or ()))
+        outdated = self._apps.not_restarted_since(self.since) if self.since else []
+        known = None if outdated is None else tuple(outdated)
+        return replace(moment, restarted=self._apps.all_since(moment.now), outdated=known)
 
-    def _served_credential(self) -> Credential | None:
-        """Return what the vault serves if it signs in and has not expired; it signs for others."""
-        seen = self.seen
-        if seen.validity is not Validity.VALID or self.served is None or seen.ends is None:
+    def _signer(self) -> Credential | None:
+        """Return a credential that signs for others: the served one, else an earlier one, that signs in now."""
+        if not self._kind.needs_signer:
             return None
-        if seen.ends <= self._run.vault.now():
-            return None
-        return self._kind.credential_of(self._run.vault.read(self._kind.secret_name, self.served))
+        for version in self._in_vault[: 1 + EARLIER_TRIED]:
+            if not version.enabled or version.is_enabled_for_restore:
+                continue
+            try:
+                credential = self._kind.credential_of(self._run.vault.read(self._kind.secret_name, version.id))
+                self._run.check.entra.sign_in(self._run.as_app(credential))
+            except (AzureRefusedError, NotFoundError, InvalidInputError):
+                continue
+            return credential
+        return None
 
     def _leave_to_key_vault(self, moment: Moment) -> Step:
         """Leave what is a certificate of the vault's own: a secret cannot be stored over it."""
@@ -215,7 +228,7 @@ class CredentialWork:
                 self._kind,
                 self._registration_seen,
                 over,
-                signer=self._served_credential() if self._kind.needs_signer else None,
+                signer=self._signer(),
                 going_back=was_valid,
             )
         except OvertakenError:
@@ -248,7 +261,6 @@ class CredentialWork:
         now = self._run.versions(self._kind.secret_name, is_certain=True)
         if [version.id for version in now] != [version.id for version in self._in_vault]:
             return CHANGED_MEANWHILE.format(credential=credential_id)
-        signer = self._served_credential() if self._kind.needs_signer else None
-        if not self._kind.remove(self._registration_seen, credential_id, signer):
+        if not self._kind.remove(self._registration_seen, credential_id, self._signer()):
             return f"{credential_id} was not removed from the app, because no valid certificate can sign the request."
         return None

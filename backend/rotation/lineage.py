@@ -28,12 +28,15 @@ class Version:
 
 
 def first_stored(versions: Sequence[Version]) -> datetime:
-    """Answer when the served value was stored: one that was put back is as old as it was before."""
+    """Return when the served value was stored. What this app put back is as old as it was before.
+
+    What a person restored is as old as that restore: it is to stay until the next week.
+    """
     by_id = {version.id: version for version in versions}
     found: Version | None = versions[0]
     made = versions[0].created
     while found:
-        made, found = found.created, by_id.pop(found.restored_from or "", None)
+        made, found = found.created, by_id.pop(found.restored_from or "", None) if found.ours else None
     return made
 
 

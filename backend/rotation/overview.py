@@ -27,6 +27,8 @@ from backend.values import in_whole_seconds
 from backend.vault_secret import Version
 
 NOT_OURS: Final = "SSOAppSecret"  # CIPP's own sign-in app's secret, which no job rotates
+# Of these nobody can sign in as CIPP's app: it is disabled, or not in the tenant, or there is no such tenant.
+NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS700016", "AADSTS90002")
 _WORDS: Final = MappingProxyType(
     {
         Validity.REVOKED: "The version that the vault serves does not sign in.",
@@ -62,7 +64,12 @@ class Look:
     def overview(self, keys: Sequence[Key]) -> KeyOverview:
         """Put it together."""
         states = [self._state(key) for key in keys if key.name.lower() in self._served]
+        uptimes = self._uptimes.result()
+        if held := self._held_by_apps(uptimes):
+            states.append(held)
         works_until, sentence = promise(states, self._now, self._missing(), self._broken)
+        if held:
+            states.remove(held)
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
         return KeyOverview(
@@ -74,7 +81,7 @@ class Look:
             next_week_starts_local=starts.astimezone(zone).isoformat(),
             time_zone=str(getattr(zone, "key", "UTC")),
             keys=states,
-            apps=[self._app(uptime) for uptime in self._uptimes.result()],
+            apps=[self._app(uptime) for uptime in uptimes],
             not_rotated=self._not_rotated(),
             notes=self._notes(),
         )
@@ -164,7 +171,9 @@ class Look:
         if not served.enabled:
             return "is disabled"
         failure, seen = self._session.failure, self._seen(_own_name(key))
-        is_refused = isinstance(failure, SignInRefusedError) and failure.verdict is Verdict.DEAD
+        is_refused = isinstance(failure, SignInRefusedError) and (
+            failure.verdict is Verdict.DEAD or failure.code in NOT_AS_THIS_APP
+        )
         nobody_signs_in = self._session.run is None and not self._session.not_set_up and is_refused
         if seen is not None and not seen.is_readable:
             return "cannot be read as a certificate"
@@ -184,7 +193,10 @@ class Look:
             return []
         missing = []
         for name in (*IDENTITY_NAMES, CLIENT_SECRET, PARTNER_TOKEN):
-            if name.lower() not in self._served:
+            served = self._served.get(name.lower())
+            if served and not served.enabled and name in IDENTITY_NAMES:
+                missing.append(f"{name} that is enabled")
+            if served is None:
                 try:
                     self._session.services.vault.read(name)  # the list may be older than what the vault serves
                 except NotFoundError:
@@ -204,6 +216,39 @@ class Look:
             for one in seen.credentials
             if one.ours and one.id != current and one.ends > self._now
         ]
+
+    def _held_by_apps(self, uptimes: Sequence[Uptime]) -> KeyState | None:
+        """Return the client secret that expires first of those with which CIPP's apps run, if that is an earlier one.
+
+        An app reads its keys once per process. If Azure does not show since when it runs, any earlier one counts that
+        has not expired.
+        """
+        seen, served = self._seen(CLIENT_SECRET), self._served.get(CLIENT_SECRET.lower())
+        if seen is None or served is None:
+            return None
+        ends: list[tuple[datetime, str]] = []
+        for uptime in uptimes:
+            if uptime.started_after(served.created):
+                continue
+            held = held_since(uptime.since, seen) if uptime.since else self._first_end
+            if held:
+                ends.append((held, uptime.name))
+        if not ends:
+            return None
+        first, app = min(ends)
+        name = f"the earlier client secret with which '{app}' may run: restart it"
+        if first <= self._now:
+            self._broken[name] = f"expired on {first:%Y-%m-%d %H:%M} UTC"
+        return KeyState(
+            name=name,
+            kind="ClientSecret",
+            current_since=served.created,
+            ends=first,
+            last_proven=None,
+            counts=True,
+            overlapping=[],
+            problems=[],
+        )
 
     def _app(self, uptime: Uptime) -> AppState:
         served = self._served.get(CLIENT_SECRET.lower())
@@ -262,6 +307,17 @@ def _ending(credential: AppCredential) -> str:
 def _own_name(key: Key) -> str:
     """Return the name of the secret of a kind as this app spells it."""
     return {"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE}.get(key.kind, key.name)
+
+
+def held_since(since: datetime, seen: Seen) -> datetime | None:
+    """Return when the client secret expires that the vault served at a time; None if that is unknown. Pure.
+
+    One that is not on the app any more has expired, or was removed: then it is the expiry that is not known.
+    """
+    version = next((version for version in seen.versions if version.created <= since), None)
+    named = (version.credential_id or "").lower() if version else ""
+    found = next((one for one in seen.credentials if named and one.id.lower() == named), None)
+    return None if found is None or found.ends >= UNKNOWN_END else found.ends
 
 
 def promise(

@@ -77,7 +77,7 @@ class Moment:
     """The time, by the vault's clock, and what it means.
 
     `restarted`: since when every CIPP app runs, None if that is unknown. `outdated`: the apps that are not known to
-    run with the served credential.
+    run with the served credential, None if Azure does not list the apps.
     """
 
     now: datetime
@@ -85,7 +85,7 @@ class Moment:
     force: bool = False
     overlap: timedelta = timedelta(days=30)
     restarted: datetime | None = None
-    outdated: tuple[str, ...] = ()
+    outdated: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,10 @@ def _repair(  # noqa: PLR0911 - one return a rule, in their order
     if seen.validity is Validity.VALID:
         return None
     if seen.earlier:
-        return PutBack("The version that the vault serves does not sign in; an earlier one does.", seen.earlier)
+        return PutBack(
+            f"The version that the vault serves does not sign in; an earlier one does. {seen.refusal}".rstrip(),
+            seen.earlier,
+        )
     return Renew(f"The version that the vault serves does not sign in. {seen.refusal}".rstrip())
 
 
@@ -281,6 +284,8 @@ def _too_many(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
 
 
 def _restart_first(moment: Moment) -> str:
+    if moment.outdated is None:
+        return "Azure does not list CIPP's apps, so whether they restarted is unknown: see ListBackendRights."
     if not moment.outdated:
         return "A later run removes those that CIPP does not need any more."
     apps = ", ".join(f"'{name}'" for name in moment.outdated)
@@ -324,9 +329,25 @@ def _orphans(seen: Seen, moment: Moment) -> Iterator[AppCredential]:
     for credential in seen.credentials:
         is_named = credential.id.lower() in named
         # A version that others stored, and whose credential is unknown, may hold it.
-        may_be_held = any(v.credential_id is None and v.created >= credential.starts for v in seen.versions)
+        may_be_held = any(version.created >= credential.starts for version in _unknown(seen, moment))
         if credential.ours and not is_named and not may_be_held and moment.now - credential.starts > ORPHAN_AGE:
             yield credential
+
+
+def _is_out_of_use(superseded: datetime, moment: Moment) -> bool:
+    """Return whether no app of CIPP can hold what was superseded then: the overlap is over, and each app restarted."""
+    is_over = moment.now - superseded >= moment.overlap
+    return is_over and moment.restarted is not None and moment.restarted > superseded
+
+
+def _unknown(seen: Seen, moment: Moment) -> list[Version]:
+    """Return the versions that an app of CIPP may hold, and of which it is not known what they hold."""
+    served = [version for version in seen.versions[:1] if version.credential_id is None]
+    return served + [
+        version
+        for newer, version in pairwise(seen.versions)
+        if version.credential_id is None and not _is_out_of_use(newer.created, moment)
+    ]
 
 
 @dataclass(frozen=True)
@@ -338,20 +359,21 @@ class _Superseded:
     served_for: timedelta
 
 
-def _superseded(seen: Seen, now: datetime) -> Iterator[_Superseded]:
+def _superseded(seen: Seen, moment: Moment) -> Iterator[_Superseded]:
     """Yield the credentials of this app that were served once, from when they were superseded for the last time.
 
     One that a later version may hold, because it is not known what that holds, is left out until it has expired.
     """
     newer_ones = {seen.served.id.lower()} if seen.served else set()
+    unknown = {version.id for version in _unknown(seen, moment)}
     is_certain = True
     for newer, version in pairwise(seen.versions):
-        is_certain = is_certain and newer.credential_id is not None
+        is_certain = is_certain and newer.id not in unknown
         credential = _credential_of(version, seen.credentials)
         if credential is None or not credential.ours or credential.id.lower() in newer_ones:
             continue
         newer_ones.add(credential.id.lower())
-        if is_certain or credential.ends <= now:
+        if is_certain or credential.ends <= moment.now:
             yield _Superseded(credential, newer.created, newer.created - version.created)
 
 
@@ -364,11 +386,10 @@ def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str
     """
     steps: list[Remove] = []
     kept: list[_Superseded] = []
-    for one in _superseded(seen, moment.now):
-        is_over = moment.now - one.at >= moment.overlap
+    for one in _superseded(seen, moment):
         if one.credential.ends <= moment.now:
             steps.append(Remove(f"It ended on {one.credential.ends:%Y-%m-%d}.", one.credential.id))
-        elif is_over and moment.restarted and moment.restarted > one.at:
+        elif _is_out_of_use(one.at, moment):
             steps.append(
                 Remove(f"It was superseded on {one.at:%Y-%m-%d}, and every CIPP app restarted.", one.credential.id)
             )

@@ -11,6 +11,7 @@ from typing import Protocol
 from backend.app_registration import Registration
 from backend.entra import Credential, SignInRefusedError
 from backend.errors import AzureError, BackendError
+from backend.pace import NoTimeLeftError
 from backend.rotation.lineage import Version, someone_elses_under_ours
 from backend.rotation.ownership import credential_name
 from backend.rotation.plan import AppCredential, Rules
@@ -37,7 +38,8 @@ class CredentialKind(Protocol):
 
     `is_listed_enough`: one that Graph lists is taken for valid unless there is a doubt. `needs_signer`: a request to
     create or remove one is signed with one that is valid. `locks_app`: the lock of the app's service principals is
-    turned on along with it.
+    turned on along with it. `revoked` is the id of the served credential if Entra refused it for good, else "": it is
+    not written to the app again.
     """
 
     secret_name: str
@@ -46,6 +48,7 @@ class CredentialKind(Protocol):
     is_listed_enough: bool
     needs_signer: bool
     locks_app: bool
+    revoked: str
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
         """Return those on the app registration whose dates are known."""
@@ -71,6 +74,12 @@ class CredentialKind(Protocol):
         `over` is the version that the vault served when it was planned, `signer` what it holds if that signs in.
         """
 
+    def keep_theirs(self, app: Registration, over: str | None, made: Credential) -> None:
+        """Put what others stored over `over` on the app again, if creating this one has removed it there.
+
+        `made` is the new one, which is on the app.
+        """
+
     def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
         """Remove a credential from the app registration. Return whether it is gone."""
 
@@ -91,7 +100,7 @@ def publish(  # noqa: PLR0913 - all that a publication is given
         fresh = Fresh(made.value, kind.content_type, made.expires, {CREDENTIAL_ID: made.id})
         stored = run.store(name, over, fresh)
     except BackendError as error:
-        left = _left_on_app(run, kind, app, made, signer)
+        left = _left_on_app(run, kind, app, made, over=over, signer=signer)
         error.args = (f"{error}{left}",)
         raise
     try:
@@ -105,7 +114,7 @@ def publish(  # noqa: PLR0913 - all that a publication is given
             earlier = run.vault.read(name, over)
             run.store(name, stored.version, restored(earlier), repairs=True)
         raise
-    except AzureError:
+    except (AzureError, NoTimeLeftError):
         return stored  # it signed in several times before it was stored, so it is left there
     return stored
 
@@ -126,14 +135,21 @@ def _verify(run: Run, kind: CredentialKind, made: NewCredential, over: str | Non
         raise
 
 
-def _left_on_app(
-    run: Run, kind: CredentialKind, app: Registration, made: NewCredential, signer: Credential | None
+def _left_on_app(  # noqa: PLR0913 - all that a publication is given
+    run: Run,
+    kind: CredentialKind,
+    app: Registration,
+    made: NewCredential,
+    *,
+    over: str | None,
+    signer: Credential | None,
 ) -> str:
     """Take the new credential off the app, unless the vault has it or may get it; return what became of it."""
     left = f" The new {kind.rules.noun} {made.id} is still on the app: a later run removes it when nothing needs it."
-    if kind.secret_name in run.unsettled:
-        return left  # the store may be on its way, and what the vault serves must sign in
     try:
+        kind.keep_theirs(app, over, made.credential)
+        if kind.secret_name in run.unsettled:
+            return left  # the store may be on its way, and what the vault serves must sign in
         run.held.must_hold()
         return "" if kind.remove(app, made.id, signer or made.credential) else left
     except BackendError as error:

@@ -14,16 +14,18 @@ from typing import Final
 from backend.app_policy import AppPolicy, advised, exempt, read_app_policy
 from backend.app_registration import AppCertificate, AppRegistration, Registration, public_key
 from backend.certificate import BACKDATED, LIFETIME, Certificate, make_certificate, read_certificate
-from backend.entra import Credential
+from backend.entra import Credential, SignInRefusedError
 from backend.errors import (
     AzureError,
     AzureRefusedError,
     BackendError,
     ConflictError,
     InvalidInputError,
+    NotFoundError,
     changed_nothing,
 )
 from backend.graph import Json
+from backend.key_vault import DisabledError
 from backend.rotation.keys import CERTIFICATE
 from backend.rotation.lineage import Version
 from backend.rotation.ownership import is_ours
@@ -34,6 +36,7 @@ from backend.vault_secret import Stored
 from backend.vault_secret import Version as VaultVersion
 
 MOST_LIVE: Final = 3
+PROOF_REFUSED: Final = (400, 401)  # of addKey: Entra took the signer's sign-in, but Graph may not know it yet
 UNKNOWN: Final = "without an id"
 MOST_READS: Final = 6  # until two in a row agree
 
@@ -57,8 +60,10 @@ class CertificateKind:
     def __init__(self, run: Run, registration: AppRegistration, site: str) -> None:
         self._run = run
         self._registration = registration
+        self.revoked = ""
         self._site = site
         self._read_already: dict[str, Certificate | None] = {}
+        self._has_written_list = False
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
         """Return the certificates whose dates Graph shows; those of this app are backdated, and count from then."""
@@ -128,6 +133,19 @@ class CertificateKind:
                 self._write_list(app, made, name, over, signer if isinstance(signer, Certificate) else None)
         return NewCredential(made.thumbprint, made, made.pfx, made.ends)
 
+    def keep_theirs(self, app: Registration, over: str | None, made: Credential) -> None:
+        """Add the certificate that the vault has come to serve, if writing the list has removed it from the app."""
+        theirs = self._newly_served(over) if self._has_written_list else None
+        if theirs is None or not isinstance(made, Certificate):
+            return
+        try:
+            self._run.check.entra.sign_in(self._run.as_app(theirs))
+        except SignInRefusedError:
+            self._run.held.must_hold()
+            name = f"CIPP-SAM Certificate ({self._site})"
+            proof = made.proof(app.object_id)
+            self._registration.add_key(app.object_id, public_der=theirs.public_der, display_name=name, proof=proof)
+
     def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
         """Remove a certificate by removeKey, which touches no other. Without a certificate to sign it stays."""
         if not isinstance(signer, Certificate):
@@ -146,7 +164,7 @@ class CertificateKind:
         if version.id not in self._read_already:  # a version's value never changes, and its key is slow to read
             try:
                 certificate = read_certificate(self._run.vault.read(CERTIFICATE, version.id).value)
-            except InvalidInputError:
+            except (InvalidInputError, DisabledError, NotFoundError):  # or a list that is old calls it enabled
                 certificate = None
             self._read_already[version.id] = certificate
         return self._read_already[version.id]
@@ -168,8 +186,10 @@ class CertificateKind:
         try:
             self._registration.add_key(app.object_id, public_der=made.public_der, display_name=name, proof=proof)
         except AzureRefusedError as error:
+            if error.status in PROOF_REFUSED:
+                return False
             if changed_nothing(error):
-                return False  # Entra took the signer's sign-in, but Graph may still refuse its proof
+                raise
             self._must_be_on_app(made, error)
         except AzureError as error:
             self._must_be_on_app(made, error)
@@ -191,10 +211,11 @@ class CertificateKind:
         before = self._settled(app)
         if not before.certificates_known:
             raise ConflictError("Graph does not show all certificates of the app, so their list was not written.")
-        listed = [one.raw for one in before.certificates]
-        if signer and _find(before, signer.thumbprint) is None:
+        listed = [one.raw for one in before.certificates if one.thumbprint != self.revoked or not self.revoked]
+        if signer and _find(before, signer.thumbprint) is None:  # it has signed in a moment ago
             listed.append(self._public_key(signer))
         self._run.held.must_hold()
+        self._has_written_list = True
         try:
             self._registration.replace_keys(app.object_id, [*listed, public_key(made.public_der, name)])
         except AzureError as error:
@@ -215,17 +236,19 @@ class CertificateKind:
         return before
 
     def _put_vanished_back(self, before: Registration, made: Certificate, over: str | None) -> None:
-        """Put back what was on the list before, while it was written, or in what the vault has come to serve.
+        """Put back what others added since `before`: what a read shows in the meantime, and what the vault serves now.
 
         The list is read until it shows the new one. Each read before that shows an earlier state, in which there may
-        be a certificate that others added after `before` was read.
+        be a certificate that others added after `before` was read. What was on the list before and is gone was removed
+        by others, and stays removed.
         """
         gap = self._run.clients.limits.key_rotation_proof_gap_seconds
         patience = self._run.clients.limits.key_rotation_proof_timeout_seconds
         give_up_at = min(time.monotonic() + patience, self._run.ends_at)
-        seen = {_name(one): one.raw for one in before.certificates}
+        known = _names(before)
+        seen: dict[str, Json] = {}
         while _find(after := self._registration.read(), made.thumbprint) is None:
-            seen |= {_name(one): one.raw for one in after.certificates}
+            seen |= {_name(one): one.raw for one in after.certificates if _name(one) not in known}
             if time.monotonic() + gap > give_up_at:
                 return  # the check by signing in decides what becomes of the new one
             time.sleep(gap)

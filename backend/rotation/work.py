@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from backend.errors import AzureRefusedError, BackendError
+from backend.errors import BackendError
 from backend.held import LostLockError
 from backend.key_vault import DeletedError
 from backend.rotation.plan import Leave, Moment, PutBack, Renew, Step
@@ -66,8 +66,10 @@ def work_through(work: Work, moment: Moment, time_is_over: Callable[[], bool]) -
     loop = _Loop(work, moment, time_is_over)
     try:
         loop.essential_steps()
-    except AzureRefusedError:
-        loop.chores()  # if the app registration had no room for one more, the next run finds some
+    except LostLockError:
+        raise
+    except BackendError:
+        loop.chores()  # each try may have left a credential, and the app registration has room for so many only
         raise
     loop.chores()
     return loop.done()
@@ -100,7 +102,7 @@ class _Loop:
                     raise
                 self._warnings.append(f"After it was renewed: {error}")
                 return
-        self._warnings.append("It asked for more steps than any key needs; see the log.")
+        self._warnings.append("Others stored it again and again during this run. The next run goes on.")
 
     def chores(self) -> None:
         """Do each chore once; one that fails is a warning, and a later run tries it again."""
