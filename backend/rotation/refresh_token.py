@@ -95,7 +95,10 @@ class RefreshTokenWork:
             return []
         except DisabledError:
             return self._run.versions(self._key.name)
-        return [version_of_stored(self._stored)]
+        served = version_of_stored(self._stored)
+        if may_lie_over_others(served, self._run.moment.now):  # the one listing did not have it yet
+            return self._run.versions(self._key.name, served=served)
+        return [served]
 
     def _gone(self) -> Step:
         """Leave a tenant's token that was deleted; it is not brought back.
@@ -148,7 +151,8 @@ class RefreshTokenWork:
         except SignInRefusedError as refusal:
             if refusal.verdict is not Verdict.DEAD:
                 raise
-            earlier = [version for version in run.versions(self._key.name)[1:] if version.enabled]
+            versions = run.versions(self._key.name, served=version_of_stored(served))
+            earlier = [version for version in versions[1:] if version.enabled]
             for version in earlier[:EARLIER_TRIED]:
                 old = run.vault.read(self._key.name, version.id)
                 try:

@@ -1,0 +1,104 @@
+"""The vault's list is up to a minute old: what others store or disable meanwhile still counts."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.rotation.journal import KeyMemory, tried
+from backend.rotation.report import KeyReport, Outcome
+from tests.rotation.held_run import held_call
+from tests.rotation.scene import SECRET, TOKEN, VAULT, Scene
+
+LAG_SECONDS = 60.0
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+AT_STORE: dict[str, object] = {"host": VAULT, "method": "PUT", "path": f"^/secrets/{TOKEN}$"}
+
+
+@pytest.fixture
+def lagging(scene: Scene) -> Scene:
+    """A CIPP without direct tenants on a Tuesday, whose vault's lists lag."""
+    scene.others.reset(propagation_seconds=0, direct_tenants=0, vault_list_lag_seconds=LAG_SECONDS)
+    scene.midweek()
+    return scene
+
+
+def new_token(scene: Scene) -> str:
+    """Return a token that a person gets by signing in."""
+    form = {"refresh_token": scene.value(TOKEN), "client_secret": scene.value(SECRET)}
+    return str(scene.others.token(grant_type="refresh_token", **form).json()["refresh_token"])
+
+
+def bury(scene: Scene, nowhere: pytest.MonkeyPatch, token: str) -> None:
+    """Store a token while a run stores its own on top of it."""
+    with held_call(scene, nowhere, AT_STORE, "ExecKeyRotation", {"Names": [TOKEN]}) as run:
+        scene.others.store(TOKEN, token)
+        scene.go(seconds=2)
+        scene.azure.faults([])
+        assert run.result().results["Keys"][0]["Outcome"] == "rotated"
+    assert scene.value(TOKEN) != token
+
+
+def list_calls(scene: Scene) -> int:
+    return len(scene.calls(VAULT, "GET", f"/secrets/{TOKEN}/versions"))
+
+
+def catch_up(scene: Scene) -> None:
+    scene.tick("KeyRotationCatchUp")
+
+
+def run_by_hand(scene: Scene) -> None:
+    scene.rotate(TOKEN)
+
+
+@pytest.mark.parametrize("early", [None, catch_up, run_by_hand])
+def test_buried_token_is_put_back_by_the_hourly_run(
+    lagging: Scene, nowhere: pytest.MonkeyPatch, early: Callable[[Scene], None] | None
+) -> None:
+    """A run that comes before the vault's list is up to date must not end the search."""
+    token = new_token(lagging)
+    bury(lagging, nowhere, token)
+    if early:
+        lagging.go(seconds=10)
+        early(lagging)
+    lagging.go(hours=1)
+    catch_up(lagging)
+    assert lagging.value(TOKEN) == token
+
+
+def test_buried_token_is_put_back_when_the_key_was_rotated_before(lagging: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    lagging.rotate(TOKEN)
+    lagging.go(days=7)
+    token = new_token(lagging)
+    bury(lagging, nowhere, token)
+    lagging.go(hours=1)
+    catch_up(lagging)
+    assert lagging.value(TOKEN) == token
+
+
+def test_versions_are_listed_again_only_until_the_list_has_the_new_one(lagging: Scene) -> None:
+    lagging.rotate(TOKEN)
+    lagging.go(hours=1)
+    before = list_calls(lagging)
+    catch_up(lagging)
+    after_an_hour = list_calls(lagging)
+    lagging.go(hours=1)
+    catch_up(lagging)
+    assert (after_an_hour - before, list_calls(lagging) - after_an_hour) == (1, 0)
+
+
+@pytest.mark.parametrize("outcome", ["rotated", "unchanged"])
+def test_unsettled_try_leaves_the_time_of_the_last_one(outcome: Outcome) -> None:
+    report = KeyReport(name=TOKEN, kind="RefreshToken", outcome=outcome, reason="R.", current_since=NOON)
+    for last in (None, NOON - HOUR):
+        memory = KeyMemory(TOKEN.lower(), tried=last)
+        assert tried(memory, report, NOON + HOUR, is_unsettled=True).tried == last
+        settled = tried(memory, report, NOON + HOUR).tried
+        assert settled == (NOON if outcome == "unchanged" else NOON + HOUR)
+
+
+def test_unchanged_key_keeps_the_time_of_a_later_try() -> None:
+    report = KeyReport(name=TOKEN, kind="RefreshToken", outcome="unchanged", reason="R.", current_since=NOON)
+    memory = KeyMemory(TOKEN.lower(), tried=NOON + HOUR)
+    assert tried(memory, report, NOON + 2 * HOUR) == memory
