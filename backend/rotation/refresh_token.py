@@ -154,17 +154,21 @@ class RefreshTokenWork:
             versions = run.versions(self._key.name, served=version_of_stored(served))
             earlier = [version for version in versions[1:] if version.enabled]
             for version in earlier[:EARLIER_TRIED]:
-                old = run.vault.read(self._key.name, version.id)
                 try:
+                    old = run.vault.read(self._key.name, version.id)
                     return old, run.entra.redeem(run.app, self._tenant, old.value)
-                except AzureRefusedError:
+                except (AzureRefusedError, NotFoundError):  # a version that the list shows as enabled may be disabled
                     continue
             raise
 
     def _put_back(self, version_id: str) -> str | None:
         """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
         run = self._run.as_of_now()
-        theirs = run.vault.read(self._key.name, version_id)
+        try:
+            theirs = run.vault.read(self._key.name, version_id)
+        except (DisabledError, NotFoundError) as error:  # the list that showed it was older
+            self._refused.add(version_id)
+            return f"Someone else's version {version_id} lies under ours, but can't be read: {error}"
         try:
             run.entra.redeem(run.app, self._key.tenant or run.app.tenant, theirs.value)
         except SignInRefusedError as refusal:

@@ -9,9 +9,11 @@ from backend.rotation.journal import KeyMemory, tried
 from backend.rotation.report import KeyReport, Outcome
 from tests.rotation.held_run import held_call
 from tests.rotation.scene import SECRET, TOKEN, VAULT, Scene
+from tests.sandbox.certificate import Certificate
 
 LAG_SECONDS = 60.0
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+CIPPS = Certificate()
 HOUR = timedelta(hours=1)
 AT_STORE: dict[str, object] = {"host": VAULT, "method": "PUT", "path": f"^/secrets/{TOKEN}$"}
 
@@ -102,3 +104,56 @@ def test_unchanged_key_keeps_the_time_of_a_later_try() -> None:
     report = KeyReport(name=TOKEN, kind="RefreshToken", outcome="unchanged", reason="R.", current_since=NOON)
     memory = KeyMemory(TOKEN.lower(), tried=NOON + HOUR)
     assert tried(memory, report, NOON + 2 * HOUR) == memory
+
+
+# A version that the list still shows as enabled
+
+
+def replaced_secret(scene: Scene) -> tuple[str, str]:
+    """Let an admin store another client secret; return the version under it and the keyId of the new one."""
+    old = str(scene.served(SECRET)["version"])
+    made = scene.others.add_secret("By an admin")
+    scene.others.store(SECRET, made["secretText"])
+    scene.go(minutes=10)
+    return old, made["keyId"]
+
+
+def test_client_secret_is_renewed_when_an_old_version_was_just_disabled(lagging: Scene) -> None:
+    lagging.others.give_certificate(CIPPS)
+    old, _ = replaced_secret(lagging)
+    lagging.others.disable(SECRET, old)
+    assert lagging.report(SECRET, force=True)["Outcome"] == "rotated"
+    assert lagging.signs_in()
+
+
+def test_run_signs_in_with_the_certificate_when_the_old_secret_was_just_disabled(lagging: Scene) -> None:
+    lagging.others.give_certificate(CIPPS)
+    old, key_id = replaced_secret(lagging)
+    lagging.others.add_secret("Another one")
+    lagging.others.remove_secret(key_id)
+    lagging.others.disable(SECRET, old)
+    keys = lagging.rotate()["Keys"]
+    assert [key["Outcome"] for key in keys if key["Outcome"] == "failed"] == [], keys
+    assert lagging.signs_in()
+
+
+def test_dead_token_is_repaired_from_an_older_one_when_the_last_was_just_disabled(lagging: Scene) -> None:
+    good = new_token(lagging)
+    lagging.others.store(TOKEN, good)
+    lagging.go(minutes=5)
+    disabled = lagging.others.store(TOKEN, new_token(lagging))
+    lagging.go(minutes=5)
+    lagging.others.store(TOKEN, "a token that Entra refuses")
+    lagging.go(minutes=10)
+    lagging.others.disable(TOKEN, disabled)
+    assert lagging.report(TOKEN, force=True)["Outcome"] == "rotated"
+    assert lagging.redeems()
+
+
+def test_buried_token_that_was_just_disabled_is_not_put_back(lagging: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    bury(lagging, nowhere, new_token(lagging))
+    lagging.go(hours=1)
+    lagging.others.disable(TOKEN, lagging.versions(TOKEN)[-2]["version"])
+    served = lagging.value(TOKEN)
+    key = lagging.report(TOKEN)
+    assert (key["Outcome"], lagging.value(TOKEN)) == ("unchanged", served), key
