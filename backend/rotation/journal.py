@@ -248,9 +248,14 @@ def is_doubted(memory: KeyMemory) -> bool:
     return memory.failures > 0 or memory.dead_since is not None
 
 
-def proof_tried(memory: KeyMemory, proof: KeyProof, now: datetime) -> KeyMemory:
-    """Remember a proof: what signs in is proven and alive; what Entra calls dead is dead since it first did."""
-    if proof.outcome == "proven":
+def proof_tried(memory: KeyMemory, proof: KeyProof, now: datetime, *, began: datetime) -> KeyMemory:
+    """Remember a proof: what signs in is proven and alive; what Entra calls dead is dead since it first did.
+
+    A check can take minutes, and it may have signed in before a run failed. So the failure of a run since the check
+    `began` stays: both times are the vault's, in whole seconds.
+    """
+    has_failed_since = is_doubted(memory) and memory.tried is not None and memory.tried >= began
+    if proof.outcome == "proven" and not has_failed_since:
         return replace(memory, proof_tried=now, proven=now, dead_since=None)
     if proof.outcome == "dead":
         return replace(
