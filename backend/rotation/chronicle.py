@@ -129,7 +129,7 @@ class Chronicle:
         telling = self._known.telling
         name = report.name.lower()
         before = self._known.memories.get(name, KeyMemory(name))
-        memory = tried(before, report, now, is_revoked=details.is_revoked)
+        memory = tried(before, report, now, is_revoked=details.is_revoked, is_unsettled=details.is_unsettled)
         scopes = details.scopes
         if scopes is not None:
             if lost := frozenset(before.scopes.split()) - scopes:

@@ -8,7 +8,8 @@ from typing import Final
 from backend.app_policy import advised, exempt, read_app_policy
 from backend.app_registration import AppRegistration, ClientSecret, NewClientSecret, Registration
 from backend.entra import Credential
-from backend.errors import AzureError, changed_nothing
+from backend.errors import AzureError, NotFoundError, changed_nothing
+from backend.key_vault import DisabledError
 from backend.rotation.keys import CLIENT_SECRET
 from backend.rotation.lineage import Version
 from backend.rotation.ownership import is_ours
@@ -125,7 +126,10 @@ class ClientSecretKind:
         if version.credential_id is not None or not version.enabled:
             return version
         if self._adopted.get(version.id) in (None, ""):  # a list that is a minute old may not have it yet
-            hint = self._run.vault.read(CLIENT_SECRET, version.id).value.reveal()[:3]
+            try:
+                hint = self._run.vault.read(CLIENT_SECRET, version.id).value.reveal()[:3]
+            except (DisabledError, NotFoundError):  # the list that showed it as enabled was older
+                return replace(version, enabled=False)
             self._adopted[version.id] = credential_by_hint(hint, version.created, app.client_secrets)
         return replace(version, credential_id=self._adopted[version.id])
 

@@ -39,6 +39,7 @@ _END_OF_TIME: Final = 9_999_999_999  # so that the newest run sorts first
 class KeyMemory:
     """What is remembered of one key. `failures`: tries in a row that failed. `dead_since`: Entra's last word.
 
+    `tried`: a run has ended with the version that was served then, and has looked what lies under it.
     A cause that keys share has one, too: when the admin was alerted of it.
     """
 
@@ -203,10 +204,13 @@ def age_of(started: datetime) -> str:
     return f"{_END_OF_TIME - int(started.timestamp()):010d}"
 
 
-def tried(memory: KeyMemory, report: KeyReport, now: datetime, *, is_revoked: bool = False) -> KeyMemory:
+def tried(
+    memory: KeyMemory, report: KeyReport, now: datetime, *, is_revoked: bool = False, is_unsettled: bool = False
+) -> KeyMemory:
     """Return what is remembered after a try. Failures end with a rotation, which is a sign-in check, too, or no change.
 
-    `is_revoked`: Entra refused the key for good. `dead_since` is when Entra first did so.
+    `is_revoked`: Entra refused the key for good. `dead_since` is when Entra first did so. `is_unsettled`: the vault's
+    list did not have the served version yet, so `tried` stays, and the next run lists the versions again.
     """
     if report.outcome == "failed":
         return replace(
@@ -219,11 +223,24 @@ def tried(memory: KeyMemory, report: KeyReport, now: datetime, *, is_revoked: bo
         )
     if report.outcome == "rotated":
         return replace(
-            memory, tried=now, failures=0, proven=now, proof_tried=now, dead_since=None, problem="", advice=""
+            memory,
+            tried=memory.tried if is_unsettled else now,
+            failures=0,
+            proven=now,
+            proof_tried=now,
+            dead_since=None,
+            problem="",
+            advice="",
         )
     if report.outcome == "unchanged":
-        return replace(memory, failures=0, dead_since=None, problem="", advice="")
+        settled = memory.tried if is_unsettled else _settled(memory.tried, report.current_since)
+        return replace(memory, tried=settled, failures=0, dead_since=None, problem="", advice="")
     return memory
+
+
+def _settled(last: datetime | None, stored: datetime | None) -> datetime | None:
+    """Return the time for `tried` that is enough for a version stored then. Not now: a younger one may be unlisted."""
+    return stored if stored and (last is None or last < stored) else last
 
 
 def is_doubted(memory: KeyMemory) -> bool:
@@ -231,9 +248,14 @@ def is_doubted(memory: KeyMemory) -> bool:
     return memory.failures > 0 or memory.dead_since is not None
 
 
-def proof_tried(memory: KeyMemory, proof: KeyProof, now: datetime) -> KeyMemory:
-    """Remember a proof: what signs in is proven and alive; what Entra calls dead is dead since it first did."""
-    if proof.outcome == "proven":
+def proof_tried(memory: KeyMemory, proof: KeyProof, now: datetime, *, began: datetime) -> KeyMemory:
+    """Remember a proof: what signs in is proven and alive; what Entra calls dead is dead since it first did.
+
+    A check can take minutes, and it may have signed in before a run failed. So the failure of a run since the check
+    `began` stays: both times are the vault's, in whole seconds.
+    """
+    has_failed_since = is_doubted(memory) and memory.tried is not None and memory.tried >= began
+    if proof.outcome == "proven" and not has_failed_since:
         return replace(memory, proof_tried=now, proven=now, dead_since=None)
     if proof.outcome == "dead":
         return replace(

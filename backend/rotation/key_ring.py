@@ -315,8 +315,8 @@ class KeyRing:
     def _keep(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> None:
         """Keep what concerns the run as a whole."""
         if isinstance(work, RefreshTokenWork):
-            if work.scopes:
-                self._details[key.name.lower()] = Details(scopes=work.scopes)
+            is_unsettled = self._session.run is not None and key.name in self._session.run.unlisted
+            self._details[key.name.lower()] = Details(scopes=work.scopes or None, is_unsettled=is_unsettled)
             return
         if key.kind == "ClientSecret":
             self.secret_renewed = done.changed

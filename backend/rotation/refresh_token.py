@@ -95,7 +95,10 @@ class RefreshTokenWork:
             return []
         except DisabledError:
             return self._run.versions(self._key.name)
-        return [version_of_stored(self._stored)]
+        served = version_of_stored(self._stored)
+        if may_lie_over_others(served, self._run.moment.now):  # the one listing did not have it yet
+            return self._run.versions(self._key.name, served=served)
+        return [served]
 
     def _gone(self) -> Step:
         """Leave a tenant's token that was deleted; it is not brought back.
@@ -148,19 +151,24 @@ class RefreshTokenWork:
         except SignInRefusedError as refusal:
             if refusal.verdict is not Verdict.DEAD:
                 raise
-            earlier = [version for version in run.versions(self._key.name)[1:] if version.enabled]
+            versions = run.versions(self._key.name, served=version_of_stored(served))
+            earlier = [version for version in versions[1:] if version.enabled]
             for version in earlier[:EARLIER_TRIED]:
-                old = run.vault.read(self._key.name, version.id)
                 try:
+                    old = run.vault.read(self._key.name, version.id)
                     return old, run.entra.redeem(run.app, self._tenant, old.value)
-                except AzureRefusedError:
+                except (AzureRefusedError, NotFoundError):  # a version that the list shows as enabled may be disabled
                     continue
             raise
 
     def _put_back(self, version_id: str) -> str | None:
         """Store someone else's version again, on top of ours, if it signs in at CIPP's app as it is now."""
         run = self._run.as_of_now()
-        theirs = run.vault.read(self._key.name, version_id)
+        try:
+            theirs = run.vault.read(self._key.name, version_id)
+        except (DisabledError, NotFoundError) as error:  # the list that showed it was older
+            self._refused.add(version_id)
+            return f"Someone else's version {version_id} lies under ours, but can't be read: {error}"
         try:
             run.entra.redeem(run.app, self._key.tenant or run.app.tenant, theirs.value)
         except SignInRefusedError as refusal:

@@ -51,7 +51,8 @@ class Run:
 
     `signer` tells how the run signs in as CIPP's app; `app` is the app as of its start, or of now. `check` is the one
     check of credentials. `stored` are the versions that the run made, the last one of each key. `unsettled` are the
-    keys of which a version was sent that was not definitely refused: it is stored, or may be later.
+    keys of which a version was sent that was not definitely refused: it is stored, or may be later. `unlisted` are the
+    keys of which the vault's list does not have the served version yet: what others stored under it may lack, too.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Run:
     may_restart: bool = True
     stored: dict[str, VaultVersion] = field(default_factory=dict)
     unsettled: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
     _identity_now: Together[Mapping[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,17 +81,23 @@ class Run:
         """Tell whether nothing further may be begun: the host kills a function that takes too long."""
         return time.monotonic() >= self.ends_at
 
-    def versions(self, name: str, *, is_certain: bool = False) -> list[VaultVersion]:
+    def versions(
+        self, name: str, *, served: VaultVersion | None = None, is_certain: bool = False
+    ) -> list[VaultVersion]:
         """Return a key's versions, the served one first. What a restore left enabled is disabled, and counts as such.
 
-        The vault's list may be older than what it serves. What this run stored is added if it is not listed yet, and
-        with `is_certain` what the vault serves, for one more read. A dry run, or a run that lost its lock, writes
-        nothing.
+        The vault's list may be older than what it serves. What this run stored is added if it is not listed yet, or
+        else `served`, which a read has just shown. With `is_certain` it is what the vault serves, for one more read. A
+        dry run, or a run that lost its lock, writes nothing.
         """
         versions = self.vault.current_versions(name) if is_certain else self.vault.versions(name)
-        mine = self.stored.get(name)
-        if mine and not is_certain and all(version.id != mine.id for version in versions):
-            versions = [mine, *versions]
+        newest = self.stored.get(name) or served
+        if newest and not is_certain:
+            if any(version.id == newest.id for version in versions):
+                self.unlisted.discard(name)
+            else:
+                self.unlisted.add(name)
+                versions = [newest, *versions]
         to_disable = left_enabled(versions)
         if not to_disable:
             return versions
@@ -138,6 +146,7 @@ class Run:
         if back.value != fresh.value:
             raise OvertakenError(f"Someone else stored '{name}' right after this run did; theirs stays.")
         self.stored[name] = version_of_stored(back)
+        self.unlisted.add(name)
         return back
 
     def _written(self, name: str, over: str | None, fresh: Fresh, until: float) -> Stored:

@@ -183,20 +183,24 @@ class KeyRotation:
 
         The last sign-ins begin some seconds before the end, so that they and the record have time.
         """
-        reading = at_once.start(self.journal.keys, name="read the keys' past")
+        began = self._vault.now().replace(microsecond=0)
         ring = KeyRing(self._looking(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)))
         proofs = ring.prove(keys)
-        # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
-        memories, now = reading.result(), self._vault.now().replace(microsecond=0)
-        tried = [
-            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now)
-            for proof in proofs
-            if proof.name.lower() not in ring.not_reached
-        ]
-        writing = at_once.start(lambda: self.journal.remember(tried), name="write the keys' past")
+        reached = [proof for proof in proofs if proof.name.lower() not in ring.not_reached]
+        writing = at_once.start(lambda: self._remember(reached, began), name="write the keys' past")
         with suppress(TimeoutError):  # a silent storage has held up the answer once already
             writing.result(JOURNAL_WAIT_SECONDS)
         return proofs
+
+    def _remember(self, proofs: Sequence[KeyProof], began: datetime) -> None:
+        """Record the results of a check. What a run recorded since it began is read now, and stays."""
+        memories = self.journal.keys()
+        # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
+        now = self._vault.now().replace(microsecond=0)
+        self.journal.remember(
+            proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now, began=began)
+            for proof in proofs
+        )
 
     def _looking(self, most_seconds: float = HTTP_SECONDS, *, force: bool = False) -> Session:
         """Open a session that writes nothing."""

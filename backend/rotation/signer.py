@@ -10,7 +10,7 @@ from typing import Final
 
 from backend.aadsts import Verdict
 from backend.certificate import Certificate, read_certificate
-from backend.entra import Credential, SamApp, SignedIn, SignInRefusedError
+from backend.entra import SamApp, SignedIn, SignInRefusedError
 from backend.errors import InvalidInputError, NotFoundError
 from backend.key_vault import DisabledError, KeyVault
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, is_placeholder
@@ -39,6 +39,15 @@ class Signer:
     refusal: str = ""
 
 
+@dataclass(frozen=True)
+class _SignedInAs:
+    """A credential that signed in. `version` is its version of ApplicationSecret, "" for a certificate."""
+
+    app: SamApp
+    signed_in: SignedIn
+    version: str = ""
+
+
 def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Signer:
     """Try the credentials in their order; the first that signs in is used.
 
@@ -63,18 +72,19 @@ def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str)
             refusal = error
     is_young = isinstance(refusal, NotVerifiedError)
     secret = Validity.NOT_VERIFIED if is_young else Validity.REVOKED
-    earlier = _earlier(vault, check, app_id, tenant)
-    others: list[Credential] = [c for c in (served_certificate(vault), earlier and earlier.value) if c]
-    for credential in others:
-        app = SamApp(app_id, tenant, credential)
+    others: list[_SignedInAs] = []
+    certificate = served_certificate(vault)
+    if certificate:
         try:
-            signed_in = check.entra.sign_in(app)
+            others.append(_signed_in_as(check, SamApp(app_id, tenant, certificate)))
         except SignInRefusedError as error:
             refusal = refusal or error
-        else:
-            version, refused = served.version if served else None, str(refusal or "")
-            its_app = _in_its_tenant(app, signed_in)
-            return Signer(its_app, signed_in, secret, version, earlier.version if earlier else None, refused)
+    earlier = _earlier(vault, check, app_id, tenant)  # also if the certificate signs in: it may be put back
+    others += [earlier] if earlier else []
+    if others:
+        app, signed_in = others[0].app, others[0].signed_in
+        version, refused = served.version if served else None, str(refusal or "")
+        return Signer(app, signed_in, secret, version, earlier.version if earlier else None, refused)
     if served and is_young:
         app = SamApp(app_id, tenant, served.value)
         patience = 2 * check.limits.key_rotation_proof_gap_seconds
@@ -102,15 +112,20 @@ def _in_its_tenant(app: SamApp, signed_in: SignedIn) -> SamApp:
     return SamApp(app.app_id, signed_in.tenant_id or app.tenant, app.credential)
 
 
-def _earlier(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Stored | None:
+def _signed_in_as(check: SignInCheck, app: SamApp, version: str = "") -> _SignedInAs:
+    signed_in = check.entra.sign_in(app)
+    return _SignedInAs(_in_its_tenant(app, signed_in), signed_in, version)
+
+
+def _earlier(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> _SignedInAs | None:
+    """Return the newest earlier client secret that signs in. The list may show a disabled one as enabled."""
     candidates: list[Version] = [version for version in vault.versions(CLIENT_SECRET)[1:] if _may_be_tried(version)]
     for version in candidates[:EARLIER_TRIED]:
-        stored = vault.read(CLIENT_SECRET, version.id)
         try:
-            check.entra.sign_in(SamApp(app_id, tenant, stored.value))
-        except SignInRefusedError:
+            stored = vault.read(CLIENT_SECRET, version.id)
+            return _signed_in_as(check, SamApp(app_id, tenant, stored.value), version.id)
+        except (SignInRefusedError, DisabledError, NotFoundError):
             continue
-        return stored
     return None
 
 
