@@ -1,17 +1,18 @@
 """Since when CIPP's apps run, as Azure shows or as this app restarted them: CIPP reads its keys once per process.
 
 Never run against real Azure: on Linux Consumption and Flex it may show no instances or no processes of a running app.
-Then its start is unknown.
+Then its start is unknown, as it is if Azure leaves out a value or shows one that can't be read. No look fails by that.
 Needs Microsoft.Web/sites/instances/processes/read on the apps (Website Contributor has it).
 """
 
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend import at_once
 from backend.clients import Clients
@@ -19,10 +20,13 @@ from backend.discovery import Discovery
 from backend.errors import AzureUnreachableError, BackendError, while_trying_to
 from backend.function_apps import FunctionApp, FunctionApps
 from backend.own_restarts import OwnRestarts
+from backend.stack import stack_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+logger = logging.getLogger("cipp.uptime")
+T = TypeVar("T")
 STOPPED: Final = "Stopped"  # the state of an app that is not started
 
 
@@ -46,7 +50,7 @@ class Uptimes(ABC):
 
     @abstractmethod
     def uptimes(self, until: float | None = None) -> list[Uptime]:
-        """Return the uptime of each app, or [] if the apps can't be listed.
+        """Return the uptime of each app, or [] if the apps can't be listed. Nothing is raised.
 
         `until`, in seconds of `time.monotonic`, limits the wait. What Azure has not shown by then is unknown.
         """
@@ -82,18 +86,15 @@ class UptimesInAzure(Uptimes):
         if time.monotonic() >= ends_at:
             return []
         remembered = at_once.start(self._own_restarts.known, name="read the remembered restarts")
-        try:
-            apps = at_once.by(ends_at, at_once.start(self._listed, name="list CIPP's apps"), what="list CIPP's apps")
-        except BackendError:
-            return []
+        apps = _by(ends_at, at_once.start(self._listed, name="list CIPP's apps"), what="list CIPP's apps") or []
         looks = [(app, self._look(app, ends_at)) for app in apps]
-        uptimes = [Uptime(app.name, _by(ends_at, look) if look else None, idle=look is None) for app, look in looks]
+        uptimes = [
+            Uptime(app.name, _by(ends_at, look, what=f"look at '{app.name}'") if look else None, idle=look is None)
+            for app, look in looks
+        ]
         if all(uptime.since or uptime.idle for uptime in uptimes):
             return uptimes
-        try:
-            restarted = at_once.by(ends_at, remembered, what="read the remembered restarts")
-        except BackendError:
-            return uptimes
+        restarted = _by(ends_at, remembered, what="read the remembered restarts") or {}
         return [
             uptime if uptime.since or uptime.idle else replace(uptime, since=restarted.get(uptime.name.lower()))
             for uptime in uptimes
@@ -116,7 +117,7 @@ class UptimesInAzure(Uptimes):
             starts = [
                 start
                 for instance in sites.list_instance_identifiers(group, name)
-                for start in _starts(sites, group, name, str(instance.name), ends_at)
+                for start in _starts(sites, group, name, instance.name if instance else None, ends_at)
             ]
         known = [start for start in starts if start]
         return min(known) if known and len(known) == len(starts) else None
@@ -151,29 +152,52 @@ class UptimeLook(Uptimes):
             ]
 
 
-def _by(ends_at: float, look: "Future[datetime | None]") -> datetime | None:
-    """Return the start that a look has shown, or None if it failed or takes too long."""
+def _by(ends_at: float, look: "Future[T]", *, what: str) -> T | None:
+    """Return what a look has shown, or None if it failed or takes too long. An unexpected error is logged."""
     try:
-        return at_once.by(ends_at, look, what="look at CIPP's processes")
+        return at_once.by(ends_at, look, what=what)
     except BackendError:
+        return None
+    except Exception as error:  # noqa: BLE001 - whatever Azure returned, the start is unknown and the run goes on
+        logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
+            "Couldn't %s: internal error. The start is unknown.", what, extra={"stack": stack_of(error)}
+        )
         return None
 
 
-def _starts(sites: Any, group: str, name: str, instance: str, ends_at: float) -> list[datetime | None]:  # noqa: ANN401 - no SDK for a type
-    """Return the starts of an instance's processes without those of its deployment site.
+def _starts(
+    sites: Any,  # noqa: ANN401 - no SDK for a type
+    group: str,
+    name: str,
+    instance: str | None,
+    ends_at: float,
+) -> list[datetime | None]:
+    """Return the starts of an instance's processes without those of its deployment site. None is an unknown start.
 
     Raises:
         AzureUnreachableError: The time is over.
     """
-    starts = []
+    if not instance:
+        return [None]
+    starts: list[datetime | None] = []
     _check_time(ends_at)
     for process in sites.list_instance_processes(group, name, instance):
-        number = str(process.as_dict()["properties"]["id"])
+        number = _properties(process).get("id")
+        if not isinstance(number, int):
+            return [None]
         _check_time(ends_at)
-        properties = sites.get_instance_process(group, name, number, instance).as_dict()["properties"]
-        if not properties.get("is_scm_site"):
-            starts.append(_moment(properties.get("start_time")))
+        properties = _properties(sites.get_instance_process(group, name, str(number), instance))
+        of_deployment_site = properties.get("is_scm_site", False)  # Kudu leaves it out where it is false
+        if of_deployment_site is True:
+            continue
+        starts.append(_moment(properties.get("start_time")) if of_deployment_site is False else None)
     return starts
+
+
+def _properties(resource: Any) -> dict[str, Any]:  # noqa: ANN401 - no SDK for a type
+    """Return the properties of a resource, or {} if Azure shows none."""
+    properties = resource.as_dict().get("properties") if resource else None
+    return properties if isinstance(properties, dict) else {}
 
 
 def _check_time(ends_at: float) -> None:
@@ -181,8 +205,12 @@ def _check_time(ends_at: float) -> None:
         raise AzureUnreachableError("Couldn't look at all processes of CIPP's apps: Azure took too long.")
 
 
-def _moment(text: str | None) -> datetime | None:
-    if not text:
+def _moment(text: object) -> datetime | None:
+    """Return the moment of a text in ISO 8601, in UTC if it names no offset, or None if it can't be read."""
+    if not isinstance(text, str):
         return None
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,113 @@
+"""What Azure leaves out or shows in another form: that app's start is unknown, and nothing fails."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from backend.uptime import UptimesInAzure
+from sandbox import names
+from tests.rotation.scene import ARM, CERTIFICATE, SECRET, Scene
+from tests.sandbox_client import Sandbox
+from tests.test_uptime import NOON, SITES, in_azure
+
+REMOVED = {"$remove": True}
+INSTANCES = "/instances$"
+PROCESSES = "/instances/[^/]+/processes$"
+PROCESS = "/instances/[^/]+/processes/[0-9]+$"
+UNREADABLE: list[tuple[str, str, Any]] = [
+    (INSTANCES, "value", None),
+    (INSTANCES, "value", [None]),
+    (INSTANCES, "value", "x"),
+    (INSTANCES, "value.*.name", None),
+    (INSTANCES, "value.*.name", REMOVED),
+    (INSTANCES, "value.*.name", ""),
+    (INSTANCES, "value.*.name", 7),
+    (PROCESSES, "value", None),
+    (PROCESSES, "value", [None]),
+    (PROCESSES, "value", ["x"]),
+    (PROCESSES, "value.*.properties", None),
+    (PROCESSES, "value.*.properties", REMOVED),
+    (PROCESSES, "value.*.properties", "x"),
+    (PROCESSES, "value.*.properties.id", None),
+    (PROCESSES, "value.*.properties.id", REMOVED),
+    (PROCESSES, "value.*.properties.id", {}),
+    (PROCESS, "properties", None),
+    (PROCESS, "properties", REMOVED),
+    (PROCESS, "properties", []),
+    (PROCESS, "properties.start_time", None),
+    (PROCESS, "properties.start_time", REMOVED),
+    (PROCESS, "properties.start_time", "gestern"),
+    (PROCESS, "properties.start_time", ""),
+    (PROCESS, "properties.start_time", 5),
+    (PROCESS, "properties.start_time", "0001-01-01T00:00:00+05:00"),
+    (PROCESS, "properties.is_scm_site", None),
+    (PROCESS, "properties.is_scm_site", "true"),
+]
+# Some of these for whole rotations: the kinds that differ.
+OF_EACH_KIND = [
+    (INSTANCES, "value", "x"),
+    (PROCESSES, "value.*.properties", None),
+    (PROCESSES, "value.*.properties.id", REMOVED),
+    (PROCESS, "properties", None),
+    (PROCESS, "properties.start_time", "gestern"),
+]
+
+
+def edited(path: str, member: str, value: object) -> dict[str, object]:
+    return {"host": ARM, "path": path, "times": 0, "edit": [[member, value]]}
+
+
+def known(uptimes: UptimesInAzure) -> list[str]:
+    """Return the apps whose start is known. Each app must be in the list."""
+    shown = uptimes.uptimes()
+    assert [uptime.name for uptime in shown] == SITES
+    return [uptime.name for uptime in shown if uptime.since]
+
+
+@pytest.mark.parametrize(("path", "member", "value"), UNREADABLE)
+def test_start_is_unknown_if_azure_shows_no_readable_value(
+    azure: Sandbox, path: str, member: str, value: object
+) -> None:
+    azure.faults([edited(f"/{names.MAIN_SITE}{path}", member, value)])
+    assert known(in_azure(azure)) == [names.OFFLOAD_SITE]
+
+
+def test_process_counts_if_azure_leaves_out_the_scm_mark(azure: Sandbox) -> None:
+    azure.faults([edited(PROCESS, "properties.is_scm_site", REMOVED)])
+    assert known(in_azure(azure)) == SITES
+
+
+def test_apps_are_unknown_if_their_list_is_unreadable(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    azure.faults([edited("/sites$", "value.*.properties", None)])
+    assert in_azure(azure).not_restarted_since(NOON) is None
+    [entry] = [entry for entry in caplog.records if entry.name == "cipp.uptime"]
+    assert entry.levelno == logging.ERROR
+    assert entry.exc_info is None
+    assert "TypeError" in entry.__dict__["stack"]
+
+
+@pytest.mark.parametrize(("path", "member", "value"), OF_EACH_KIND)
+def test_rotation_and_overview_survive_unreadable_values(scene: Scene, path: str, member: str, value: object) -> None:
+    scene.rotate(SECRET, CERTIFICATE)
+    scene.go(days=8)
+    scene.azure.faults([edited(path, member, value)])
+    report = scene.report(SECRET)
+    assert report["Outcome"] == "unchanged"
+    assert f"Restart '{names.MAIN_SITE}'" in report["Reason"]
+    assert [app["RunsWithCurrentKeys"] for app in scene.overview()["Apps"]] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(("path", "member", "value"), OF_EACH_KIND)
+def test_revoked_secret_is_repaired_despite_unreadable_values(
+    scene: Scene, path: str, member: str, value: object
+) -> None:
+    scene.rotate(SECRET, CERTIFICATE)
+    scene.go(days=2)
+    scene.others.remove_secret(scene.served(SECRET)["tags"]["credential-id"])
+    scene.go(minutes=10)
+    assert not scene.signs_in()
+    scene.azure.faults([edited(path, member, value)])
+    report = scene.report(SECRET)
+    assert report["Outcome"] != "failed"
+    assert scene.signs_in()
