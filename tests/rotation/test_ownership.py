@@ -30,6 +30,7 @@ CASES: dict[str, tuple[str, str, list[Version], bool]] = {
     "an admin's": ("CIPP Backend for my nightly script", VAULT, TAGGED, False),
     "none": ("", VAULT, TAGGED, False),
     "an earlier name that a tag of this vault names": (EARLIER, VAULT, TAGGED, True),
+    "an earlier name and a digit more": (f"{EARLIER}c", VAULT, TAGGED, False),
     "an earlier name alone": (EARLIER, VAULT, [], False),
     "an earlier name, and another credential is tagged": (
         EARLIER,

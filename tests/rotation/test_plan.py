@@ -94,6 +94,21 @@ TOKENS = {
         MOMENT,
         Leave,
     ),
+    "others copied the tags of this app's version": (
+        [version("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=2))],
+        MOMENT,
+        Leave,
+    ),
+    "another run of this app stored under this one": (
+        [ours("c", ago(minutes=1), follows="a"), ours("b", ago(minutes=2), follows="a"), version("a", ago(days=9))],
+        MOMENT,
+        Leave,
+    ),
+    "the version it follows is gone, and others stored in the same second": (
+        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=1))],
+        MOMENT,
+        Leave,
+    ),
     "what ours follows is gone: nobody knows what lies between": (
         [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2))],
         MOMENT,

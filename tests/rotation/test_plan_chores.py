@@ -134,6 +134,11 @@ SUPERSEDED: dict[str, tuple[Seen, Moment, list[object]]] = {
         REMOVE_B,
     ),
     "the served one is unknown": (seen([version("t", ago(days=31)), NEW], ALL_THREE[1:2]), RESTARTED, []),
+    "the served one is not on Graph's list": (
+        seen([version("t", ago(days=31), credential_id=""), NEW], ALL_THREE[1:2]),
+        RESTARTED,
+        [],
+    ),
     "the served one is not verified yet": (
         seen([SERVED, NEW, OLD], ALL_THREE, validity=NOT_VERIFIED),
         RESTARTED,
@@ -288,6 +293,17 @@ def test_superseded_credential_stays_when_a_later_version_may_hold_it() -> None:
     assert removals(seen(versions, [served, expired])) == ["key of b"]
     versions[0] = ours("c", ago(days=35))  # its overlap is over, too, and CIPP has restarted
     assert removals(seen(versions, [served, old])) == ["key of b"]
+
+
+def test_superseded_credential_stays_when_a_version_far_above_may_hold_it() -> None:
+    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), ours=True)
+    by_others = version("x", ago(days=36), enabled=False)
+    between = version("m", ago(days=40), credential_id="key of m")
+    look = seen(
+        [ours("c", ago(days=35)), by_others, between, ours("b", ago(days=90))],
+        [credential("c", made=ago(days=35)), old],
+    )
+    assert removals(look) == []
 
 
 def removals(look: Seen) -> list[str]:

@@ -282,6 +282,16 @@ SUPERSEDED: dict[str, tuple[Sequence[Version], Sequence[AppCredential], datetime
         ALL_THREE,
         None,
     ),
+    "Graph names the served one in capitals, and it was stored before, too": (
+        [SERVED, ours("b", ago(days=9), credential_id="key of c")],
+        [AppCredential(id="KEY of C", starts=ago(days=9), ends=ago(days=-90), ours=True)],
+        None,
+    ),
+    "one that others stored": (
+        [SERVED, version("t", ago(days=9), credential_id=NOT_OURS.id)],
+        [ALL_THREE[0], NOT_OURS],
+        NOT_OURS.ends,
+    ),
 }
 
 
