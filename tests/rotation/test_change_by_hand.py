@@ -318,7 +318,9 @@ def test_no_secret_is_served_that_a_run_has_removed(scene: Scene, over_due: str,
 
 
 def test_run_keeps_a_secret_that_was_restored_before_it(scene: Scene, over_due: str) -> None:
+    credential = next(one["tags"]["credential-id"] for one in scene.versions(SECRET) if one["version"] == over_due)
     assert restore(SECRET, over_due).status == 200
+    assert scene.served(SECRET)["tags"] == {"restored-from": over_due, "credential-id": credential}
     scene.rotate(SECRET)
     assert len(scene.secrets_on_app()) == 3
     assert scene.signs_in()
