@@ -117,6 +117,15 @@ def test_app_is_not_restarted_while_that_cannot_be_recorded(renewed: Scene, faul
     assert renewed.restarts() == SITES
 
 
+def test_apps_that_cannot_be_listed_are_reported_and_left_to_the_next_run(renewed: Scene) -> None:
+    renewed.azure.faults([refused(403, r"/Microsoft\.Web/sites$", method="GET")])
+    assert len(warnings(renewed, "couldn't be listed")) == 1
+    assert renewed.restarts() == []
+    renewed.azure.faults([])
+    an_hour_later(renewed)
+    assert renewed.restarts() == SITES
+
+
 def test_record_whose_response_is_lost_is_withdrawn(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     lost = {"host": "127.0.0.1", "path": TABLE, "method": "PATCH", "mode": "drop-after"}
