@@ -11,7 +11,7 @@ from backend import rotation_lock
 from sandbox import names
 from tests.api import QUICK, Answer, Api
 from tests.busy_storage import busy_storage
-from tests.by_hand import DRY, FORCE, PLAIN, fresh, recover, restore, set_secret
+from tests.by_hand import DRY, FORCE, PLAIN, changes, fresh, recover, restore, set_secret
 from tests.rotation.held_run import LOCKS, PATIENT, held_at, held_call, lock_row, relayed
 from tests.rotation.instance import Instance
 from tests.rotation.scene import ARM, ENTRA, SECRET, TOKEN, VAULT, Scene
@@ -213,17 +213,50 @@ def test_force_does_not_pass_by_a_run_that_the_storage_named_before_it_failed(
 # The lock is lost before the write
 
 
+def take_lock(scene: Scene) -> None:
+    """Let another run take the lock. One that was renewed less than two seconds ago is trusted."""
+    scene.others.row(LOCKS, "lock", str(lock_row(scene)["RowKey"]), RunId="another", By="another")
+    time.sleep(2.1)
+
+
 def test_change_stores_nothing_when_another_run_has_taken_the_lock(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     value, before = fresh(scene, "ClientSecret"), scene.versions(SECRET)
     with held_call(scene, nowhere, SIGN_IN, "ExecKeyVaultSecretSet", {"Name": SECRET, "Value": value}) as change:
-        scene.others.row(LOCKS, "lock", str(lock_row(scene)["RowKey"]), RunId="another", By="another")
-        time.sleep(2.1)  # a lock that was renewed less than two seconds ago is trusted
+        take_lock(scene)
         scene.azure.faults([])
         refused = change.result()
     assert refused.status == 409, refused.text
     assert "Nothing was stored: Another run has taken the lock" in refused.results
     assert scene.versions(SECRET) == before
     assert lock_row(scene)["RunId"] == "another"
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("change", ["recover", "restore"])
+def test_secret_stays_as_it_is_when_another_run_has_taken_the_lock(
+    scene: Scene, nowhere: pytest.MonkeyPatch, change: str, *, force: bool
+) -> None:
+    """A deleted one is not recovered, and a disabled version is not enabled."""
+    old = old_token(scene)
+    scene.others.disable(TOKEN, old)
+    deleted_token(scene)
+    before, written = stored(scene), len(changes(scene))
+    fault, endpoint, body = {
+        "recover": ({"path": "^/secrets/?$"}, "ExecKeyVaultSecretRecover", {"Name": DELETED}),
+        "restore": (
+            {"path": f"/secrets/{TOKEN}/versions$"},
+            "ExecKeyVaultSecretRestore",
+            {"Name": TOKEN, "Version": old},
+        ),
+    }[change]
+    with held_call(scene, nowhere, {"host": VAULT, **fault}, endpoint, {**body, "Force": force}) as call:
+        take_lock(scene)
+        scene.azure.faults([])
+        refused = call.result()
+    assert refused.status == 409, refused.text
+    assert "Nothing was stored: Another run has taken the lock" in refused.results
+    assert len(changes(scene)) == written
+    assert stored(scene) == before
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -285,7 +318,9 @@ def test_no_secret_is_served_that_a_run_has_removed(scene: Scene, over_due: str,
 
 
 def test_run_keeps_a_secret_that_was_restored_before_it(scene: Scene, over_due: str) -> None:
+    credential = next(one["tags"]["credential-id"] for one in scene.versions(SECRET) if one["version"] == over_due)
     assert restore(SECRET, over_due).status == 200
+    assert scene.served(SECRET)["tags"] == {"restored-from": over_due, "credential-id": credential}
     scene.rotate(SECRET)
     assert len(scene.secrets_on_app()) == 3
     assert scene.signs_in()

@@ -88,6 +88,12 @@ def test_force_renews_tokens_as_often_as_requested(scene: Scene) -> None:
     assert outcomes == ["rotated"] * 3
 
 
+def test_force_renews_every_token_when_no_key_is_named(scene: Scene) -> None:
+    scene.rotate()
+    keys = scene.rotate(force=True)["Keys"]
+    assert [key_of(keys, name)["Outcome"] for name in (TOKEN, *scene.tenants())] == ["rotated"] * 2
+
+
 def test_force_counts_secret_stored_by_others_not_as_made(scene: Scene) -> None:
     scene.others.store(SECRET, scene.others.add_secret("By an admin")["secretText"])
     assert report(scene, "superadmin", SECRET, Force=True)["Outcome"] == "rotated"

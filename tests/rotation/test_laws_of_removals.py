@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backend import row_lock
+from backend.rotation import key_ring
 from sandbox import names
 from tests.api import Answer
 from tests.rotation.scene import ARM, CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
@@ -290,8 +291,9 @@ def test_removal_asks_for_the_lock_before_it_looks_again(retiring: Scene) -> Non
     assert asked < looked < removed
 
 
-def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene) -> None:
+def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     """Another run does it, so nothing failed, and nothing is signed in with again."""
+    nowhere.setattr(key_ring, "AT_ONCE", 1)
     scene.others.reset(propagation_seconds=0, direct_tenants=3)
     rest = [SECRET, CERTIFICATE]
     with held(scene, {"host": ENTRA, "body": "grant_type=refresh_token", "times": 0}) as run:
@@ -303,6 +305,7 @@ def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene) -> None:
     assert {key["Outcome"] for key in keys} == {"postponed"}
     assert all("has taken the lock" in key["Reason"] for key in keys)
     assert len(scene.calls(ENTRA, body="client_credentials")) == begun
+    assert len({call["path"] for call in scene.calls(ENTRA, body="grant_type=refresh_token")}) == 1
     assert not scene.calls(VAULT, "PUT")
     assert len(scene.calls(GRAPH)) == looked
     assert all(key_of(scene.overview()["Keys"], name)["Problems"] == [] for name in (TOKEN, SECRET))

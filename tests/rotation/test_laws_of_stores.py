@@ -115,7 +115,10 @@ def test_run_reports_what_others_stored_right_after_its_own_store(scene: Scene, 
 # Credentials whose creation was not answered
 
 
-@pytest.mark.parametrize("mode", [{"mode": "drop-after"}, {"mode": "refuse-then-do", "status": 503}])
+@pytest.mark.parametrize(
+    "mode",
+    [{"mode": "drop-after"}, {"mode": "refuse-then-do", "status": 503}, {"edit": [["secretText", {"$remove": True}]]}],
+)
 def test_secret_whose_text_never_arrived_is_removed_by_its_own_run(scene: Scene, mode: dict[str, Any]) -> None:
     before = scene.secrets_on_app()
     scene.azure.faults([{"host": GRAPH, "method": "POST", "path": "/addPassword$", **mode}])

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from backend.rotation.journal import KEYS
 from tests.api import Api
 from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of, moment, refused
+from tests.rotation.test_laws_of_stores import refused_new_secret
 from tests.rotation.test_laws_of_young_credentials import WITH_SECRET
 from tests.sandbox.certificate import Certificate
 
@@ -80,6 +82,22 @@ def test_promise_stays_when_entra_refuses_here(scene: Scene) -> None:
     overview = scene.overview()
     assert "CIPP keeps working until" in overview["Sentence"]
     assert any("AADSTS53003" in problem for problem in key_of(overview["Keys"], SECRET)["Problems"])
+
+
+def test_promise_stays_when_a_new_secret_is_refused(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    """It was never stored, so its refusal shows nothing of the one that the vault serves."""
+    nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "0.2")
+    scene.azure.faults([refused_new_secret(scene)])
+    report = scene.report(SECRET)
+    assert (report["Outcome"], "AADSTS7000215" in report["Reason"]) == ("failed", True), report
+    scene.azure.faults([])
+    assert "CIPP keeps working until" in scene.overview()["Sentence"]
+
+
+def test_secret_alone_is_revoked_when_a_run_signs_in_with_nothing(scene: Scene) -> None:
+    let_nobody_sign_in(scene)
+    assert {key["Outcome"] for key in scene.rotate()["Keys"]} == {"failed"}
+    assert [row["RowKey"] for row in scene.others.rows(KEYS) if "dead_since" in row] == [SECRET.lower()]
 
 
 def test_promise_holds_again_when_a_run_finds_that_the_key_signs_in(scene: Scene) -> None:

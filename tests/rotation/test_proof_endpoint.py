@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.rotation.journal import KEYS
 from sandbox import names
 from tests.api import Api
 from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
@@ -143,6 +144,17 @@ def test_a_dead_secret_is_dead_and_the_others_are_proven_with_the_certificate(sc
     scene.go(minutes=6)
     outcomes = {proof["Name"]: proof["Outcome"] for proof in scene.prove()}
     assert outcomes == {TOKEN: "proven", scene.tenants()[0]: "proven", SECRET: "dead", CERTIFICATE: "proven"}
+
+
+def test_secret_alone_is_dead_when_no_credential_signs_in(scene: Scene) -> None:
+    """It shows nothing of the tokens, neither in the result nor in what is remembered."""
+    scene.go(minutes=10)
+    unknown = {"host": ENTRA, "body": "client_credentials", "mode": "refuse", "status": 401, "aadsts": 7000215}
+    scene.azure.faults([{**unknown, "times": 0}])
+    outcomes = {proof["Name"]: proof["Outcome"] for proof in scene.prove()}
+    assert {name for name, outcome in outcomes.items() if outcome == "dead"} == {SECRET}
+    assert outcomes[TOKEN] == "unproven"
+    assert [row["RowKey"] for row in scene.others.rows(KEYS) if "dead_since" in row] == [SECRET.lower()]
 
 
 def test_where_entra_is_silent_nothing_is_called_dead(scene: Scene) -> None:

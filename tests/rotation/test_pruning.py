@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from backend.clients import Clients
+from backend.rotation import pruning
 from backend.rotation.journal import RUN_KEYS, RUNS
 from backend.rotation.pruning import prune
 from tests.rotation.scene import TOKEN, Scene
@@ -77,6 +78,16 @@ def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
         assert len(left) < 50
     assert len(left) > 1
     assert left[-1] == 0
+
+
+def test_no_further_page_of_old_runs_is_read_when_the_time_is_over(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setattr(pruning, "AT_ONCE", 2)
+    old = [plant(scene, scene.now() - timedelta(days=days), 1) for days in range(91, 97)]
+    before = len(scene.azure.calls(tables=True))
+    prune(Clients(os.environ), scene.now(), seconds=0)
+    calls = [f"{call['method']} {call['path']}" for call in scene.azure.calls(tables=True)[before:]]
+    assert [call.partition("(")[0].rpartition("/")[2] for call in calls if call.startswith("GET")] == [RUNS]
+    assert runs_left(scene) == old
 
 
 def test_a_storage_that_goes_silent_while_old_runs_are_deleted_is_not_the_runs_failure(

@@ -87,6 +87,7 @@ def test_restart_that_azure_refuses_is_repeated_by_the_next_run(restarting: Scen
 def test_restart_that_may_have_happened_is_not_repeated(restarting: Scene, status: int) -> None:
     restarting.azure.faults([refused(status)])
     restarting.rotate(SECRET)
+    assert restarting.restarts() == SITES[:1]  # the first that fails is the last
     for _ in range(3):
         an_hour_later(restarting)
     assert restarting.restarts() == SITES
@@ -110,6 +111,15 @@ def test_app_is_not_restarted_while_that_cannot_be_recorded(renewed: Scene, faul
     renewed.azure.faults([{**fault, "host": "127.0.0.1", "path": TABLE, "method": method}])
     assert warnings(renewed, "not restarted")
     an_hour_later(renewed)
+    assert renewed.restarts() == []
+    renewed.azure.faults([])
+    an_hour_later(renewed)
+    assert renewed.restarts() == SITES
+
+
+def test_apps_that_cannot_be_listed_are_reported_and_left_to_the_next_run(renewed: Scene) -> None:
+    renewed.azure.faults([refused(403, r"/Microsoft\.Web/sites$", method="GET")])
+    assert len(warnings(renewed, "couldn't be listed")) == 1
     assert renewed.restarts() == []
     renewed.azure.faults([])
     an_hour_later(renewed)
