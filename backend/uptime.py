@@ -110,17 +110,15 @@ class UptimesInAzure(Uptimes):
         return at_once.start(partial(self._since, app.name, ends_at), name=f"look at the processes of {app.name}")
 
     def _since(self, name: str, ends_at: float) -> datetime | None:
-        """Return when the oldest process of an app began, or None if Azure does not show that of each process."""
+        """Return when the oldest process of an app began, or None if Azure does not show that of each instance."""
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
         with while_trying_to(f"look at the processes of '{name}'"):
             starts = [
-                start
+                _start(sites, group, name, instance.name if instance else None, ends_at)
                 for instance in sites.list_instance_identifiers(group, name)
-                for start in _starts(sites, group, name, instance.name if instance else None, ends_at)
             ]
-        known = [start for start in starts if start]
-        return min(known) if known and len(known) == len(starts) else None
+        return _oldest(starts)
 
 
 class UptimeLook(Uptimes):
@@ -165,33 +163,41 @@ def _by(ends_at: float, look: "Future[T]", *, what: str) -> T | None:
         return None
 
 
-def _starts(
+def _start(
     sites: Any,  # noqa: ANN401 - no SDK for a type
     group: str,
     name: str,
     instance: str | None,
     ends_at: float,
-) -> list[datetime | None]:
-    """Return the starts of an instance's processes without those of its deployment site. None is an unknown start.
+) -> datetime | None:
+    """Return when the oldest process of an instance began, without those of its deployment site.
+
+    None if that is unknown: Azure does not show it of each process, or shows no process.
 
     Raises:
         AzureUnreachableError: The time is over.
     """
     if not instance:
-        return [None]
+        return None
     starts: list[datetime | None] = []
     _check_time(ends_at)
     for process in sites.list_instance_processes(group, name, instance):
         number = _properties(process).get("id")
         if not isinstance(number, int):
-            return [None]
+            return None
         _check_time(ends_at)
         properties = _properties(sites.get_instance_process(group, name, str(number), instance))
         of_deployment_site = properties.get("is_scm_site", False)  # Kudu leaves it out where it is false
         if of_deployment_site is True:
             continue
         starts.append(_moment(properties.get("start_time")) if of_deployment_site is False else None)
-    return starts
+    return _oldest(starts)
+
+
+def _oldest(starts: list[datetime | None]) -> datetime | None:
+    """Return the oldest start, or None if there is none or one is unknown."""
+    known = [start for start in starts if start]
+    return min(known) if known and len(known) == len(starts) else None
 
 
 def _properties(resource: Any) -> dict[str, Any]:  # noqa: ANN401 - no SDK for a type

@@ -1,13 +1,14 @@
 """What Azure leaves out or shows in another form: that app's start is unknown, and nothing fails."""
 
 import logging
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from backend.uptime import UptimesInAzure
 from sandbox import names
-from tests.rotation.scene import ARM, CERTIFICATE, SECRET, Scene
+from tests.rotation.scene import ARM, CERTIFICATE, SECRET, Scene, moment
 from tests.sandbox_client import Sandbox
 from tests.test_uptime import NOON, SITES, in_azure
 
@@ -111,3 +112,50 @@ def test_revoked_secret_is_repaired_despite_unreadable_values(
     report = scene.report(SECRET)
     assert report["Outcome"] != "failed"
     assert scene.signs_in()
+
+
+def responds(path: str, body: object) -> dict[str, object]:
+    return {"host": ARM, "path": path, "times": 0, "answer": {"body": body}}
+
+
+def two_instances(site: str, start: datetime, second: str) -> list[dict[str, object]]:
+    """Two instances of an app. The first one has a process of its own, the second one what `second` names."""
+    instances = [{"id": f"/i/{name}", "name": name, "type": "t"} for name in ("AAA", "BBB")]
+    app = {"id": 7, "name": "w3wp", "start_time": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+    processes = {7: app, 8: {**app, "id": 8, "is_scm_site": True}}
+    numbers = {"AAA": [7, 8], "BBB": {"app": [7], "scm": [8], "nothing": []}[second]}
+
+    def listed(number: int) -> dict[str, object]:
+        return {"id": f"/p/{number}", "name": str(number), "type": "t", "properties": processes[number]}
+
+    return [
+        responds(f"/{site}{INSTANCES}", {"value": instances}),
+        *(responds(f"/{site}/instances/{i}/processes$", {"value": [listed(n) for n in numbers[i]]}) for i in numbers),
+        *(responds(f"/{site}/instances/[^/]+/processes/{number}$", listed(number)) for number in processes),
+    ]
+
+
+@pytest.mark.parametrize(("second", "is_known"), [("app", True), ("scm", False), ("nothing", False)])
+def test_start_is_known_if_each_instance_shows_a_process(azure: Sandbox, second: str, is_known: bool) -> None:
+    azure.faults(two_instances(names.MAIN_SITE, NOON, second))
+    assert known(in_azure(azure)) == ([names.MAIN_SITE] if is_known else []) + [names.OFFLOAD_SITE]
+
+
+@pytest.mark.parametrize("second", ["app", "scm", "nothing"])
+def test_secret_is_kept_for_an_instance_without_a_process(
+    scene: Scene, nowhere: pytest.MonkeyPatch, second: str
+) -> None:
+    nowhere.setenv("KEY_ROTATION_OVERLAP_DAYS", "1")
+    scene.midweek()
+    scene.rotate(SECRET, force=True)
+    scene.go(hours=2)
+    used = scene.value(SECRET)  # the second instance has read it
+    scene.rotate(SECRET, force=True)
+    scene.go(days=2)
+    an_hour_ago = scene.now() - timedelta(hours=1)
+    assert moment(scene.served(SECRET)["created"]) < an_hour_ago
+    scene.azure.faults([fault for site in SITES for fault in two_instances(site, an_hour_ago, second)])
+    scene.rotate(SECRET)
+    assert scene.others.sign_in(used).ok is (second != "app")
+    expected = "yes" if second == "app" else "unknown"
+    assert [app["RunsWithCurrentKeys"] for app in scene.overview()["Apps"]] == [expected] * len(SITES)
