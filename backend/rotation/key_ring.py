@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.rotation")
 AT_ONCE: Final = 64
+MANY_TOKENS: Final = 64  # more than these wait for the vault's limit of writes
 TIME_OVER: Final = "The time of the check was over before this key's turn."
 CHECK_AGAIN: Final = "The hourly catch-up checks the key in the next hour, and ExecKeyProof does immediately."
 TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
@@ -89,7 +90,9 @@ class KeyRing:
         tokens = [key for key in keys if key.kind in TOKENS]
         others = [key for key in keys if key.kind not in TOKENS]
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rotation") as workers:
-            meanwhile = workers.submit(correlation.inherited(self._in_turn), others) if len(tokens) > AT_ONCE else None
+            meanwhile = (
+                workers.submit(correlation.inherited(self._in_turn), others) if len(tokens) > MANY_TOKENS else None
+            )
             reports = list(workers.map(correlation.inherited(self._rotated), tokens))
         if others:
             self._tokens_done()

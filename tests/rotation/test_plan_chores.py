@@ -300,8 +300,8 @@ def test_superseded_credential_stays_when_a_version_far_above_may_hold_it() -> N
     by_others = version("x", ago(days=36), enabled=False)
     between = version("m", ago(days=40), credential_id="key of m")
     look = seen(
-        [ours("c", ago(days=35)), by_others, between, ours("b", ago(days=90))],
-        [credential("c", made=ago(days=35)), old],
+        [ours("c", ago(days=29)), by_others, between, ours("b", ago(days=90))],
+        [credential("c", made=ago(days=29)), old],
     )
     assert removals(look) == []
 
