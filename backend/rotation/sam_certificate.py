@@ -39,6 +39,7 @@ MOST_LIVE: Final = 3
 PROOF_REFUSED: Final = (400, 401)  # of addKey: Entra took the signer's sign-in, but Graph may not know it yet
 UNKNOWN: Final = "without an id"
 MOST_READS: Final = 6  # until two in a row agree
+READS_PER_GAP: Final = 5
 
 
 def near_end(served: Version, on_app: AppCredential) -> timedelta:
@@ -242,7 +243,8 @@ class CertificateKind:
         be a certificate that others added after `before` was read. What was on the list before and is gone was removed
         by others, and stays removed.
         """
-        gap = self._run.clients.limits.key_rotation_proof_gap_seconds
+        # More often than sign-ins, because a state that lasted shorter than that is not seen.
+        gap = self._run.clients.limits.key_rotation_proof_gap_seconds / READS_PER_GAP
         patience = self._run.clients.limits.key_rotation_proof_timeout_seconds
         give_up_at = min(time.monotonic() + patience, self._run.ends_at)
         known = _names(before)
