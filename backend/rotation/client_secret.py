@@ -35,7 +35,7 @@ class ClientSecretKind:
     def __init__(self, run: Run, registration: AppRegistration) -> None:
         self._run = run
         self._registration = registration
-        self.revoked = ""
+        self.unwanted: frozenset[str] = frozenset()
         self._adopted: dict[str, str | None] = {}
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:

@@ -152,7 +152,6 @@ class CredentialWork:
             return replace(seen, is_readable=False, validity=Validity.REVOKED)
         judgement = self._judgement(version, moment, is_listed=listed is not None)
         is_valid = judgement.validity is Validity.VALID
-        self._kind.revoked = known.upper() if judgement.validity is Validity.REVOKED and version.enabled else ""
         served = listed or (in_vault if is_valid else None)
         return replace(
             seen,
@@ -222,6 +221,7 @@ class CredentialWork:
 
     def _renew(self) -> None:
         was_valid, over = self.seen.validity is Validity.VALID, self.served
+        self._kind.unwanted = self._unwanted()
         try:
             stored = publish(
                 self._run,
@@ -238,6 +238,14 @@ class CredentialWork:
                 self._earlier = over if was_valid else None
             raise
         self._judged[stored.version], self._earlier = Judgement(Validity.VALID), None
+
+    def _unwanted(self) -> frozenset[str]:
+        """Return the ids of the served credential, if Entra refused it for good, and of those that no version names."""
+        unwanted = {step.credential_id for step in self.chores(self._run.moment) if isinstance(step, Remove)}
+        is_revoked = self.seen.validity is Validity.REVOKED and self._in_vault and self._in_vault[0].enabled
+        if is_revoked and (known := self.seen.versions[0].credential_id):
+            unwanted.add(known)
+        return frozenset(unwanted)
 
     def _put_back(self, version_id: str) -> str | None:
         """Store an earlier version again if it signs in at CIPP's app as it is now."""

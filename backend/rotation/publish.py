@@ -38,8 +38,8 @@ class CredentialKind(Protocol):
 
     `is_listed_enough`: one that Graph lists is taken for valid unless there is a doubt. `needs_signer`: a request to
     create or remove one is signed with one that is valid. `locks_app`: the lock of the app's service principals is
-    turned on along with it. `revoked` is the id of the served credential if Entra refused it for good, else "": it is
-    not written to the app again.
+    turned on along with it. `unwanted` are the ids of what is not written to the app again if a list of all must be
+    written: the served one if Entra refused it for good, and those of this app that no version names.
     """
 
     secret_name: str
@@ -48,7 +48,7 @@ class CredentialKind(Protocol):
     is_listed_enough: bool
     needs_signer: bool
     locks_app: bool
-    revoked: str
+    unwanted: frozenset[str]
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
         """Return those on the app registration whose dates are known."""

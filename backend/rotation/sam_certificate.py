@@ -61,7 +61,7 @@ class CertificateKind:
     def __init__(self, run: Run, registration: AppRegistration, site: str) -> None:
         self._run = run
         self._registration = registration
-        self.revoked = ""
+        self.unwanted: frozenset[str] = frozenset()
         self._site = site
         self._read_already: dict[str, Certificate | None] = {}
         self._has_written_list = False
@@ -212,7 +212,7 @@ class CertificateKind:
         before = self._settled(app)
         if not before.certificates_known:
             raise ConflictError("Graph does not show all certificates of the app, so their list was not written.")
-        listed = [one.raw for one in before.certificates if one.thumbprint != self.revoked or not self.revoked]
+        listed = [one.raw for one in before.certificates if one.thumbprint not in self.unwanted]
         if signer and _find(before, signer.thumbprint) is None:  # it has signed in a moment ago
             listed.append(self._public_key(signer))
         self._run.held.must_hold()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox import names
-from tests.rotation.scene import CERTIFICATE, SECRET, Scene, key_of, moment
+from tests.rotation.scene import CERTIFICATE, SECRET, VAULT, Scene, key_of, moment
 from tests.rotation.theirs import too_many_live
 
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
@@ -95,3 +95,25 @@ def test_secret_by_an_admin_is_due_without_a_restart(running: Scene) -> None:
     running.others.store(SECRET, running.others.add_secret("By an admin")["secretText"])
     running.go(days=8)
     assert running.report(SECRET)["Outcome"] == "rotated"
+
+
+@pytest.mark.parametrize("key", [SECRET, CERTIFICATE])
+def test_stores_that_are_cut_add_up_to_no_more_credentials(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+    nowhere.setenv("KEY_ROTATION_PROOF_COUNT", "1")
+    scene.others.reset(propagation_seconds=0, direct_tenants=0)
+    scene.midweek()
+    scene.rotate(SECRET, CERTIFICATE)
+    scene.go(hours=2)
+    if key == SECRET:
+        for version in scene.versions(SECRET)[:-1]:
+            scene.others.disable(SECRET, version["version"])
+        scene.others.remove_secret(scene.served(SECRET)["tags"]["credential-id"])
+    else:
+        scene.others.patch_app(keyCredentials=[])
+    scene.go(minutes=10)
+    cut = {"host": VAULT, "method": "PUT", "path": f"^/secrets/{key}$", "mode": "drop-before", "times": 0}
+    scene.azure.faults([cut])
+    for _ in range(8):
+        scene.go(days=1)
+        assert scene.report(key, force=key == CERTIFICATE)["Outcome"] == "failed"
+    assert list(too_many_live(scene.others.made, scene.azure.state())) == []

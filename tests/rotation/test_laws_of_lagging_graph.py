@@ -104,6 +104,10 @@ def test_revoked_certificate_is_renewed_though_graph_still_lists_it(scene: Scene
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     assert scene.certificate_signs_in()
+    # it is not written back with the list, which still shows it where it is read
+    assert [one["customKeyIdentifier"] for one in scene.certificates_on_app()] == [
+        stored_thumbprint(scene.value(CERTIFICATE))
+    ]
 
 
 def test_certificate_that_others_just_added_stays_when_the_list_is_written(scene: Scene, hurry: Hurry) -> None:

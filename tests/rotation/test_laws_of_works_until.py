@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from backend.rotation.journal import KEYS
+from sandbox import names
 from tests.api import Api
 from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of, moment, refused
 from tests.rotation.test_laws_of_stores import refused_new_secret
@@ -144,3 +145,30 @@ def test_restored_token_expires_90_days_after_it_was_stored_again(scene: Scene) 
     assert Api().post("ExecKeyVaultSecretRestore", body).status == 200
     ends = moment(scene.served(TOKEN)["created"]) + LIFETIME
     assert moment(key_of(scene.overview()["Keys"], TOKEN)["Ends"]) == ends
+
+
+def test_promise_ends_with_the_secret_that_cipp_still_runs_with(scene: Scene) -> None:
+    (seeded,) = scene.secrets_on_app()
+    assert scene.report(SECRET)["Outcome"] == "rotated"
+    overview = scene.overview()
+    assert overview["WorksUntil"] == seeded["endDateTime"]
+    assert f"'{names.MAIN_SITE}'" in overview["Sentence"]
+    scene.go_to(moment(seeded["endDateTime"]) + timedelta(days=1))
+    assert "does not work" in scene.overview()["Sentence"]
+    for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
+        scene.others.restart(site)
+    assert "keeps working" in scene.overview()["Sentence"]
+
+
+@pytest.mark.parametrize("aadsts", [7000112, 700016, 90002])
+def test_promise_ends_now_when_nobody_can_sign_in_as_the_app(scene: Scene, aadsts: int) -> None:
+    scene.go(minutes=10)
+    scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 400, "aadsts": aadsts, "times": 0}])
+    assert "does not work" in scene.overview()["Sentence"]
+
+
+def test_promise_ends_now_when_applicationid_is_disabled(scene: Scene) -> None:
+    scene.others.disable("ApplicationID", scene.served("ApplicationID")["version"])
+    sentence = scene.overview()["Sentence"]
+    assert "does not work" in sentence
+    assert "ApplicationID" in sentence
