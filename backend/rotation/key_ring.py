@@ -318,7 +318,8 @@ class KeyRing:
     def _keep(self, key: Key, done: Done, work: RefreshTokenWork | CredentialWork) -> None:
         """Keep what concerns the run as a whole."""
         if isinstance(work, RefreshTokenWork):
-            is_unsettled = self._session.run is not None and key.name in self._session.run.unlisted
+            is_unlisted = self._session.run is not None and key.name in self._session.run.unlisted
+            is_unsettled = is_unlisted or done.postponed or bool(done.warnings)
             self._details[key.name.lower()] = Details(scopes=work.scopes or None, is_unsettled=is_unsettled)
             return
         if key.kind == "ClientSecret":

@@ -113,7 +113,7 @@ class Details:
     `scopes`: those of a token that was renewed. `is_revoked`: Entra refused the key, for good. `is_timeout`: nothing
     responded in time, so nothing is known of the key. `common_cause`: equal for all keys that fail for that reason, ""
     if the reason is the key's own. `is_unsettled`: the vault's list does not have the served version yet, so what
-    others stored under it may not be seen. The next run lists the versions again.
+    others stored under it may not be seen, or a chore was not done. The next run lists the versions again.
     """
 
     scopes: frozenset[str] | None = None
