@@ -22,6 +22,7 @@ from backend.rotation.plan import (
     Step,
     Validity,
     credential_chores,
+    credential_of,
     credential_step,
     superseded_ends,
 )
@@ -144,18 +145,15 @@ class CredentialWork:
     def _with_served(self, seen: Seen, moment: Moment) -> Seen:
         """Add what is known of the served credential."""
         version, shown = self._in_vault[0], seen.versions[0]
-        known = (shown.credential_id or "").lower()
-        listed = next((one for one in seen.credentials if known and one.id.lower() == known), None)
+        listed = credential_of(shown, seen.credentials)
         try:
             in_vault = self._kind.in_vault(version, shown)
         except InvalidInputError:
             return replace(seen, is_readable=False, validity=Validity.REVOKED)
         judgement = self._judgement(version, moment, is_listed=listed is not None)
-        is_valid = judgement.validity is Validity.VALID
-        served = listed or (in_vault if is_valid else None)
         return replace(
             seen,
-            served=served,
+            served=listed or in_vault,
             validity=judgement.validity,
             refusal=judgement.refusal,
             earlier=self._earlier,

@@ -50,10 +50,10 @@ TOKENS: Final = ("RefreshToken", "TenantRefreshToken")
 class Before:
     """What is known of the keys before a run. `listed` is the version that each serves, by name in lower case.
 
-    It is None if the vault was not listed: then each key's versions are. `memories` are of earlier runs.
+    A key that it lacks, because the vault was not listed, is looked at by itself. `memories` are of earlier runs.
     """
 
-    listed: Mapping[str, Version] | None = None
+    listed: Mapping[str, Version] = field(default_factory=dict)
     memories: Mapping[str, KeyMemory] = field(default_factory=dict)
     doubted: Container[str] = ()
 
@@ -235,7 +235,7 @@ class KeyRing:
     def _settled(self, key: Key, moment: Moment) -> KeyReport | None:
         """Return the report of a token of which the one listing shows that nothing is to be done; None otherwise."""
         name = key.name.lower()
-        listed = self._before.listed.get(name) if self._before.listed is not None else None
+        listed = self._before.listed.get(name)
         if listed is None or key.kind not in TOKENS or not listed.enabled or name in self._before.doubted:
             return None
         if moment.force or listed.created < moment.due_before:
@@ -258,7 +258,7 @@ class KeyRing:
         name = key.name.lower()
         doubted = name in self._before.doubted
         if key.kind in TOKENS:
-            listed = self._before.listed.get(name) if self._before.listed is not None else None
+            listed = self._before.listed.get(name)
             return RefreshTokenWork(key, run, listed=listed, doubted=doubted)
         return self.credential_work(key, run, doubted=doubted)
 

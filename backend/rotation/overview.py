@@ -18,7 +18,7 @@ from backend.rotation.credential_work import CredentialWork
 from backend.rotation.journal import KeyMemory
 from backend.rotation.key_ring import KeyRing
 from backend.rotation.keys import CERTIFICATE, CLIENT_SECRET, IDENTITY_NAMES, PARTNER_TOKEN, Key
-from backend.rotation.plan import NEAR_END, AppCredential, Seen, Validity
+from backend.rotation.plan import NEAR_END, AppCredential, Seen, Validity, credential_of
 from backend.rotation.refresh_token import token_expires
 from backend.rotation.report import AppState, KeyOverview, KeyReport, KeyState, RunReport
 from backend.rotation.session import NOT_SET_UP, TENANTS_UNKNOWN, Session, reason_to_leave
@@ -65,11 +65,9 @@ class Look:
         """Put it together."""
         states = [self._state(key) for key in keys if key.name.lower() in self._served]
         uptimes = self._uptimes.result()
-        if held := self._held_by_apps(uptimes):
-            states.append(held)
-        works_until, sentence = promise(states, self._now, self._missing(), self._broken)
-        if held:
-            states.remove(held)
+        held = self._held_by_apps(uptimes)
+        counted = [*states, held] if held else states
+        works_until, sentence = promise(counted, self._now, self._missing(), self._broken)
         zone = self._session.zone
         starts = next_week_start(self._now, zone)
         return KeyOverview(
@@ -315,8 +313,7 @@ def held_since(since: datetime, seen: Seen) -> datetime | None:
     One that is not on the app any more has expired, or was removed: then it is the expiry that is not known.
     """
     version = next((version for version in seen.versions if version.created <= since), None)
-    named = (version.credential_id or "").lower() if version else ""
-    found = next((one for one in seen.credentials if named and one.id.lower() == named), None)
+    found = credential_of(version, seen.credentials) if version else None
     return None if found is None or found.ends >= UNKNOWN_END else found.ends
 
 

@@ -211,7 +211,7 @@ def third_of_life(credential: AppCredential) -> timedelta:
 
 def superseded_ends(seen: Seen, now: datetime) -> datetime | None:
     """Return the first expiry of what an app of CIPP may still run with; None if only the served one signs in."""
-    earlier = [_credential_of(version, seen.credentials) for version in seen.versions[1:]]
+    earlier = [credential_of(version, seen.credentials) for version in seen.versions[1:]]
     served = seen.served.id.lower() if seen.served else None
     return min((one.ends for one in earlier if one and one.id.lower() != served and one.ends > now), default=None)
 
@@ -318,9 +318,10 @@ def _due(made: datetime, moment: Moment) -> str:
     return f"Forced: {told}, so it is not due."
 
 
-def _credential_of(version: Version, credentials: Sequence[AppCredential]) -> AppCredential | None:
+def credential_of(version: Version, credentials: Sequence[AppCredential]) -> AppCredential | None:
+    """Return the credential on the app that a version holds; None if that is unknown, or it is not listed."""
     named = (version.credential_id or "").lower()
-    return next((credential for credential in credentials if credential.id.lower() == named), None)
+    return next((one for one in credentials if named and one.id.lower() == named), None)
 
 
 def _orphans(seen: Seen, moment: Moment) -> Iterator[AppCredential]:
@@ -369,7 +370,7 @@ def _superseded(seen: Seen, moment: Moment) -> Iterator[_Superseded]:
     is_certain = True
     for newer, version in pairwise(seen.versions):
         is_certain = is_certain and newer.id not in unknown
-        credential = _credential_of(version, seen.credentials)
+        credential = credential_of(version, seen.credentials)
         if credential is None or not credential.ours or credential.id.lower() in newer_ones:
             continue
         newer_ones.add(credential.id.lower())

@@ -128,10 +128,11 @@ class CertificateKind:
             run.held.must_hold()
             with advised(policy, blocks, app.object_id):
                 exempt(self._registration.graph, app.object_id, policy)
+        certificate = signer if isinstance(signer, Certificate) else None
         made = make_certificate(self._site, run.vault.now().replace(microsecond=0), _lifetime(policy))
         with advised(policy, blocks, app.object_id):
-            if not (isinstance(signer, Certificate) and self._is_added(app, made, name, signer)):
-                self._write_list(app, made, name, over, signer if isinstance(signer, Certificate) else None)
+            if certificate is None or not self._is_added(app, made, name, certificate):
+                self._write_list(app, made, name, over, certificate)
         return NewCredential(made.thumbprint, made, made.pfx, made.ends)
 
     def keep_theirs(self, app: Registration, over: str | None, made: Credential) -> None:
@@ -143,9 +144,12 @@ class CertificateKind:
             self._run.check.entra.sign_in(self._run.as_app(theirs))
         except SignInRefusedError:
             self._run.held.must_hold()
-            name = f"CIPP-SAM Certificate ({self._site})"
-            proof = made.proof(app.object_id)
-            self._registration.add_key(app.object_id, public_der=theirs.public_der, display_name=name, proof=proof)
+            self._registration.add_key(
+                app.object_id,
+                public_der=theirs.public_der,
+                display_name=self._name_by_cipp,
+                proof=made.proof(app.object_id),
+            )
 
     def remove(self, app: Registration, credential_id: str, signer: Credential | None) -> bool:
         """Remove a certificate by removeKey, which touches no other. Without a certificate to sign it stays."""
@@ -269,8 +273,13 @@ class CertificateKind:
         except BackendError:
             return None
 
+    @property
+    def _name_by_cipp(self) -> str:
+        """The display name that CIPP gives its certificate."""
+        return f"CIPP-SAM Certificate ({self._site})"
+
     def _public_key(self, certificate: Certificate) -> Json:
-        return public_key(certificate.public_der, f"CIPP-SAM Certificate ({self._site})")
+        return public_key(certificate.public_der, self._name_by_cipp)
 
 
 def _lifetime(policy: AppPolicy) -> timedelta:

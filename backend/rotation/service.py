@@ -320,9 +320,8 @@ class KeyRotation:
         return [session.not_cipps] if session.not_cipps else []
 
 
-def _by_lower_case(listing: Mapping[str, Version]) -> Mapping[str, Version] | None:
-    """Return a listing by name in lower case; None if the vault was not listed."""
-    return {name.lower(): version for name, version in listing.items()} if listing else None
+def _by_lower_case(listing: Mapping[str, Version]) -> Mapping[str, Version]:
+    return {name.lower(): version for name, version in listing.items()}
 
 
 def _names_of(keys: Sequence[Key]) -> frozenset[str]:
