@@ -57,10 +57,8 @@ def test_lock_of_a_killed_run_is_taken_over(scene: Scene, storage: Storage) -> N
         assert owner(scene) == ["mine"]
 
 
-def test_one_of_two_runs_takes_over_the_lock_of_a_killed_run(scene: Scene, storage: Storage) -> None:
-    """Both have seen the same row; the other one has written it when this one does."""
-    let_another_take(scene, run_id="killed")
-    storage.ahead = SLEPT
+def let_a_quicker_one_take_over(scene: Scene, storage: Storage) -> list[str]:
+    """Let another run take the lock once this one has read its row. Return the path of that read, once it was made."""
     taken: list[str] = []
 
     def is_taken_meanwhile(method: str, path: str) -> bool:
@@ -69,7 +67,15 @@ def test_one_of_two_runs_takes_over_the_lock_of_a_killed_run(scene: Scene, stora
             let_another_take(scene, run_id="quicker")
         return False
 
-    storage.loses = is_taken_meanwhile  # called when the storage has answered, before the answer is passed on
+    storage.loses = is_taken_meanwhile  # called when the storage has responded, before the response is passed on
+    return taken
+
+
+def test_one_of_two_runs_takes_over_the_lock_of_a_killed_run(scene: Scene, storage: Storage) -> None:
+    """Both have seen the same row; the other one has written it when this one does."""
+    let_another_take(scene, run_id="killed")
+    storage.ahead = SLEPT
+    taken = let_a_quicker_one_take_over(scene, storage)
     with (
         pytest.raises(ConflictError, match="Another run, which has just begun holds the lock"),
         row_lock.row_lock(Clients(os.environ), KEY, run_id="mine", by="a test"),
@@ -83,15 +89,7 @@ def test_run_does_nothing_when_another_was_quicker_to_take_over(scene: Scene, st
     scene.rotate(TOKEN)
     let_another_take(scene, run_id="killed")
     storage.ahead = SLEPT
-    taken: list[str] = []
-
-    def is_taken_meanwhile(method: str, path: str) -> bool:
-        if method == "GET" and LOCKS in path and not taken:
-            taken.append(path)
-            let_another_take(scene, run_id="quicker")
-        return False
-
-    storage.loses = is_taken_meanwhile
+    let_a_quicker_one_take_over(scene, storage)
     stored = len(scene.calls(VAULT, "PUT"))
     assert scene.api().post("ExecKeyRotation", {"Names": [TOKEN], "Force": True}).status == 409
     assert len(scene.calls(VAULT, "PUT")) == stored
