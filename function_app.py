@@ -1,6 +1,7 @@
-"""What the Functions host indexes: the pages, nothing else."""
+"""The entry point that the Functions host indexes. It declares the pages and nothing else."""
 
-from settings import (
+from settings.http.app import functions_app
+from settings.pages import (
     docs,
     function_app_settings,
     function_apps,
@@ -14,7 +15,6 @@ from settings import (
     resource_group,
     static_web_app,
 )
-from settings.http import functions_app
 
 PAGES = (
     ping,

@@ -1,51 +1,68 @@
-"""What can go wrong, by outcome, and the one place where foreign errors are translated.
+"""The errors of this app, by outcome. `backend.azure.errors.translation` creates them from the errors of the SDKs.
 
 BackendError
-|-- InvalidInputError          what the caller asked breaks a rule
-|-- NotFoundError              this deployment has no such thing
-|-- ConflictError              the thing is there, but in no state for this
+|-- InvalidInputError          the input breaks a rule
+|-- NotFoundError              this deployment does not have the resource
+|-- ConflictError              the request conflicts with the current state
 |-- NotConfiguredError         a setting or an identity is missing
-`-- AzureError                 the far side did not do it
-    |-- AzureRefusedError      Azure answered no; `status` is its answer
-    `-- AzureUnreachableError  no answer came; it may or may not have happened
+|-- NotSignedInError           the caller is not signed in
+|-- NotAllowedError            the caller lacks the permission
+`-- AzureError                 Azure did not do what was requested
+    |-- AzureRefusedError      Azure returned an error; `status` is its HTTP status
+    |   `-- IdentityRefusedError   the managed identity's endpoint returned no token
+    `-- AzureUnreachableError  no usable response; the operation might have completed
 """
 
-import re
-import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-
-from backend.quoting import without
-from backend.redaction import redact
-from backend.refusals import Refusal, refusal_of_azure_core, refusal_of_graph
-from backend.unreachable import host_of, is_redirect, reason_of, status_of
+from dataclasses import dataclass
+from typing import Final
 
 _BAD_REQUEST, _REQUEST_TIMEOUT, _SERVER_ERROR = 400, 408, 500
+TRY_AGAIN: Final = "Try again."
+NOT_READABLE: Final = "the response does not have its documented form."  # completes "Couldn't ...: "
+
+
+def joined(*sentences: str) -> str:
+    """Return the texts that are not empty as one text, with a space between them."""
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 class BackendError(Exception):
-    """An outcome that the caller is told; the message says what was tried and what to do.
+    """An error that the caller sees.
 
-    `advice` repeats what to do, where it is known apart from the message.
+    `detail` states what failed and why. `advice` states what to do, with the command if there is one. The text of the
+    error is both. `retry_after` is the number of seconds that Azure requests callers to wait, 0 if it names none.
     """
 
-    advice: str | None = None
+    retry_after: float = 0
+
+    def __init__(self, detail: str, *, advice: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Return the detail and the advice."""
+        return joined(self.detail, self.advice)
+
+    def add_context(self, *, before: str = "", after: str = "") -> None:
+        """Add sentences before and after the detail, about what else happened."""
+        self.detail = joined(before, self.detail, after)
 
 
 class InvalidInputError(BackendError):
-    """The input breaks a rule; `field` names the part of it."""
+    """The input breaks a rule. `field` names the part that does."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, detail: str, *, field: str | None = None, advice: str = "") -> None:
+        super().__init__(detail, advice=advice)
         self.field = field
 
 
 class NotFoundError(BackendError):
-    """This deployment has no such thing, or our identity may not see it."""
+    """This deployment does not have the resource, or this app's identity can't see it."""
 
 
 class ConflictError(BackendError):
-    """The thing is there, but what was asked does not fit its state."""
+    """The resource exists, but the request conflicts with its current state."""
 
 
 class NotConfiguredError(BackendError):
@@ -53,133 +70,103 @@ class NotConfiguredError(BackendError):
 
 
 class AzureError(BackendError):
-    """The far side did not do what was asked."""
+    """Azure did not do what was requested."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why Azure refuses a request. `words` states the cause, `advice` who can remove it and how.
+
+    - `is_missing_right`: a right would remove the cause.
+    - `is_settling`: Azure is still changing the resource, which takes seconds or minutes.
+    - `is_absence`: with a 404, the resource does not exist.
+    - `is_of_key`: the storage account's key or signature is not valid, and another one removes the cause.
+    - `is_busy`: another operation on the same resource is in progress.
+    """
+
+    words: str
+    advice: str = ""
+    is_missing_right: bool = False
+    is_settling: bool = False
+    is_absence: bool = True
+    is_of_key: bool = False
+    is_busy: bool = False
 
 
 class AzureRefusedError(AzureError):
-    """Azure answered no. `status` is its HTTP status, `code` its error code.
+    """Azure returned an error. `status` is the HTTP status. `code` is Azure's code, with a nested one after a slash.
 
-    `retry_after` is for how many seconds it wants to be left alone, 0 where it does not say.
+    A status has many causes. `cause` is the one that the code and the message name, or None if they name none.
     """
 
-    def __init__(self, message: str, *, status: int, code: str = "", retry_after: float = 0) -> None:
-        super().__init__(message)
+    def __init__(  # noqa: PLR0913 - all that is known about a refusal
+        self,
+        detail: str,
+        *,
+        status: int,
+        code: str = "",
+        retry_after: float = 0,
+        cause: Cause | None = None,
+        advice: str = "",
+    ) -> None:
+        super().__init__(detail, advice=advice)
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.cause = cause
+
+    def has_code(self, code: str) -> bool:
+        """Return whether Azure sent a code, alone or nested, case-insensitive."""
+        return code.lower() in self.code.lower().split("/")
+
+    @property
+    def is_missing_right(self) -> bool:
+        """Whether a missing right is the cause. Firewalls, policies, locks and more refuse with the same status."""
+        return self.cause is not None and self.cause.is_missing_right
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether Azure is still recovering or deleting the resource. The same call works soon."""
+        return self.cause is not None and self.cause.is_settling
+
+
+class IdentityRefusedError(AzureRefusedError):
+    """The managed identity's endpoint returned no token, so no request reached Azure. `status` is the endpoint's."""
 
 
 class AzureUnreachableError(AzureError):
-    """No answer came. What was asked may or may not have happened."""
+    """Azure sent no usable response. The operation might have completed."""
+
+
+class UnreadableResponseError(Exception):
+    """A response does not have its documented form.
+
+    The text is a reason that completes "Couldn't <do something>: " and ends with a period, such as "the response is not
+    a list." What to do is `advice`, which is "Try again." unless it is given.
+    """
+
+    def __init__(self, reason: str, *, advice: str = TRY_AGAIN) -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 def changed_nothing(error: BackendError) -> bool:
-    """Return whether an error proves that a write had no effect: Azure's status is 400-499, and not 408.
+    """Return whether an error shows that a write had no effect: Azure's status is 400-499, and not 408.
 
-    After a 5xx, a 408 or a timeout the write may have taken effect, or may do so later.
+    After a 5xx, a 408 or a timeout the write might have taken effect, or might still do so.
     """
     if isinstance(error, AzureRefusedError):
         return _BAD_REQUEST <= error.status < _SERVER_ERROR and error.status != _REQUEST_TIMEOUT
     return not isinstance(error, AzureError)
 
 
-@contextmanager
-def while_trying_to(action: str, *, withhold: Collection[str] = ()) -> Iterator[None]:
-    """Translate what the SDKs raise into our tree; `action` completes "Tried to ...".
-
-    `withhold` are a caller's texts that Azure's own words may repeat, and this app must not.
-
-    Raises:
-        NotFoundError: Azure answered 404.
-        AzureRefusedError: Azure answered any other error; the message names the missing right, if that is it.
-        AzureUnreachableError: No answer came.
-    """
-    try:
-        yield
-    except BackendError:
-        raise
-    except Exception as error:
-        translated = _translated(action, error)
-        if translated is None:
-            raise
-        if withhold:
-            translated.args = (without(str(translated), withhold),)
-        raise translated from error
+class NotSignedInError(BackendError):
+    """The caller is not signed in."""
 
 
-def _translated(action: str, error: Exception) -> BackendError | None:
-    """Say what a foreign error means; None where it is a mistake of our own."""
-    if _is_a(error, "azure.core.exceptions", "HttpResponseError") and _is_no(getattr(error, "status_code", None)):
-        return _refused(action, refusal_of_azure_core(error))
-    if _is_a(error, "kiota_abstractions.api_error", "APIError") and _is_no(
-        getattr(error, "response_status_code", None)
-    ):
-        return _refused(action, refusal_of_graph(error))
-    if _is_a(error, "azure.core.exceptions", "ClientAuthenticationError"):
-        return _without_token(action, str(error))
-    if isinstance(error, OSError) or any(_is_a(error, *silence) for silence in _SILENCES):
-        return _no_response(action, error)
-    return None
+class NotAllowedError(BackendError):
+    """The caller is signed in but lacks the permission that `permission` names."""
 
-
-def _no_response(action: str, error: Exception) -> AzureUnreachableError:
-    """Return the error for a missing response. The library's own text is not repeated: it may hold a credential."""
-    if is_redirect(error):
-        return AzureUnreachableError(
-            f"Tried to {action}, but {host_of(error)} responded with a redirect ({status_of(error) or 'too many'}). "
-            "The app does not follow redirects, because the credential would go along. "
-            "Check CIPP_CLOUD and the proxy of this app."
-        )
-    return AzureUnreachableError(
-        f"Tried to {action}, but Azure did not answer ({reason_of(error)}). "
-        "It may or may not have happened: look before you try again."
-    )
-
-
-# What the SDKs, requests (msal) and httpx (Graph) raise when no answer comes, or none that can be read.
-_SILENCES = (
-    ("azure.core.exceptions", "AzureError"),
-    ("azure.core.exceptions", "DeserializationError"),
-    ("azure.core.exceptions", "SerializationError"),
-    ("requests.exceptions", "RequestException"),
-    ("urllib3.exceptions", "HTTPError"),
-    ("httpx", "HTTPError"),
-    ("httpx", "StreamError"),
-    ("httpx", "InvalidURL"),
-    ("httpx", "CookieConflict"),
-    ("kiota_abstractions.api_error", "APIError"),
-    ("kiota_http._exceptions", "KiotaHTTPXError"),
-    ("msal.exceptions", "MsalError"),
-    ("json", "JSONDecodeError"),
-)
-
-
-def _is_a(error: Exception, module: str, name: str) -> bool:
-    """Tell whether the error is of that class, without importing a module that never was."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(error, getattr(loaded, name))
-
-
-def _is_no(status: int | None) -> bool:
-    """Tell whether a status refuses: an answer that could not be read may have a good one."""
-    return status is not None and status >= 400  # noqa: PLR2004 - where HTTP's errors begin
-
-
-def _refused(action: str, refusal: Refusal) -> BackendError:
-    message = f"Tried to {action}, but Azure answered {refusal.sentence}"
-    if refusal.status == 404:  # noqa: PLR2004 - the one status that says "not there"
-        return NotFoundError(message)
-    return AzureRefusedError(message, status=refusal.status, code=refusal.code, retry_after=refusal.retry_after)
-
-
-def _without_token(action: str, words: str) -> AzureRefusedError:
-    """Return the error for an identity without a token. azure-identity has the response in its text alone."""
-    response = re.search(r"Token request error: \(\w+\) ([45]\d\d), (.*)", words)
-    reason = (
-        f"its endpoint returned {response[1]}, {redact(response[2])[:300]}" if response else "its endpoint gave none"
-    )
-    return AzureRefusedError(
-        f"Tried to {action}, but this app got no token for its managed identity: {reason.rstrip('. ')}. "
-        "Try again, and look whether it is on: az functionapp identity show --name <this app> --resource-group <group>",
-        status=int(response[1]) if response else 401,
-    )
+    def __init__(self, detail: str, *, permission: str | None = None, advice: str = "") -> None:
+        super().__init__(detail, advice=advice)
+        self.permission = permission

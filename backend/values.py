@@ -1,5 +1,7 @@
-"""How values travel: frozen, named in PascalCase on the wire, times in UTC."""
+"""The values that services return: frozen, with PascalCase names in JSON and times in UTC."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -7,11 +9,11 @@ import msgspec
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """What a service answers. Fields become PascalCase, unknown is None."""
+    """A value that a service returns. JSON has its fields in PascalCase. None means unknown."""
 
 
 class SecretText:
-    """A secret's text, which never shows: not in a repr, a log, an f-string or JSON."""
+    """A secret's text. It never appears in a repr, a log, an f-string or JSON."""
 
     __slots__ = ("_text",)
 
@@ -19,7 +21,7 @@ class SecretText:
         self._text = text
 
     def reveal(self) -> str:
-        """Answer the text itself: only to hand it to Azure."""
+        """Return the text itself. Use it only to send it to Azure."""
         return self._text
 
     def __repr__(self) -> str:
@@ -37,9 +39,36 @@ class SecretText:
         return hash(self._text)
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - object's own signature
-        raise TypeError("A secret is not pickled.")
+        raise TypeError("A secret can't be pickled.")
 
 
 def in_whole_seconds(moment: datetime | None) -> datetime | None:
-    """Drop what Azure does not keep: its times have whole seconds."""
+    """Return a time without its fraction of a second, as Azure stores it."""
     return moment.replace(microsecond=0) if moment else None
+
+
+class ActionResult(Value, frozen=True):
+    """What a write operation did, or would do in a dry run. Each kind of write has its own fields."""
+
+    @property
+    def summary(self) -> str:
+        """The result in sentences for the audit log, without a value."""
+        return "Done."
+
+
+class Act(ActionResult, frozen=True):
+    """The result of a write operation. A dry run changes nothing and fills `would_do`. Any other fills `done`."""
+
+    dry_run: bool
+    would_do: list[str] = []
+    done: list[str] = []
+
+    @property
+    def summary(self) -> str:
+        """What the operation would do or did, as in the response."""
+        return " ".join([*self.would_do, *self.done])
+
+
+def counted(outcomes: Iterable[str]) -> str:
+    """Return how often each outcome occurs, as a sentence."""
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(Counter(outcomes).items())) or "Nothing to do."

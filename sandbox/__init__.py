@@ -1,1 +1,1 @@
-"""A small Azure for one's own machine: `python -m sandbox`."""
+"""A local Azure emulator: `python -m sandbox`."""

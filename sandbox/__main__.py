@@ -1,4 +1,4 @@
-"""`python -m sandbox`: start a small Azure, say where it is, and run until told to end."""
+"""`python -m sandbox`: start a local Azure emulator, print its address, and run until it is stopped."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run(folder: Path, *, quiet: bool) -> int:
-    """Run until a signal comes or Azurite ends; return the exit code."""
+    """Run until a signal arrives or Azurite exits. Return the exit code."""
     stop = asyncio.Event()
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -33,7 +33,7 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
     azurite = await start_azurite(folder / "azurite.log")
     servers: list[HttpServer] = []
     try:
-        # Imported now, not above: reading all that code takes as long as Azurite takes to start.
+        # Imported here, not above: loading all that code takes as long as Azurite takes to start.
         from sandbox.listen import listen  # noqa: PLC0415
         from sandbox.options import Options  # noqa: PLC0415
         from sandbox.seed import direct_tenants  # noqa: PLC0415
@@ -41,7 +41,7 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
 
         cipps = CippsTables(azurite.tables)
         variables = await listen(folder, servers, azurite.tables, cipps)
-        await azurite.wait_until_it_answers()
+        await azurite.wait_until_ready()
         await asyncio.to_thread(cipps.make, direct_tenants(Options()))
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string(variables["SANDBOX_URL"])})
         if not quiet:
@@ -52,7 +52,9 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
         await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return 0
-        raise AzuriteError(f"Azurite ended by itself; {folder / 'azurite.log'} may say why. So ends the sandbox.")
+        raise AzuriteError(
+            f"Azurite exited unexpectedly, so the sandbox stops. For the cause, see {folder / 'azurite.log'}."
+        )
     finally:
         env_file.path.unlink(missing_ok=True)
         for server in servers:
@@ -62,17 +64,17 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
 
 def _welcome(url: str, folder: Path) -> str:
     return (
-        "The sandbox answers. .sandbox/env aims any tool at it, for example:\n"
+        "The sandbox is ready. .sandbox/env configures any tool to use it, for example:\n"
         f"  env $(cat .sandbox/env) az login --identity\n"
         f"Control: {url}/sandbox/state   Log: {folder / 'sandbox.log'}\n"
-        "Ctrl-C ends it.\n"
+        "To stop it, press Ctrl-C.\n"
     )
 
 
 def main() -> int:
-    """Read the command line and run."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A small Azure on this machine.")
-    parser.add_argument("--quiet", action="store_true", help="print errors only; the log file has the rest")
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Run a local Azure emulator.")
+    parser.add_argument("--quiet", action="store_true", help="print errors only. The log file has everything else.")
     arguments = parser.parse_args()
     folder = Path.cwd() / ".sandbox"
     folder.mkdir(exist_ok=True)

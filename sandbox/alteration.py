@@ -1,4 +1,4 @@
-"""What a test lets Entra say otherwise: another account, fewer scopes, a token that nobody can read."""
+"""Changes that a test makes to Entra's token responses: another account, fewer scopes, an unreadable token."""
 
 import json
 from collections.abc import Mapping
@@ -14,28 +14,28 @@ _FIELDS: Final = frozenset({"claims", "opaque", "answer"})
 
 @dataclass(frozen=True)
 class Alteration:
-    """`claims` replace those of the access token and the id token, `answer` the members beside them; null removes."""
+    """`claims` replace those of the access token and ID token, `answer` the members beside them. null removes one."""
 
     claims: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
-    opaque: bool = False  # an access token in no form that a client knows
+    opaque: bool = False  # an access token in a format that clients don't know
 
     def of(self, body: bytes, tokens: TokenIssuer) -> bytes:
-        """Return the altered response of the token endpoint. One without a token stays as it is."""
+        """Return the changed response of the token endpoint. A response without a token stays as it is."""
         try:
-            answer = json.loads(body)
+            response = json.loads(body)
         except ValueError:
             return body
-        if not isinstance(answer, dict) or "access_token" not in answer:
+        if not isinstance(response, dict) or "access_token" not in response:
             return body
         for name in ("access_token", "id_token"):
-            if self.claims and name in answer:
-                told = jwt.decode(answer[name], options={"verify_signature": False})
-                audience = told.pop("aud")
-                answer[name] = tokens.issue(_merged(told, self.claims), audience, told["exp"] - told["iat"])
+            if self.claims and name in response:
+                claims = jwt.decode(response[name], options={"verify_signature": False})
+                audience = claims.pop("aud")
+                response[name] = tokens.issue(_merged(claims, self.claims), audience, claims["exp"] - claims["iat"])
         if self.opaque:
-            answer["access_token"] = "EwBYA8l6BAAU" + "opaque" * 100
-        return json.dumps(_merged(answer, self.answer)).encode()
+            response["access_token"] = "EwBYA8l6BAAU" + "opaque" * 100
+        return json.dumps(_merged(response, self.answer)).encode()
 
 
 UNALTERED: Final = Alteration()
@@ -45,7 +45,7 @@ def read_alteration(value: object) -> Alteration:
     """Read the member `alter` of a fault.
 
     Raises:
-        ValueError: It is not what the contract says; the message says why.
+        ValueError: The value doesn't have the documented form. The message states why.
     """
     if not isinstance(value, dict) or value.keys() - _FIELDS:
         raise ValueError(f"alter must be an object of {', '.join(sorted(_FIELDS))}.")

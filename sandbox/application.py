@@ -1,4 +1,4 @@
-"""An app registration and the credentials that it signs in with."""
+"""An app registration and its credentials."""
 
 import base64
 import secrets
@@ -20,7 +20,7 @@ _SECRET_LETTERS: Final = string.ascii_letters + string.digits + "._~-"
 
 @dataclass(frozen=True)
 class PasswordCredential:
-    """A client secret; `created` is when Entra learned of it, and sign-in follows some seconds later."""
+    """A client secret. `created` is when Entra stored it. Sign-in with it works some seconds later."""
 
     secret_text: str = field(repr=False)
     start: datetime
@@ -30,7 +30,7 @@ class PasswordCredential:
     key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def as_graph(self, *, with_secret: bool = False) -> dict[str, Any]:
-        """Return it as Graph writes it; the secret's text is null in all but its first answer."""
+        """Return it in Graph's format. The secret's text is null except in the first response."""
         return {
             "customKeyIdentifier": None,
             "displayName": self.display_name,
@@ -44,7 +44,7 @@ class PasswordCredential:
 
 @dataclass(frozen=True)
 class KeyCredential:
-    """A certificate, of which Entra knows the public part."""
+    """A certificate. Entra has only its public part."""
 
     certificate: bytes  # DER
     start: datetime
@@ -54,18 +54,18 @@ class KeyCredential:
     key_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     type: str = "AsymmetricX509Cert"
     usage: str = "Verify"
-    custom_key_identifier: str | None = None  # hexadecimal; Entra fills in the SHA-1 thumbprint
+    custom_key_identifier: str | None = None  # hexadecimal. Entra fills in the SHA-1 thumbprint.
 
     def loaded(self) -> x509.Certificate:
-        """Return the certificate itself."""
+        """Return the certificate."""
         return x509.load_der_x509_certificate(self.certificate)
 
     def thumbprint(self, algorithm: hashes.HashAlgorithm) -> str:
-        """Return the thumbprint as a JWT's header carries it."""
+        """Return the thumbprint in the format of a JWT header."""
         return base64.urlsafe_b64encode(self.loaded().fingerprint(algorithm)).rstrip(b"=").decode()
 
     def as_graph(self, *, with_key: bool = False) -> dict[str, Any]:
-        """Return it as Graph writes it; `key` only where it was selected."""
+        """Return it in Graph's format. Include `key` only if it was selected."""
         return {
             "customKeyIdentifier": self.custom_key_identifier,
             "displayName": self.display_name,
@@ -80,9 +80,9 @@ class KeyCredential:
 
 @dataclass(frozen=True)
 class Application:
-    """An app registration in its home tenant. `properties` are Graph's others, by Graph's names.
+    """An app registration in its home tenant. `properties` are Graph's other properties, by Graph's names.
 
-    A change makes another one, so that an earlier state can still be read.
+    A change creates a new object, so that an earlier state can still be read.
     """
 
     id: str
@@ -93,10 +93,10 @@ class Application:
     passwords: tuple[PasswordCredential, ...] = ()
     keys: tuple[KeyCredential, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
-    refresh_token: str | None = field(default=None, repr=False)  # of a spare app, which no vault holds
+    refresh_token: str | None = field(default=None, repr=False)  # of a spare app, in no vault
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what `/sandbox/state` shows, secrets included."""
+        """Return what `/sandbox/state` shows, including secrets."""
         return {
             "id": self.id,
             "displayName": self.display_name,
@@ -107,11 +107,11 @@ class Application:
 
 
 def new_secret_text() -> str:
-    """Make a client secret that looks like Entra's: forty characters with `8Q~` in them."""
+    """Return a new client secret that looks like Entra's: 40 characters with `8Q~` in them."""
     letters = [secrets.choice(_SECRET_LETTERS) for _ in range(37 - len(PLANTED))]
     return "".join([*letters[:3], "8Q~", PLANTED, *letters[3:]])
 
 
 def is_live(credential: PasswordCredential | KeyCredential, now: datetime, propagation: timedelta) -> bool:
-    """Say whether a credential signs in now."""
+    """Return whether a credential can sign in now."""
     return credential.created + propagation <= now and credential.start <= now < credential.end

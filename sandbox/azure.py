@@ -1,4 +1,4 @@
-"""All that the sandbox holds between two resets."""
+"""Everything that the sandbox stores between two resets."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from sandbox.tokens import TokenIssuer
 
 @dataclass(frozen=True)
 class Azure:
-    """One small Azure; its parts change in place, on one event loop, so nothing is locked.
+    """One emulated Azure. Its parts change in place on one event loop, so nothing is locked.
 
-    `/sandbox/state` shows each part as its `snapshot()` says: a vault's is
+    `/sandbox/state` shows the `snapshot()` of each part: a vault's is
     `{"secrets": {...}, "deleted": {...}}`, ARM's is `{"sites": {...}, "staticSites": {...}}`,
     the directory's is `{"applications": {...}}`.
     """

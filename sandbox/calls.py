@@ -1,4 +1,4 @@
-"""The record of every call since the last reset."""
+"""The list of all calls since the last reset."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from sandbox.tables.shared_key import is_by_key
 
 @dataclass
 class Call:
-    """One call and its answer; status 0 and no answer while there is none."""
+    """One call and its response. The status is 0 until there is a response."""
 
     method: str
     host: str
@@ -24,22 +24,22 @@ class Call:
 
     @property
     def is_by_key(self) -> bool:
-        """Whether it is a call of the tables by the connection string, which few tests are about."""
+        """Whether the call used the connection string of the tables. Few tests are about such calls."""
         return is_by_key(self.url.partition(":")[0], self.path)
 
     def answered(self, status: int, headers: Headers, body: bytes) -> None:
-        """Note what was answered."""
+        """Store the response."""
         self.status = status
         self.response_headers = dict(headers.items())
         self.response_body = text(body) or ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as `/sandbox/calls` shows it, in the form of recorded traffic."""
+        """Return the call in the format of `/sandbox/calls`, which is that of recorded traffic."""
         return dict(vars(self))
 
 
 def text(body: bytes) -> str | None:
-    """Return a body as text, or None where it is empty."""
+    """Return a body as text, or None if it is empty."""
     return body.decode("utf-8", "replace") if body else None
 
 

@@ -1,4 +1,4 @@
-"""The processes that `make run` starts and ends."""
+"""The processes that `make run` starts and stops."""
 
 import contextlib
 import subprocess
@@ -17,12 +17,12 @@ PATIENCE_SECONDS = 2.0
 
 
 class ChildEndedError(Exception):
-    """A child ended by itself; the text says which, and what it said."""
+    """A child process exited unexpectedly. The text names it and shows its last output."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running child and where its words go."""
+    """A running child process and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -30,10 +30,10 @@ class Child:
     log_starts_at: int
 
     def check(self) -> None:
-        """Do nothing while it runs.
+        """Do nothing while the process runs.
 
         Raises:
-            ChildEndedError: It ended.
+            ChildEndedError: The process exited.
         """
         code = self.process.poll()
         if code is None:
@@ -41,25 +41,25 @@ class Child:
         with self.log.open("rb") as log:
             log.seek(self.log_starts_at)
             lines = log.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
-        said = "\n".join(["", *(f"  {line}" for line in lines)])
-        raise ChildEndedError(f"{self.name} ended (exit code {code}). The end of {self.log}:{said}")
+        tail = "\n".join(["", *(f"  {line}" for line in lines)])
+        raise ChildEndedError(f"{self.name} exited with code {code}. Last lines of {self.log}:{tail}")
 
 
 class Children:
-    """The children; they end with this object, and with this process however that ends."""
+    """All child processes. They stop when this object closes, or when this process exits for any reason."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start the guard, which outlives us."""
+        """Start the guard, which outlives this process."""
         command = [sys.executable, "-m", guard.__name__]
-        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - ours
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - fixed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End them all."""
+        """Stop all child processes."""
         processes = [child.process for child in self._children]
         for process in processes:
             process.terminate()
@@ -68,24 +68,24 @@ class Children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
         guard.end({process.pid for process in processes if process.returncode is None}, patience_seconds=0)
-        # all are reaped before the guard looks, which would wait for a zombie
+        # Reap all of them before the guard checks: it would wait for a zombie.
         for process in processes:
             process.wait()
         if self._guard is not None:
             self._guard.communicate()
 
     def start(self, name: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> Child:
-        """Start `python -m <arguments>` in a session of its own: Ctrl-C reaches us alone.
+        """Start `python -m <arguments>` in its own session, so that Ctrl-C reaches only this process.
 
         Args:
-            name: What to call it in messages.
+            name: The name of the process in messages.
             arguments: The module and its arguments.
-            environ: Its whole environment.
-            log: The file that its output is appended to.
+            environ: The complete environment of the process.
+            log: The file that the output is appended to.
         """
         with log.open("ab") as output:
             starts_at = output.tell()
-            process = subprocess.Popen(  # noqa: S603 - ours
+            process = subprocess.Popen(  # noqa: S603 - fixed command
                 [sys.executable, "-m", *arguments],
                 env=environ,
                 stdin=subprocess.DEVNULL,

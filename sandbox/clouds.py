@@ -1,4 +1,4 @@
-"""The three Azure clouds as the sandbox answers for them, and which host means what."""
+"""The three Azure clouds that the sandbox emulates, and the service behind each host name."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,7 +8,7 @@ Plane = Literal["arm", "entra", "graph", "vault", "tables"]
 
 @dataclass(frozen=True)
 class Cloud:
-    """The hosts of one cloud; the first of several is the one that answers name."""
+    """The hosts of one cloud. Responses name the first of several."""
 
     name: str
     arm: str
@@ -25,12 +25,12 @@ class Cloud:
 
     @property
     def vault_audience(self) -> str:
-        """The resource that tokens for vaults are for."""
+        """The audience of tokens for vaults."""
         return f"https://{self.vault_suffix}"
 
     @property
     def graph_audience(self) -> str:
-        """The resource that tokens for Graph are for."""
+        """The audience of tokens for Graph."""
         return f"https://{self.graph}"
 
 
@@ -67,7 +67,7 @@ CLOUDS: Final = (
 
 @dataclass(frozen=True)
 class Place:
-    """What a host name stands for."""
+    """The service behind a host name."""
 
     cloud: Cloud
     plane: Plane
@@ -76,7 +76,7 @@ class Place:
 
 
 def place_of(host: str) -> Place | None:
-    """Say what `host` (without port, any case) stands for, or None where it is none of Azure's."""
+    """Return the service behind `host` (without port, case-insensitive), or None if the host is not one of Azure's."""
     host = host.lower()
     for cloud in CLOUDS:
         if host == cloud.arm:

@@ -1,4 +1,4 @@
-"""The control address: what a test or a person tells the sandbox itself."""
+"""The control address, with which a test or a developer controls the sandbox."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ from sandbox.azure import Azure
 from sandbox.faults import InvalidFaultError, read_faults
 from sandbox.moment import moment
 from sandbox.options import InvalidOptionsError, Options, read_options
+from sandbox.restored import InvalidStateError, restore
 from sandbox.seed import direct_tenants
 from sandbox.server import Server
 from sandbox.tables.cipps_tables import CippsTables
@@ -23,15 +24,16 @@ _CENTURY: Final = 3_155_760_000  # seconds
 
 
 class _InvalidBodyError(Exception):
-    """The body of a control call cannot be understood; the message says why."""
+    """The body of a control call is not valid. The message states why."""
 
 
 def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables) -> ASGIApp:
-    """Build the control address. `make` seeds a new Azure. The managed identity responds beside it."""
+    """Return the control address. `make` seeds a new Azure. The managed identity responds beside it."""
 
     async def state(request: Request) -> Response:
-        del request
         await server.catch_up()
+        if request.method == "POST":
+            restore(server.azure, await _body(request))
         return JSONResponse(snapshot(server.azure))
 
     async def reset(request: Request) -> Response:
@@ -60,7 +62,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
 
     app = Starlette(
         routes=[
-            Route("/sandbox/state", state),
+            Route("/sandbox/state", state, methods=["GET", "POST"]),
             Route("/sandbox/reset", reset, methods=["POST"]),
             Route("/sandbox/faults", faults, methods=["GET", "POST"]),
             Route("/sandbox/clock", clock, methods=["POST"]),
@@ -70,6 +72,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
             _InvalidBodyError: invalid,
             InvalidFaultError: invalid,
             InvalidOptionsError: invalid,
+            InvalidStateError: invalid,
         },
     )
 
@@ -81,7 +84,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
 
 
 def snapshot(azure: Azure) -> dict[str, Any]:
-    """Return all that the sandbox holds, as `/sandbox/state` shows it."""
+    """Return everything that the sandbox stores, as `/sandbox/state` shows it."""
     return {
         "now": moment(azure.clock.now()),
         "vaults": {name: vault.snapshot() for name, vault in azure.vaults.items()},
@@ -103,5 +106,5 @@ def _advance(body: object) -> float:
         raise _InvalidBodyError('The body must be {"advance_seconds": n}.')
     seconds = body["advance_seconds"]
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _CENTURY:
-        raise _InvalidBodyError("advance_seconds must be a number from 0 to a century: time does not go back.")
+        raise _InvalidBodyError("advance_seconds must be a number from 0 to a century. The clock can't go back.")
     return float(seconds)

@@ -1,4 +1,4 @@
-"""How Azure words a 403 that a test plants: with the right that the caller lacks, and where."""
+"""Azure's wording of a 403 that a test plants: the missing permission, and the scope."""
 
 import re
 from typing import Any, Final
@@ -16,7 +16,7 @@ _CALLER: Final = (
 
 
 def denial(place: Place, method: str, path: str) -> dict[str, Any] | None:
-    """Return the body with which the service denies the managed identity the call; None where it has no such words."""
+    """Return the body with which the service denies the call, or None if the wording is unknown."""
     if place.plane == "arm":
         target = target_of(method, path)
         error = not_authorized(names.BACKEND_CLIENT_ID, names.BACKEND_PRINCIPAL_ID, target.action, target.scope)

@@ -1,4 +1,4 @@
-"""Entra's directory: tenants, applications and what was issued to them."""
+"""Entra's directory: tenants, applications and the tokens issued to them."""
 
 import copy
 import secrets
@@ -14,7 +14,8 @@ from sandbox.past import Past
 from sandbox.people import People
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
-# The app management policy that every tenant starts with: it restricts nothing.
+_TOKEN_BEGINS: Final = f"1.A{names.PLANTED}"
+# The app management policy of every new tenant: it restricts nothing.
 _DEFAULT_POLICY: Final[dict[str, Any]] = {
     "id": "00000000-0000-0000-0000-000000000000",
     "deletedDateTime": None,
@@ -30,7 +31,7 @@ _DEFAULT_POLICY: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class User:
-    """The account that consented, and whom delegated tokens stand for."""
+    """The account that consented. Delegated tokens act for it."""
 
     id: str
     name: str  # user principal name
@@ -47,7 +48,7 @@ class Tenant:
 
 @dataclass(frozen=True)
 class ServicePrincipal:
-    """An application in one tenant: it may sign in there, with the app roles that were granted."""
+    """An application in one tenant. It can sign in there, with the app roles that were granted."""
 
     app_id: str
     tenant_id: str
@@ -60,7 +61,7 @@ class ServicePrincipal:
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """What a refresh token stands for."""
+    """What a refresh token was issued for."""
 
     app_id: str
     tenant_id: str
@@ -70,7 +71,7 @@ class RefreshToken:
 
 @dataclass
 class ManagementPolicy:
-    """An app management policy and the applications (by object id) that it applies to."""
+    """An app management policy and the applications (by object ID) that it applies to."""
 
     id: str
     tenant_id: str
@@ -80,19 +81,19 @@ class ManagementPolicy:
 
 @dataclass
 class Directory:
-    """All tenants and what they hold."""
+    """All tenants and their objects."""
 
     tenants: dict[str, Tenant] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)  # by appId
     policies: dict[str, ManagementPolicy] = field(default_factory=dict)
     default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
     people: People = field(default_factory=People)
-    past: Past[Application] = field(default_factory=Past)  # of applications, as Graph's readers see them
+    past: Past[Application] = field(default_factory=Past)  # earlier applications, for reads that lag
     _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
 
     def tenant(self, name: str) -> Tenant | None:
-        """Find a tenant by GUID or domain, whatever the case."""
+        """Find a tenant by GUID or domain (case-insensitive)."""
         wanted = name.lower()
         by_id = self.tenants.get(wanted)
         return by_id or next((t for t in self.tenants.values() if wanted == t.domain.lower()), None)
@@ -103,26 +104,30 @@ class Directory:
         self.applications[app.app_id] = app
 
     def read_applications(self, now: datetime) -> list[Application]:
-        """Return all applications as Graph's readers see them, which may be behind."""
+        """Return all applications as Graph reads them. The result can be out of date."""
         return [self.past.seen(app_id, app, now) for app_id, app in self.applications.items()]
 
     def service_principal(self, app_id: str, tenant_id: str) -> ServicePrincipal | None:
-        """Find an application's service principal in a tenant, or None where nobody consented."""
+        """Return an application's service principal in a tenant, or None if the tenant has not consented."""
         return self._principals.get((app_id.lower(), tenant_id))
 
     @property
     def service_principals(self) -> list[ServicePrincipal]:
-        """All of them, in the order in which they came."""
+        """Return all of them, in the order in which they were added."""
         return list(self._principals.values())
 
     def issue_refresh_token(self, token: RefreshToken) -> str:
-        """Issue a refresh token; the ones before it stay good."""
-        text = f"1.A{names.PLANTED}{secrets.token_urlsafe(690)}"
+        """Issue a refresh token. Earlier tokens stay valid."""
+        text = f"{_TOKEN_BEGINS}{secrets.token_urlsafe(690)}"
         self._refresh_tokens[text] = token
         return text
 
+    def accept_refresh_token(self, text: str, token: RefreshToken) -> None:
+        """Accept a refresh token that an earlier sandbox issued as if this one had issued it."""
+        self._refresh_tokens[text] = token
+
     def refresh_token(self, text: str) -> RefreshToken | None:
-        """Find what was issued as `text`."""
+        """Return what the refresh token `text` was issued for."""
         return self._refresh_tokens.get(text)
 
     def add(self, *, tenants: Iterable[Tenant] = (), principals: Iterable[ServicePrincipal] = ()) -> None:
@@ -135,3 +140,8 @@ class Directory:
     def snapshot(self) -> dict[str, Any]:
         """Return what `/sandbox/state` shows."""
         return {"applications": {app_id: app.snapshot() for app_id, app in self.applications.items()}}
+
+
+def is_refresh_token(text: str) -> bool:
+    """Return whether a text looks like a refresh token of the sandbox."""
+    return text.startswith(_TOKEN_BEGINS)

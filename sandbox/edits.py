@@ -1,4 +1,4 @@
-"""Edits of a JSON document: a path to its members, and the value that they get."""
+"""Edits of a JSON document: each is a path to members, and their new value."""
 
 import copy
 import json
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 REMOVE: Final = {"$remove": True}
-_SPACINGS: Final = ((",", ":"), (", ", ": "))  # JSON is written in both
+_SPACINGS: Final = ((",", ":"), (", ", ": "))  # both are common in JSON
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One change. `*` in the path means each member, `?text` each member whose JSON contains the text."""
+    """One change. In the path, `*` means each member, and `?text` each member whose JSON contains the text."""
 
     path: tuple[str, ...]
     value: Any
 
 
 def edited(document: object, edits: Sequence[Edit]) -> object:
-    """Return `document` after all edits in their order. A path that leads nowhere changes nothing."""
+    """Return `document` after all edits, in their order. A path that matches nothing changes nothing."""
     for edit in edits:
         document = _edited(document, edit.path, edit.value)
     return document
 
 
 def edited_json(body: bytes, edits: Sequence[Edit]) -> bytes:
-    """Return a body after all edits. What is not JSON stays as it is, and so does what no edit changes."""
+    """Return a body after all edits. A body that is not JSON, or that no edit changes, stays as it is."""
     if not edits:
         return body
     try:
@@ -41,7 +41,7 @@ def read_edits(value: object) -> tuple[Edit, ...]:
     """Read the member `edit` of a fault.
 
     Raises:
-        ValueError: It is not a list of [path, value]. The message names the wrong entry.
+        ValueError: The value is not a list of [path, value]. The message names the invalid entry.
     """
     if not isinstance(value, list):
         raise ValueError("edit must be a list of [path, value].")  # noqa: TRY004 - one kind of error for its reader

@@ -1,4 +1,4 @@
-"""`.sandbox/env`: the variables that aim any tool at the running sandbox."""
+"""`.sandbox/env`: the variables that configure any tool to use the running sandbox."""
 
 import fcntl
 import os
@@ -12,22 +12,22 @@ class OccupiedError(Exception):
 
 
 class EnvFile:
-    """The file while it is ours; the lock beside it dies with the process that holds it."""
+    """The file while this process owns it. The lock beside it is released when the process exits."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "env"
         self._lock = self._take(folder / "lock")
-        self.path.unlink(missing_ok=True)  # what a killed sandbox left aims at nothing
+        self.path.unlink(missing_ok=True)  # a killed sandbox leaves a file that leads nowhere
 
     def write(self, variables: Mapping[str, str]) -> None:
-        """Write it whole: a reader sees all of it or nothing."""
+        """Write the file atomically: a reader sees all of it or nothing."""
         new = self.path.with_name(f"env.{os.getpid()}")
         new.touch(mode=0o600)
         new.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
         new.replace(self.path)
 
     def remove(self) -> None:
-        """Remove it, and let another sandbox start here."""
+        """Remove the file, and allow another sandbox to start here."""
         self.path.unlink(missing_ok=True)
         self._lock.close()
 
@@ -40,8 +40,8 @@ class EnvFile:
             pid = lock.read().strip()
             lock.close()
             raise OccupiedError(
-                f"Another sandbox (process {pid}) runs in this directory and owns {self.path}; "
-                "end it first, or start this one elsewhere."
+                f"Another sandbox (process {pid}) runs in this directory and owns {self.path}. "
+                "Stop it first, or start this one in another directory."
             ) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))

@@ -1,6 +1,6 @@
-"""End process groups whose keeper died without ending them, be it by SIGKILL.
+"""Stop process groups whose parent process died without stopping them, for example by SIGKILL.
 
-It reads their numbers, one a line, from a pipe that closes when the keeper is gone, however it went.
+It reads their numbers, one per line, from a pipe that closes when the parent process exits for any reason.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 5.0
 
 
 def end(groups: set[int], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Ask the groups to end, and kill what is left after a while."""
+    """Request the groups to exit, and kill those that still run after a while."""
     alive = {group for group in groups if _signal(group, signal.SIGTERM)}
     deadline = time.monotonic() + patience_seconds
     while alive and time.monotonic() < deadline:
@@ -29,7 +29,7 @@ def _signal(group: int, number: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        # macOS says so of a group in which only a zombie is left
+        # macOS reports this for a group with nothing but a zombie
         return False
     return True
 

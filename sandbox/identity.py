@@ -24,7 +24,7 @@ _KNOWN: Final = _STORAGE.union(
 
 
 def app(azure: Azure, secret: str) -> ASGIApp:
-    """Build the endpoint; `secret` is what X-IDENTITY-HEADER must carry."""
+    """Return the endpoint. `secret` is the required value of X-IDENTITY-HEADER."""
 
     async def token(request: Request) -> Response:
         return _token(request, azure, secret)

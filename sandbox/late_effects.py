@@ -1,4 +1,4 @@
-"""Requests that were refused and take effect later, as an overloaded service does."""
+"""Refused requests that take effect later, as in an overloaded service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 @dataclass(frozen=True)
 class LateEffect:
-    """A request as it came in, and when (sandbox time) it takes effect."""
+    """A request, and when (sandbox time) it takes effect."""
 
     due: datetime
     scope: Scope = field(repr=False)
@@ -18,23 +18,23 @@ class LateEffect:
 
 
 class LateEffects:
-    """What is to happen later, in the order in which it is due."""
+    """The requests that take effect later, in the order in which they are due."""
 
     def __init__(self) -> None:
         self._pending: list[LateEffect] = []
         self._one_at_a_time = asyncio.Lock()
 
     def add(self, due: datetime, scope: Scope, body: bytes) -> None:
-        """Let a request take effect at `due`. Its response is dropped."""
+        """Add a request that takes effect at `due`. Its response is dropped."""
         self._pending.append(LateEffect(due, scope, body))
-        self._pending.sort(key=lambda effect: effect.due)  # stable: first come, first served
+        self._pending.sort(key=lambda effect: effect.due)  # stable: requests that are due together keep their order
 
     def cancel(self) -> None:
-        """Forget all that has not happened yet."""
+        """Drop all requests that have not taken effect yet."""
         self._pending.clear()
 
     async def happen(self, now: Callable[[], datetime], handle: Callable[[Scope, bytes], Awaitable[object]]) -> None:
-        """Handle every request whose time has come."""
+        """Handle every request that is due."""
         if not self._pending and not self._one_at_a_time.locked():
             return
         async with self._one_at_a_time:

@@ -25,7 +25,7 @@ _LOOPBACK: Final = "127.0.0.1"
 async def listen(
     folder: Path, servers: list[HttpServer], tables: Callable[[], Tables], cipps: CippsTables
 ) -> dict[str, str]:
-    """Open the proxy and the control address; return the variables that aim at them. `tables`: see Azurite."""
+    """Open the proxy and the control address. Return the variables that lead to them. `tables`: see Azurite."""
     loop = asyncio.get_running_loop()
     authority = CertificateAuthority()
     bundle = folder / "ca.pem"

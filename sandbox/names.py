@@ -1,4 +1,4 @@
-"""The names and ids of the seeded CIPP, the same on every start."""
+"""The names and IDs of the seeded CIPP, the same on every start."""
 
 from typing import Final
 
@@ -21,23 +21,23 @@ CUSTOM_DOMAIN: Final = "cipp.contosomsp.com"
 RESOURCE_GROUP_ID: Final = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{RESOURCE_GROUP}"
 BACKEND_SITE_ID: Final = f"{RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{BACKEND_SITE}"
 
-# The app registration that CIPP calls Graph with, in the partner's tenant.
+# The app registration with which CIPP calls Graph, in the partner's tenant.
 SAM_APP_ID: Final = "1d7f4c83-6b2e-4a95-b0c8-3e9a5f7d2146"
 SAM_OBJECT_ID: Final = "e5b82d90-17c4-4f3a-9d6e-48a1c0b7f352"
 SAM_SERVICE_PRINCIPAL_ID: Final = "70c6f9a4-d3e1-45b8-8a2f-b91e6d0c5738"
 SAM_DISPLAY_NAME: Final = "CIPP-SAM"
 
-# System-assigned identities: `principal` is the object id that role assignments name.
+# System-assigned identities: `principal` is the object ID in role assignments.
 BACKEND_PRINCIPAL_ID: Final = "3f0a9d57-e82b-4c16-97a4-0d5e8b3c7f21"
 BACKEND_CLIENT_ID: Final = "a84e2c61-5f09-4d7b-b3e2-6c1d9f0a8b54"
 MAIN_PRINCIPAL_ID: Final = "94d1b7e0-2a6c-4e83-8f5d-c07e1a9b3d62"
 OFFLOAD_PRINCIPAL_ID: Final = "b62f8e15-c4d9-4073-a1b6-5e8d3f9c0a47"
 
-# The service account whose refresh token CIPP holds.
+# The service account of CIPP's refresh token.
 ADMIN_ID: Final = "d70e5b3c-9a18-4f62-8c4d-1b6f3e0a9d85"
 ADMIN_NAME: Final = f"cipp.service@{TENANT_DOMAIN}"
 
-# Users of the partner's tenant, and groups of theirs: the second is in the third.
+# Users and groups of the partner's tenant. The second group is a member of the third.
 MEMBER_ID: Final = "6b0e4f1d-93a7-4c28-b5e0-2d7f8a1c4e96"
 MEMBER_NAME: Final = f"alex@{TENANT_DOMAIN}"
 GUEST_ID: Final = "c41d7a92-0f5e-4b83-9a6c-e8b25d3f7014"
@@ -46,7 +46,7 @@ EMPTY_GROUP_ID: Final = "2f9d6c30-7b1e-4a85-8c4f-d05e9a7b3c61"
 GROUP_ID: Final = "8a5c1e74-d26f-4093-b7e8-19f4c0a2d5b3"
 OUTER_GROUP_ID: Final = "e37b0d58-4c9a-4f16-a2d7-5b8e6f1c0932"
 
-# What every seeded or issued secret holds, so that one search finds all that leave the product.
+# Every seeded or issued secret contains this text, so that one search finds all secrets that leave the product.
 PLANTED: Final = "PLANTEDb7Rk2Qx9"
 
 GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, everywhere

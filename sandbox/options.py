@@ -1,18 +1,18 @@
-"""What a caller of `/sandbox/reset` may choose."""
+"""The options that a caller of `/sandbox/reset` can choose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
-_EARLIEST: Final = datetime(1980, 1, 1, tzinfo=UTC)  # the seed is older than `now`, and Key Vault counts from 1970
+_EARLIEST: Final = datetime(1980, 1, 1, tzinfo=UTC)  # the seed is older than `now`, and Key Vault's times start in 1970
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)  # leaves centuries for `advance_seconds`
 _FASTEST: Final = 1_000
 
 
 @dataclass(frozen=True)
 class PlannedSecret:
-    """A secret that the vault begins with; `managed`: it belongs to a certificate of the vault's own."""
+    """A secret that the vault starts with. `managed`: it belongs to one of the vault's certificates."""
 
     value: str = field(repr=False)
     managed: bool = False
@@ -20,31 +20,38 @@ class PlannedSecret:
 
 @dataclass(frozen=True)
 class Options:
-    """How the sandbox is seeded and how it behaves until the next reset."""
+    """How the sandbox is seeded and how it behaves, until the next reset."""
 
     direct_tenants: int = 3
-    propagation_seconds: float = 2.0  # until a new client secret or certificate signs in
+    propagation_seconds: float = 2.0  # until a new client secret or certificate can sign in
     latency_seconds: Mapping[str, float] = field(default_factory=dict)  # by host, or "vault" for every vault
     vault_writes_per_10s: int = 300
     stored_days: int = 40  # how many days ago CIPP stored its keys
-    spare_apps: int = 0  # app registrations as CIPP's setup wizard makes them, which no vault names yet
-    graph_read_lag_seconds: float = 0.0  # how old the app registrations are that Graph's readers see
-    vault_list_lag_seconds: float = 0.0  # how old the vault's lists are
-    secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, beside the seeded ones
-    now: datetime | None = None  # the time at which it starts, None is this machine's
-    clock_rate: float = 1.0  # how many times as fast as real time its clock runs
+    spare_apps: int = 0  # app registrations from CIPP's setup wizard, in no vault yet
+    graph_read_lag_seconds: float = 0.0  # how far Graph's reads of app registrations are behind
+    page_size: int = 0  # entries per page of any list. 0: the service's own size.
+    vault_list_lag_seconds: float = 0.0  # how far the vault's lists are behind
+    vault_recovery_seconds: float = 0.0  # until a recovered secret accepts writes. It is visible after half of it.
+    secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, in addition to the seeded ones
+    now: datetime | None = None  # the time at which the clock starts. None: this machine's time.
+    clock_rate: float = 1.0  # the clock's speed, as a multiple of real time
 
 
-_FRACTIONS = ("propagation_seconds", "graph_read_lag_seconds", "vault_list_lag_seconds")
+_FRACTIONS = (
+    "propagation_seconds",
+    "graph_read_lag_seconds",
+    "vault_list_lag_seconds",
+    "vault_recovery_seconds",
+)
 _CENTURY = 3_155_760_000  # seconds
 
 
 class InvalidOptionsError(Exception):
-    """The body of `/sandbox/reset` cannot be understood; the message says why."""
+    """The body of `/sandbox/reset` is not valid. The message states why."""
 
 
 def read_options(body: object) -> Options:
-    """Read the options of a reset; what is not named has its default.
+    """Read the options of a reset. Options that are not named have their defaults.
 
     Raises:
         InvalidOptionsError: A field is unknown or has the wrong type.
@@ -57,9 +64,9 @@ def read_options(body: object) -> Options:
         if name not in ("latency_seconds", "secrets", "now", "clock_rate") and not _is_number(
             value, whole=name not in _FRACTIONS
         ):
-            raise InvalidOptionsError(f"{name} must be a number, not below 0.")
+            raise InvalidOptionsError(f"{name} must be a number of at least 0.")
         if name in _FRACTIONS and value > _CENTURY:
-            raise InvalidOptionsError(f"{name} must be a number of seconds, not above a century.")
+            raise InvalidOptionsError(f"{name} must be a number of seconds, at most a century.")
     latency = body.get("latency_seconds", {})
     if not isinstance(latency, dict) or not all(_is_number(value) for value in latency.values()):
         raise InvalidOptionsError("latency_seconds must be an object: seconds by host, or by 'vault'.")
@@ -80,7 +87,7 @@ def _moment(value: object) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise InvalidOptionsError("now must be an ISO 8601 time with a zone, such as 2027-01-02T23:30:00Z.")
     if not _EARLIEST <= moment < _LATEST:
-        raise InvalidOptionsError(f"now must be from {_EARLIEST.year} on and before {_LATEST.year}.")
+        raise InvalidOptionsError(f"now must be in or after {_EARLIEST.year}, and before {_LATEST.year}.")
     return moment.astimezone(UTC)
 
 
@@ -92,7 +99,7 @@ def _rate(value: object) -> float:
 
 def _secrets(value: object) -> dict[str, PlannedSecret]:
     if not isinstance(value, dict) or not all(_is_secret(secret) for secret in value.values()):
-        raise InvalidOptionsError("secrets must be an object: by name a value, and optionally managed.")
+        raise InvalidOptionsError("secrets must be an object of names. Each has a value, and optionally managed.")
     return {name: PlannedSecret(**secret) for name, secret in value.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a reader that is behind sees: the states of so long ago."""
+"""Earlier states, for reads that are out of date."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class Past(Generic[T]):
-    """The earlier states of values that are replaced and never changed in place, by key.
+    """The earlier states, by key, of values that are replaced and never changed in place.
 
-    It keeps what the lag can still show, and nothing without a lag. So a write costs one entry, however much there is.
+    It keeps only the states that the lag can still show. So a write adds one entry, however many values there are.
     """
 
     def __init__(self, lag: timedelta = timedelta()) -> None:
         self.lag = lag
-        self._states: dict[str, deque[tuple[datetime, T]]] = {}  # each until when it was current, oldest first
+        self._states: dict[str, deque[tuple[datetime, T]]] = {}  # with the end of each, oldest first
 
     def replaced(self, key: str, old: T, now: datetime) -> None:
         """Remember that `old` was the state of `key` until now."""
@@ -25,13 +25,13 @@ class Past(Generic[T]):
             self._forget(key, now)
 
     def seen(self, key: str, current: T, now: datetime) -> T:
-        """Return the state of `key` so long ago. Before the first change that is the first state."""
+        """Return the state of `key` as of the lag. Before the first change, that is the first state."""
         self._forget(key, now)
         states = self._states.get(key)
         return states[0][1] if states else current
 
     def changed_keys(self) -> Iterable[str]:
-        """Return the keys that may still be seen in an earlier state."""
+        """Return the keys whose earlier states can still be seen."""
         return tuple(self._states)
 
     def _forget(self, key: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Who is in a tenant: users, and the groups that they are in."""
+"""The users of a tenant, and their groups."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Person:
-    """A user as Graph knows them; `type` tells a guest."""
+    """A user as Graph shows it. `type` distinguishes guests from members."""
 
     id: str
     name: str  # user principal name
@@ -18,7 +18,7 @@ class Person:
 
 @dataclass
 class Group:
-    """A security group; its members are users and other groups, by id."""
+    """A security group. Its members are users and other groups, by ID."""
 
     id: str
     display_name: str
@@ -28,7 +28,7 @@ class Group:
 
 @dataclass
 class People:
-    """All users and groups, by id."""
+    """All users and groups, by ID."""
 
     persons: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -39,14 +39,14 @@ class People:
         self.groups.update({group.id: group for group in groups})
 
     def person(self, name: str, tenant_id: str) -> Person | None:
-        """Find a user of the tenant by id or user principal name, whatever the case."""
+        """Find a user of the tenant by ID or user principal name (case-insensitive)."""
         wanted = name.lower()
         return next(
             (p for p in self.persons.values() if p.tenant_id == tenant_id and wanted in (p.id, p.name.lower())), None
         )
 
     def groups_of(self, member: str) -> set[str]:
-        """Answer the ids of the groups that a user or group is in, directly or through others."""
+        """Return the IDs of the groups of a user or group, direct and nested."""
         found: set[str] = set()
         looking = [member]
         while looking:

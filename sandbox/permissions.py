@@ -1,4 +1,4 @@
-"""The permissions of Microsoft Graph that the sandbox grants, with their ids, the same in every tenant."""
+"""The permissions of Microsoft Graph that the sandbox grants, with their IDs, which are the same in every tenant."""
 
 from typing import Final
 

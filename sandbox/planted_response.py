@@ -1,4 +1,4 @@
-"""The response that a test plants, to the letter."""
+"""The response that a test plants, exactly as it is sent."""
 
 import json
 import re
@@ -7,13 +7,13 @@ from typing import Final
 
 from starlette.datastructures import MutableHeaders
 
-from sandbox.answer import Answer
+from sandbox.buffered_response import BufferedResponse
 
 _FIELDS: Final = frozenset({"status", "headers", "body"})
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _WITHOUT_BODY: Final = frozenset({204, 304})
-# The connection depends on these, so the sandbox sets them by itself.
+# The connection depends on these, so the sandbox sets them itself.
 _FRAMING: Final = ("content-length", "transfer-encoding")
 
 
@@ -25,21 +25,21 @@ class PlantedResponse:
     headers: dict[str, str]
     body: bytes
 
-    def answer(self) -> Answer:
-        """Return it as it is sent."""
-        answer = Answer()
-        answer.status = self.status
-        answer.headers = MutableHeaders(self.headers)
+    def buffered(self) -> BufferedResponse:
+        """Return it in the form in which it is sent."""
+        response = BufferedResponse()
+        response.status = self.status
+        response.headers = MutableHeaders(self.headers)
         if self.status not in _WITHOUT_BODY:
-            answer.replace(self.body)
-        return answer
+            response.replace(self.body)
+        return response
 
 
 def read_planted_response(value: object) -> PlantedResponse:
     """Read the member `answer` of a fault.
 
     Raises:
-        ValueError: It is not what the README documents. The message names what is wrong.
+        ValueError: The value doesn't have the form that docs/sandbox.md documents. The message names the invalid part.
     """
     if not isinstance(value, dict):
         raise ValueError("answer must be an object.")  # noqa: TRY004 - one kind of error for its reader
@@ -53,7 +53,7 @@ def read_planted_response(value: object) -> PlantedResponse:
         headers.setdefault("content-type", "application/json")
     raw = _raw(body)
     if raw and status in _WITHOUT_BODY:
-        raise ValueError(f"answer: a response with status {status} has no body in HTTP. Leave the body out.")
+        raise ValueError(f"answer: a response with status {status} can't have a body in HTTP. Leave the body out.")
     return PlantedResponse(status, headers, raw)
 
 
@@ -63,7 +63,7 @@ def _headers(value: object) -> dict[str, str]:
         raise ValueError("answer.headers must be an object of texts.")
     for name, text in headers.items():
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(text):
-            raise ValueError(f"answer.headers: '{name}' is not a header that HTTP can carry.")
+            raise ValueError(f"answer.headers: '{name}' is not a valid HTTP header.")
     lower = {name.lower(): text.strip() for name, text in headers.items()}
     return {name: text for name, text in lower.items() if name not in _FRAMING}
 
@@ -75,4 +75,4 @@ def _raw(body: object) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("answer.body is not text that UTF-8 can carry.") from error
+        raise ValueError("answer.body must be text that can be encoded as UTF-8.") from error

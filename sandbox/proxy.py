@@ -1,4 +1,4 @@
-"""A CONNECT proxy that ends TLS itself and hands every tunnel to the sandbox's own server."""
+"""A CONNECT proxy that terminates TLS itself and passes every tunnel to the sandbox's own server."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ _log = logging.getLogger("sandbox")
 
 
 class _Tunnel(asyncio.Protocol):
-    """Holds what arrives between the end of the TLS handshake and the server taking over."""
+    """Keeps the data that arrives after the TLS handshake, until the server takes over."""
 
     def __init__(self, server: HttpProtocol) -> None:
         self._server = server
@@ -28,7 +28,7 @@ class _Tunnel(asyncio.Protocol):
         self._lost = True
 
     def hand_over(self, transport: asyncio.Transport) -> None:
-        """Let the server have the connection, with what came early."""
+        """Pass the connection to the server, with the data that arrived early."""
         if self._lost:
             return
         transport.set_protocol(self._server)
@@ -38,7 +38,7 @@ class _Tunnel(asyncio.Protocol):
 
 
 class ProxyProtocol(asyncio.Protocol):
-    """One client's connection to the proxy, until it is a tunnel or a plain request."""
+    """One client's connection to the proxy, until it becomes a tunnel or a plain request."""
 
     def __init__(self, authority: CertificateAuthority, server: HttpServer) -> None:
         self._authority = authority
@@ -47,11 +47,11 @@ class ProxyProtocol(asyncio.Protocol):
         self._upgrade: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go."""
+        """Keep the transport for the responses."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the head of the first request, then decide what this connection is."""
+        """Collect the head of the first request, then determine the kind of connection."""
         self._head += data
         if b"\r\n\r\n" not in self._head:
             if len(self._head) > _MAX_HEAD:
@@ -75,8 +75,8 @@ class ProxyProtocol(asyncio.Protocol):
             transport = await asyncio.get_running_loop().start_tls(
                 self._transport, tunnel, self._authority.context(host), server_side=True
             )
-        except (OSError, ValueError) as error:  # OSError covers ssl.SSLError and a client that left
-            _log.warning("no TLS with a client for %s: %s", host, error)
+        except (OSError, ValueError) as error:  # OSError includes ssl.SSLError and disconnects
+            _log.warning("TLS handshake with a client failed for %s: %s", host, error)
             self._transport.abort()
             return
         if transport is not None:

@@ -1,4 +1,4 @@
-"""The body with which each of Azure's services refuses a call."""
+"""The body of a refusal by each of Azure's services."""
 
 import uuid
 from datetime import datetime
@@ -12,6 +12,7 @@ from sandbox.arm.target import target_of
 from sandbox.clouds import Place
 from sandbox.denials import denial
 from sandbox.faults import Fault
+from sandbox.known_refusals import REFUSALS, Refused
 
 _CODES: Final = {
     "arm": {401: "AuthenticationFailed", 403: "AuthorizationFailed", 404: "ResourceNotFound"}
@@ -24,7 +25,7 @@ _CODES: Final = {
     | {500: "InternalServerError", 503: "serviceNotAvailable", 504: "gatewayTimeout"},
     "tables": {403: "AuthorizationFailure", 500: "InternalError", 503: "ServerBusy"},
 }
-# As Resource Manager was recorded: no JSON.
+# As recorded from Resource Manager: not JSON.
 _UNAVAILABLE: Final = (
     '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r\n'
     "<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r\n"
@@ -44,11 +45,15 @@ _BY_WEB: Final = {
 
 
 def refusal(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
-    """Answer the fault's status as the service behind `place` would; the managed identity's where it is None."""
+    """Return the fault's status in the form of the service behind `place`. None is the managed identity."""
     status, retry_after = fault.status, fault.retry_after
     headers = {} if retry_after is None else {"retry-after": retry_after}
+    if fault.code and place is not None:
+        known = REFUSALS[fault.code](Refused(place, method, path, now))
+        known.headers.update(headers)
+        return known
     phrase = _phrase(status)
-    message = f"The sandbox was told to refuse this call with {status} {phrase}."
+    message = f"The sandbox refused this call with {status} {phrase}, because a test planted this fault."
     body: dict[str, Any]
     if place is not None and status == 403 and (denied := denial(place, method, path)):
         body = denied
@@ -81,7 +86,7 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
 
 
 def _of_web(status: int, path: str, headers: dict[str, str]) -> Response:
-    """Answer as Microsoft.Web itself does, where Resource Manager only hands its answer on."""
+    """Respond as Microsoft.Web itself does, when Resource Manager only forwards its response."""
     headers = {**headers, "x-ms-failure-cause": "service"}
     if status == 503:
         return Response(_UNAVAILABLE, status, headers, "text/html; charset=us-ascii")

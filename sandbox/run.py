@@ -1,4 +1,4 @@
-"""`make run`: the sandbox Azure, then the Functions host aimed at it, until Ctrl-C."""
+"""`make run`: start the sandbox Azure, then the Functions host that uses it, and run until Ctrl-C."""
 
 import argparse
 import contextlib
@@ -13,48 +13,48 @@ from typing import NoReturn
 
 from sandbox.child import Child, ChildEndedError, Children
 from sandbox.env_file import EnvFile, OccupiedError
-from sandbox.host import port
-from sandbox.welcome import answers, welcome
+from sandbox.host import port, principal
+from sandbox.welcome import is_ready, welcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_EVERY_SECONDS = 0.1
-# development containers and CI machines may have them; what else marks Azure is on no such machine
+# Development containers and CI machines may set these. The other variables of Azure are set on no such machine.
 SHARED_WITH_AZURE = ("CONTAINER_NAME", "KUBERNETES_SERVICE_HOST")
 PARENT = os.getppid()
 
 
-class _Told(BaseException):
-    """A signal told us to end."""
+class _StopRequested(BaseException):
+    """A signal requested this process to stop."""
 
 
 def main() -> int:
-    """Run until told to end; the exit code is 1 when something could not start or ended by itself."""
+    """Run until a signal arrives. Return 1 if a process did not start or exited unexpectedly."""
     arguments = _arguments()
     for number in SIGNALS:
-        signal.signal(number, _end)
+        signal.signal(number, _request_stop)
     try:
         for opened in port.listen(arguments.port):
             opened.close()
         folder = Path(".sandbox")
         folder.mkdir(exist_ok=True)
-        # raises when another sandbox has this directory, and removes what a killed one left
+        # Raises if another sandbox runs in this directory, and removes the file of a killed one.
         EnvFile(folder).remove()
         try:
-            with Children() as children, _uncut_end():
+            with Children() as children, _uninterrupted_stop():
                 _run(children, folder, arguments.port, arguments.role)
         finally:
-            # a sandbox that had to be killed leaves it
+            # A sandbox that had to be killed leaves this file.
             (folder / "env").unlink(missing_ok=True)
     except (port.PortInUseError, OccupiedError, ChildEndedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except _Told:
+    except _StopRequested:
         return 0
 
 
 @contextlib.contextmanager
-def _uncut_end() -> Iterator[None]:
-    """Heed no signal once the end has begun: it takes a moment, and must not be cut."""
+def _uninterrupted_stop() -> Iterator[None]:
+    """Ignore signals once shutdown has begun: it takes a moment, and must not be interrupted."""
     try:
         yield
     finally:
@@ -63,22 +63,22 @@ def _uncut_end() -> Iterator[None]:
 
 
 def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
-    _say("Starting the sandbox Azure ...")
+    _print("Starting the sandbox Azure ...")
     env_file = folder / "env"
     sandbox = children.start("The sandbox", ["sandbox", "--quiet"], os.environ, folder / "sandbox.log")
     _wait(env_file.exists, sandbox)
     log = folder / "host.log"
     log.unlink(missing_ok=True)
-    _say("Starting the API ...")
-    environ = {**_ours(), **_variables(env_file)}
+    _print("Starting the API ...")
+    environ = {**_environment_outside_azure(), **_variables(env_file)}
     host = children.start("The API's host", ["sandbox.host", "--port", str(on_port), "--as", role], environ, log)
-    _wait(lambda: answers(on_port), sandbox, host)
-    _say(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
+    _wait(lambda: is_ready(on_port), sandbox, host)
+    _print(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
     _follow(log, sandbox, host)
 
 
 def _follow(log: Path, *children: Child) -> NoReturn:
-    """Show what is appended to a log, until something ends."""
+    """Print what is appended to a log, until a process exits."""
     with log.open(encoding="utf-8", errors="replace") as lines:
         lines.seek(0, os.SEEK_END)
         while True:
@@ -95,20 +95,21 @@ def _wait(until: Callable[[], bool], *children: Child) -> None:
 def _pause(children: Iterable[Child]) -> None:
     for child in children:
         child.check()
-    # a make that was killed outright tells us nothing, but leaves us another parent
+    # If make was killed with SIGKILL, this process gets no signal, but another parent.
     if os.getppid() != PARENT:
-        raise _Told
+        raise _StopRequested
     time.sleep(LOOK_EVERY_SECONDS)
 
 
-def _ours() -> dict[str, str]:
-    """Give this machine's variables without those by which the API would take it for Azure."""
-    strange = [name for name in SHARED_WITH_AZURE if os.environ.get(name)]
-    for name in strange:
-        _say(
-            f"{name} is set here and in Azure's own containers; the API starts without it, or it would refuse everyone."
+def _environment_outside_azure() -> dict[str, str]:
+    """Return this machine's variables without those that make the API assume that it runs in Azure."""
+    misleading = [name for name in SHARED_WITH_AZURE if os.environ.get(name)]
+    for name in misleading:
+        _print(
+            f"{name} is set on this machine, and Azure sets it, too. "
+            "The API starts without it. Otherwise, it would deny every caller."
         )
-    return {name: value for name, value in os.environ.items() if name not in strange}
+    return {name: value for name, value in os.environ.items() if name not in misleading}
 
 
 def _variables(env_file: Path) -> Mapping[str, str]:
@@ -116,17 +117,17 @@ def _variables(env_file: Path) -> Mapping[str, str]:
     return {name: value for name, _, value in (line.partition("=") for line in lines) if name}
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise _Told
+def _request_stop(_number: int, _frame: FrameType | None) -> None:
+    raise _StopRequested
 
 
 def _port(text: str) -> int:
-    """Read a port; what is none ends the program with a sentence."""
+    """Return a port. If the text is not a port, exit with an error message."""
     if not (text.isdecimal() and 1 <= int(text) <= port.HIGHEST):
         sys.exit(f"HOST_PORT must be a port from 1 to {port.HIGHEST}, not '{text}'.")
     return int(text)
@@ -135,7 +136,9 @@ def _port(text: str) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.run", description=__doc__)
     parser.add_argument("--port", type=_port, default=port.DEFAULT)
-    parser.add_argument("--as", dest="role", default="superadmin", help="the caller's role, or nobody")
+    parser.add_argument(
+        "--as", dest="role", default="superadmin", help=f"the caller's role, or '{principal.NOBODY}' for no caller"
+    )
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""One plausible CIPP, as the sandbox starts with it and a reset brings it back."""
+"""The seeded CIPP: what the sandbox starts with, and what a reset restores."""
 
 import uuid
 from dataclasses import replace
@@ -19,13 +19,13 @@ from sandbox.permissions import SAM_ROLES, SAM_SCOPES
 from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
 
-_SECRET_LEFT: Final = timedelta(days=20)  # the client secret is about to expire
+_SECRET_LEFT: Final = timedelta(days=20)  # the client secret expires soon
 _INSTALLED: Final = timedelta(days=401)
 _CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum", "Woodgrove Bank", "Litware")
 
 
 def seed(options: Options, tokens: TokenIssuer) -> Azure:
-    """Build a new Azure; `tokens` outlives it, so that access tokens stay good over a reset."""
+    """Return a new Azure. `tokens` outlives it, so that access tokens stay valid after a reset."""
     clock = Clock(options.now, options.clock_rate)
     now = clock.now().replace(microsecond=0)
     directory = Directory(past=Past(timedelta(seconds=options.graph_read_lag_seconds)))
@@ -54,6 +54,8 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     for name, planned in options.secrets.items():
         secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
     arm = seed_arm(clock)
+    vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds))
+    vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
     return Azure(
         clock=clock,
         tokens=tokens,
@@ -61,13 +63,13 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         subscription_id=names.SUBSCRIPTION_ID,
         options=options,
         directory=directory,
-        vaults={names.VAULT: seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds))},
+        vaults={names.VAULT: vault},
         arm=arm,
     )
 
 
 def direct_tenants(options: Options) -> list[Tenant]:
-    """Return the customers' tenants of which the vault holds a token, the same for the same options."""
+    """Return the customers' tenants whose token is in the vault. The same options give the same tenants."""
     return [_customer(number) for number in range(options.direct_tenants)]
 
 
@@ -162,5 +164,5 @@ def _refresh_token(directory: Directory, tenant: Tenant, user: User, stored: dat
 
 
 def _id(*words: str) -> str:
-    """Make an id that is the same on every start."""
+    """Return an ID that is the same on every start."""
     return str(uuid.uuid5(uuid.UUID(names.TENANT_ID), "/".join(words)))

@@ -1,4 +1,4 @@
-"""The one server behind the proxy: it records, disturbs and hands on every call."""
+"""The one server behind the proxy: it records every call, applies faults and forwards it."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import identity
-from sandbox.answer import Answer, answer_of
 from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
+from sandbox.buffered_response import BufferedResponse, buffered_response_of
 from sandbox.calls import Call, shown, text
 from sandbox.clouds import CLOUDS, Place, place_of
 from sandbox.connection import connection_of
@@ -27,6 +27,7 @@ from sandbox.key_vault.app import app as vault_app
 from sandbox.late_effects import LateEffects
 from sandbox.refusals import refusal
 from sandbox.service import not_in_the_sandbox
+from sandbox.small_pages import keep_page, page_request
 from sandbox.tables.app import app as tables_app
 from sandbox.tables.app import by_key_app
 from sandbox.tables.azurite_tables import AzuriteTables
@@ -38,7 +39,7 @@ _log = logging.getLogger("sandbox")
 
 
 class Server:
-    """Answers for every host of Azure; holds what a reset clears."""
+    """Serves every host of Azure, and stores what a reset clears."""
 
     def __init__(self, azure: Azure, identity_header: str, tables: AzuriteTables) -> None:
         self._identity_header = identity_header
@@ -49,7 +50,7 @@ class Server:
         self.reset(azure)
 
     def reset(self, azure: Azure) -> None:
-        """Start over with another Azure, no calls and no faults. What was to take effect later does not."""
+        """Start over with another Azure, without calls and faults. Pending late effects are dropped."""
         self.azure = azure
         self._late_effects.cancel()
         self.calls: list[Call] = []
@@ -65,23 +66,23 @@ class Server:
         self._identity = identity.app(azure, self._identity_header)
 
     def replace_faults(self, faults: list[Fault]) -> None:
-        """Plant other faults; what those before held back goes on."""
+        """Plant other faults. The calls that the previous faults held continue."""
         for call in self._held_back:
             call.set()
         self._held_back = []
         self.faults = faults
 
     async def catch_up(self) -> None:
-        """Let every request take effect that was refused before, and whose time has come."""
+        """Apply every refused request whose late effect is due."""
 
         async def handle(scope: Scope, body: bytes) -> None:
-            await self._answer(scope, body, _place(scope))
+            await self._handle(scope, body, _place(scope))
 
         await self._late_effects.happen(self.azure.clock.now, handle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call, whole: body in, answer out."""
-        # msgraph-sdk really asks for /v1.0//applications, and Graph does not mind.
+        """Serve one call: read the whole body, then send the response."""
+        # msgraph-sdk really requests /v1.0//applications, and Graph accepts it.
         scope["path"] = re.sub("//+", "/", scope["path"])
         request = Request(scope, receive)
         body = await request.body()
@@ -101,59 +102,71 @@ class Server:
             await self._hold(fault)
         await asyncio.sleep(_latency(azure, call.host, _place(scope)))
         await self.catch_up()
-        answer = await self._outcome(fault, scope, body)
-        call.answered(answer.status, answer.headers, answer.body)
+        response = await self._outcome(fault, scope, body)
+        call.answered(response.status, response.headers, response.body)
         if fault is not None and fault.mode == "drop-after":
             connection_of(scope).cut()
             await _wait_for_the_end(receive)
             return
-        await answer.send(send)
+        await response.send(send)
 
-    async def _outcome(self, fault: Fault | None, scope: Scope, body: bytes) -> Answer:
-        """Let the call take effect as far as the fault lets it, and return the response with its changes."""
+    async def _outcome(self, fault: Fault | None, scope: Scope, body: bytes) -> BufferedResponse:
+        """Apply the call as far as the fault allows, and return the response with its changes."""
         azure, place = self.azure, _place(scope)
         now = azure.clock.now()
         if fault is not None and fault.mode == "refuse-then-do":
             self._late_effects.add(now + timedelta(seconds=fault.after_seconds), scope, body)
         planted = fault.answer if fault is not None else None
         if planted is not None:
-            answer = planted.answer()
+            response = planted.buffered()
         elif fault is not None and fault.mode in ("refuse", "refuse-then-do"):
             refuses = _TABLES if is_by_key(scope["scheme"], scope["path"]) else place
-            answer = Answer(refusal(refuses, fault, scope["method"], scope["path"], now))
+            response = BufferedResponse(refusal(refuses, fault, scope["method"], scope["path"], now))
         else:
-            answer = await self._answer(scope, body, place)
+            response = await self._page(scope, body, place)
         if fault is not None:
-            altered = fault.alter.of(answer.body, azure.tokens) if fault.mode == "alter" else answer.body
+            altered = fault.alter.of(response.body, azure.tokens) if fault.mode == "alter" else response.body
             altered = edited_json(altered, fault.edits)
-            if altered != answer.body:
-                answer.replace(altered)
+            if altered != response.body:
+                response.replace(altered)
         if planted is None or "date" not in planted.headers:
-            answer.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
-        return answer
+            response.headers["date"] = format_datetime(azure.clock.now(), usegmt=True)
+        return response
+
+    async def _page(self, scope: Scope, body: bytes, place: Place | None) -> BufferedResponse:
+        """Apply the call. Lists are split into pages of the size that the reset set."""
+        size = self.azure.options.page_size
+        if not size:
+            return await self._handle(scope, body, place)
+        is_table = is_by_key(scope["scheme"], scope["path"]) or (place is not None and place.plane == "tables")
+        seen, first = page_request(scope, size, is_table=is_table)
+        response = await self._handle(seen, body, place)
+        if not is_table and response.status == 200:
+            keep_page(response, seen, first, size)
+        return response
 
     async def _hold(self, fault: Fault) -> None:
-        """Wait until the faults are replaced; a client that gives up meanwhile does not take its call back."""
+        """Wait until the faults are replaced. The call still takes effect if its client gives up."""
         others_came = asyncio.Event()
         self._held_back.append(others_came)
         fault.held += 1
         await others_came.wait()
 
     def _fault(self, call: Call) -> Fault | None:
-        # Every fault counts the call, also those behind the one that strikes.
-        # A call of the tables by key counts only for a fault that names its host: it is not one of Azure's.
+        # Every matching fault counts the call, including those after the one that applies.
+        # A call of the tables by key counts only for a fault that names its host: the host is not one of Azure's.
         faults = [fault for fault in self.faults if not call.is_by_key or fault.host == call.host]
         struck = [
             fault for fault in faults if fault.strikes(call.method, call.host, call.path, call.request_body or "")
         ]
         return struck[0] if struck else None
 
-    async def _answer(self, scope: Scope, body: bytes, place: Place | None) -> Answer:
+    async def _handle(self, scope: Scope, body: bytes, place: Place | None) -> BufferedResponse:
         try:
-            return await answer_of(self._app(scope, place), scope, body)
-        except Exception:  # noqa: BLE001 - a bug in the sandbox is one failed call, not its end
-            _log.exception("the sandbox itself failed on %s %s", scope["method"], scope["path"])
-            return Answer(Response("The sandbox itself failed; its log says how.", 500))
+            return await buffered_response_of(self._app(scope, place), scope, body)
+        except Exception:  # noqa: BLE001 - a bug in the sandbox fails one call only
+            _log.exception("the sandbox failed on %s %s", scope["method"], scope["path"])
+            return BufferedResponse(Response("The sandbox failed. For the cause, see its log.", 500))
 
     def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
         if place is not None and (place.vault is None or place.vault in self.azure.vaults):
@@ -166,7 +179,7 @@ class Server:
 
 
 def _place(scope: Scope) -> Place | None:
-    """Return what the called host stands for, or None for what came by plain http."""
+    """Return the service behind the called host, or None for a plain HTTP call."""
     name, _, _ = _host(scope)
     return place_of(name) if scope["scheme"] == "https" else None
 

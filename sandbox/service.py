@@ -1,4 +1,4 @@
-"""What every service of the sandbox has in common: it admits what it does not know."""
+"""What all services of the sandbox share: a 501 response to calls that they don't implement."""
 
 import logging
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _log = logging.getLogger("sandbox")
 
 
 def not_in_the_sandbox(request: Request) -> Response:
-    """Answer 501 to what the sandbox does not play, in Azure's error shape, and log it."""
+    """Return 501 for a call that the sandbox does not implement, in Azure's error format, and log it."""
     what = f"{request.method} {request.url.hostname}{request.url.path}"
     _log.warning("not in the sandbox: %s", what)
     return JSONResponse(
@@ -29,7 +29,7 @@ def not_in_the_sandbox(request: Request) -> Response:
 
 
 def service(routes: Sequence[BaseRoute]) -> ASGIApp:
-    """Build a service whose unknown routes and methods answer 501."""
+    """Return a service that responds with 501 to unknown routes and methods."""
 
     async def unknown(request: Request, _error: Exception) -> Response:
         return not_in_the_sandbox(request)

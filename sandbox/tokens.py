@@ -1,4 +1,4 @@
-"""Access tokens: JWTs signed by the sandbox, in real time whatever its clock says."""
+"""Access tokens: JWTs signed by the sandbox. They use real time, not the sandbox's clock."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ _KEPT: Final = 100  # verified tokens
 
 
 class InvalidTokenError(Exception):
-    """A bearer token that no Azure service would take."""
+    """A bearer token that Azure services would reject."""
 
     def __init__(self, reason: str, *, expired: bool = False) -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class InvalidTokenError(Exception):
 
 
 class TokenIssuer:
-    """Signs tokens with one key a process and checks what comes back."""
+    """Signs tokens with one key per process, and validates them."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -34,7 +34,7 @@ class TokenIssuer:
         self._key_id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     def issue(self, claims: Mapping[str, Any], audience: str, lifetime_seconds: int = 3600) -> str:
-        """Sign a token that is good from now on for `lifetime_seconds` of real time."""
+        """Return a signed token that is valid for `lifetime_seconds` of real time from now."""
         now = int(time.time())
         times = {"iat": now, "nbf": now, "exp": now + lifetime_seconds}
         return jwt.encode(
@@ -48,7 +48,7 @@ class TokenIssuer:
         """Return the claims of a token for one of `audiences`, with or without a trailing slash.
 
         Raises:
-            InvalidTokenError: It is not ours, has expired, or is for another audience.
+            InvalidTokenError: It was not issued by the sandbox, has expired, or is for another audience.
         """
         try:
             claims = self._claims(token)
@@ -62,7 +62,7 @@ class TokenIssuer:
         return claims
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """Verify a token; one that was good stays good until it expires, so thousands of calls cost one."""
+        """Validate a token. The result is cached until the token expires, so thousands of calls validate it once."""
         known = self._verified.get(token)
         if known is not None and known["exp"] > time.time():
             return known
@@ -75,6 +75,6 @@ class TokenIssuer:
         return claims
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public key as Entra's discovery endpoint does."""
+        """Return the public key in the format of Entra's discovery endpoint."""
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return {"keys": [{**jwk, "use": "sig", "kid": self._key_id, "x5t": self._key_id}]}

@@ -1,26 +1,26 @@
-"""What `make run` says once everything answers."""
+"""What `make run` prints when the sandbox and the API are ready."""
 
 import http.client
 import json
 import time
 from collections.abc import Iterator
 
-ANSWER_SECONDS = 60
+RESPONSE_SECONDS = 60
 WARM_SECONDS = 2
 JSON = "-H 'Content-Type: application/json'"
-# Azure's host refuses this call without a body.
+# The Functions host of Azure refuses this call if it has no body.
 INPUT = '{"input": ""}'
 
 
 def welcome(port: int, role: str, logs: str) -> str:
-    """Ask the API for the links and the keys, and put them into words."""
+    """Return a summary of the API's links and keys, and requests to try."""
     url = f"http://localhost:{port}"
-    caller = "as they come (nobody is signed in)" if role == "nobody" else f"as {role}"
-    # first, for it loads most of what the links need, which have little time to answer
+    caller = "without a signed-in caller" if role == "nobody" else f"as {role}"
+    # First: this loads most of what the links need, and the links have a short time limit.
     keys = _get(port, "/api/ListKeyRotations")
     lines = [
         "",
-        f"CIPP Backend answers on {url}, requests {caller}.",
+        f"CIPP Backend runs on {url}. Requests are sent {caller}.",
         "",
         "Links (GET /api/ExecBackendURLs)",
         *_links(_links_once_warm(port)),
@@ -29,30 +29,30 @@ def welcome(port: int, role: str, logs: str) -> str:
         *_keys(keys),
         "",
         "Try next",
-        *(_as_they_come(url) if role == "nobody" else _as_the_role(url)),
+        *(_requests_without_caller(url) if role == "nobody" else _requests_with_role(url)),
         f"  curl -i -X POST {JSON} -d '{INPUT}' {url}/admin/functions/WeeklyKeyRotation",
         "",
-        f"Logs: {logs}. What the host does follows here. Ctrl-C ends all of it.",
+        f"Logs: {logs}. The host's log follows. To stop everything, press Ctrl-C.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _as_the_role(url: str) -> Iterator[str]:
+def _requests_with_role(url: str) -> Iterator[str]:
     yield f"  {url}/api/docs in a browser"
     yield f"  curl {url}/api/ListFunctionApps"
     yield f"""  curl -X POST {JSON} -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation"""
 
 
-def _as_they_come(url: str) -> Iterator[str]:
-    """Show one request that needs nobody, and one that brings its own caller."""
+def _requests_without_caller(url: str) -> Iterator[str]:
+    """Yield one request that needs no caller, and one that names its own caller."""
     caller = """$(printf '{"userDetails":"me","userRoles":["superadmin"]}' | base64 | tr -d '\\n')"""
     yield f"  curl {url}/api/PublicPing"
     yield f'  curl -H "x-ms-client-principal: {caller}" {url}/api/ListFunctionApps'
 
 
-def answers(port: int) -> bool:
-    """Whether the host answers already."""
+def is_ready(port: int) -> bool:
+    """Return whether the host responds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", "/admin/host/ping")
@@ -64,7 +64,7 @@ def answers(port: int) -> bool:
 
 
 def _links_once_warm(port: int) -> object:
-    """Ask twice where the first answer warns: the first call loads the SDKs and may answer without Azure."""
+    """Return the links. If the first result has warnings, retry: the first call loads the SDKs and may miss Azure."""
     links = _get(port, "/api/ExecBackendURLs")
     if isinstance(links, dict) and links.get("Warnings"):
         time.sleep(WARM_SECONDS)
@@ -73,21 +73,21 @@ def _links_once_warm(port: int) -> object:
 
 
 def _get(port: int, path: str) -> object:
-    """Give the Results, or a sentence on what came instead."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    """Return the Results, or a sentence that describes the failure."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RESPONSE_SECONDS)
     try:
         connection.request("GET", path, headers={"Host": f"localhost:{port}"})
-        answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {type(error).__name__}: {error}"
+        return f"no response: {type(error).__name__}: {error}"
     finally:
         connection.close()
     try:
         results = json.loads(text)["Results"]
     except (ValueError, KeyError, TypeError):
         results = text[:200]
-    return results if answer.status == http.HTTPStatus.OK else f"answered {answer.status}: {results}"
+    return results if response.status == http.HTTPStatus.OK else f"status {response.status}: {results}"
 
 
 def _links(results: object) -> Iterator[str]:
@@ -107,5 +107,5 @@ def _keys(results: object) -> Iterator[str]:
         return
     for key in results["Keys"]:
         ends = key["Ends"]
-        yield f"  {key['Name']:<38} {f'ends {ends}' if ends else 'its end is unknown'}"
+        yield f"  {key['Name']:<38} {f'expires {ends}' if ends else 'expiry unknown'}"
     yield f"  {results['Sentence']}"

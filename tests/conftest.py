@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""The fixtures of all tests."""
 
 import os
 from collections.abc import Iterator
@@ -7,26 +7,38 @@ import pytest
 from azure.data.tables import TableServiceClient
 from hypothesis import settings
 
-from tests import planted_plugin
-from tests.api import AMBIENT, QUICK, Api
-from tests.planted import in_tables
-from tests.sandbox_client import Sandbox
+from tests.support import planted_plugin, slow_plugin
+from tests.support.api import AMBIENT, QUICK, Api
+from tests.support.planted import in_tables
+from tests.support.sandbox_client import Sandbox
+from tests.support.tiers import FULL, left_out, of_another_step
 
-# The same histories and calls in every run of the tests; a soak makes others, and more of them.
+# The tests use the same scenarios and calls in every run. A soak uses others, and more of them.
 settings.register_profile("test", derandomize=True, max_examples=100)
 settings.register_profile("soak", derandomize=False, max_examples=2_000)
 settings.load_profile("test")
 
 
+pytest_plugins = ["tests.support.host", "tests.support.rotation.fixtures"]
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Search for planted values in every test."""
+    """Search for planted values in every test, and watch for slow ones."""
     if not config.pluginmanager.has_plugin("planted"):
         config.pluginmanager.register(planted_plugin, "planted")
+    slow_plugin.register(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of another step and, in the reduced tier, those of the full tier."""
+    if unneeded := {*of_another_step(items), *(() if FULL else left_out(items))}:
+        config.hook.pytest_deselected(items=list(unneeded))
+        items[:] = [item for item in items if item not in unneeded]
 
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One running sandbox for all tests; a test that changes it or looks at its calls resets it first."""
+    """One sandbox for all tests. A test that changes it or reads its calls resets it first."""
     with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
         running.reset()
         yield running
@@ -36,7 +48,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without a trace of Azure or of this machine: a development host that nothing was told."""
+    """The environment of a development host without any settings of Azure or of this machine."""
     for name in list(os.environ):
         if name.startswith(AMBIENT):
             monkeypatch.delenv(name)
@@ -46,7 +58,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def azure(sandbox: Sandbox, nowhere: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox as seeded, and this process aimed at it, as this API's own app."""
+    """The sandbox in its initial state, and this process configured to use it."""
     sandbox.reset(propagation_seconds=0)
     for name, value in {**sandbox.env, **QUICK}.items():
         nowhere.setenv(name, value)
@@ -55,6 +67,6 @@ def azure(sandbox: Sandbox, nowhere: pytest.MonkeyPatch) -> Sandbox:
 
 @pytest.fixture
 def api(azure: Sandbox) -> Api:
-    """The API, on the sandbox."""
+    """The API, configured to use the sandbox."""
     del azure
     return Api()

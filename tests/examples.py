@@ -1,4 +1,4 @@
-"""`make examples`: an answer of each endpoint, as the sandbox gives it, and `test.http`."""
+"""`make examples`: write an example response of each endpoint, from the sandbox, and `test.http`."""
 
 import json
 import os
@@ -10,24 +10,24 @@ from typing import Any, Final
 
 import function_app
 from sandbox import names
-from settings.routes import Route, all_routes
-from tests.api import AMBIENT, QUICK, Answer, Api
-from tests.http_file import address_of, text_of
-from tests.rotation.others import Others
-from tests.sandbox.arm import WEB, Arm
-from tests.sandbox_client import Sandbox
+from settings.http.routes import Route, all_routes
+from tests.support.api import AMBIENT, QUICK, Answer, Api
+from tests.support.http_file import address_of, text_of
+from tests.support.rotation.others import Others
+from tests.support.sandbox.arm import WEB, Arm
+from tests.support.sandbox_client import Sandbox
 
 ROOT = Path(__file__).parent.parent
-ANSWERS = ROOT / "settings" / "examples.json"
+EXAMPLES = ROOT / "settings" / "openapi" / "examples.json"
 REQUESTS = ROOT / "test.http"
 FORK = "https://github.com/contosomsp/CIPP-API"
-MOST = 2  # of a list's objects, so that an example can be read
-Json = Any  # what JSON may hold
+MOST = 2  # objects of a list, so that an example stays readable
+Json = Any  # any JSON value
 Body = dict[str, Json]
 
 
 def ask(azure: Sandbox, route: Route) -> Answer:
-    """Send an endpoint's example to a new sandbox, in which all is that the example speaks of."""
+    """Send an endpoint's example to a new sandbox that contains everything the example names."""
     azure.reset(propagation_seconds=0, secrets={"Example": {"value": "a former value"}})
     body = prepared(azure, route)
     if route.body:
@@ -36,23 +36,25 @@ def ask(azure: Sandbox, route: Route) -> Answer:
 
 
 def prepared(azure: Sandbox, route: Route) -> Body:
-    """Make what the example speaks of; only a version's name is Azure's own."""
+    """Create what the example names, and return the body. Only a version's ID comes from the sandbox."""
     body = dict(route.shown.example or {})
     return body | PREPARE[route.name](Others(azure)) if route.name in PREPARE else body
 
 
 def _former(others: Others) -> str:
-    """Store a newer value; answers the version of the one before."""
+    """Store a new value, and return the version of the previous one."""
     former = others.vault.call("GET", "/secrets/Example").json()["id"]
     others.store("Example", "a new value")
     return str(former).rpartition("/")[2]
 
 
 def _connect(others: Others) -> Body:
-    """Connect the main app to its fork, as an admin does in the portal."""
+    """Connect the main app to its fork, as an admin does in the Azure portal."""
     source = {"repoUrl": FORK, "branch": "main", "isManualIntegration": True, "isGitHubAction": False}
-    answer = Arm(others.azure).call("PUT", f"{WEB}/sites/{names.MAIN_SITE}/sourcecontrols/web", {"properties": source})
-    assert answer.status_code == 201, answer.text
+    response = Arm(others.azure).call(
+        "PUT", f"{WEB}/sites/{names.MAIN_SITE}/sourcecontrols/web", {"properties": source}
+    )
+    assert response.status_code == 201, response.text
     return {}
 
 
@@ -62,7 +64,7 @@ def _delete(others: Others) -> Body:
 
 
 def _start_cipp(others: Others) -> Body:
-    """Make the table that CIPP makes when it starts."""
+    """Create the table that CIPP creates when it starts."""
     others.tables.create_table_if_not_exists("Config")
     return {}
 
@@ -76,7 +78,7 @@ PREPARE: Final[Mapping[str, Callable[[Others], Body]]] = {
 
 
 def shortened(value: Json) -> Json:
-    """Leave out what makes an example long."""
+    """Return an example with shortened lists."""
     if isinstance(value, dict):
         return {name: shortened(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -91,18 +93,18 @@ def main() -> int:
         if name.startswith(AMBIENT):
             del os.environ[name]
     routes = all_routes(function_app.PAGES)
-    answers: dict[str, Json] = {}
+    examples: dict[str, Json] = {}
     with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as azure:
         os.environ.update({**azure.env, **QUICK, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
         for route in routes:
             if route.raw:
                 continue
-            answer = ask(azure, route)
-            if answer.status != 200:
-                sys.stderr.write(f"{route.name} answers {answer.status}: {answer.text}\n")
+            response = ask(azure, route)
+            if response.status != 200:
+                sys.stderr.write(f"{route.name} returned {response.status}: {response.text}\n")
                 return 1
-            answers[route.name] = shortened(answer.body)
-    ANSWERS.write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            examples[route.name] = shortened(response.body)
+    EXAMPLES.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     REQUESTS.write_text(text_of(routes), encoding="utf-8")
     return 0
 

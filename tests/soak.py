@@ -1,9 +1,9 @@
-"""`make soak`, its second half: the rotation's tests with the sandbox's clock at each odd start time.
+"""The second half of `make soak`: the rotation's tests, with the sandbox's clock at each odd start time.
 
     python -m tests.soak [START ...] [-- pytest's arguments]
 
-START is a time of its own, in place of the table in `tests/start_times.py`. The sweeps and the state machines are left
-out: they vary the call at which a run is disturbed, not the time, and one start would take ten times as long.
+START replaces the table of times in `tests/support/start_times.py`. The sweeps and the state machines
+are left out: they vary the call at which a run is disturbed, not the time, and one start would take ten times as long.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from tests.start_times import STARTS, VARIABLE
+from tests.support.start_times import STARTS, VARIABLE
 
 LEFT_OUT: Final = "not sweep and not state_machine and not two_actors"
 
@@ -33,7 +33,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _passes(name: str, start: str, arguments: Sequence[str]) -> bool:
-    """Run the tests from one start time. What pytest printed is shown if it failed."""
+    """Run the tests from one start time, and print pytest's output if they fail."""
     began = time.monotonic()
     run = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-m", "pytest", "tests/rotation", "-k", LEFT_OUT, "--tb=short", *arguments],

@@ -1,4 +1,4 @@
-"""The first call of a process: what it needs is imported by several threads at once, and none stops another."""
+"""The first call of a process: several threads import modules concurrently without blocking each other."""
 
 import ast
 import subprocess
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 CALL = """
 import sys
-from tests.api import Api
-answer = Api().get(sys.argv[1])
-print(answer.status, answer.text if answer.status != 200 else "")
+from tests.support.api import Api
+response = Api().get(sys.argv[1])
+print(response.status, response.text if response.status != 200 else "")
 """
 TIMES = 4
 ROOT = Path(__file__).parent.parent
@@ -31,27 +31,30 @@ SDKS = frozenset(
         "cryptography",
     ]
 )
-# What these import is loaded already when they do, and the reason.
+# Modules that import only what is already loaded, with the reason.
 LOADED_BEFORE = {
-    "clients.py": "a client is made under the lock",
-    "row_lock.py": "the client of the table has loaded it",
+    "clients.py": "a client is created under the lock",
+    "lock_row.py": "the client of the table has loaded it",
     "own_restarts.py": "the same",
-    "graph.py": "a call loads all before it begins",
-    "app_registration.py": "the same",
+    "graph.py": "a call loads everything before it starts",
+    "journal.py": "the client of the table has loaded it",
+    "registration.py": "the same",
 }
 
 
 @pytest.mark.parametrize("endpoint", ["ListKeyRotations", "ListBackend", "ListBackendRights", "ListStaticWebAppUsers"])
-def test_the_first_call_of_a_process_answers(azure: Sandbox, endpoint: str) -> None:
+def test_first_call_of_a_process_succeeds(azure: Sandbox, endpoint: str) -> None:
     environ = {**azure.env, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
     command = [sys.executable, "-c", CALL, endpoint]
     for _ in range(TIMES):
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - ours
+        done = subprocess.run(  # noqa: S603 - this interpreter
+            command, env=environ, capture_output=True, text=True, check=False, timeout=60
+        )
         assert done.stdout.startswith("200"), done.stdout + done.stderr
 
 
 def lazy_imports(tree: ast.AST, *, guarded: bool = False) -> Iterator[str]:
-    """The SDKs' modules that are imported inside a function and not under the lock of `backend.loading`."""
+    """Yield the SDK modules that a function imports without the lock of `backend.concurrency.loading`."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom) and not guarded:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
@@ -61,7 +64,7 @@ def lazy_imports(tree: ast.AST, *, guarded: bool = False) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "backend").rglob("*.py")), ids=lambda path: str(path.name))
-def test_what_is_loaded_on_first_use_is_loaded_by_one_thread_at_a_time(path: Path) -> None:
+def test_lazy_imports_of_sdks_are_under_the_lock(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     found = {name for function in inside for name in lazy_imports(function)}

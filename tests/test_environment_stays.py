@@ -1,20 +1,21 @@
-"""No value of this app's environment comes out: not in a response, a log line, or a row of CIPP's Logbook."""
+"""No response, log line or Logbook entry contains a value of the app's environment."""
 
 import logging
-from typing import Any
 
 import pytest
 
 import function_app
+from backend.configuration.timeouts import Limits
 from backend.errors import NotConfiguredError
-from backend.limits import Limits
-from settings.routes import all_routes
-from tests import planted
-from tests.admin import Admin
-from tests.api import Api, functions
-from tests.rotation.others import Others
-from tests.sandbox_client import Sandbox
-from tests.test_readme import variables_read
+from settings.http.routes import all_routes
+from tests.support import planted
+from tests.support.admin import Admin
+from tests.support.api import Api, functions
+from tests.support.bodies import body_of
+from tests.support.http_file import address_of
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import Sandbox
+from tests.support.variables import variables_read
 
 MARK = "PLANTED"
 VALUES = ["0.AXoA-PLANTED-refresh-token", "PLANTED secret!", "abc8Q~3fKq.PLANTED_-x~0123456789abcdefg", planted.ZONE]
@@ -23,43 +24,27 @@ OTHERS = {"AzureFunctionsJobHost__functionTimeout"}
 LIMITS = {name.upper() for name in Limits.__struct_fields__}
 VARIABLES = sorted((variables_read() | BY_ADDRESS | OTHERS) - LIMITS | {"AZURE_DEADLINE_SECONDS"})
 QUICK = dict.fromkeys(("AZURE_READ_TIMEOUT_SECONDS", "AZURE_DEADLINE_SECONDS", "DISCOVERY_TIMEOUT_SECONDS"), "0.5")
-# Some variables are marks of Azure, where Development does not count.
+# With some of the variables, the host isn't a development host, so authentication must be on.
 SIGNED_IN = {"WEBSITE_AUTH_ENABLED": "true", "TRUST_STATIC_WEB_APP": "true"}
-# Of those that must name something.
-BODIES: dict[str, dict[str, Any]] = {
-    "ExecFunctionAppSettings": {"Set": {"A": "1"}},
-    "ExecTimeSettings": {"Timezone": "Europe/Amsterdam"},
-    "ExecKeyVaultSecretSet": {"Name": "Example", "Value": "x"},
-    "ExecKeyVaultSecretRestore": {"Name": "RefreshToken", "Version": "x"},
-    "ExecKeyVaultSecretRecover": {"Name": "Example"},
-    "ExecStaticWebAppDomainAdd": {"Domain": "new.contosomsp.com"},
-    "ExecStaticWebAppDomainRemove": {"Domain": "cipp.contosomsp.com"},
-    "ExecStaticWebAppUserInvite": {"UserDetails": "alex@contosomsp.com", "Roles": ["editor"], "Hours": 1},
-    "ExecStaticWebAppUserRoles": {"UserId": "x", "Provider": "aad", "Roles": ["editor"]},
-    "ExecStaticWebAppUserRemove": {"UserId": "x", "Provider": "aad"},
-    "ExecKeyProof": {},
-}
 
 
 def everything(api: Api) -> list[str]:
     """Call every endpoint, a POST as a dry run, and both timers."""
-    told = []
+    texts = []
     for route in all_routes(function_app.PAGES):
-        if route.method == "GET":
-            told.append(api.get(route.path).text)
-        else:
-            dry_run = {} if route.name == "ExecKeyProof" else {"DryRun": True}
-            told.append(api.post(route.path, {**BODIES.get(route.name, {}), **dry_run}).text)
+        response = api.post(route.path, body_of(route, dry_run=True)) if route.body else api.get(address_of(route))
+        assert response.status != 400, response.text  # the call must get as far as Azure
+        texts.append(response.text)
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         try:
             functions()[timer].get_user_function()(None)
         except Exception as error:  # noqa: BLE001 - a timer that fails raises to the host
-            told.append(str(error))
-    return told
+            texts.append(str(error))
+    return texts
 
 
-def the_links_and_an_act(api: Api) -> list[str]:
-    """Call what shows most of the environment, and what leaves an entry in the Logbook."""
+def links_and_one_write(api: Api) -> list[str]:
+    """Call the endpoints that show most of the environment, and one that writes a Logbook entry."""
     return [
         api.get("ExecBackendURLs").text,
         api.get("ListFunctionApps").text,
@@ -68,40 +53,40 @@ def the_links_and_an_act(api: Api) -> list[str]:
 
 
 def turn_sign_in_on(azure: Sandbox) -> None:
-    """Let Azure state that App Service authentication is on, so that callers are trusted."""
+    """Turn on App Service authentication in Azure, so that callers are trusted."""
     validation = {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"}
     Admin(azure).set_sign_in(platform={"enabled": True}, globalValidation=validation)
 
 
-def told_with(
+def outputs_with(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> str:
-    """Everything that comes out of an app with that variable, for the first value all of it."""
+    """Return the app's output with a variable, for the first value that of all endpoints."""
     caplog.set_level(logging.DEBUG)
     turn_sign_in_on(azure)
     for name, given in {**QUICK, **SIGNED_IN, variable: value}.items():
         nowhere.setenv(name, given)
     if variable == "AzureWebJobsStorage__tableServiceUri":
         nowhere.delenv("AzureWebJobsStorage")
-    call = everything if value == VALUES[0] else the_links_and_an_act
-    told = call(Api())
-    assert not any(text.startswith('{"type":"about:blank","title":"Unauthorized"') for text in told)
+    call = everything if value == VALUES[0] else links_and_one_write
+    texts = call(Api())
+    assert not any(text.startswith('{"type":"docs/api.md#not-signed-in"') for text in texts)
     rows = [str(row) for row in Others(azure).rows("CippLogs", record=True) if MARK in str(row)]
-    return "\n".join([*told, caplog.text, *rows])
+    return "\n".join([*texts, caplog.text, *rows])
 
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_a_value_of_the_environment_comes_out_nowhere(
+def test_environment_value_is_never_shown(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> None:
-    told = told_with(azure, nowhere, caplog, variable, value)
-    assert [told[max(found - 300, 0) :][:600] for found in (told.find(MARK),) if found >= 0] == []
+    output = outputs_with(azure, nowhere, caplog, variable, value)
+    assert [output[max(found - 300, 0) :][:600] for found in (output.find(MARK),) if found >= 0] == []
 
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("variable", sorted(LIMITS))
-def test_a_limit_that_is_not_a_number_is_named_without_its_value(variable: str, value: str) -> None:
+def test_limit_that_is_not_a_number_is_named_without_its_value(variable: str, value: str) -> None:
     with pytest.raises(NotConfiguredError) as refused:
         Limits.of({variable: value})
     assert variable in str(refused.value)
@@ -113,9 +98,10 @@ def test_a_limit_that_is_not_a_number_is_named_without_its_value(variable: str, 
     [("CIPP_TIMEZONE", "Timezone", "UTC"), ("CIPP_HOSTED", "Hosted", False), ("WEBSITE_SKU", "SKU", None)],
 )
 @pytest.mark.parametrize("value", VALUES)
-def test_setting_of_another_kind_is_a_warning_and_shows_its_default(  # noqa: PLR0913, PLR0917 - as above
+def test_setting_of_another_kind_shows_a_warning_and_its_default(  # noqa: PLR0913, PLR0917 - as above
     azure: Sandbox, nowhere: pytest.MonkeyPatch, variable: str, field: str, default: object, value: str
 ) -> None:
+    Others(azure).clear_tables()  # a time zone from another test has priority over CIPP_TIMEZONE
     turn_sign_in_on(azure)
     for name, given in {**SIGNED_IN, variable: value}.items():
         nowhere.setenv(name, given)
@@ -129,20 +115,16 @@ def test_setting_of_another_kind_is_a_warning_and_shows_its_default(  # noqa: PL
     [
         *("CIPP_CLOUD", "CIPP_FUNCTION_APP", "CIPP_KV_NAME", "CIPP_RESOURCE_GROUP", "CIPP_SUBSCRIPTION_ID"),
         *("KEY_ROTATION_SCHEDULE", "KEY_ROTATION_WARN_DAYS", "ALLOWED_TENANTS", "WEBSITE_SITE_NAME"),
-        "TRUSTED_PROXIES",
+        *("TRUSTED_PROXIES", "TRUST_STATIC_WEB_APP"),
     ],
 )
-def test_each_setting_that_cannot_be_used_is_named_by_a_warning(
-    azure: Sandbox, nowhere: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_invalid_setting_is_named_in_a_warning(azure: Sandbox, nowhere: pytest.MonkeyPatch, variable: str) -> None:
     del azure
     nowhere.setenv(variable, VALUES[0])
     assert variable in " ".join(Api().get("ExecBackendURLs").results["Warnings"])
 
 
-def test_a_zone_of_cipps_table_that_is_not_valid_is_not_repeated(
-    azure: Sandbox, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_invalid_time_zone_in_cipps_table_is_not_shown(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     others = Others(azure)
     others.zone(VALUES[0])

@@ -1,4 +1,4 @@
-"""The net for planted values catches what it is for: a sub-run of pytest, whose tests let the marker out on purpose."""
+"""The search for planted values finds leaks: a nested pytest run whose tests leak the marker on purpose."""
 
 import os
 import subprocess
@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests import planted
-from tests.planted import KEY, MARKER, REPOSITORY, SIGNATURE, ZONE
-from tests.rotation.others import Others
-from tests.sandbox_client import ROOT, Sandbox
+from tests.support import planted
+from tests.support.planted import KEY, MARKER, REPOSITORY, SIGNATURE, ZONE
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import ROOT, Sandbox
 
 WAYS = {
-    "log": "logging.getLogger('cipp.test').warning('said %s', MARKER)",
+    "log": "logging.getLogger('cipp.test').warning('sent %s', MARKER)",
     "library": "logging.getLogger('urllib3').warning(MARKER)",
     "extra": "import function_app; logging.getLogger('cipp.x').warning('a', extra={'user': MARKER})",
     "traceback": "\n    try:\n        raise KeyError(MARKER)\n    except KeyError:\n        logging.exception('a')",
     "thread": "t = threading.Thread(target=logging.error, args=(MARKER,)); t.start(); t.join()",
-    "response": "from tests.api import Api; Api().get('PublicPing', x_correlation_id=MARKER)",
+    "response": "from tests.support.api import Api; Api().get('PublicPing', x_correlation_id=MARKER)",
     "print": "print(MARKER)",
     "stderr": "sys.stderr.write(MARKER)",
     "file": "(tmp_path / 'deep').mkdir(); (tmp_path / 'deep' / 'host.log').write_text(MARKER)",
@@ -28,13 +28,13 @@ WAYS = {
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_marker_that_comes_out_fails_the_test_that_let_it_out(tmp_path: Path, workers: int) -> None:
-    head = "import logging, sys, threading\nfrom tests.planted import MARKER\n"
+def test_leaked_marker_fails_its_test(tmp_path: Path, workers: int) -> None:
+    head = "import logging, sys, threading\nfrom tests.support.planted import MARKER\n"
     for way, code in WAYS.items():
         (tmp_path / f"test_{way}.py").write_text(f"{head}def test_{way}(tmp_path):\n    {code}\n")
     options = [
         "-p",
-        "tests.planted_plugin",
+        "tests.support.planted_plugin",
         "-p",
         "no:cacheprovider",
         "-c",
@@ -45,7 +45,7 @@ def test_marker_that_comes_out_fails_the_test_that_let_it_out(tmp_path: Path, wo
     inner = tmp_path / "inner"
     command = [sys.executable, "-m", "pytest", *options, f"--basetemp={inner}", f"-n{workers}", str(tmp_path)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(  # noqa: S603 - our own tests
+    done = subprocess.run(  # noqa: S603 - tests of this file
         command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False, env=environ
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -54,16 +54,16 @@ def test_marker_that_comes_out_fails_the_test_that_let_it_out(tmp_path: Path, wo
     assert any("host.log" in line for line in done.stdout.splitlines()), done.stdout  # at the end of the session
     assert any("output.txt" in line for line in done.stdout.splitlines()), done.stdout
     assert "state.json" not in done.stdout
-    for file in tmp_path.rglob("*.log"):  # else the outer session finds it
+    for file in tmp_path.rglob("*.log"):  # otherwise the outer session finds it
         file.unlink()
     for file in tmp_path.rglob("output.txt"):
         file.unlink()
 
 
-def test_marker_in_a_table_of_the_product_is_found(azure: Sandbox) -> None:
+def test_marker_in_a_product_table_is_found(azure: Sandbox) -> None:
     others = Others(azure)
     others.row("CippBackendPlanted", "key", "x", Problem=f"a {MARKER}")
-    others.row("CustomerSettings", "key", "x", Value=MARKER)  # no table of the product
+    others.row("CustomerSettings", "key", "x", Value=MARKER)  # not a table of the product
     try:
         (found,) = planted.in_tables(others.tables)
         assert found.startswith("row of CippBackendPlanted: ...")
@@ -73,6 +73,6 @@ def test_marker_in_a_table_of_the_product_is_found(azure: Sandbox) -> None:
     assert planted.in_tables(others.tables) == []
 
 
-def test_every_planted_value_holds_the_marker() -> None:
+def test_every_planted_value_contains_the_marker() -> None:
     assert all(MARKER in value for value in (SIGNATURE, REPOSITORY, KEY, ZONE))
     assert MARKER.isalnum()  # so that no encoding of an address changes it

@@ -1,4 +1,4 @@
-"""No secret leaves: planted values are searched in every answer and in every line of the log, at its loudest."""
+"""Secrets are never shown: no response and no log line at any level contains a planted value."""
 
 import json
 import logging
@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 import function_app
-from backend.entra import SamApp
+from backend.sam_app.sign_in import SamApp
 from backend.values import SecretText
-from settings.log import CHATTERING
-from settings.routes import all_routes
-from tests.api import Api, functions
-from tests.rotation.others import Others
-from tests.sandbox.arm import GROUP, Arm
-from tests.sandbox.vault_calls import Vault, identity_token
-from tests.sandbox_client import Sandbox
+from settings.audit.log_lines import NOISY_LIBRARIES
+from settings.http.routes import all_routes
+from tests.support.api import Api, functions
+from tests.support.rotation.others import Others
+from tests.support.sandbox.arm import GROUP, Arm
+from tests.support.sandbox.vault_calls import Vault, identity_token
+from tests.support.sandbox_client import Sandbox
 
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]{6,}")  # a JWT: header, claims
 PLANTED = f"planted-{secrets.token_hex(12)}"
@@ -38,7 +38,7 @@ BODIES: list[dict[str, Any]] = [{"DryRun": True}, {"Force": True}, {"Names": ["p
 
 
 def texts(value: object) -> Iterator[str]:
-    """Every text in a JSON value."""
+    """Yield every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -49,7 +49,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def secrets_of(azure: Sandbox) -> set[str]:
-    """Every secret that the sandbox holds now: in the vault, the app settings, the app registration."""
+    """Return all secrets of the sandbox: in the vault, the app settings and the app registration."""
     state = azure.state()
     found = {
         version["value"]
@@ -65,22 +65,22 @@ def secrets_of(azure: Sandbox) -> set[str]:
     return {text for text in found if isinstance(text, str) and len(text) > 8} | {azure.env["IDENTITY_HEADER"]}
 
 
-def leaks(said: Iterable[str], hidden: set[str]) -> list[str]:
-    """What of the hidden stands in what was said."""
-    whole = "\n".join(said)
+def leaks(texts: Iterable[str], hidden: set[str]) -> list[str]:
+    """Return the beginnings of the hidden values, and all tokens, that the texts contain."""
+    whole = "\n".join(texts)
     return [text[:12] for text in hidden if text in whole] + TOKEN.findall(whole)
 
 
 def at_its_loudest(caplog: pytest.LogCaptureFixture) -> None:
-    """Capture every line that this app and the libraries have, the quieted ones, too."""
+    """Capture all log lines of this app and the libraries, including those that are normally suppressed."""
     caplog.set_level(logging.DEBUG)
-    for name in {*CHATTERING, *logging.root.manager.loggerDict}:
+    for name in {*NOISY_LIBRARIES, *logging.root.manager.loggerDict}:
         caplog.set_level(logging.DEBUG, logger=name)
 
 
 @pytest.fixture
 def planted(azure: Sandbox) -> Sandbox:
-    """The sandbox with secrets planted where the API reads."""
+    """The sandbox with planted secrets in places that the API reads."""
     vault = Vault(azure, azure.web(), identity_token(azure))
     assert vault.call("PUT", "/secrets/planted", {"value": PLANTED}).status_code == 200
     settings = {"properties": {"PLANTED": PLANTED, "AzureWebJobsStorage": f"AccountKey={PLANTED};"}}
@@ -91,7 +91,7 @@ def planted(azure: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def impatient(nowhere: pytest.MonkeyPatch) -> None:
-    """Wait for as little as can be."""
+    """Use the shortest possible time limits."""
     for name in ("AZURE_READ_TIMEOUT_SECONDS", "AZURE_DEADLINE_SECONDS", "DISCOVERY_TIMEOUT_SECONDS"):
         nowhere.setenv(name, "0.3")
     for name in ("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "KEY_ROTATION_TIME_LIMIT_SECONDS", "RESTART_TIMEOUT_SECONDS"):
@@ -99,47 +99,47 @@ def impatient(nowhere: pytest.MonkeyPatch) -> None:
 
 
 def call_everything(api: Api) -> list[str]:
-    """Call every endpoint in many ways; returns all that was answered."""
-    said = []
+    """Call every endpoint in many ways, and return all responses."""
+    shown = []
     for route in all_routes(function_app.PAGES):
         bodies = BODIES if route.method == "POST" else [None]
-        answers = [api.post(route.path, body) if body is not None else api.get(route.path) for body in bodies]
-        said += [f"{answer.text} {answer.headers}" for answer in answers]
-    return said
+        responses = [api.post(route.path, body) if body is not None else api.get(route.path) for body in bodies]
+        shown += [f"{response.text} {response.headers}" for response in responses]
+    return shown
 
 
-def test_no_answer_and_no_log_line_holds_a_secret_or_a_token(
+def test_responses_and_log_lines_contain_no_secret_or_token(
     planted: Sandbox, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     at_its_loudest(caplog)
     hidden = secrets_of(planted)
     assert PLANTED in hidden
-    said = call_everything(Api())
+    shown = call_everything(Api())
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         functions()[timer].get_user_function()(None)
-    at_its_loudest(caplog)  # those that were loaded by now
-    said += call_everything(Api())
-    said += [str(row) for row in Others(planted).rows("CippLogs", record=True)]
+    at_its_loudest(caplog)  # also the loggers that exist only now
+    shown += call_everything(Api())
+    shown += [str(row) for row in Others(planted).rows("CippLogs", record=True)]
     made = secrets_of(planted) - hidden
-    assert len(made) >= 5  # the rotation stored new keys, which are secrets as well
+    assert len(made) >= 5  # the rotation stored new keys, which are also secrets
     hidden |= made
-    assert leaks([*said, caplog.text, *capfd.readouterr()], hidden) == []
+    assert leaks([*shown, caplog.text, *capfd.readouterr()], hidden) == []
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: " ".join(str(value) for value in trouble.values()))
-def test_no_failure_tells_a_secret_or_a_token(
+def test_errors_contain_no_secret_or_token(
     planted: Sandbox, caplog: pytest.LogCaptureFixture, trouble: dict[str, object]
 ) -> None:
     at_its_loudest(caplog)
     planted.faults([trouble])
     api = Api()
-    said = [api.post("ExecKeyRotation", {"Force": True}).text]
-    said += [api.get(name).text for name in ("ExecBackendURLs", "ListFunctionApps", "ListKeyVaultSecrets")]
-    assert leaks([*said, caplog.text], secrets_of(planted)) == []
+    shown = [api.post("ExecKeyRotation", {"Force": True}).text]
+    shown += [api.get(name).text for name in ("ExecBackendURLs", "ListFunctionApps", "ListKeyVaultSecrets")]
+    assert leaks([*shown, caplog.text], secrets_of(planted)) == []
 
 
-def test_a_secret_that_a_caller_sends_in_a_wrong_place_is_not_logged(
+def test_secret_that_a_caller_misplaces_is_not_logged(
     nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     del nowhere
@@ -148,7 +148,7 @@ def test_a_secret_that_a_caller_sends_in_a_wrong_place_is_not_logged(
     assert PLANTED not in caplog.text
 
 
-def test_a_secrets_text_shows_nowhere_but_where_it_is_asked_for() -> None:
+def test_secret_text_is_shown_only_by_reveal() -> None:
     text = SecretText(PLANTED)
     shown = [repr(text), str(text), f"{text}", f"{text:>40}", f"{text!r}", "{}".format(text), "%s %r" % (text, text)]  # noqa: UP031, UP032 - every way to show a value
     assert not any(PLANTED in way for way in [*shown, repr([text]), repr(SamApp("app", "tenant", text))])

@@ -1,11 +1,11 @@
-"""`make soak`: the table of start times, and the runner."""
+"""`make soak`: the table of start times and the runner."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests import soak
-from tests.start_times import ORDINARY, STARTS, VARIABLE, start
+from tests.support.start_times import ORDINARY, STARTS, VARIABLE, start
 
 LAST_HOUR = 23
 
@@ -14,18 +14,18 @@ def moments() -> list[datetime]:
     return [datetime.fromisoformat(text).astimezone(UTC) for text in STARTS.values()]
 
 
-def test_start_times_hold_every_weekdays_last_hour() -> None:
+def test_start_times_include_the_last_hour_of_every_weekday() -> None:
     assert len(STARTS) == len(set(moments())) == 20
     assert {moment.weekday() for moment in moments() if moment.hour == LAST_HOUR} == set(range(7))
 
 
-def test_start_times_hold_leap_day_years_end_and_both_sides_of_now() -> None:
+def test_start_times_include_leap_day_year_end_past_and_future() -> None:
     assert any((moment.month, moment.day) == (2, 29) for moment in moments())
     assert any((moment + timedelta(hours=1)).year > moment.year for moment in moments())
     assert min(moments()) < datetime(2020, 1, 1, tzinfo=UTC) < max(moments())
 
 
-def test_start_is_the_variables_or_an_ordinary_wednesday(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_is_from_the_variable_or_an_ordinary_wednesday(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert start() == ORDINARY
     assert datetime.fromisoformat(ORDINARY).weekday() == 2

@@ -1,1 +1,1 @@
-"""The rotation of the vault's keys: decide (plan), do (run), one at a time (lock)."""
+"""The rotation of the vault's credentials: planned (pure), run, reported."""

@@ -1,96 +1,91 @@
-"""The rotation as its callers see it: by hand, dry, proven, and at a glance. See `by_clock`, too."""
+"""The rotation for its callers: runs, dry runs, sign-in checks and the overview. See also `timers`."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 from uuid import uuid4
 
 import msgspec
 
-from backend import at_once
-from backend.cipp_tables import CippTables
-from backend.clients import Clients
-from backend.deployment import node_name
-from backend.discovery import Discovery
+from backend.azure.clients import Clients
+from backend.cipp.held import NoLock
+from backend.cipp.logbook import Logbook
+from backend.cipp.row_lock import holder, row_lock
+from backend.cipp.tables import CippTables
+from backend.concurrency import background
+from backend.concurrency.deadline import Deadline
+from backend.concurrency.malloc import use_few_arenas
+from backend.credentials.change_lock import LOCK
+from backend.credentials.kinds import Key, keys_in
 from backend.errors import BackendError
-from backend.function_apps import FunctionApps
-from backend.held import Held, NoLock
-from backend.key_vault import KeyVault
-from backend.logbook import Logbook
-from backend.malloc import use_few_arenas
-from backend.own_restarts import OwnRestarts
-from backend.rotation.calendar import week_start
-from backend.rotation.chronicle import Chronicle, Known, tell_of_untouched
-from backend.rotation.journal import Journal, KeyMemory, proof_tried
-from backend.rotation.key_checks import KeyChecks
-from backend.rotation.key_ring import Before, KeyRing
-from backend.rotation.keys import Key, keys_in
-from backend.rotation.overview import Look, Past
-from backend.rotation.pruning import PRUNE_SECONDS, prune
-from backend.rotation.report import KeyOverview, KeyProof, Rotation, RunReport
-from backend.rotation.restarts import RestartRight, Restarts
-from backend.rotation.session import Services, Session, open_session
-from backend.rotation.telling import Telling
-from backend.rotation.turns import doubted_in
-from backend.rotation_lock import LOCK
-from backend.row_lock import holder, row_lock
-from backend.uptime import UptimeLook, UptimesInAzure
-from backend.vault_secret import Version
+from backend.hosting.hosting import Hosting
+from backend.installation.discovery import Discovery
+from backend.installation.installation import node_name
+from backend.internal_errors import contained, stack_of
+from backend.key_vault.secrets import Version
+from backend.key_vault.vault import KeyVault
+from backend.rotation.planning.backoff import KeyChoice, chosen_keys, doubted_in
+from backend.rotation.planning.calendar import week_start
+from backend.rotation.planning.memory import KeyMemory, proof_tried
+from backend.rotation.reporting.journal import Journal
+from backend.rotation.reporting.pruning import PRUNE_SECONDS, prune
+from backend.rotation.reporting.reporter import Reporter, report_untouched
+from backend.rotation.reporting.snapshot import collect
+from backend.rotation.reporting.status import key_overview
+from backend.rotation.results import KeyOverview, KeyProof, Rotation, RunReport
+from backend.rotation.running.batch import BatchResult, KnownKeys, plan_batch, run_batch
+from backend.rotation.running.context import RestartRight, RotationServices, RunContext
+from backend.rotation.running.key_checks import KeyChecks
+from backend.rotation.running.restarts import Restarts
+from backend.rotation.running.session import open_run
+from backend.rotation.running.sign_in_checks import check_keys
 
+logger = logging.getLogger("cipp.rotation")
 WEEKLY: Final = "the weekly timer"
-HTTP_SECONDS: Final = 200.0  # the load balancer cuts an answer at 230 s
-MARGIN_SECONDS: Final = 20.0  # of the run's time, for what is written when it ends
+HTTP_SECONDS: Final = 200.0  # the load balancer cuts a response off at 230 s
+MARGIN_SECONDS: Final = 20.0  # reserved for what a run writes when it completes
 RUNS_SHOWN: Final = 10
-JOURNAL_WAIT_SECONDS: Final = 2.0  # an answer waits no longer for what is only remembered
+JOURNAL_WAIT_SECONDS: Final = 2.0  # a response does not wait longer for the history
 NO_STORAGE: Final = (
-    "No storage is configured (CIPP_STORAGE or AzureWebJobsStorage), so there is neither a lock across instances "
-    "nor a history."
+    "No storage account is configured (CIPP_STORAGE or AzureWebJobsStorage). Without it, runs have no history, and "
+    "instances don't share a lock."
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a run is asked: by whom, which keys, and how long it may take.
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a run, and the versions that the vault served at its start, {} if the vault was not listed."""
 
-    `listing` returns what the vault serves, and `keys` picks of it. Both are called once the run has the lock. Nothing
-    may be decided from an empty listing: it was not made.
-
-    `force`: those that are not due, too. `doubt`: they are looked at even so. `quiet`: if it did nothing, no line.
-    """
-
-    by: str
-    keys: Callable[[Mapping[str, Version]], Sequence[Key]]
-    listing: Callable[[], Mapping[str, Version]] = dict
-    most_seconds: float = HTTP_SECONDS
-    force: bool = False
-    doubt: bool = False
-    quiet: bool = False
-    restart: RestartRight = RestartRight.NOW
+    rotation: Rotation
+    listed: Mapping[str, Version]
 
 
 class KeyRotation:
-    """The service of the vault's keys. Needs the vault's get, list, set, recover; Graph is asked as the SAM app."""
+    """Rotate and check the vault's keys.
 
-    def __init__(self, clients: Clients, discovery: Discovery, vault: KeyVault, environ: Mapping[str, str]) -> None:
-        apps = FunctionApps(clients, discovery)
-        self._clients = clients
-        self._vault = vault
-        self._apps = apps
-        self._services = Services(
+    Requires the permissions get, list, set and recover on the vault. Calls Microsoft Graph as the SAM app.
+    """
+
+    def __init__(
+        self, clients: Clients, discovery: Discovery, vault: KeyVault, environ: Mapping[str, str], hosting: Hosting
+    ) -> None:
+        self.services = RotationServices(
             clients,
             vault,
             CippTables(clients, environ),
-            UptimesInAzure(clients, discovery, apps),
-            apps.addresses,
+            hosting.processes,
+            hosting.apps.addresses,
+            Logbook(clients, node_name(environ)),
             discovery.deployment,
         )
-        self._checks = KeyChecks()
         self.journal = Journal(clients)
-        self._logbook = Logbook(clients, node_name(environ))
+        self._clients = clients
+        self._vault = vault
+        self._checks = KeyChecks()
 
     def rotate(
         self,
@@ -101,49 +96,49 @@ class KeyRotation:
         force: bool = False,
         may_restart: bool = True,
     ) -> Rotation:
-        """Rotate the keys that are due, or those of `names`; one that fails never stops the others.
+        """Rotate the keys that are due, or those of `names`. A key that fails never stops the others.
 
-        `may_restart`: the caller may restart CIPP. Without that right CIPP is not restarted, and no timer does it for
-        the client secret that this run makes before the next weekly run.
+        `may_restart`: the caller may restart CIPP. Without that right CIPP is not restarted, and a client secret that
+        this run creates waits for the next weekly run.
 
         Raises:
             NotFoundError: A name is not in the vault.
-            InvalidInputError: A name is nothing that the rotation looks after.
-            ConflictError: Another run holds the lock.
-            AzureError: The vault could not be listed, or the storage that holds the lock is silent.
+            InvalidInputError: A name is not one of the keys that are rotated.
+            ConflictError: Another run has the lock.
+            AzureError: The vault could not be listed, or the storage of the lock timed out.
         """
         if dry_run:
             return self._dry(names, force=force)
         right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
-            return self.run(Order(by=by, keys=keys_in, listing=self._vault.served, force=force, restart=right))
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whoever holds the lock
-        return self.run(Order(by=by, keys=lambda _: chosen, force=force, restart=right))
+            return self.run(by=by, keys=KeyChoice.ALL, force=force, restart=right).rotation
+        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused first, even if another run has the lock
+        return self.run(by=by, keys=chosen, force=force, restart=right).rotation
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
-        """Sign in with each key now, or those of `names`. Nothing is changed. One check runs at a time (`KeyChecks`).
+        """Sign in with each key now, or with those of `names`. Change nothing. One check runs at a time (`KeyChecks`).
 
         Raises:
             NotFoundError: A name is not in the vault.
-            InvalidInputError: A name is nothing that the rotation looks after.
-            ConflictError: A check of other keys did not end in time, or another caller waits for its end already.
-            AzureUnreachableError: The check takes longer than a call may; it goes on.
+            InvalidInputError: A name is not one of the keys that are rotated.
+            ConflictError: A check of other keys did not complete in time, or another caller waits for it already.
+            AzureUnreachableError: The check takes longer than a request may take. It continues.
         """
         if names is None:
             return self._checks.results(
                 None, lambda seconds: self._checked(keys_in(self._vault.names()), seconds), HTTP_SECONDS
             )
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused, whatever check is under way
+        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused first, even during another check
         return self._checks.results(_names_of(chosen), lambda seconds: self._checked(chosen, seconds), HTTP_SECONDS)
 
     def prove_by_timer(self, keys: Sequence[Key], most_seconds: float) -> dict[str, KeyProof]:
-        """Sign in with the keys as `prove` does; return the results by name in lower case.
+        """Sign in with the keys for the timer. Return the results by name in lower case.
 
-        The timer waits for its turn, and its check gets a little less time than it waits for the result.
+        The timer always waits for its turn. Its check gets slightly less time than it waits for the result.
 
         Raises:
-            ConflictError: There was no time left after the check of other keys.
-            AzureUnreachableError: The check takes longer than that; it goes on.
+            ConflictError: The check of other keys left too little time.
+            AzureUnreachableError: The check takes longer than `most_seconds`. It continues.
         """
         proofs = self._checks.results(
             _names_of(keys),
@@ -154,141 +149,154 @@ class KeyRotation:
         return {proof.name.lower(): proof for proof in proofs}
 
     def graph_roles(self) -> frozenset[str]:
-        """Answer the application permissions in Graph that the SAM app's token holds.
+        """Return the application permissions in Graph that the SAM app's token holds.
 
         Raises:
-            BackendError: Nobody can sign in as the SAM app; what the first credential met.
+            BackendError: A sign-in as the SAM app is not possible. It is the error of the first credential.
         """
-        return self._looking().opened().signer.signed_in.roles
+        return self._open_read_only().must_be_signed_in().signer.signed_in.roles
 
     def overview(self, run_id: str | None = None) -> KeyOverview:
-        """Return how long CIPP keeps working, the last runs or the named one, and what was seen of each key.
+        """Return how long CIPP keeps working, the last runs or the named one, and the state of each key.
 
         Raises:
-            NotFoundError: No such run is kept.
-            AzureError: The tables that hold the named run, or the vault, refused or timed out.
+            NotFoundError: The history does not have the run.
+            AzureError: The table of the named run, or the vault, refused or timed out.
         """
         named = None if run_id is None else self.journal.run(run_id)
-        memories = at_once.start(self.journal.keys, name="read the keys' past")
-        runs = at_once.start(lambda: self.journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs")
-        holds = at_once.start(lambda: holder(self._clients, LOCK), name="look at the lock")
-        served = at_once.start(self._vault.served, name="list the vault")
-        session = self._looking()
-        look = Look(session, Past(memories.result(), runs.result(), holds.result()), served.result())
-        overview = look.overview(keys_in(list(served.result())))
+        memories = background.start(self.journal.keys, name="read the keys' history")
+        runs = background.start(
+            lambda: self.journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs"
+        )
+        lock_holder = background.start(lambda: holder(self._clients, LOCK), name="read the lock")
+        served = background.start(self._vault.served, name="list the vault")
+        context = self._open_read_only()
+        keys = keys_in(served.result())
+        snapshot = collect(
+            context,
+            served.result(),
+            keys,
+            memories=memories.result(),
+            runs=runs.result(),
+            holder=lock_holder.result(),
+        )
+        overview = key_overview(snapshot, keys)
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
-        """Sign in with the keys, and record which did, and when. A key that was not reached in time is not recorded.
+        """Sign in with the keys, and store the results in the history. Keys that were not reached in time are left out.
 
-        The last sign-ins begin some seconds before the end, so that they and the record have time.
+        The last sign-ins begin some seconds before the end, so that there is time to complete and store them.
         """
         began = self._vault.now().replace(microsecond=0)
-        ring = KeyRing(self._looking(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)))
-        proofs = ring.prove(keys)
-        reached = [proof for proof in proofs if proof.name.lower() not in ring.not_reached]
-        writing = at_once.start(lambda: self._remember(reached, began), name="write the keys' past")
-        with suppress(TimeoutError):  # a silent storage has held up the answer once already
+        checked = check_keys(self._open_read_only(max(most_seconds - MARGIN_SECONDS, most_seconds / 4)), keys)
+        reached = [key.proof for key in checked if key.is_reached]
+        writing = background.start(lambda: self._remember(reached, began), name="write the keys' history")
+        with suppress(TimeoutError):  # the storage may have timed out once already in this request
             writing.result(JOURNAL_WAIT_SECONDS)
-        return proofs
+        return [key.proof for key in checked]
 
     def _remember(self, proofs: Sequence[KeyProof], began: datetime) -> None:
-        """Record the results of a check. What a run recorded since it began is read now, and stays."""
+        """Store the results of a check. The history is read again, so that results of runs since the start stay."""
         memories = self.journal.keys()
-        # Whole seconds, as in Azure's answers: what died now is dead at the next look, which may be in the same one.
+        # Whole seconds, as in Azure's responses. The next run may start within the same second.
         now = self._vault.now().replace(microsecond=0)
         self.journal.remember(
             proof_tried(memories.get(proof.name.lower(), KeyMemory(proof.name.lower())), proof, now, began=began)
             for proof in proofs
         )
 
-    def _looking(self, most_seconds: float = HTTP_SECONDS, *, force: bool = False) -> Session:
-        """Open a session that writes nothing."""
-        ends_at = time.monotonic() + most_seconds
-        return open_session(
-            replace(self._services, uptimes=UptimeLook(self._services.uptimes, ends_at)),
-            run_id=uuid4().hex[:12],
-            held=NoLock(),
-            ends_at=ends_at,
-            force=force,
-        )
+    def _open_read_only(self, most_seconds: float = HTTP_SECONDS, *, force: bool = False) -> RunContext:
+        """Open a run that writes nothing."""
+        return open_run(self.services, lock=NoLock(), deadline=Deadline.after(most_seconds), force=force)
 
-    def run(self, order: Order) -> Rotation:
-        """Do one run, under the lock.
+    def run(  # noqa: PLR0913 - the options of a run
+        self,
+        *,
+        by: str,
+        keys: KeyChoice | Sequence[Key],
+        most_seconds: float = HTTP_SECONDS,
+        force: bool = False,
+        doubt: bool = False,
+        quiet: bool = False,
+        restart: RestartRight = RestartRight.NOW,
+    ) -> RunResult:
+        """Do one run under the lock. The keys are chosen under the lock. If they are given, the vault isn't listed.
+
+        `force`: also renew keys that are not due. `doubt`: also check keys that are not due. `quiet`: write nothing to
+        the history and the Logbook if nothing was done.
 
         Raises:
-            ConflictError: Another run holds the lock.
-            AzureError: The vault could not be listed, or the storage that holds the lock is silent.
+            ConflictError: Another run has the lock.
+            AzureError: The vault could not be listed, or the storage of the lock timed out.
         """
         use_few_arenas()
         run_id = uuid4().hex[:12]
-        limits = self._clients.limits
-        began = time.monotonic()
-        limit = min(order.most_seconds, limits.key_rotation_time_limit_seconds)
-        with row_lock(self._clients, LOCK, run_id=run_id, by=order.by) as held:
-            listing = order.listing()
-            chosen = order.keys(listing)
-            started = self._vault.now().replace(microsecond=0)
-            ends_at = began + max(limit - MARGIN_SECONDS, limit / 2)
-            look = UptimeLook(self._services.uptimes, ends_at)
-            session = open_session(
-                replace(self._services, uptimes=look),
+        limit = min(most_seconds, self._clients.limits.key_rotation_time_limit_seconds)
+        deadline = Deadline.after(max(limit - MARGIN_SECONDS, limit / 2))
+        with row_lock(self._clients, LOCK, run_id=run_id, by=by) as held:
+            is_listed = isinstance(keys, KeyChoice)
+            listing = background.start(self._vault.served if is_listed else dict, name="list the vault")
+            remembering = background.start(self.journal.keys, name="read the keys' history")
+            context = open_run(
+                self.services,
                 run_id=run_id,
-                held=held,
-                ends_at=ends_at,
-                force=order.force,
-                may_restart=order.restart is not RestartRight.NONE,
+                lock=held,
+                deadline=deadline,
+                force=force,
+                restart=restart,
             )
-            memories = self.journal.keys()
-            telling = Telling(run_id, session.tenants, limits.key_rotation_warn_days)
-            chronicle = Chronicle(
-                self.journal,
-                self._logbook,
-                RunReport(run_id=run_id, by=order.by, started=started, total=len(chosen)),
-                Known(telling, session.zone, memories, self._vault.now, session.tenants_unknown),
-                quiet=order.quiet,
-            )
-            doubted = [key.name.lower() for key in chosen] if order.doubt else doubted_in(memories)
-            ring = KeyRing(session, chronicle.tell, chronicle.note, Before(_by_lower_case(listing), memories, doubted))
-            reports = ring.rotate(chosen)
-            warnings = [*ring.warnings, *self._after(ring, order.restart, session.zone, held, look)]
-            ended = self._vault.now().replace(microsecond=0)
-            warnings += chronicle.end(ended)
-        # Deleting goes on without this run if the storage is slow.
-        wait([at_once.start(lambda: prune(self._clients, ended), name="delete old runs")], PRUNE_SECONDS)
-        return Rotation(
+            listed, memories = listing.result(), remembering.result()
+            chosen = chosen_keys(keys, listed, memories, self._vault.now())
+            started = self._vault.now().replace(microsecond=0)
+            report = RunReport(run_id=run_id, by=by, started=started, total=len(chosen))
+            reporter = Reporter(context, self.journal, report, memories, quiet=quiet)
+            doubted = [key.name.lower() for key in chosen] if doubt else doubted_in(memories)
+            known = KnownKeys(_by_lower_case(listed), memories, doubted)
+            with ended_in_any_case(reporter, self._vault.now):
+                batch = run_batch(context, chosen, known, reporter)
+                warnings = [*batch.warnings, *self._after(context, batch)]
+                ended = self._vault.now().replace(microsecond=0)
+                warnings += reporter.end(ended)
+        # If the storage is slow, deleting continues in the background.
+        wait([background.start(lambda: prune(self._clients, ended), name="delete old runs")], PRUNE_SECONDS)
+        rotation = Rotation(
             run_id=run_id,
             dry_run=False,
             started=started,
             ended=ended,
             would_do=[],
-            keys=reports,
-            warnings=[*self._storage_warnings(session), *warnings],
+            keys=batch.reports,
+            warnings=[*self._general_warnings(context), *warnings],
         )
+        return RunResult(rotation, listed)
 
-    def tell_of_untouched(self, by: str, error: BackendError) -> None:
-        """Write to CIPP's Logbook, at most once a day, that a run by the clock failed before it touched a key."""
-        zone = self._services.tables.zone()
-        tell_of_untouched(self.journal, self._logbook, by=by, error=error, now=self._vault.now(), zone=zone)
+    def report_untouched(self, by: str, error: BackendError) -> None:
+        """Write to CIPP's Logbook, at most once a day, that a scheduled run failed before it touched a key."""
+        zone = self.services.tables.zone()
+        report_untouched(self.journal, self.services.logbook, by=by, error=error, now=self._vault.now(), zone=zone)
 
-    def _after(self, ring: KeyRing, right: RestartRight, zone: tzinfo, held: Held, look: UptimeLook) -> list[str]:
-        """Restart the apps that run with an old client secret, if that is wanted; return which still run with one."""
-        limits = self._clients.limits
-        own_restarts = OwnRestarts(self._clients)
-        restarts = Restarts(self._apps, look, self._vault, own_restarts=own_restarts, held=held, limits=limits)
+    def _after(self, context: RunContext, batch: BatchResult) -> list[str]:
+        """If enabled, restart the apps that use an old client secret. Return warnings about those that still do."""
+        try:
+            with contained("The restart of CIPP's apps"):
+                return self._restarted(context, batch)
+        except BackendError as error:
+            return [f"Couldn't check whether CIPP's apps use the current keys. {error}"]
+
+    def _restarted(self, context: RunContext, batch: BatchResult) -> list[str]:
+        restarts = Restarts(context)
         report: list[str] = []
-        if limits.key_rotation_restart_cipp:
+        if context.limits.key_rotation_restart_cipp:
+            zone = context.cipp.zone
             report = restarts.restart(
-                zone,
-                just_renewed=ring.secret_renewed,
-                right=right,
-                weekly_run=lambda: self._last_weekly_run(zone),
+                just_renewed=batch.is_secret_renewed, weekly_run=lambda: self._last_weekly_run(zone)
             )
-        report += restarts.advice(ring.superseded)
+        report += restarts.advice(batch.superseded)
         return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
-        """Return when the last weekly run started; without a storage that remembers it, when the week did."""
+        """Return when the last weekly run started, or when the week started if runs have no history."""
         if self._clients.tables() is None:
             return week_start(self._vault.now(), zone)
         return self.journal.last_started(WEEKLY)
@@ -297,27 +305,43 @@ class KeyRotation:
         listing = self._vault.served()
         keys = keys_in(listing, names)
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
-        reading = at_once.start(self.journal.keys, name="read the keys' past")
-        session = self._looking(force=force)
+        reading = background.start(self.journal.keys, name="read the keys' history")
+        context = self._open_read_only(force=force)
         memories = reading.result()
-        before = Before(_by_lower_case(listing), memories, doubted_in(memories))
-        planned = KeyRing(session, before=before).plan(keys)
-        reports = [report for report, _ in planned]
-        would_do = [f"{report.name}: {step}" for report, steps in planned for step in steps]
+        known = KnownKeys(_by_lower_case(listing), memories, doubted_in(memories))
+        planned = plan_batch(context, keys, known)
+        would_do = [f"{key.report.name}: {step}" for key in planned for step in key.steps]
         return Rotation(
             run_id=run_id,
             dry_run=True,
             started=started,
             ended=self._vault.now().replace(microsecond=0),
             would_do=would_do,
-            keys=reports,
-            warnings=self._storage_warnings(session),
+            keys=[key.report for key in planned],
+            warnings=self._general_warnings(context),
         )
 
-    def _storage_warnings(self, session: Session) -> list[str]:
+    def _general_warnings(self, context: RunContext) -> list[str]:
+        """Return the problems of the storage account and of the time zone settings."""
+        cipp = context.cipp
         if self._clients.tables() is None:
-            return [NO_STORAGE]
-        return [session.not_cipps] if session.not_cipps else []
+            return [NO_STORAGE, *cipp.zone_problems]
+        return [*([cipp.not_cipps] if cipp.not_cipps else []), *cipp.zone_problems]
+
+
+@contextmanager
+def ended_in_any_case(reporter: Reporter, now: Callable[[], datetime]) -> Iterator[None]:
+    """Complete the row of a run in the history if the run fails. The error is raised again."""
+    try:
+        yield
+    except BaseException:
+        try:
+            reporter.give_up(now().replace(microsecond=0))
+        except Exception as error:  # noqa: BLE001 - the error of the run itself is the one to raise
+            logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
+                "Rotation history not updated for a failed run.", extra={"stack": stack_of(error)}
+            )
+        raise
 
 
 def _by_lower_case(listing: Mapping[str, Version]) -> Mapping[str, Version]:

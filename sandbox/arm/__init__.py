@@ -1,4 +1,4 @@
-"""Azure Resource Manager: what a CIPP deployment is made of, and who may touch it."""
+"""Azure Resource Manager: the resources of a CIPP deployment, and the permissions on them."""
 
 from sandbox.arm.app import app
 

@@ -1,4 +1,4 @@
-"""Who may do what where: a small role-based access control."""
+"""A small role-based access control: which principal may do what, and at which scope."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Role:
-    """A role definition; `*` in an action stands for anything."""
+    """A role definition. `*` in an action matches anything."""
 
     id: str
     name: str
@@ -20,11 +20,11 @@ class Role:
     custom: bool = False
 
     def allows(self, action: str) -> bool:
-        """Tell whether the role holds the right, whatever the case."""
+        """Return whether the role includes the action (case-insensitive)."""
         return _any(self.actions, action) and not _any(self.not_actions, action)
 
     def allows_data(self, action: str) -> bool:
-        """Tell the same of a right on data."""
+        """Return whether the role includes the data action (case-insensitive)."""
         return _any(self.data_actions, action) and not _any(self.not_data_actions, action)
 
 
@@ -125,29 +125,29 @@ class RoleAssignment:
 
 @dataclass
 class AccessControl:
-    """Every role assignment of the subscription, and the roles that were made in it."""
+    """Every role assignment of the subscription, and its custom roles."""
 
     assignments: list[RoleAssignment] = field(default_factory=list)
-    custom_roles: dict[str, Role] = field(default_factory=dict)  # by id
+    custom_roles: dict[str, Role] = field(default_factory=dict)  # by ID
 
     def roles(self) -> list[Role]:
         """Return every role that can be assigned."""
         return [*ROLES, *self.custom_roles.values()]
 
-    def held(self, principal_id: str, scope: str) -> list[Role]:
-        """Return the roles that the principal has at `scope`, from there or from above."""
+    def roles_of(self, principal_id: str, scope: str) -> list[Role]:
+        """Return the roles that the principal has at `scope`, including inherited ones."""
         return [a.role for a in self.assignments if a.principal_id == principal_id and is_within(scope, a.scope)]
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
-        """Tell whether the principal may do `action` at `scope`."""
-        return any(role.allows(action) for role in self.held(principal_id, scope))
+        """Return whether the principal may perform `action` at `scope`."""
+        return any(role.allows(action) for role in self.roles_of(principal_id, scope))
 
     def allows_data(self, principal_id: str, action: str, scope: str) -> bool:
-        """Tell the same of a right on data."""
-        return any(role.allows_data(action) for role in self.held(principal_id, scope))
+        """Return whether the principal may perform the data action at `scope`."""
+        return any(role.allows_data(action) for role in self.roles_of(principal_id, scope))
 
     def sees(self, principal_id: str, scope: str) -> bool:
-        """Tell whether the principal has any role at `scope`, above it or below it."""
+        """Return whether the principal has any role at `scope`, above it or below it."""
         return any(
             a.principal_id == principal_id and (is_within(scope, a.scope) or is_within(a.scope, scope))
             for a in self.assignments
@@ -155,7 +155,7 @@ class AccessControl:
 
 
 def is_within(scope: str, other: str) -> bool:
-    """Tell whether `scope` is `other` or lies below it, whatever the case."""
+    """Return whether `scope` is `other` or is below it (case-insensitive)."""
     return f"{scope.rstrip('/')}/".lower().startswith(f"{other.rstrip('/')}/".lower())
 
 

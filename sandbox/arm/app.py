@@ -1,4 +1,4 @@
-"""The service behind management.azure.com and its twins."""
+"""The service behind management.azure.com and the hosts of the other clouds."""
 
 import re
 from typing import TYPE_CHECKING, Final
@@ -56,12 +56,12 @@ _NOUNS: Final = (
 
 
 def app(azure: "Azure") -> ASGIApp:
-    """Build Azure Resource Manager on what `azure` holds."""
+    """Return Azure Resource Manager for the resources in `azure`."""
     gateway = Gateway(azure)
     routes = service([gateway.route(operation) for noun in _NOUNS for operation in noun.OPERATIONS])
 
     async def with_a_plain_path(scope: Scope, receive: Receive, send: Send) -> None:
-        # Resource Manager takes a doubled slash, which the Azure CLI sends, and one at the end.
+        # Resource Manager accepts a double slash, which the Azure CLI sends, and a trailing slash.
         path = re.sub("/+", "/", scope["path"])
         await routes({**scope, "path": path.rstrip("/") or "/"}, receive, send)
 

@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token, or 401 with the challenge."""
+"""The caller of a request, from its bearer token. Without a valid token: 401 with the challenge."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from sandbox.tokens import InvalidTokenError, TokenIssuer
 
 @dataclass(frozen=True)
 class Caller:
-    """A principal that has signed in."""
+    """A signed-in principal."""
 
     object_id: str
     client_id: str
@@ -22,10 +22,10 @@ class Caller:
 
 
 def authenticate(request: Request, tokens: TokenIssuer, cloud: Cloud, tenant_id: str) -> Caller:
-    """Read the caller from the token.
+    """Return the caller that the token was issued to.
 
     Raises:
-        ArmError: 401, as ARM words it: no token, an expired one, one for elsewhere, or none of ours.
+        ArmError: 401 in ARM's wording: the token is missing, expired, for another audience, or of another issuer.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not scheme:
@@ -56,10 +56,10 @@ def authenticate(request: Request, tokens: TokenIssuer, cloud: Cloud, tenant_id:
 
 
 def check_tenant(caller: Caller, tenant_id: str) -> None:
-    """Take callers of the subscription's own tenant only.
+    """Accept only callers of the subscription's own tenant.
 
     Raises:
-        ArmError: 401; the caller signed in elsewhere.
+        ArmError: 401. The caller signed in to another tenant.
     """
     if caller.tenant_id == tenant_id:
         return

@@ -1,4 +1,4 @@
-"""Roles, who has them, and what the caller may do; roles are made, given and taken away."""
+"""Roles, role assignments and the caller's permissions: read, create and remove them."""
 
 import re
 from typing import Any, Final
@@ -70,12 +70,12 @@ def _assignment(call: Call, assignment: RoleAssignment) -> dict[str, Any]:
 
 
 def _permissions(call: Call) -> Response:
-    mine = call.arm.access.held(call.caller.object_id, _scope(call))
+    mine = call.arm.access.roles_of(call.caller.object_id, _scope(call))
     return JSONResponse({"value": [_permission(role) for role in mine], "nextLink": None})
 
 
 def _assignments(call: Call) -> Response:
-    """List those that hold at the scope, and those below it unless the filter says atScope()."""
+    """List the assignments that apply at the scope. Include those below it, unless the filter is atScope()."""
     scope, wanted = _scope(call), call.query.get("$filter", "")
     principal = re.search(r"(?:principalId\s+eq\s+|assignedTo\()'([^']+)'", wanted, re.IGNORECASE)
     below = "atscope()" not in wanted.lower()
@@ -115,7 +115,7 @@ def _named(call: Call, name: str) -> Role:
 
 
 def _put_assignment(call: Call) -> Response:
-    """Give a principal a role; the same again, under another name, is refused."""
+    """Assign a role to a principal. The same assignment under another name is refused."""
     access, given, scope = call.arm.access, call.properties, _scope(call)
     role = _named(call, str(given.get("roleDefinitionId", "")).rpartition("/")[2])
     principal, name = str(given.get("principalId", "")).lower(), call.params["name"].lower()
@@ -137,7 +137,7 @@ def _delete_assignment(call: Call) -> Response:
 
 
 def _put_role(call: Call) -> Response:
-    """Make a role, or change one that was made; its name must be free."""
+    """Create a role, or change an existing custom role. Its name must be unused."""
     access, given, name = call.arm.access, call.properties, call.params["name"].lower()
     title, permissions = str(given.get("roleName", "")), given.get("permissions") or [{}]
     if any(role.id != name and role.name.lower() == title.lower() for role in access.roles()):

@@ -1,4 +1,4 @@
-"""One call that has passed the gateway, and the resources that it names."""
+"""One call that the gateway has accepted, and the resources in its path."""
 
 import json
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ GROUP: Final = f"{SUBSCRIPTION}/resourceGroups/{{group}}"
 
 @dataclass(frozen=True)
 class Call:
-    """A call as its handler sees it."""
+    """A call as its handler receives it."""
 
     azure: "Azure"
     cloud: Cloud
@@ -42,7 +42,7 @@ class Call:
 
     @property
     def arm(self) -> ArmState:
-        """All that Resource Manager holds."""
+        """Everything that Resource Manager stores."""
         return self.azure.arm
 
     @property
@@ -50,7 +50,7 @@ class Call:
         """The JSON object in the body.
 
         Raises:
-            ArmError: 400; it is none.
+            ArmError: 400. The body is not a JSON object.
         """
         try:
             body = json.loads(self.raw_body or b"{}")
@@ -62,21 +62,21 @@ class Call:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The body's `properties`, an empty object where it has none."""
+        """The body's `properties`, or an empty object if it has none."""
         properties = self.body.get("properties") or {}
         if not isinstance(properties, dict):
             raise _invalid_content("'properties' must be a JSON object")
         return properties
 
     def flag(self, name: str) -> bool:
-        """Tell whether the query says true."""
+        """Return whether the query parameter is true."""
         return self.query.get(name, "").lower() == "true"
 
     def top(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Keep as many as `$top` asks for, all where it does not.
+        """Return the first `$top` items, or all of them without `$top`.
 
         Raises:
-            ArmError: 400; it is no number.
+            ArmError: 400. `$top` is not a number.
         """
         top = self.query.get("$top", "")
         if top and not top.isdecimal():
@@ -84,7 +84,7 @@ class Call:
         return items[: int(top)] if top else items
 
     def group(self) -> ResourceGroup:
-        """Return the group that the path names."""
+        """Return the group in the path."""
         name = self.params["group"]
         group = self.arm.groups.get(name.lower())
         if group is None:
@@ -92,27 +92,27 @@ class Call:
         return group
 
     def site(self) -> Site:
-        """Return the app that the path names."""
+        """Return the app in the path."""
         return self._find(self.arm.sites, Site, self.params["site"])
 
     def static_site(self) -> StaticSite:
-        """Return the static web app that the path names."""
+        """Return the static web app in the path."""
         return self._find(self.arm.static_sites, StaticSite, self.params["static_site"])
 
     def plan(self) -> Plan:
-        """Return the plan that the path names."""
+        """Return the plan in the path."""
         return self._find(self.arm.plans, Plan, self.params["plan"])
 
     def vault(self) -> KeyVault:
-        """Return the vault that the path names."""
+        """Return the vault in the path."""
         return self._find(self.arm.vaults, KeyVault, self.params["vault"])
 
     def storage_account(self) -> StorageAccount:
-        """Return the storage account that the path names."""
+        """Return the storage account in the path."""
         return self._find(self.arm.storage_accounts, StorageAccount, self.params["account"])
 
     def visible(self, resources: "Iterable[R]", action: str | None = None) -> list[R]:
-        """Keep those in the path's group, if it names one, that the caller may read."""
+        """Return the resources that the caller may read, limited to the path's group if it has one."""
         group = self.group().name if "group" in self.params else None
         return [
             r
@@ -121,9 +121,9 @@ class Call:
             and self.arm.access.allows(self.caller.object_id, action or f"{r.type}/read", r.id)
         ]
 
-    def _find(self, held: dict[str, R], kind: type[R], name: str) -> R:
+    def _find(self, resources: dict[str, R], kind: type[R], name: str) -> R:
         group = self.group()
-        resource = held.get(name.lower())
+        resource = resources.get(name.lower())
         if resource is None or resource.group != group.name:
             raise resource_not_found(kind.type, name, self.params["group"])
         return resource

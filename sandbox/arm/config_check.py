@@ -1,7 +1,7 @@
-"""What App Service refuses in an app's settings and configuration.
+"""The app settings and configuration that App Service refuses.
 
-The messages are as people pasted them from real responses. Nothing of this was run against real Azure. The rules are
-only as strict as their sources: a name without one is accepted, such as `MACHINEKEY_...`, which Microsoft documents.
+The messages are as people pasted them from real responses. None of this was run against real Azure. The rules are
+only as strict as their sources. A name without a source is accepted, such as `MACHINEKEY_...`, which is documented.
 """
 
 import re
@@ -12,7 +12,7 @@ from sandbox.arm.call import Call
 from sandbox.arm.errors import bad_request
 from sandbox.arm.site import Site
 
-# Linux alone. Windows accepts `:` and `-` (Azure/azure-cli#21259, Azure/Azure-Functions#1851,
+# Linux only. Windows accepts `:` and `-` (Azure/azure-cli#21259, Azure/Azure-Functions#1851,
 # Azure/azure-functions-host#7509, polymind-inc/acmebot#471).
 _LINUX_NAME: Final = re.compile(r"[A-Za-z0-9._]+")
 # dotnet/runtime#71114 and others for AzureBlobStorage__.... Both prefixes are documented for static web apps
@@ -49,7 +49,7 @@ def check_settings(call: Call, site: Site, names: Iterable[str]) -> None:
     """Accept the names of application settings, or refuse them as App Service does.
 
     Raises:
-        ArmError: 400, the app can't have a setting of such a name.
+        ArmError: 400. The app can't have a setting with such a name.
     """
     names = list(names)
     for name in names:
@@ -67,7 +67,7 @@ def check_properties(call: Call, site: Site, names: Iterable[str]) -> None:
     """Accept the names of site configuration properties, or refuse them as App Service does.
 
     Raises:
-        ArmError: 400, a Flex Consumption app has no such property.
+        ArmError: 400. A Flex Consumption app doesn't have such a property.
     """
     if _is_flex(call, site) and (invalid := [name for name in names if name in _PROPERTIES_NOT_ON_FLEX]):
         capitalised = [name[0].upper() + name[1:] for name in invalid]

@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Any, Final
 
+from publicsuffixlist import PublicSuffixList
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import SUBSCRIPTION, Call
@@ -21,6 +22,7 @@ _DOMAIN: Final = f"{STATIC_SITE}/customDomains/{{domain}}"
 _RUNNING: Final = f"{SUBSCRIPTION}/providers/Microsoft.Web/locations/{{location}}"
 _METHODS: Final = ("cname-delegation", "dns-txt-token")
 _MOST: Final = 5  # on the Standard plan
+_SUFFIXES: Final = PublicSuffixList()
 
 
 def _shown(call: Call, site: StaticSite, domain: CustomDomain) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def _get(call: Call) -> Response:
 
 
 def _put(call: Call) -> Response:
-    """Add a domain: 202 while Azure looks at its DNS, 200 where it was there already."""
+    """Add a domain. Return 202 while Azure checks its DNS, or 200 if it was added before."""
     site = call.static_site()
     domain = _held(call, site)
     if domain is not None:
@@ -74,6 +76,11 @@ def _check(call: Call, site: StaticSite) -> str:
         raise bad_request(f"The parameter validationMethod has an invalid value: {method}.")
     if "." not in name:
         raise bad_request(f"The domain {name} is not a valid host name.")
+    is_apex = name == _SUFFIXES.privatesuffix(name) and not name.endswith(".invalid")  # .invalid is not in DNS
+    if method == "cname-delegation" and is_apex:  # Azure's wording
+        raise bad_request("Request Envelope is invalid. Apex Domains must use dns-txt-token as the ValidationMethod.")
+    if any(label.startswith("xn--") for label in name.split(".")):  # documented, but without the wording
+        raise bad_request(f"The domain {name} is not supported: it is in Punycode.")
     if any(name in s.domains and not s.domains[name].gone(call.now) for s in call.arm.static_sites.values()):
         raise app_service_refused(409, "Conflict", "54002", f"Domain {name} is already in use.")
     if len(site.domains_at(call.now)) >= _MOST:
@@ -87,9 +94,9 @@ def _delete(call: Call) -> Response:
     if domain is None:
         return Response(status_code=204)
     domain.deleted = domain.deleted or call.now
-    answer = _accepted(call, site, domain.deleted + GONE_AFTER)
-    answer.headers.update(etag(call.now))
-    return answer
+    response = _accepted(call, site, domain.deleted + GONE_AFTER)
+    response.headers.update(etag(call.now))
+    return response
 
 
 def _validate(call: Call) -> Response:
@@ -100,7 +107,7 @@ def _validate(call: Call) -> Response:
 
 
 def _accepted(call: Call, site: StaticSite, ends: datetime | None) -> Response:
-    """Answer 202; the operation succeeds at `ends`, or goes on for good."""
+    """Return 202. The operation succeeds at `ends`, or never ends."""
     name = str(uuid.uuid4())
     call.arm.operations[name] = Running(ends)
     there = (

@@ -1,4 +1,4 @@
-"""What Azure Resource Manager and App Service refuse, in their own words."""
+"""The errors of Azure Resource Manager and App Service, in their own wording."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 
 class ArmError(Exception):
-    """A refusal; `gateway` tells whether Resource Manager itself spoke, and not a provider."""
+    """A refusal. `gateway` is true if it comes from Resource Manager itself, not from a provider."""
 
     def __init__(
         self, status: int, body: object, headers: Mapping[str, str] | None = None, *, gateway: bool = True
@@ -18,18 +18,18 @@ class ArmError(Exception):
         self.gateway = gateway
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the response."""
         cause = {"x-ms-failure-cause": "gateway"} if self.gateway else {}
         return JSONResponse(self.body, self.status, {**cause, **self.headers})
 
 
 def refused(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> ArmError:
-    """Refuse as the gateway does."""
+    """Return an error of the gateway."""
     return ArmError(status, {"error": {"code": code, "message": message}}, headers)
 
 
 def app_service_refused(status: int, code: str, extended_code: str, message: str) -> ArmError:
-    """Refuse as App Service does: capitalised, three times over, and without an "error"."""
+    """Return an error in App Service's format: capitalized, repeated three times, and without an "error"."""
     entity = {
         "ExtendedCode": extended_code,
         "MessageTemplate": message,
@@ -43,22 +43,22 @@ def app_service_refused(status: int, code: str, extended_code: str, message: str
 
 
 def bad_request(message: str) -> ArmError:
-    """Refuse a body that App Service cannot use."""
+    """Return App Service's error for an invalid body."""
     return app_service_refused(400, "BadRequest", "51021", message)
 
 
 def not_found(message: str) -> ArmError:
-    """Refuse what App Service does not have."""
+    """Return App Service's error for something that does not exist."""
     return app_service_refused(404, "NotFound", "51004", message)
 
 
 def group_not_found(name: str) -> ArmError:
-    """Refuse a group that is not there."""
+    """Return the error for a group that does not exist."""
     return refused(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
 
 
 def resource_not_found(resource_type: str, name: str, group: str) -> ArmError:
-    """Refuse a resource that is not there."""
+    """Return the error for a resource that does not exist."""
     return refused(
         404,
         "ResourceNotFound",
@@ -68,7 +68,7 @@ def resource_not_found(resource_type: str, name: str, group: str) -> ArmError:
 
 
 def not_authorized(client_id: str, object_id: str, action: str, scope: str) -> ArmError:
-    """Refuse a caller without the right."""
+    """Return the error for a caller without the permission."""
     return refused(
         403,
         "AuthorizationFailed",

@@ -26,10 +26,10 @@ def _terms(text: str) -> list[tuple[str, bool, str]]:
 
 
 def matches(text: str, resource: Resource) -> bool:
-    """Tell whether a resource passes.
+    """Return whether a resource matches the filter.
 
     Raises:
-        ArmError: 400; the filter is none that ARM takes, or one that the sandbox does not know.
+        ArmError: 400. ARM doesn't accept the filter, or the sandbox doesn't implement it.
     """
     fields = {
         "resourcetype": [resource.type],
@@ -43,7 +43,7 @@ def matches(text: str, resource: Resource) -> bool:
 
 
 def matches_tag(text: str, tags: Mapping[str, str]) -> bool:
-    """Tell whether a group passes: ARM filters groups by tag only."""
+    """Return whether a group matches the filter. ARM filters groups only by tag."""
     fields = {"tagname": list(tags), "tagvalue": list(tags.values())}
     return not text or all(
         (value in [v.lower() for v in fields.get(field, [])]) is equal for field, equal, value in _terms(text)

@@ -1,4 +1,4 @@
-"""The order in which Azure Resource Manager looks at a call before any provider does."""
+"""The checks of Azure Resource Manager before a provider gets a call, in their order."""
 
 import re
 import uuid
@@ -26,35 +26,35 @@ Handler = Callable[[Call], Response]
 
 @dataclass(frozen=True)
 class Operation:
-    """One method on one path; `{names}` in the path end up in the call's `params`."""
+    """One method on one path. `{names}` in the path become the call's `params`."""
 
     method: str
     path: str
     handler: Handler
-    listing: bool = False  # shows what the caller may see, and so needs no right on all of it
-    anyone: bool = False  # needs nothing but a token
+    listing: bool = False  # lists what the caller may read, without a permission on the whole scope
+    anyone: bool = False  # requires only a token
     metered: bool = False  # counted by the provider, not by the gateway
 
 
 class Gateway:
-    """Turns operations into routes."""
+    """Creates routes from operations."""
 
     def __init__(self, azure: "Azure") -> None:
         self._azure = azure
         self._allowance = Allowance()
 
     def route(self, operation: Operation) -> Route:
-        """Make a route that matches its path whatever the case, as ids do in Azure."""
+        """Return a route that matches its path case-insensitively, as Azure does with IDs."""
 
         async def endpoint(request: Request) -> Response:
-            return self._answer(operation, request, await request.body())
+            return self._respond(operation, request, await request.body())
 
         route = Route(operation.path, endpoint, methods=[operation.method])
         route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
-        route.methods = {operation.method}  # without the HEAD that comes with every GET
+        route.methods = {operation.method}  # without the HEAD that is added to every GET
         return route
 
-    def _answer(self, operation: Operation, request: Request, body: bytes) -> Response:
+    def _respond(self, operation: Operation, request: Request, body: bytes) -> Response:
         now = self._azure.clock.now()
         target = target_of(request.method, request.url.path)
         provider = (target.provider or "").lower() or None
@@ -71,7 +71,7 @@ class Gateway:
             provider = None if error.gateway else provider
         finish(response, request, now, provider)
         if operation.listing and target.provider and "group" not in call.params:
-            response.headers["x-ms-original-request-ids"] = str(uuid.uuid4())  # it asked each provider's region
+            response.headers["x-ms-original-request-ids"] = str(uuid.uuid4())  # it queries each provider's region
         if response.status_code != 404:
             kind = kind_of(request.method)
             left = self._allowance.take(call.caller.object_id, kind, now)
@@ -79,7 +79,7 @@ class Gateway:
         return _without_body(response, request)
 
     def _admit(self, operation: Operation, request: Request, target: Target, body: bytes) -> Call:
-        """Check api-version, token, subscription, media type and rights, in this order."""
+        """Check api-version, token, subscription, media type and permissions, in this order."""
         azure = self._azure
         check_version(request.query_params.get("api-version"), target.provider, target.type)
         place = place_of(request.url.hostname or "")
@@ -101,13 +101,13 @@ class Gateway:
         return Call(azure, cloud, caller, target, azure.clock.now(), params, request.query_params, body)
 
 
-def _check_subscription(given: str, ours: str) -> None:
+def _check_subscription(given: str, known: str) -> None:
     try:
         uuid.UUID(given)
     except ValueError as error:
         message = f"The provided subscription identifier '{given}' is malformed or invalid."
         raise refused(400, "InvalidSubscriptionId", message) from error
-    if given.lower() != ours:
+    if given.lower() != known:
         raise refused(404, "SubscriptionNotFound", f"The subscription '{given}' could not be found.")
 
 

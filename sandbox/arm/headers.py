@@ -1,4 +1,4 @@
-"""The headers of every answer, and the counters of what a caller may still ask."""
+"""The headers of every response, and the counters of the remaining calls."""
 
 import uuid
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from starlette.responses import Response
 from sandbox import names
 from sandbox.moment import moment
 
-_ACROSS_THE_SUBSCRIPTION: Final = 15  # times what one principal may, since 2024
+_ACROSS_THE_SUBSCRIPTION: Final = 15  # times the limit of one principal, since 2024
 
 
 class Allowance:
-    """Token buckets by principal and kind of call; they are shown, and never refuse."""
+    """Token buckets by principal and kind of call. They are only shown, and never refuse a call."""
 
     _SIZES: Final = {"reads": (250, 25.0), "writes": (200, 10.0), "deletes": (200, 10.0)}  # size, refill a second
 
@@ -22,7 +22,7 @@ class Allowance:
         self._left: dict[tuple[str, str], tuple[float, datetime]] = {}
 
     def take(self, principal: str, kind: str, now: datetime) -> int:
-        """Take one call and return how many are left."""
+        """Count one call and return how many are left."""
         size, refill = self._SIZES[kind]
         left, then = self._left.get((principal, kind), (float(size), now))
         left = min(float(size), left + refill * (now - then).total_seconds())
@@ -32,12 +32,12 @@ class Allowance:
 
 
 def kind_of(method: str) -> str:
-    """Tell which allowance a method draws on."""
+    """Return which allowance a method counts against."""
     return {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(method, "writes")
 
 
 def finish(response: Response, request: Request, now: datetime, provider: str | None) -> None:
-    """Add what every answer carries; `provider` is None where the gateway itself answers."""
+    """Add the headers of every response. Without a `provider`, the gateway itself responds."""
     request_id = str(uuid.uuid4())
     stamp = now.astimezone(UTC)
     headers = response.headers
@@ -64,7 +64,7 @@ def finish(response: Response, request: Request, now: datetime, provider: str | 
 
 
 def count(response: Response, kind: str, left: int, *, of_the_resource: bool) -> None:
-    """Show what is left to the caller."""
+    """Add the header with the caller's remaining calls."""
     prefix = "x-ms-ratelimit-remaining-subscription-"
     if of_the_resource:
         response.headers[f"{prefix}resource-requests"] = "11999"
@@ -74,7 +74,7 @@ def count(response: Response, kind: str, left: int, *, of_the_resource: bool) ->
 
 
 def etag(modified: datetime) -> dict[str, str]:
-    """Return App Service's entity tag: the last change as a Windows file time, in hexadecimal."""
+    """Return App Service's entity tag: the time of the last change as a Windows file time, in hexadecimal."""
     since = modified - datetime(1601, 1, 1, tzinfo=UTC)
     ticks = (since.days * 86_400 + since.seconds) * 10_000_000 + since.microseconds * 10
     return {"etag": f'"{ticks:X}"'}

@@ -1,4 +1,4 @@
-"""The apps that answer a static web app's `/api`: linked backends, and the older user-provided apps."""
+"""The apps behind a static web app's `/api`: linked backends, and the older user-provided apps."""
 
 from typing import Any, Final
 
@@ -43,11 +43,11 @@ def _get(call: Call) -> Response:
 
 
 def _wanted(call: Call, site: StaticSite) -> Backend:
-    """Read the backend in the body.
+    """Return the backend in the body.
 
     Raises:
-        ArmError: 400, a static web app has one backend and its own is another or the app is
-            unknown; 500, as recorded, where the region is not the app's.
+        ArmError: 400 if the static web app has another backend, or the app is unknown.
+        500, as recorded, if the region is not the app's.
     """
     name = call.params["backend"]
     if any(b.name.lower() != name.lower() for b in site.linked):

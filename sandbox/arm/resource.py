@@ -1,4 +1,4 @@
-"""What every resource in Azure Resource Manager has."""
+"""The properties that every resource in Azure Resource Manager has."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 
 def shape(name: str) -> dict[str, Any]:
-    """Read the properties that Azure sends for a resource of its kind, as a new object."""
+    """Return the properties that Azure sends for a resource of this kind, as a new object."""
     properties: dict[str, Any] = json.loads(_text(name))
     return properties
 
@@ -20,7 +20,7 @@ def _text(name: str) -> str:
 
 @dataclass(kw_only=True)
 class Resource:
-    """A resource in a group; `location` is written as its provider writes it."""
+    """A resource in a group. `location` has its provider's spelling."""
 
     type: ClassVar[str]
 
@@ -33,12 +33,12 @@ class Resource:
 
     @property
     def id(self) -> str:
-        """The id, in the case in which Azure first stored it."""
+        """The ID, in the case in which Azure first stored it."""
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.group}/providers/{self.type}/{self.name}"
 
     @property
     def region(self) -> str:
-        """The location as most of Azure writes it: `West Europe` is `westeurope`."""
+        """The location in the usual spelling: `West Europe` is `westeurope`."""
         return self.location.replace(" ", "").lower()
 
 
@@ -58,7 +58,7 @@ class Plan(Resource):
 
 @dataclass(kw_only=True)
 class StorageAccount(Resource):
-    """A storage account; the keys are the seed's own."""
+    """A storage account. The keys are the seed's own."""
 
     type: ClassVar[str] = "Microsoft.Storage/storageAccounts"
 
@@ -68,7 +68,7 @@ class StorageAccount(Resource):
 
 @dataclass(kw_only=True)
 class KeyVault(Resource):
-    """A vault as ARM shows it; its secrets, and who may do what with them, are the data plane's."""
+    """A vault as ARM shows it. The data plane has its secrets and the permissions on them."""
 
     type: ClassVar[str] = "Microsoft.KeyVault/vaults"
 
@@ -87,5 +87,5 @@ class ResourceGroup:
 
     @property
     def id(self) -> str:
-        """The id, in the case in which Azure first stored it."""
+        """The ID, in the case in which Azure first stored it."""
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"

@@ -1,4 +1,4 @@
-"""Resource groups, and the deployments that are kept with them: none here."""
+"""Resource groups, and their deployments. The sandbox has no deployments."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Every resource, whatever its kind, as the lists of a group and of the subscription show it."""
+"""Resources of all kinds, as the lists of a group and of the subscription show them."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The seeded deployment: one CIPP as its template makes it, this API's own app beside it."""
+"""The seeded deployment: CIPP as its template creates it, and this API's own app."""
 
 import base64
 import hashlib
@@ -18,11 +18,11 @@ _TAGS: Final = {"product": "CIPP"}
 
 
 def seed_arm(clock: Clock) -> ArmState:
-    """Make what Azure Resource Manager holds on a fresh start."""
+    """Return the resources that Azure Resource Manager starts with."""
     now = clock.now()
     created = now - timedelta(days=401, hours=7)
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
-    hidden = {"hidden-title": "A title that the portal alone shows"}
+    hidden = {"hidden-title": "A title that only the portal shows"}
     group = ResourceGroup(names.SUBSCRIPTION_ID, names.RESOURCE_GROUP, names.LOCATION, {**_TAGS, **hidden})
     storage = _storage(created)
     state.groups[group.name] = group
@@ -108,7 +108,7 @@ def _static_site(created: datetime, main: Resource) -> StaticSite:
         ],
         domains={names.CUSTOM_DOMAIN: CustomDomain(names.CUSTOM_DOMAIN, created + timedelta(days=1))},
         linked=[Backend(main.name, main.id, main.region, created + timedelta(hours=1))],
-        # CIPP's template names this link after the static web app.
+        # CIPP's template gives this link the name of the static web app.
         provided=[Backend(names.STATIC_SITE, main.id, main.location, created + timedelta(hours=1))],
     )
 

@@ -1,4 +1,4 @@
-"""The three seeded apps: CIPP's main app, one offload app of it, and this API's own app."""
+"""The three seeded apps: CIPP's main app, one offload app, and this API's own app."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sandbox import names
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Deployment, Function, Instance, Site
 
-_FORK: Final = f"https://oauth2:{names.PLANTED}@github.com/contosomsp/CIPP-API"  # as private forks are connected
+_FORK: Final = f"https://oauth2:{names.PLANTED}@github.com/contosomsp/CIPP-API"  # the form for private forks
 _HTTP: Final = (
     {"type": "httpTrigger", "direction": "in", "name": "Request", "authLevel": "anonymous"},
     {"type": "http", "direction": "out", "name": "Response"},
@@ -16,7 +16,7 @@ _HTTP: Final = (
 
 
 def sites(now: datetime, storage_key: str) -> list[Site]:
-    """Make the apps; they have been running since a while before `now`."""
+    """Return the apps, which started some time before `now`."""
     storage = (
         f"DefaultEndpointsProtocol=https;AccountName={names.STORAGE_ACCOUNT};"
         f"AccountKey={storage_key};EndpointSuffix=core.windows.net"
@@ -98,6 +98,11 @@ def _backend(storage: str, now: datetime) -> Site:
             Function(
                 "WeeklyKeyRotation",
                 ({"type": "timerTrigger", "name": "timer", "schedule": "0 0 0 * * 0"},),
+                "python",
+            ),
+            Function(
+                "KeyRotationCatchUp",
+                ({"type": "timerTrigger", "name": "timer", "schedule": "0 20 * * * *"},),
                 "python",
             ),
         ),

@@ -1,4 +1,4 @@
-"""A function app as ARM holds it."""
+"""A function app as ARM stores it."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _START_TAKES: Final = timedelta(seconds=3)
 
 @dataclass(frozen=True)
 class Instance:
-    """One running copy of an app; a restart makes a new one."""
+    """One running instance of an app. A restart creates a new one."""
 
     started: datetime
     name: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -21,7 +21,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment from source control; `status` 4 is success, 3 failure."""
+    """One deployment from source control. `status` 4 means success, 3 means failure."""
 
     id: str
     message: str
@@ -36,7 +36,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Function:
-    """One function of an app, as its host announced it."""
+    """One function of an app, as its host reported it."""
 
     name: str
     bindings: tuple[dict[str, Any], ...]
@@ -45,7 +45,7 @@ class Function:
 
 @dataclass(kw_only=True)
 class Site(Resource):
-    """An app; `site_config` is all of `config/web`."""
+    """An app. `site_config` is the whole of `config/web`."""
 
     type: ClassVar[str] = "Microsoft.Web/sites"
 
@@ -64,8 +64,8 @@ class Site(Resource):
     deployments: list[Deployment] = field(default_factory=list)
     functions: tuple[Function, ...] = ()
     host_keys: dict[str, Any] = field(default_factory=dict)
-    changed_properties: dict[str, Any] = field(default_factory=dict)  # what a PATCH or PUT named
-    instances: tuple[Instance, ...] = ()  # the last one may not have started yet
+    changed_properties: dict[str, Any] = field(default_factory=dict)  # properties from a PATCH or PUT
+    instances: tuple[Instance, ...] = ()  # the last one might not have started yet
 
     @property
     def linux(self) -> bool:
@@ -73,27 +73,27 @@ class Site(Resource):
         return self.kind is not None and "linux" in self.kind
 
     def start(self, now: datetime) -> None:
-        """Start the app, if it is stopped."""
+        """Start the app if it is stopped."""
         if self.state != "Running":
             self.state = "Running"
             self.modified = now
             self.instances = (Instance(now),)
 
     def stop(self, now: datetime) -> None:
-        """Stop the app, if it runs."""
+        """Stop the app if it is running."""
         if self.state != "Stopped":
             self.state = "Stopped"
             self.modified = now
             self.instances = ()
 
     def restart(self, now: datetime, *, at_once: bool = False) -> None:
-        """Replace the instance of an app that runs; a stopped app stays as it is."""
+        """Replace the instance of a running app. A stopped app stays as it is."""
         if self.state == "Running":
             started = now if at_once else now + _START_TAKES
             self.instances = (*self.running(now), Instance(started))
 
     def running(self, now: datetime) -> tuple[Instance, ...]:
-        """Return what runs now: the newest instance that has started."""
+        """Return the running instances: the newest one that has started."""
         return tuple(i for i in self.instances if i.started <= now)[-1:]
 
     def snapshot(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An app's general configuration, its sign-in settings and its publishing policies."""
+"""An app's general configuration, its authentication settings and its publishing policies."""
 
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ def _put(call: Call) -> Response:
 
 
 def _write(call: Call, base: dict[str, Any]) -> Response:
-    """Change the configuration; Azure answers with the app's own id, not the configuration's."""
+    """Change the configuration. Azure returns the app's own ID, not the configuration's."""
     site = call.site()
     given = call.properties
     settings = given.pop("appSettings", None)

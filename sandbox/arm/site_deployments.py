@@ -1,4 +1,4 @@
-"""Where an app's code comes from, and when it last came."""
+"""An app's source control, and its deployments."""
 
 import secrets
 from dataclasses import replace
@@ -17,7 +17,7 @@ from sandbox.arm.sites import SITE, page
 from sandbox.moment import moment
 
 _PULL_TAKES: Final = timedelta(seconds=20)
-# What a caller may write of a source control and the sandbox keeps.
+# The source control properties that a caller can write and the sandbox keeps.
 _KEPT: Final = (
     "repoUrl",
     "branch",
@@ -57,7 +57,7 @@ def _source_control(call: Call) -> Response:
 
 
 def _connect(call: Call) -> Response:
-    """Connect the app to a repository; 201, and no code comes yet."""
+    """Connect the app to a repository. Return 201, without a deployment."""
     site = call.site()
     site.source_control = {name: value for name, value in call.properties.items() if name in _KEPT}
     site.modified = call.now
@@ -72,7 +72,7 @@ def _disconnect(call: Call) -> Response:
 
 
 def _sync(call: Call) -> Response:
-    """Pull from the repository: a deployment of its newest commit, which is never the same twice."""
+    """Pull from the repository: deploy a new commit each time."""
     site = call.site()
     if not site.source_control or site.source_control.get("isGitHubAction"):
         raise not_found("Repository not found.")

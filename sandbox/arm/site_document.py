@@ -35,7 +35,7 @@ def scm_host_name(site: Site, cloud: Cloud) -> str:
 
 
 def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
-    """Return the whole resource; `sku` is its plan's tier."""
+    """Return the whole resource. `sku` is its plan's tier."""
     whole: dict[str, Any] = {
         "id": site.id,
         "name": site.name,
@@ -55,7 +55,7 @@ def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
 
 
 def without_zone(time: datetime) -> str:
-    """Write a time as App Service does: no zone, and no zeros at the end of the fraction."""
+    """Return a time in App Service's format: without a zone and without trailing zeros in the fraction."""
     text = time.replace(tzinfo=None).isoformat()
     return text.rstrip("0") if "." in text else text
 

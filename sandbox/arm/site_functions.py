@@ -1,4 +1,4 @@
-"""An app's functions and the keys of its host."""
+"""An app's functions and its host keys."""
 
 from typing import Any, Final
 

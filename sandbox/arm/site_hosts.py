@@ -1,4 +1,4 @@
-"""The host names of an app, and where it is published to."""
+"""An app's host names and publish profiles."""
 
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -26,7 +26,7 @@ def _bindings(call: Call) -> Response:
 
 
 def _publish_profiles(call: Call) -> Response:
-    """Return the publish profiles; their passwords are withheld, as where basic sign-in is off."""
+    """Return the publish profiles. Passwords are redacted, as if basic authentication were off."""
     site = call.site()
     ftp = f"ftps://{shape('site')['homeStamp']}.ftp.azurewebsites.windows.net/site/wwwroot"
     profiles = (

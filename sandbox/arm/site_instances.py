@@ -1,4 +1,4 @@
-"""What of an app is running: its instances and their one process."""
+"""An app's running instances, each with one process."""
 
 from typing import Any, Final
 
@@ -86,7 +86,7 @@ def _processes(call: Call) -> Response:
 def _get_process(call: Call) -> Response:
     site = call.site()
     instance = _find(call, site)
-    if call.params["process"] not in ("0", str(_PID)):  # 0 is the app's own process, whatever its number
+    if call.params["process"] not in ("0", str(_PID)):  # 0 means the app's own process
         raise not_found(f"Process with id {call.params['process']} not found.")
     return JSONResponse(_process(site, instance, f"https://{scm_host_name(site, call.cloud)}", whole=True))
 

@@ -1,4 +1,4 @@
-"""An app's settings, connection strings and which of them stick to a slot."""
+"""An app's settings and connection strings, and which of them are slot settings."""
 
 import json
 import re
@@ -23,7 +23,7 @@ _REFERENCE: Final = re.compile(
 
 
 def config(site: Site, name: str, properties: object) -> dict[str, Any]:
-    """Return one of the app's configurations as Azure wraps it."""
+    """Return one of the app's configurations in Azure's envelope."""
     return {
         "id": f"{site.id}/config/{name}",
         "name": name,
@@ -39,7 +39,7 @@ def _list_settings(call: Call) -> Response:
 
 
 def _put_settings(call: Call) -> Response:
-    """Replace every setting; what the body does not name is gone, and the app restarts."""
+    """Replace all settings and restart the app. Settings that are not in the body are removed."""
     site = call.site()
     settings = {name: _text(name, v) for name, v in call.properties.items() if v is not None}
     check_settings(call, site, settings)

@@ -15,7 +15,7 @@ from sandbox.arm.site import Instance, Site
 from sandbox.arm.site_document import document
 
 SITE: Final = f"{GROUP}/providers/Microsoft.Web/sites/{{site}}"
-# What a caller may write of a site's properties and the sandbox keeps as it is given.
+# The properties of a site that a caller can write and the sandbox keeps unchanged.
 _KEPT: Final = (
     "clientAffinityEnabled",
     "clientCertEnabled",
@@ -28,7 +28,7 @@ _KEPT: Final = (
 
 
 def page(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a whole list as Microsoft.Web answers it."""
+    """Return a whole list in the format of Microsoft.Web."""
     return {"value": items, "nextLink": None, "id": None}
 
 
@@ -39,10 +39,10 @@ def shown(call: Call, site: Site) -> dict[str, Any]:
 
 
 def settings_of(pairs: object) -> dict[str, str]:
-    """Read application settings from a list of names and values, as a site configuration carries them.
+    """Return application settings from a list of names and values, the format of a site configuration.
 
     Raises:
-        ArmError: 400; it is no such list.
+        ArmError: 400. The value is not such a list.
     """
     try:
         return {str(pair["name"]): str(pair["value"]) for pair in pairs}  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def settings_of(pairs: object) -> dict[str, str]:
 
 
 def _list(call: Call) -> Response:
-    """List the apps, without the two properties that Azure leaves out of lists."""
+    """List the apps, without the two properties that Azure omits from lists."""
     left_out = {"privateEndpointConnections": None, "inFlightFeatures": None}
     items = [shown(call, site) for site in call.visible(call.arm.sites.values())]
     return JSONResponse(page([{**i, "properties": {**i["properties"], **left_out}} for i in items]))
@@ -132,7 +132,7 @@ def _stop(call: Call) -> Response:
 
 
 def _restart(call: Call) -> Response:
-    """Restart, unless the restart is soft: that one only applies what is not yet applied."""
+    """Restart the app, unless the restart is soft: that only applies pending settings."""
     site = call.site()
     if not call.flag("softRestart"):
         site.restart(call.now, at_once=call.flag("synchronous"))

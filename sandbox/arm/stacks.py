@@ -1,4 +1,4 @@
-"""Which languages and versions function apps run: those of the seeded apps."""
+"""The languages and versions that function apps can run: those of the seeded apps."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""All that Azure Resource Manager holds."""
+"""Everything that Azure Resource Manager stores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from sandbox.clock import Clock
 
 @dataclass(frozen=True)
 class Operation:
-    """A long-running operation; it succeeds by itself at `ends`, or never."""
+    """A long-running operation. It succeeds at `ends`, or never."""
 
     ends: datetime | None
 
 
 @dataclass
 class ArmState:
-    """One subscription and what is in it, each collection by lower-case name."""
+    """One subscription and its resources, each collection by lower-case name."""
 
     clock: Clock
     subscription_id: str
@@ -37,7 +37,7 @@ class ArmState:
     operations: dict[str, Operation] = field(default_factory=dict)
 
     def resources(self) -> Iterator[Resource]:
-        """Walk every resource of the subscription."""
+        """Yield every resource of the subscription."""
         yield from self.storage_accounts.values()
         yield from self.vaults.values()
         yield from self.plans.values()
@@ -45,7 +45,7 @@ class ArmState:
         yield from self.static_sites.values()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what `/sandbox/state` shows of it."""
+        """Return the part of `/sandbox/state` for these resources."""
         now = self.clock.now()
         return {
             "sites": {s.name: s.snapshot() for s in self.sites.values()},

@@ -1,4 +1,4 @@
-"""A static web app as ARM holds it."""
+"""A static web app as ARM stores it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ GONE_AFTER: Final = timedelta(seconds=20)
 
 @dataclass
 class User:
-    """Someone with roles; the platform's own two roles are not among `roles`."""
+    """A user with roles. `roles` doesn't include the platform's own two roles."""
 
     user_id: str
     display_name: str
@@ -25,11 +25,11 @@ class User:
 
 @dataclass
 class CustomDomain:
-    """A host name on its way to Ready.
+    """A host name that becomes Ready.
 
-    The sandbox has no DNS. A CNAME is taken for good unless the domain ends in `.invalid`, the
-    one ending that no DNS can ever hold; a TXT record is never there, so its domain stays
-    Validating, as it does on Azure until someone adds the record.
+    The sandbox has no DNS. It always accepts a CNAME, unless the domain ends in `.invalid`, a
+    suffix that no DNS can have. A TXT record never exists, so its domain stays Validating,
+    as it does on Azure until the DNS entry is added.
     """
 
     name: str
@@ -39,7 +39,7 @@ class CustomDomain:
     deleted: datetime | None = None
 
     def status(self, now: datetime) -> str:
-        """Tell the status that ARM shows."""
+        """Return the status that ARM shows."""
         age = now - self.created
         if self.deleted:
             return "Deleting"
@@ -52,23 +52,23 @@ class CustomDomain:
         return "Adding" if age < READY_AFTER else "Ready"
 
     def token(self, now: datetime) -> str | None:
-        """Return the value for the TXT record, once there is one."""
+        """Return the value for the TXT record, or None if it is not generated yet."""
         return None if self.status(now) == "RetrievingValidationToken" else self.validation_token
 
     def error(self, now: datetime) -> str | None:
-        """Say why the domain failed."""
+        """Return why the domain failed."""
         if self.status(now) != "Failed":
             return None
         return "CNAME Record is invalid. Please ensure the CNAME record has been created."
 
     def gone(self, now: datetime) -> bool:
-        """Tell whether its deletion has ended."""
+        """Return whether its deletion is complete."""
         return self.deleted is not None and now - self.deleted >= GONE_AFTER
 
 
 @dataclass(frozen=True)
 class Backend:
-    """An app that answers a static web app's `/api`."""
+    """An app that serves a static web app's `/api`."""
 
     name: str
     resource_id: str
@@ -78,7 +78,7 @@ class Backend:
 
 @dataclass(kw_only=True)
 class StaticSite(Resource):
-    """A static web app; `linked` and `provided` are the two ways in which Azure knows its backend."""
+    """A static web app. `linked` and `provided` are the two ways in which Azure stores its backend."""
 
     type: ClassVar[str] = "Microsoft.Web/staticSites"
 
@@ -94,7 +94,7 @@ class StaticSite(Resource):
     provided: list[Backend] = field(default_factory=list)
 
     def domains_at(self, now: datetime) -> list[CustomDomain]:
-        """Return the domains that are still there."""
+        """Return the domains that are not deleted."""
         return [d for d in self.domains.values() if not d.gone(now)]
 
     def snapshot(self, now: datetime) -> dict[str, Any]:

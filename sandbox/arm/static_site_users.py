@@ -1,4 +1,4 @@
-"""Who has which role in a static web app, and invitations to one."""
+"""The users of a static web app and their roles, and invitations."""
 
 import re
 import secrets
@@ -17,7 +17,7 @@ from sandbox.arm.static_site import StaticSite, User
 from sandbox.arm.static_sites import STATIC_SITE, child
 
 _USER: Final = f"{STATIC_SITE}/authproviders/{{provider}}/users/{{user}}"
-_EVERYONE: Final = ("anonymous", "authenticated")  # the platform's own roles, added to every answer
+_EVERYONE: Final = ("anonymous", "authenticated")  # the platform's own roles, added to every response
 _LONGEST_HOURS: Final = 168
 _MOST_ROLES: Final = 50
 _ROLE: Final = re.compile(r"[0-9A-Za-z_]{1,25}")
@@ -55,7 +55,7 @@ def _patch(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """Answer 204 as Azure does, though its specification, and so azure-mgmt-web, expects 200."""
+    """Return 204 as Azure does. Its specification, and so azure-mgmt-web, expects 200."""
     site = call.static_site()
     site.users.remove(_find(call, site))
     return Response(status_code=204)
@@ -93,7 +93,7 @@ def _invite(call: Call) -> Response:
 
 
 def _hours(value: object) -> int:
-    """Read the hours; a number in quotes, which the Azure CLI sends, is a number too."""
+    """Return the hours. The Azure CLI sends the number in quotes, which is accepted."""
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= _LONGEST_HOURS:
         raise bad_request(f"The parameter numHoursToExpiration must be from 1 to {_LONGEST_HOURS}.")

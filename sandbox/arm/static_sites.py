@@ -39,7 +39,7 @@ def provided(backend: Backend) -> dict[str, Any]:
 
 
 def child(site: StaticSite, kind: str, name: str, properties: object, path: str = "") -> dict[str, Any]:
-    """Wrap what belongs to a static web app; `path` is the id's end where it is not kind and name."""
+    """Return a child resource of a static web app. `path` is the end of its ID, if that is not kind and name."""
     return {
         "id": f"{site.id}/{path or f'{kind}/{name}'}",
         "name": name,

@@ -1,4 +1,4 @@
-"""What a path names: its provider and type, the right that a call on it needs, and where."""
+"""The parts of a path: its provider and type, and the action and scope for the permission check."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ _VERBS: Final = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write"
 
 @dataclass(frozen=True)
 class Target:
-    """A path taken apart; `provider` is None above all providers."""
+    """A parsed path. A path above all providers has None as `provider`."""
 
     provider: str | None
     type: str
@@ -17,10 +17,10 @@ class Target:
 
 
 def target_of(method: str, path: str) -> Target:
-    """Take a path apart as ARM's access control does.
+    """Parse a path as ARM's access control does.
 
-    After the provider's name types and names take turns, so a POST that ends on a type ends on
-    an action of the resource before it: `sites/x/restart` needs `Microsoft.Web/sites/restart/action`.
+    After the provider, types and names alternate. So a POST to a path that ends in a type is an
+    action on the resource before it: `sites/x/restart` requires `Microsoft.Web/sites/restart/action`.
     """
     segments = path.strip("/").split("/")
     below = [i for i, s in enumerate(segments) if s.lower() == "providers" and i + 2 < len(segments)]

@@ -1,4 +1,4 @@
-"""Key vaults as resources, and who may do what with their secrets; the secrets are served elsewhere."""
+"""Key vaults as resources, and the permissions on their secrets. The data plane serves the secrets."""
 
 from typing import Any, Final
 
@@ -13,11 +13,11 @@ from sandbox.key_vault.state import SECRET_PERMISSIONS
 
 _VAULTS: Final = "providers/Microsoft.KeyVault/vaults"
 _DELETED: Final = "providers/Microsoft.KeyVault/deletedVaults"
-_HSMS: Final = "providers/Microsoft.KeyVault/managedHSMs"  # the Azure CLI lists them beside the vaults
+_HSMS: Final = "providers/Microsoft.KeyVault/managedHSMs"  # the Azure CLI lists them along with the vaults
 
 
 def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
-    tenant, held = call.arm.tenant_id, call.azure.vaults[vault.name]
+    tenant, vault_state = call.arm.tenant_id, call.azure.vaults[vault.name]
     return {
         "id": vault.id,
         "name": vault.name,
@@ -35,13 +35,13 @@ def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
         "properties": {
             "sku": {"family": "A", "name": "standard"},
             "tenantId": tenant,
-            "accessPolicies": [_policy(tenant, who, rights) for who, rights in held.permissions.items()],
+            "accessPolicies": [_policy(tenant, who, rights) for who, rights in vault_state.permissions.items()],
             "enabledForDeployment": False,
             "enabledForDiskEncryption": False,
             "enabledForTemplateDeployment": True,
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": vault.retention_days,
-            "enableRbacAuthorization": held.rbac,
+            "enableRbacAuthorization": vault_state.rbac,
             "vaultUri": f"https://{vault.name}.{call.cloud.vault_suffix}/",
             "provisioningState": "Succeeded",
             "publicNetworkAccess": "Enabled",
@@ -50,24 +50,24 @@ def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
 
 
 def _policy(tenant: str, who: str, rights: frozenset[str]) -> dict[str, Any]:
-    """Show a policy on secrets; CIPP's template gives `all`, and Azure keeps the word."""
+    """Return a policy on secrets. CIPP's template grants `all`, and Azure keeps that word."""
     secrets = ["all"] if rights == SECRET_PERMISSIONS else sorted(rights)
     permissions = {"keys": [], "secrets": secrets, "certificates": [], "storage": []}
     return {"tenantId": tenant, "objectId": who, "permissions": permissions}
 
 
 def _policies(given: object) -> dict[str, frozenset[str]]:
-    """Read access policies: the rights on secrets by object id.
+    """Return the permissions on secrets by object ID, from access policies.
 
     Raises:
-        ArmError: 400; they are none.
+        ArmError: 400. The value is not a list of access policies.
     """
     policies: dict[str, frozenset[str]] = {}
     try:
-        for policy in given:  # type: ignore[attr-defined] # what is no list is refused below
+        for policy in given:  # type: ignore[attr-defined] # any other value is refused below
             rights = {str(right).lower() for right in (policy["permissions"].get("secrets") or ())}
-            held = SECRET_PERMISSIONS if "all" in rights else frozenset(rights)
-            policies[str(policy["objectId"]).lower()] = held
+            granted = SECRET_PERMISSIONS if "all" in rights else frozenset(rights)
+            policies[str(policy["objectId"]).lower()] = granted
     except (AttributeError, KeyError, TypeError) as error:
         message = "The parameter accessPolicies has an invalid value."
         raise refused(400, "BadRequest", message) from error
@@ -75,27 +75,27 @@ def _policies(given: object) -> dict[str, frozenset[str]]:
 
 
 def _write(call: Call) -> Response:
-    """Change a vault that is there: its access policies, and whether roles count in their place."""
+    """Change an existing vault: its access policies, and whether it uses roles instead."""
     vault, given = call.vault(), call.properties
-    held = call.azure.vaults[vault.name]
+    vault_state = call.azure.vaults[vault.name]
     if "accessPolicies" in given:
-        held.permissions = _policies(given["accessPolicies"])
-    held.rbac = bool(given.get("enableRbacAuthorization", held.rbac))
+        vault_state.permissions = _policies(given["accessPolicies"])
+    vault_state.rbac = bool(given.get("enableRbacAuthorization", vault_state.rbac))
     vault.tags = call.body.get("tags", vault.tags) or {}
     return JSONResponse(_shown(call, vault))
 
 
 def _write_policies(call: Call) -> Response:
-    """Add, replace or remove rights of single principals."""
+    """Add, replace or remove the permissions of single principals."""
     vault, given = call.vault(), _policies(call.properties.get("accessPolicies", []))
-    held, how = call.azure.vaults[vault.name], call.params["how"].lower()
+    vault_state, how = call.azure.vaults[vault.name], call.params["how"].lower()
     if how not in ("add", "replace", "remove"):
         raise refused(400, "BadRequest", f"The operation kind '{how}' is not supported.")
     for who, rights in given.items():
-        before = held.permissions.get(who, frozenset())
-        held.permissions[who] = {"add": before | rights, "replace": rights, "remove": before - rights}[how]
-    held.permissions = {who: rights for who, rights in held.permissions.items() if rights}
-    policies = [_policy(call.arm.tenant_id, who, rights) for who, rights in held.permissions.items()]
+        before = vault_state.permissions.get(who, frozenset())
+        vault_state.permissions[who] = {"add": before | rights, "replace": rights, "remove": before - rights}[how]
+    vault_state.permissions = {who: rights for who, rights in vault_state.permissions.items() if rights}
+    policies = [_policy(call.arm.tenant_id, who, rights) for who, rights in vault_state.permissions.items()]
     return JSONResponse(
         {
             "id": f"{vault.id}/accessPolicies/",

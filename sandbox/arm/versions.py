@@ -1,4 +1,4 @@
-"""Which api-versions each kind of resource is served in."""
+"""The API versions in which each kind of resource is available."""
 
 import re
 from typing import Final
@@ -45,10 +45,10 @@ _BY_LOWER_NAME: Final = {name.lower(): versions for name, versions in VERSIONS.i
 
 
 def check_version(version: str | None, provider: str | None, resource_type: str) -> None:
-    """Take the call's api-version, or refuse it as ARM does.
+    """Accept the call's api-version, or refuse it as ARM does.
 
     Raises:
-        ArmError: 400; there is none, it is not one, or the provider was never served in it.
+        ArmError: 400. The version is missing or not valid, or the provider doesn't have it.
     """
     if not version:
         raise refused(

@@ -1,1 +1,1 @@
-"""login.microsoftonline.com and its twins: sign-in and discovery."""
+"""login.microsoftonline.com and the hosts of the other clouds: sign-in and discovery."""

@@ -1,4 +1,4 @@
-"""What Entra's tokens say."""
+"""The contents of Entra's tokens."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ LIFETIME_SECONDS: Final = 3600
 
 
 def app_token(azure: Azure, principal: ServicePrincipal, audience: str, cloud: Cloud, *, by_certificate: bool) -> str:
-    """Issue an access token for an application itself."""
+    """Return an access token for an application itself."""
     claims = _claims(principal, by_certificate=by_certificate) | {
         "idtyp": "app",
         "oid": principal.id,
@@ -25,10 +25,10 @@ def app_token(azure: Azure, principal: ServicePrincipal, audience: str, cloud: C
     return azure.tokens.issue(claims, audience, LIFETIME_SECONDS)
 
 
-def user_token(  # noqa: PLR0913 - a delegated token is about all of these
+def user_token(  # noqa: PLR0913 - a delegated token depends on all of these
     azure: Azure, principal: ServicePrincipal, user: User, audience: str, cloud: Cloud, *, by_certificate: bool
 ) -> str:
-    """Issue an access token for a user through an application."""
+    """Return an access token for a user through an application."""
     claims = _claims(principal, by_certificate=by_certificate) | {
         "acr": "1",
         "amr": ["pwd", "mfa"],
@@ -44,12 +44,12 @@ def user_token(  # noqa: PLR0913 - a delegated token is about all of these
 
 
 def scopes(principal: ServicePrincipal, audience: str, cloud: Cloud) -> str:
-    """Return the delegated permissions that a token for `audience` carries."""
+    """Return the delegated permissions in a token for `audience`."""
     return " ".join(principal.scopes) if is_graph(audience, cloud) else "user_impersonation"
 
 
 def id_token(azure: Azure, app_id: str, tenant: Tenant, user: User, cloud: Cloud) -> str:
-    """Issue an OpenID Connect id token."""
+    """Return an OpenID Connect ID token."""
     claims = {
         "iss": f"https://{cloud.login}/{tenant.id}/v2.0",
         "name": user.name.partition("@")[0],
@@ -63,7 +63,7 @@ def id_token(azure: Azure, app_id: str, tenant: Tenant, user: User, cloud: Cloud
 
 
 def client_info(tenant: Tenant, user: User) -> str:
-    """Say who signed in, as MSAL asks."""
+    """Return who signed in, in MSAL's format."""
     text = json.dumps({"uid": user.id, "utid": tenant.id})
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 

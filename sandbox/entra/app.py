@@ -1,4 +1,4 @@
-"""The service behind login.microsoftonline.com and its twins."""
+"""The service behind login.microsoftonline.com and the hosts of the other clouds."""
 
 import time
 from typing import Any, Final
@@ -20,18 +20,18 @@ _SHARED: Final = frozenset({"common", "organizations", "consumers"})
 
 
 def app(azure: Azure) -> ASGIApp:
-    """Build Entra's sign-in service."""
+    """Return Entra's sign-in service."""
 
     async def tokens(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         host, cloud = _at(request)
         try:
-            answer = token(azure, request.path_params["tenant"], form, cloud, host)
+            response = token(azure, request.path_params["tenant"], form, cloud, host)
         except EntraError as error:
             return _refused(error, request, azure)
         if "/v2.0/" not in request.url.path:
-            answer = _version_1(answer, form.get("resource", cloud.graph_audience))
-        return JSONResponse(answer, headers=HEADERS)
+            response = _version_1(response, form.get("resource", cloud.graph_audience))
+        return JSONResponse(response, headers=HEADERS)
 
     async def configuration(request: Request) -> Response:
         name = request.path_params["tenant"]
@@ -65,12 +65,12 @@ def app(azure: Azure) -> ASGIApp:
     )
 
 
-def _version_1(answer: dict[str, Any], resource: str) -> dict[str, Any]:
-    """Write numbers as text, and what version 2 leaves out."""
+def _version_1(response: dict[str, Any], resource: str) -> dict[str, Any]:
+    """Convert numbers to text, and add what version 2 omits."""
     now = int(time.time())
-    numbers = {"expires_on": now + answer["expires_in"], "not_before": now}
-    numbers |= {name: answer[name] for name in ("expires_in", "ext_expires_in")}
-    return {**answer, **{name: str(number) for name, number in numbers.items()}, "resource": resource}
+    numbers = {"expires_on": now + response["expires_in"], "not_before": now}
+    numbers |= {name: response[name] for name in ("expires_in", "ext_expires_in")}
+    return {**response, **{name: str(number) for name, number in numbers.items()}, "resource": resource}
 
 
 def _refused(error: EntraError, request: Request, azure: Azure) -> Response:

@@ -1,4 +1,4 @@
-"""How an application proves who it is: by client secret or by a signed assertion."""
+"""How an application authenticates: by client secret or by a signed assertion."""
 
 import secrets as compare
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ _THUMBPRINTS: Final = (("x5t#S256", hashes.SHA256()), ("x5t", hashes.SHA1()))  #
 
 
 def authenticate(azure: Azure, form: Mapping[str, str], tenant: Tenant, host: str) -> Application:
-    """Return the application that `form` proves to come from.
+    """Return the application whose credential is in `form`.
 
     Raises:
-        EntraError: It proves nothing.
+        EntraError: The credential is missing or not valid.
     """
     app_id = form.get("client_id", "").lower()
     if not app_id:
@@ -96,7 +96,7 @@ def _signing_key(azure: Azure, app: Application, header: Mapping[str, Any]) -> K
     now = azure.clock.now()
     for name, algorithm in _THUMBPRINTS:
         if name in header:
-            shown = str(header[name]).rstrip("=")  # msal pads it, others do not
+            shown = str(header[name]).rstrip("=")  # MSAL pads it, others don't
             found = [k for k in app.keys if k.thumbprint(algorithm) == shown]
             live = [k for k in found if is_live(k, now, _propagation(azure))]
             if live:
@@ -121,7 +121,7 @@ def _verified(assertion: str, key: KeyCredential) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
             assertion,
-            key.loaded().public_key(),  # type: ignore[arg-type]  # any RSA key; others fail as a bad signature
+            key.loaded().public_key(),  # type: ignore[arg-type]  # any RSA key. Others fail as a bad signature.
             algorithms=["RS256", "PS256"],
             options={"verify_aud": False, "require": ["exp", "aud", "iss", "sub"]},
         )

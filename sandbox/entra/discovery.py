@@ -1,4 +1,4 @@
-"""What Entra publishes about itself."""
+"""Entra's metadata about itself."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ _ALIASES: Final = (
 
 
 def openid_configuration(host: str, tenant: str, cloud: Cloud, *, v2: bool) -> dict[str, Any]:
-    """Return a tenant's OpenID Connect configuration; `tenant` may be "common" and its like."""
+    """Return a tenant's OpenID Connect configuration. `tenant` can be "common" or a similar name."""
     base = f"https://{host}/{tenant}"
     issuer_tenant = tenant if "-" in tenant else "{tenantid}"
     oauth2 = f"{base}/oauth2/v2.0" if v2 else f"{base}/oauth2"
@@ -51,7 +51,7 @@ def openid_configuration(host: str, tenant: str, cloud: Cloud, *, v2: bool) -> d
 
 
 def instance_discovery(endpoint: str) -> dict[str, Any]:
-    """Return which hosts are aliases of which, and where `endpoint`'s tenant is described."""
+    """Return which hosts are aliases, and where the metadata of `endpoint`'s tenant is."""
     base = endpoint.partition("/oauth2/")[0]
     return {
         "tenant_discovery_endpoint": f"{base}/v2.0/.well-known/openid-configuration",

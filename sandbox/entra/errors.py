@@ -1,4 +1,4 @@
-"""Entra's refusals, in its own words."""
+"""Entra's errors, in its own wording."""
 
 import uuid
 from datetime import datetime
@@ -17,7 +17,7 @@ HEADERS: Final = {
 
 
 class EntraError(Exception):
-    """Entra says no; `number` is the AADSTS code."""
+    """A refusal by Entra. `number` is the AADSTS code."""
 
     def __init__(self, status: int, error: str, number: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class EntraError(Exception):
 
 
 def error_response(error: EntraError, host: str, correlation_id: str | None, now: datetime) -> Response:
-    """Write the answer that goes with `error`."""
+    """Return the response for `error`."""
     trace = str(uuid.uuid4())
     correlation = correlation_id or str(uuid.uuid4())
     timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
@@ -51,14 +51,14 @@ def error_response(error: EntraError, host: str, correlation_id: str | None, now
 
 
 def missing_parameter(name: str) -> EntraError:
-    """Say that the form lacks a field."""
+    """Return the error for a missing form field."""
     return EntraError(
         400, "invalid_request", 900144, f"The request body must contain the following parameter: '{name}'."
     )
 
 
 def unknown_tenant(name: str, *, discovery: bool = False) -> EntraError:
-    """Say that there is no such tenant."""
+    """Return the error for an unknown tenant."""
     return EntraError(
         400,
         "invalid_tenant" if discovery else "invalid_request",
@@ -70,7 +70,7 @@ def unknown_tenant(name: str, *, discovery: bool = False) -> EntraError:
 
 
 def unknown_application(app_id: str, tenant: str) -> EntraError:
-    """Say that the tenant knows no such application."""
+    """Return the error for an application that is not in the tenant."""
     return EntraError(
         400,
         "unauthorized_client",

@@ -17,10 +17,10 @@ _ANY_TENANT: Final = frozenset({"common", "organizations"})
 
 
 def token(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Cloud, host: str) -> dict[str, Any]:
-    """Answer a call of the token endpoint; version 1 asks by `resource`, version 2 by `scope`.
+    """Return the response of the token endpoint. Version 1 requires `resource`, version 2 `scope`.
 
     Raises:
-        EntraError: Entra refuses.
+        EntraError: Entra refuses the request.
     """
     grant = form.get("grant_type")
     if not grant:
@@ -60,7 +60,7 @@ def _refresh(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Clo
     principal = _principal(azure, app, tenant)
     by_certificate = "client_assertion" in form
     new = RefreshToken(app.app_id, tenant.id, old.user, azure.clock.now())
-    answer = {
+    response = {
         "token_type": "Bearer",
         "scope": _scope_text(form, principal, audience, cloud),
         "expires_in": LIFETIME_SECONDS - 1,
@@ -69,14 +69,14 @@ def _refresh(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Clo
         "refresh_token": azure.directory.issue_refresh_token(new),
     }
     if "openid" in form.get("scope", "").split():
-        answer["id_token"] = id_token(azure, app.app_id, tenant, old.user, cloud)
+        response["id_token"] = id_token(azure, app.app_id, tenant, old.user, cloud)
     if form.get("client_info") == "1":
-        answer["client_info"] = client_info(tenant, old.user)
-    return answer
+        response["client_info"] = client_info(tenant, old.user)
+    return response
 
 
 def _good(azure: Azure, token: RefreshToken | None, app: Application, tenant: Tenant) -> RefreshToken:
-    """Return `token` where it may be redeemed by this application in this tenant."""
+    """Return `token` if this application can redeem it in this tenant."""
     if token is None:
         raise EntraError(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
     if token.app_id != app.app_id:
@@ -121,8 +121,8 @@ def _audience(form: Mapping[str, str], cloud: Cloud, tenant: Tenant, *, default_
 def _scope_text(form: Mapping[str, str], principal: ServicePrincipal, audience: str, cloud: Cloud) -> str:
     prefix = f"{audience.rstrip('/')}/"
     granted = [f"{prefix}{scope}" for scope in scopes(principal, audience, cloud).split()]
-    asked = form.get("scope", "").split()
-    return " ".join([*(s for s in ("email", "openid", "profile") if s in asked), *granted, f"{prefix}.default"])
+    requested = form.get("scope", "").split()
+    return " ".join([*(s for s in ("email", "openid", "profile") if s in requested), *granted, f"{prefix}.default"])
 
 
 def _tenant(azure: Azure, name: str) -> Tenant:

@@ -1,4 +1,4 @@
-"""Which resource a scope asks for."""
+"""The resource that a scope belongs to."""
 
 import re
 from typing import Final
@@ -12,13 +12,13 @@ _DEFAULT: Final = "/.default"
 
 
 def audience_of(scope: str, cloud: Cloud, tenant_name: str, *, default_only: bool) -> str:
-    """Return the audience of the token that `scope` asks for.
+    """Return the audience of a token for `scope`.
 
     Raises:
-        EntraError: The scope is malformed, or nobody knows the resource.
+        EntraError: The scope is malformed, or the resource is unknown.
     """
-    asked = [word for word in scope.split() if word.lower() not in _OIDC]
-    if default_only and (len(asked) != 1 or not asked[0].endswith(_DEFAULT)):
+    requested = [word for word in scope.split() if word.lower() not in _OIDC]
+    if default_only and (len(requested) != 1 or not requested[0].endswith(_DEFAULT)):
         raise EntraError(
             400,
             "invalid_scope",
@@ -26,7 +26,7 @@ def audience_of(scope: str, cloud: Cloud, tenant_name: str, *, default_only: boo
             f"The provided value for scope {scope} is not valid. Client credential flows must have a scope "
             "value with /.default suffixed to the resource identifier (application ID URI).",
         )
-    resources = {_resource(word, cloud) for word in asked} or {cloud.graph_audience}
+    resources = {_resource(word, cloud) for word in requested} or {cloud.graph_audience}
     if len(resources) > 1:
         raise EntraError(
             400,
@@ -39,10 +39,10 @@ def audience_of(scope: str, cloud: Cloud, tenant_name: str, *, default_only: boo
 
 
 def checked_resource(resource: str, cloud: Cloud, tenant_name: str) -> str:
-    """Return `resource` as it is, where this cloud knows it.
+    """Return `resource` unchanged if it exists in this cloud.
 
     Raises:
-        EntraError: It does not.
+        EntraError: It does not exist.
     """
     if resource.rstrip("/") not in _known(cloud):
         raise EntraError(
@@ -58,7 +58,7 @@ def checked_resource(resource: str, cloud: Cloud, tenant_name: str) -> str:
 
 
 def is_graph(audience: str, cloud: Cloud) -> bool:
-    """Say whether a token for `audience` is for Graph."""
+    """Return whether a token for `audience` is for Graph."""
     return audience.rstrip("/") in (cloud.graph_audience, names.GRAPH_APP_ID)
 
 

@@ -1,1 +1,1 @@
-"""graph.microsoft.com and its twins, as far as CIPP's own app registration needs them."""
+"""graph.microsoft.com and the hosts of the other clouds: the part that CIPP's own app registration needs."""

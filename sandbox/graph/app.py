@@ -1,4 +1,4 @@
-"""The service behind graph.microsoft.com and its twins: v1.0 and beta alike."""
+"""The service behind graph.microsoft.com and the hosts of the other clouds: both v1.0 and beta."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ _Rows = tuple[tuple[str, str, tuple[str, ...], Handler], ...]
 
 
 def app(azure: Azure) -> ASGIApp:
-    """Build Graph."""
+    """Return the Graph service."""
     routes = [Route(path, operation(azure, needs, handle), methods=[method]) for method, path, needs, handle in _rows()]
     mounts: list[BaseRoute] = [Mount(f"/{version}", routes=routes) for version in ("v1.0", "beta")]
     return service(mounts)
@@ -61,5 +61,5 @@ def _rows() -> _Rows:
 
 
 def _of(handle: Callable[[Call, Application], Response]) -> Handler:
-    """Find the application that the path names first."""
+    """Return a handler that first finds the application in the path."""
     return lambda call: handle(call, applications.find(call))

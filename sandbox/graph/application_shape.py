@@ -1,4 +1,4 @@
-"""An application as Graph writes it."""
+"""An application in Graph's format."""
 
 import copy
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from sandbox.application import Application
 from sandbox.moment import moment
 
-# What an application has that nobody ever touched, in Graph's order.
+# The properties of a new application, in Graph's order.
 _UNTOUCHED: Final[dict[str, Any]] = {
     "id": None,
     "deletedDateTime": None,
@@ -70,7 +70,7 @@ PATCHABLE: Final = frozenset(_UNTOUCHED) - READ_ONLY
 
 
 def as_graph(app: Application, publisher_domain: str, *, with_keys: bool = False) -> dict[str, Any]:
-    """Return the whole application; the certificates themselves only where they were selected."""
+    """Return the whole application. Include the certificates' public keys only if they were selected."""
     return copy.deepcopy(_UNTOUCHED) | {
         **app.properties,
         "id": app.id,

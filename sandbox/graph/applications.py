@@ -18,10 +18,10 @@ _EQUALS: Final = re.compile(r"^\s*(appId|id|displayName)\s+eq\s+'([^']*)'\s*$", 
 
 
 def find(call: Call) -> Application:
-    """Return the application that the path names, by object id or by `appId`, as it is now.
+    """Return the current state of the application in the path, by object ID or `appId`.
 
     Raises:
-        GraphError: The caller's tenant has none such.
+        GraphError: The caller's tenant doesn't have the application.
     """
     return _named(call, list(call.azure.directory.applications.values()))
 
@@ -69,7 +69,7 @@ def patch(call: Call) -> Response:
 
 
 def _merged(old: object, new: object) -> object:
-    """Return a complex property with the members that a PATCH names replaced."""
+    """Return a complex property with the members of a PATCH replaced."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **_plain(new)}
     return _plain(new) if isinstance(new, dict) else new

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from sandbox.answer import Answer, answer_of
+from sandbox.buffered_response import BufferedResponse, buffered_response_of
 from sandbox.graph.call import Call
 from sandbox.graph.errors import GraphError
 
@@ -28,9 +28,9 @@ async def batch(call: Call) -> Response:
         if not isinstance(entry, dict) or not {"id", "method", "url"} <= entry.keys():
             raise GraphError(400, "BadRequest", "Every batch request step needs an id, a method and a url.")
         body = b"" if entry.get("body") is None else json.dumps(entry["body"]).encode()
-        answer = await answer_of(call.request.app, _scope(call.request, call.version, entry), body)
-        responses.append(_response(str(entry["id"]), answer))
-    return call.answer({"responses": responses})
+        response = await buffered_response_of(call.request.app, _scope(call.request, call.version, entry), body)
+        responses.append(_response(str(entry["id"]), response))
+    return call.respond({"responses": responses})
 
 
 def _scope(request: Request, version: str, entry: Mapping[str, Any]) -> Scope:
@@ -54,10 +54,10 @@ def _scope(request: Request, version: str, entry: Mapping[str, Any]) -> Scope:
     }
 
 
-def _response(request_id: str, answer: Answer) -> dict[str, Any]:
-    response: dict[str, Any] = {"id": request_id, "status": answer.status, "headers": {}}
+def _response(request_id: str, buffered: BufferedResponse) -> dict[str, Any]:
+    response: dict[str, Any] = {"id": request_id, "status": buffered.status, "headers": {}}
     for name in ("Content-Type", "Retry-After", "Location"):
-        if name.lower() in answer.headers:
-            response["headers"][name] = answer.headers[name.lower()]
-    response["body"] = json.loads(answer.body) if answer.body else None
+        if name.lower() in buffered.headers:
+            response["headers"][name] = buffered.headers[name.lower()]
+    response["body"] = json.loads(buffered.body) if buffered.body else None
     return response

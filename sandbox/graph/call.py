@@ -1,4 +1,4 @@
-"""One call of Graph: who asks, what for, and how the answer is written."""
+"""One call of Graph: its caller, its parameters and the format of its response."""
 
 import base64
 import inspect
@@ -26,12 +26,12 @@ _JSON: Final = "application/json;odata.metadata=minimal;odata.streaming=true;IEE
 
 
 class NotInTheSandboxError(Exception):
-    """Graph can do this and the sandbox cannot."""
+    """Graph supports this, but the sandbox doesn't."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call whose caller is known and may make it."""
+    """A call that is authenticated and authorized."""
 
     azure: Azure
     request: Request
@@ -40,12 +40,12 @@ class Call:
 
     @property
     def tenant_id(self) -> str:
-        """The tenant that the caller's token is for."""
+        """The tenant of the caller's token."""
         return str(self.claims["tid"])
 
     @property
     def host(self) -> str:
-        """The host that was called."""
+        """The called host."""
         return self.request.url.hostname or CLOUDS[0].graph
 
     @property
@@ -55,31 +55,31 @@ class Call:
 
     @property
     def select(self) -> tuple[str, ...]:
-        """The properties that the caller wants, or nothing for all."""
+        """The properties that the caller selects. Empty means all."""
         return tuple(name.strip() for name in self.request.query_params.get("$select", "").split(",") if name)
 
     def context(self, fragment: str) -> str:
-        """Return the address that `@odata.context` carries."""
+        """Return the address in `@odata.context`."""
         return f"https://{self.host}/{self.version}/$metadata#{fragment}"
 
     def entity(self, fragment: str, entity: Mapping[str, Any], status: int = 200) -> Response:
-        """Answer with one object."""
+        """Return a response with one object."""
         chosen = f"({','.join(self.select)})" if self.select else ""
         context = self.context(f"{fragment}{chosen}/$entity")
-        return self.answer({"@odata.context": context, **self.selected(entity)}, status)
+        return self.respond({"@odata.context": context, **self.selected(entity)}, status)
 
     def collection(self, fragment: str, entities: Collection[Mapping[str, Any]]) -> Response:
-        """Return one page of a list of objects, with the link to the next one if there is any."""
+        """Return one page of a list of objects, with the link to the next page if there is one."""
         chosen = f"({','.join(self.select)})" if self.select else ""
         first, size = self._place()
         value = [self.selected(entity) for entity in [*entities][first : first + size]]
         body: dict[str, Any] = {"@odata.context": self.context(f"{fragment}{chosen}")}
         if first + size < len(entities):
             body["@odata.nextLink"] = self._next(first + size)
-        return self.answer({**body, "value": value})
+        return self.respond({**body, "value": value})
 
     def _place(self) -> tuple[int, int]:
-        """Return where the page begins that is wanted, and how many entries it has."""
+        """Return the start of the requested page, and its number of entries."""
         query = self.request.query_params
         top = query.get("$top", str(_PAGE))
         if not top.isdecimal() or not 1 <= int(top) <= _MOST:
@@ -97,13 +97,13 @@ class Call:
         return f"https://{self.host}{self.request.url.path}?{query}"
 
     def selected(self, entity: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the caller wants of `entity`."""
+        """Return the selected properties of `entity`."""
         if unknown := [name for name in self.select if name not in entity]:
             raise bad_request(f"Could not find a property named '{unknown[0]}' on the type.")
         return {name: entity[name] for name in self.select} or dict(entity)
 
-    def answer(self, body: Mapping[str, Any], status: int = 200) -> Response:
-        """Answer with a body."""
+    def respond(self, body: Mapping[str, Any], status: int = 200) -> Response:
+        """Return a response with a body."""
         headers = {**request_headers(self.request), "odata-version": "4.0", "content-type": _JSON}
         return JSONResponse(body, status, headers)
 
@@ -111,13 +111,13 @@ class Call:
         """Replace the application of the same `app_id`.
 
         Raises:
-            GraphError: 403, it has become too large.
+            GraphError: 403. The application has become too large.
         """
         check_size(app)
         self.azure.directory.change(app, self.azure.clock.now())
 
     def done(self) -> Response:
-        """Answer 204 without a body."""
+        """Return a 204 response without a body."""
         return Response(status_code=204, headers=request_headers(self.request))
 
 
@@ -125,15 +125,15 @@ Handler = Callable[[Call], Response | Awaitable[Response]]
 
 
 def operation(azure: Azure, needs: Collection[str], handle: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint that answers whoever holds one of the permissions `needs`."""
+    """Return an endpoint for callers with at least one of the permissions `needs`."""
 
     async def endpoint(request: Request) -> Response:
         raw = await request.body()
         try:
             claims = _claims(azure, request)
             _check_permission(claims, needs)
-            answer = handle(Call(azure, request, claims, _body(raw)))
-            return await answer if inspect.isawaitable(answer) else answer
+            result = handle(Call(azure, request, claims, _body(raw)))
+            return await result if inspect.isawaitable(result) else result
         except GraphError as error:
             return error_response(error, request, azure.clock.now())
         except NotInTheSandboxError:
@@ -160,8 +160,8 @@ def _claims(azure: Azure, request: Request) -> dict[str, Any]:
 
 
 def _check_permission(claims: Mapping[str, Any], needs: Collection[str]) -> None:
-    held = {*claims.get("roles", []), *str(claims.get("scp", "")).split()}
-    if needs and not held.intersection(needs):
+    granted = {*claims.get("roles", []), *str(claims.get("scp", "")).split()}
+    if needs and not granted.intersection(needs):
         raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 

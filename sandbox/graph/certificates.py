@@ -1,4 +1,4 @@
-"""An application's certificates: the whole list by PATCH, or one by one with a proof."""
+"""An application's certificates: replaced as a list by PATCH, or one at a time with a signed token."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ _PROOF_AUDIENCE: Final = "00000002-0000-0000-c000-000000000000"
 
 
 def replaced_keys(directory: Directory, app: Application, entries: object, now: datetime) -> tuple[KeyCredential, ...]:
-    """Return the certificates that `entries` leaves: known ones by `keyId` without `key`, and new ones."""
+    """Return the certificates in `entries`: existing ones by `keyId` without `key`, and new ones."""
     if not isinstance(entries, list):
         raise bad_request("Invalid value specified for property 'keyCredentials' of resource 'Application'.")
     known = {key.key_id: key for key in app.keys}
@@ -45,7 +45,7 @@ def add_key(call: Call, app: Application) -> Response:
     _allowed(call.azure.directory, app, key)
     call.change(replace(app, keys=(*app.keys, key)))
     body = {"@odata.context": call.context("microsoft.graph.keyCredential"), **key.as_graph()}
-    return call.answer(body)
+    return call.respond(body)
 
 
 def remove_key(call: Call, app: Application) -> Response:
@@ -53,7 +53,7 @@ def remove_key(call: Call, app: Application) -> Response:
     _check_proof(call, app)
     key_id = str(call.body.get("keyId", "")).lower()
     if all(key.key_id != key_id for key in app.keys):
-        raise bad_request("No credentials found to be removed.")  # as captured from Graph, with the general code
+        raise bad_request("No credentials found to be removed.")  # captured from Graph, with the general code
     call.change(replace(app, keys=tuple(key for key in app.keys if key.key_id != key_id)))
     return call.done()
 
@@ -71,7 +71,7 @@ def _read(entry: Mapping[str, Any], now: datetime) -> KeyCredential:
         else:
             certificate = x509.load_der_x509_certificate(der)
     except (binascii.Error, ValueError) as error:
-        raise bad_request("Key credential has an invalid value: it is no certificate.") from error
+        raise bad_request("Key credential has an invalid value: it is not a certificate.") from error
     end = times.read(entry.get("endDateTime"), "endDateTime") or certificate.not_valid_after_utc
     if end > certificate.not_valid_after_utc:
         raise bad_request("Key credential end date is invalid: it is after the certificate's own.")
@@ -82,18 +82,18 @@ def _read(entry: Mapping[str, Any], now: datetime) -> KeyCredential:
         created=now,
         display_name=entry.get("displayName") or certificate.subject.rfc4514_string(),
         key_id=str(entry.get("keyId") or uuid.uuid4()).lower(),
-        custom_key_identifier=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - as Entra does
+        custom_key_identifier=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - Entra uses SHA-1
     )
 
 
 def _check_proof(call: Call, app: Application) -> None:
-    """Take only a token that one of the application's certificates signed."""
+    """Accept only a token that is signed by one of the application's certificates."""
     now = call.azure.clock.now()
     for key in app.keys:
         try:
             claims = jwt.decode(
                 str(call.body.get("proof", "")),
-                key.loaded().public_key(),  # type: ignore[arg-type]  # any RSA key; others fail below
+                key.loaded().public_key(),  # type: ignore[arg-type]  # any RSA key. Others fail below.
                 algorithms=["RS256", "PS256"],
                 audience=_PROOF_AUDIENCE,
                 options={"require": ["exp", "nbf", "iss"]},

@@ -1,4 +1,4 @@
-"""Graph's refusals, in its own words."""
+"""Graph's errors, in its own wording."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ CHALLENGE: Final = (
 
 
 class GraphError(Exception):
-    """Graph says no."""
+    """A refusal by Graph."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class GraphError(Exception):
 
 
 def request_headers(request: Request) -> dict[str, str]:
-    """Return the headers that every answer of Graph carries."""
+    """Return the headers of every response of Graph."""
     request_id = str(uuid.uuid4())
     return {
         "cache-control": "no-cache",
@@ -43,7 +43,7 @@ def request_headers(request: Request) -> dict[str, str]:
 
 
 def error_response(error: GraphError, request: Request, now: datetime) -> Response:
-    """Write the answer that goes with `error`."""
+    """Return the response for `error`."""
     headers = request_headers(request)
     body = {
         "error": {
@@ -60,7 +60,7 @@ def error_response(error: GraphError, request: Request, now: datetime) -> Respon
 
 
 def not_found(what: str) -> GraphError:
-    """Say that there is no such object."""
+    """Return the error for an object that does not exist."""
     return GraphError(
         404,
         "Request_ResourceNotFound",
@@ -69,5 +69,5 @@ def not_found(what: str) -> GraphError:
 
 
 def bad_request(message: str) -> GraphError:
-    """Say that the request cannot be understood."""
+    """Return the error for an invalid request."""
     return GraphError(400, "Request_BadRequest", message)

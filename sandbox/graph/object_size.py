@@ -1,9 +1,9 @@
-"""How large an application may become in Entra.
+"""The maximum size of an application in Entra.
 
 Microsoft documents at most 1,200 entries in an application's manifest (Microsoft Entra service limits and
 restrictions): the sum over its collections, credentials among them (MicrosoftDocs/azure-docs#27558). The error is as
-people pasted it: microsoftgraph/microsoft-graph-docs#21469, where the limit came with 600 certificates, and
-openshift/openshift-azure#1932. Nothing of this was run against real Azure.
+people pasted it: microsoftgraph/microsoft-graph-docs#21469, where the limit was reached with 600 certificates, and
+openshift/openshift-azure#1932. None of this was run against real Azure.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ _MOST_ENTRIES: Final = 1_200
 
 
 def check_size(app: Application) -> None:
-    """Accept a changed application that is not too large.
+    """Accept a changed application if it is not too large.
 
     Raises:
-        GraphError: 403, it has too many entries.
+        GraphError: 403. It has too many entries.
     """
     if len(app.passwords) + len(app.keys) + _entries(app.properties) > _MOST_ENTRIES:
         raise GraphError(

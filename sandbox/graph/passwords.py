@@ -14,23 +14,23 @@ from sandbox.graph.policy_check import check_password
 
 
 def add_password(call: Call, app: Application) -> Response:
-    """POST /applications/{id}/addPassword: the only answer that shows the secret's text."""
-    asked = call.body.get("passwordCredential") or {}
+    """POST /applications/{id}/addPassword: the only response that includes the secret's text."""
+    requested = call.body.get("passwordCredential") or {}
     now = call.azure.clock.now()
-    start = times.read(asked.get("startDateTime"), "startDateTime") or now.replace(microsecond=0)
-    end = times.read(asked.get("endDateTime"), "endDateTime") or start + timedelta(days=730)
+    start = times.read(requested.get("startDateTime"), "startDateTime") or now.replace(microsecond=0)
+    end = times.read(requested.get("endDateTime"), "endDateTime") or start + timedelta(days=730)
     if end <= start:
         raise bad_request("The value of the credential's endDateTime is invalid: it is not after the start.")
     check_password(call.azure.directory, app, end - start)
     password = PasswordCredential(
-        new_secret_text(), start=start, end=end, created=now, display_name=asked.get("displayName")
+        new_secret_text(), start=start, end=end, created=now, display_name=requested.get("displayName")
     )
     call.change(replace(app, passwords=(*app.passwords, password)))
     body = {
         "@odata.context": call.context("microsoft.graph.passwordCredential"),
         **password.as_graph(with_secret=True),
     }
-    response = call.answer(body)
+    response = call.respond(body)
     response.headers["location"] = f"https://{call.host}"
     return response
 

@@ -1,4 +1,4 @@
-"""Users and groups: reading one, asking who is a member, and changing that."""
+"""Users and groups: read a user, check members, add and remove them."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ from sandbox.graph.call import Call
 from sandbox.graph.errors import GraphError, bad_request, not_found
 from sandbox.people import Group, Person
 
-# The reading of userType needs more than the basic profile, which User.ReadBasic.All gives.
+# userType needs more than the basic profile that User.ReadBasic.All allows.
 READ_USER: Final = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 CHANGE_MEMBERS: Final = ("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All")
 _ALL: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
@@ -24,25 +24,25 @@ _REFERENCE: Final = re.compile(r"https://[^/]+/[^/]+/(?:directoryObjects|users|g
 
 
 def get_user(call: Call) -> Response:
-    """GET /users/{id}, by id or user principal name."""
+    """GET /users/{id}, by ID or user principal name."""
     return call.entity("users", _shape(_person(call)))
 
 
 def check_member_groups(call: Call) -> Response:
-    """POST /users/{id}/checkMemberGroups; Graph wants the right to read everything, or users and groups both."""
-    held = {*call.claims.get("roles", []), *str(call.claims.get("scp", "")).split()}
-    if held.isdisjoint(_ALL) and (held.isdisjoint(_USERS) or held.isdisjoint(_GROUPS)):
+    """POST /users/{id}/checkMemberGroups. Requires the permission to read everything, or both users and groups."""
+    granted = {*call.claims.get("roles", []), *str(call.claims.get("scp", "")).split()}
+    if granted.isdisjoint(_ALL) and (granted.isdisjoint(_USERS) or granted.isdisjoint(_GROUPS)):
         raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-    asked = call.body.get("groupIds")
-    if not isinstance(asked, list) or not all(isinstance(group, str) for group in asked):
+    requested = call.body.get("groupIds")
+    if not isinstance(requested, list) or not all(isinstance(group, str) for group in requested):
         raise bad_request("A value without a type name was found and no expected type is available.")
-    if len(asked) > _MOST_GROUPS:
+    if len(requested) > _MOST_GROUPS:
         raise bad_request(f"Number of included identifiers cannot exceed '{_MOST_GROUPS}'.")
-    for group in asked:
+    for group in requested:
         _check_guid(group)
     found = call.azure.directory.people.groups_of(_person(call).id)
     context = call.context("Collection(Edm.String)")
-    return call.answer({"@odata.context": context, "value": [group for group in asked if group.lower() in found]})
+    return call.respond({"@odata.context": context, "value": [group for group in requested if group.lower() in found]})
 
 
 def add_member(call: Call) -> Response:

@@ -1,4 +1,4 @@
-"""App management policies: which credentials applications may have."""
+"""App management policies: restrictions on the credentials of applications."""
 
 import uuid
 from collections.abc import Mapping

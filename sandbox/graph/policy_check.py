@@ -1,4 +1,4 @@
-"""What app management policies forbid."""
+"""The restrictions of app management policies on new credentials."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from sandbox.directory import Directory
 from sandbox.graph.errors import GraphError
 
 _DURATION: Final = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$")
-_DAYS: Final = (365, 30)  # of a year and a month
+_DAYS: Final = (365, 30)  # in a year and a month
 
 
 def check_password(directory: Directory, app: Application, lifetime: timedelta) -> None:
-    """Let a new client secret pass where the policy that applies to `app` does.
+    """Accept a new client secret if the policy of `app` allows it.
 
     Raises:
-        GraphError: It forbids client secrets, or ones that live so long.
+        GraphError: The policy forbids client secrets, or such a long lifetime.
     """
     policy = _policy(directory, app)
     for restriction in _restrictions(policy, "passwordCredentials"):
@@ -37,10 +37,10 @@ def check_password(directory: Directory, app: Application, lifetime: timedelta) 
 
 
 def check_key(directory: Directory, app: Application, lifetime: timedelta) -> None:
-    """Let a new certificate pass where the policy that applies to `app` does; the words are a guess.
+    """Accept a new certificate if the policy of `app` allows it. The wording of the errors is a guess.
 
     Raises:
-        GraphError: It forbids certificates that no trusted authority made, or ones that live so long.
+        GraphError: The policy forbids certificates without a trusted authority, or such a long lifetime.
     """
     policy = _policy(directory, app)
     for restriction in _restrictions(policy, "keyCredentials"):
@@ -60,7 +60,7 @@ def check_key(directory: Directory, app: Application, lifetime: timedelta) -> No
 
 
 def _policy(directory: Directory, app: Application) -> Mapping[str, Any]:
-    """Return the policy for `app`: its own where it has one, else the tenant's."""
+    """Return the policy of `app`, or the tenant's default policy if it has none."""
     for policy in directory.policies.values():
         if app.id in policy.applies_to:
             return {**policy.body, "id": policy.id, "restrictions": policy.body.get("restrictions")}

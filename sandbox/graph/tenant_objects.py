@@ -1,4 +1,4 @@
-"""What a tenant holds beside applications: service principals and the organization itself."""
+"""The other objects of a tenant: service principals and the organization itself."""
 
 import re
 import uuid

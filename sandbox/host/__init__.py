@@ -1,1 +1,1 @@
-"""A small Functions host for one's own machine: HTTP functions, timers, and the admin calls."""
+"""A small Functions host for local use: HTTP functions, timers, and the admin endpoints."""

@@ -24,7 +24,7 @@ logger = logging.getLogger("host")
 
 
 def main() -> int:
-    """Serve until Ctrl-C; the exit code says whether the app was served."""
+    """Serve until Ctrl-C. Return 0 if the app was served."""
     arguments = _arguments()
     try:
         sockets = port.listen(arguments.port)
@@ -51,30 +51,32 @@ def main() -> int:
     plans = timers.timers_of(accepted, os.environ)
     served = [*(route.function for route in routes), *(plan.function for plan in plans)]
     left_out = [function for function in accepted if function not in served]
-    _tell(arguments.port, routes, plans, left_out, refusals)
-    _tell_caller(arguments.role)
+    _log_functions(arguments.port, routes, plans, left_out, refusals)
+    _log_caller(arguments.role)
     invoker = Invoker(thread_pool(os.environ), settings.function_timeout)
     http = HttpFunctions(routes, invoker, principal.principal(arguments.role), os.environ)
     host = Host(http, Admin(served, plans, invoker), plans, arguments.request_seconds)
     asyncio.run(host.serve(sockets))
     logging.shutdown()
-    # the pool's threads may be busy: as in Azure, what runs is cut off
+    # The pool's threads may be busy. As in Azure, running functions are stopped.
     os._exit(0)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.host", description=__doc__)
     parser.add_argument("--port", type=int, default=port.DEFAULT)
-    parser.add_argument("--as", dest="role", default="superadmin", help="the caller's role, or nobody")
+    parser.add_argument(
+        "--as", dest="role", default="superadmin", help=f"the caller's role, or '{principal.NOBODY}' for no caller"
+    )
     parser.add_argument("--root", type=Path, default=Path(), help="the folder of function_app.py")
     parser.add_argument(
-        "--request-seconds", type=_seconds, default=REQUEST_SECONDS, help="how long a request may take, as on Azure"
+        "--request-seconds", type=_seconds, default=REQUEST_SECONDS, help="time limit of a request, as on Azure"
     )
     return parser.parse_args()
 
 
 def _seconds(text: str) -> float:
-    """Return a time in seconds. `argparse` reports a ValueError as a wrong argument."""
+    """Return a time in seconds. `argparse` reports a ValueError as an invalid argument."""
     seconds = float(text)
     if not 0 < seconds < math.inf:
         raise ValueError(text)
@@ -88,7 +90,7 @@ def _log_to_stderr() -> None:
     formatter.default_time_format = formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
     handler.setFormatter(formatter)
     handler.addFilter(_name_call)
-    # INFO before the app is imported, as the worker sets it
+    # Set INFO before the app is imported, as the worker does.
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
@@ -99,7 +101,7 @@ def _name_call(record: logging.LogRecord) -> bool:
     return True
 
 
-def _tell(
+def _log_functions(
     on_port: int,
     routes: Sequence[Route],
     plans: Sequence[timers.Timer],
@@ -113,17 +115,17 @@ def _tell(
     for plan in plans:
         logger.info("%s", timers.described(plan))
     for function in left_out:
-        logger.error("%s is left out: this host runs HTTP and timer functions only.", index.name_of(function))
+        logger.error("%s is not served: this host only runs HTTP and timer functions.", index.name_of(function))
     for name, reasons in refusals.functions.items():
         for reason in reasons:
             logger.error("The host refuses the function %s: %s", name, reason)
 
 
-def _tell_caller(role: str) -> None:
+def _log_caller(role: str) -> None:
     if role == principal.NOBODY:
-        logger.info("Requests reach the functions as they come; nobody is signed in for them.")
+        logger.info("The host adds no caller to requests.")
     else:
-        logger.info("A request without %s comes from %s@localhost, role %s.", principal.HEADER, role, role)
+        logger.info("The caller of a request without %s is %s@localhost, role %s.", principal.HEADER, role, role)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The host's own calls under /admin: run a function now, list functions, status and ping.
+"""The host's own endpoints under /admin: run a function now, list functions, status and ping.
 
-Azure asks for the master key here; like `func start`, this host asks for none.
+Azure requires the master key here. Like `func start`, this host requires no key.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from sandbox.host.invoker import Invoker
 
 @dataclass(frozen=True)
 class Admin:
-    """Answers the host's own calls."""
+    """Serves the host's own endpoints."""
 
     functions: Sequence[Function]
     timers: Sequence[timers.Timer]
@@ -32,7 +32,7 @@ class Admin:
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def routes(self) -> list[Route]:
-        """Give the routes of these calls."""
+        """Return the routes of these endpoints."""
         return [
             Route("/admin/functions", self.index, methods=["GET"]),
             Route("/admin/functions/{name}", self.run, methods=["POST"]),
@@ -41,17 +41,17 @@ class Admin:
         ]
 
     async def index(self, request: Request) -> Response:
-        """List the functions that loaded."""
+        """List the functions that are loaded."""
         return JSONResponse([_described(function, str(request.base_url)) for function in self.functions])
 
     async def run(self, request: Request) -> Response:
-        """Start a function and answer at once; its end is in the log."""
+        """Start a function and respond immediately. Its result is in the log."""
         name = request.path_params["name"].lower()
         if not any(name_of(function).lower() == name for function in self.functions):
             return Response(status_code=HTTPStatus.NOT_FOUND)
         timer = next((timer for timer in self.timers if name_of(timer.function).lower() == name), None)
         if timer is None:
-            return _refused(f"{request.path_params['name']} is not a timer: call its own address.")
+            return _refused(f"{request.path_params['name']} is not a timer. Call its own URL.")
         try:
             content = json.loads(await request.body() or b"{}")
         except ValueError:
@@ -64,18 +64,18 @@ class Admin:
         return Response(status_code=HTTPStatus.ACCEPTED)
 
     async def ping(self, _: Request) -> Response:
-        """Answer that the host lives."""
+        """Respond that the host runs."""
         return Response()
 
     async def status(self, _: Request) -> Response:
-        """Tell that all functions are indexed and served."""
+        """Respond that all functions are indexed and served."""
         uptime = round((time.monotonic() - self.started) * 1000)
         return JSONResponse({"id": "localhost", "state": "Running", "version": "local", "processUptime": uptime})
 
 
 def _described(function: Function, base_url: str) -> dict[str, object]:
     name = name_of(function)
-    # through the library's own encoder, as the worker sends the bindings to the host
+    # The library's own encoder, which the worker uses to send the bindings to the host.
     config = json.loads(json.dumps(function.get_bindings_dict(), cls=StringifyEnumJsonEncoder))
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""What a handler learns of its invocation through its `context` parameter."""
+"""The invocation that a handler receives in its `context` parameter."""
 
 import contextvars
 import threading
@@ -20,23 +20,23 @@ class Trace(abc.TraceContext):
 
     @property
     def trace_parent(self) -> str:
-        """Give the header traceparent."""
+        """Return the traceparent header."""
         return self.parent
 
     @property
     def trace_state(self) -> str:
-        """Give the header tracestate."""
+        """Return the tracestate header."""
         return self.state
 
     @property
     def attributes(self) -> dict[str, str]:
-        """Give what the host adds: nothing here."""
+        """Return what the host adds: nothing here."""
         return {}
 
 
 @dataclass(frozen=True)
 class Retry:
-    """The retry context of a first try; this host does not retry."""
+    """The retry context of a first attempt. This host does not retry."""
 
     retry_count: int = 0
     max_retry_count: int = 0
@@ -55,30 +55,30 @@ class Invocation(func.Context):
 
     @property
     def invocation_id(self) -> str:
-        """Give this invocation's id."""
+        """Return this invocation's ID."""
         return self.id
 
     @property
-    def thread_local_storage(self) -> threading.local:  # type: ignore[override]  # azure-functions says type[local], the worker gives an instance
-        """Give the storage through which a thread of the handler's own takes over the invocation id."""
+    def thread_local_storage(self) -> threading.local:  # type: ignore[override]  # azure-functions declares type[local], the worker passes an instance
+        """Return the storage with which a handler's own thread takes over the invocation ID."""
         return THREAD_LOCAL
 
     @property
     def function_name(self) -> str:
-        """Give the function's name."""
+        """Return the function's name."""
         return self.name
 
     @property
     def function_directory(self) -> str:
-        """Give the folder of the handler's module."""
+        """Return the folder of the handler's module."""
         return self.directory
 
     @property
     def trace_context(self) -> Trace:
-        """Give the caller's trace context."""
+        """Return the caller's trace context."""
         return self.trace
 
     @property
-    def retry_context(self) -> Retry:  # type: ignore[override]  # the worker's is a plain class too
-        """Give the retry context."""
+    def retry_context(self) -> Retry:  # type: ignore[override]  # the worker's is a plain class, too
+        """Return the retry context."""
         return self.retry

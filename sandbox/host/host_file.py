@@ -1,4 +1,4 @@
-"""What this host heeds of host.json."""
+"""The settings of host.json that this host uses."""
 
 import json
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from sandbox.host import schedule
 
 
 class HostFileError(Exception):
-    """host.json cannot be used; the text says why."""
+    """host.json is missing or not valid. The text states why."""
 
 
 @dataclass(frozen=True)
 class HostFile:
-    """The settings of host.json that reach the functions."""
+    """The settings of host.json that affect the functions."""
 
     route_prefix: str = "api"
     function_timeout: timedelta | None = timedelta(minutes=30)
 
 
 def read(root: Path) -> HostFile:
-    """Read host.json of an app.
+    """Return the settings in host.json of an app.
 
     Raises:
-        HostFileError: It is missing, is no JSON object of version 2.0, or holds a time that is none.
+        HostFileError: The file is missing, is not a JSON object of version 2.0, or has an invalid time.
     """
     path = root / "host.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise HostFileError(f"{path} cannot be read: {error}.") from error
+        raise HostFileError(f"Couldn't read {path}: {error}.") from error
     if not isinstance(content, dict) or content.get("version") != "2.0":
         raise HostFileError(f'{path} must be a JSON object with "version": "2.0".')
     http = content.get("extensions", {}).get("http", {})

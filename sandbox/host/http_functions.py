@@ -1,4 +1,4 @@
-"""Serve the HTTP functions: by name, the first whose route and method match."""
+"""Serve the HTTP functions: in order of name, the first whose route and method match."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,21 +22,21 @@ BODY_LIMIT_BYTES = 104_857_600
 
 @dataclass(frozen=True)
 class Route:
-    """One HTTP function and where it answers."""
+    """One HTTP function and its route."""
 
     function: Function
     template: RouteTemplate
     methods: frozenset[str]
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
-        """Give the route's values; a method that does not fit is no match."""
+        """Return the route's values, or None if the method or the path doesn't match."""
         if self.methods and method not in self.methods:
             return None
         return self.template.match(path)
 
 
 def routes_of(functions: Sequence[Function], prefix: str) -> list[Route]:
-    """Give the routes in the order in which the host tries them."""
+    """Return the routes in the order in which the host tries them."""
     routes = []
     for function in sorted(functions, key=lambda one: name_of(one).lower()):
         trigger = function.get_trigger()
@@ -56,11 +56,11 @@ class HttpFunctions:
     environ: Mapping[str, str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        answer = await self._answer(Request(scope, receive))
-        await answer(scope, receive, send)
+        """Serve one request."""
+        reply = await self._respond(Request(scope, receive))
+        await reply(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         path = incoming.raw_path(request)
         for route in self.routes:
             values = route.match(request.method, path)
@@ -72,12 +72,12 @@ class HttpFunctions:
         length = int(request.headers.get("content-length", 0))
         if length > int(self.environ.get(BODY_LIMIT_SETTING, BODY_LIMIT_BYTES)):
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"connection": "close"})
-        # as the host does: a chunked body, which has no length, is not read
+        # Like the host: a chunked body, which has no length, is not read.
         body = await request.body() if length else b""
         datum = incoming.datum(request, body, values, self.caller)
         reason = f"{request.method} {incoming.raw_path(request)}"
         try:
-            answer = await self.invoker.invoke(function, datum, reason, incoming.trace(request))
+            result = await self.invoker.invoke(function, datum, reason, incoming.trace(request))
         except InvocationFailedError:
             return Response(status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
-        return response(answer) if answer else Response(status_code=HTTPStatus.NO_CONTENT)
+        return response(result) if result else Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,7 +1,7 @@
-"""What the worker and the host refuse, as rules over the functions of an app.
+"""The functions that the worker and the host refuse, as rules over the functions of an app.
 
-The worker refuses the whole app for one bad function; the host then refuses single functions.
-What the azure-functions library itself refuses (two functions of one name, none or two triggers,
+The worker refuses the whole app for one invalid function. The host then refuses single functions.
+What the azure-functions library itself refuses (two functions with the same name, no trigger or two,
 an unknown HTTP method) never gets here: it raises while the app is built, see `worker`.
 """
 
@@ -25,19 +25,19 @@ RESERVED_ROUTES = ("admin", "runtime")
 
 @dataclass(frozen=True)
 class Refusals:
-    """Why an app, or single functions of it, would not load in Azure; sentences, empty when all is well."""
+    """Why an app, or single functions of it, would not load in Azure. Empty if everything loads."""
 
     app: tuple[str, ...] = ()
     functions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def refusals(functions: Sequence[Function], environ: Mapping[str, str], route_prefix: str = "api") -> Refusals:
-    """Apply every rule to the functions that `app.get_functions()` gave.
+    """Apply every rule to the functions from `app.get_functions()`.
 
     Args:
         functions: All functions of one app.
-        environ: The app settings; schedules name them as %NAME%.
-        route_prefix: What host.json says of extensions.http.routePrefix.
+        environ: The app settings. Schedules reference them as %NAME%.
+        route_prefix: The value of extensions.http.routePrefix in host.json.
     """
     app = tuple(
         f"Cannot load the function {name_of(function)}: {reason}"
@@ -58,17 +58,17 @@ def refusals(functions: Sequence[Function], environ: Mapping[str, str], route_pr
 
 
 def name_of(function: Function) -> str:
-    """Give the name by which Azure knows the function."""
+    """Return the name by which Azure identifies the function."""
     return str(function.get_function_name())
 
 
 def route_of(trigger: HttpTrigger) -> str:
-    """Give the route's text as the host compares it."""
+    """Return the route's text as the host compares it."""
     return str(trigger.route).strip("/")
 
 
 def methods_of(trigger: HttpTrigger) -> frozenset[str]:
-    """Give the methods in capitals; none means all of them."""
+    """Return the methods in capitals. An empty set means all methods."""
     return frozenset(str(method).upper() for method in trigger.methods or ())
 
 
@@ -93,27 +93,27 @@ def _bindings(bindings: Sequence[Binding]) -> Iterator[str]:
         if binding.name != signature.RETURN and not BINDING_NAME.fullmatch(binding.name):
             yield f'the binding name "{binding.name}" must match {BINDING_NAME.pattern}: no underscore.'
         if binding.name.lower() in seen:
-            yield f'two bindings are named "{binding.name}" (their case does not count).'
+            yield f'two bindings are named "{binding.name}" (names are case-insensitive).'
         seen.add(binding.name.lower())
 
 
 def _route(trigger: HttpTrigger, route_prefix: str) -> Iterator[str]:
     route = str(trigger.route)
     if route_of(trigger).lower().startswith(RESERVED_ROUTES):
-        yield f'the route "{route}" begins with "admin" or "runtime", which the host keeps for itself.'
+        yield f'the route "{route}" begins with "admin" or "runtime", which the host reserves.'
     if route.startswith("/") and route_prefix:
-        yield f'the route "{route}" begins with a slash, which gives "{route_prefix}//".'
+        yield f'the route "{route}" begins with a slash, which results in "{route_prefix}//".'
     try:
         parse(route_of(trigger))
     except RouteTemplateError as error:
-        yield f'the route "{route}" cannot be read: {error}'
+        yield f'the route "{route}" is not valid: {error}'
 
 
 def _beside(function: Function, accepted: Sequence[Function]) -> Iterator[str]:
     trigger = function.get_trigger()
     for other in accepted:
         if name_of(other).lower() == name_of(function).lower():
-            yield f'the function "{name_of(other)}" has the same name (its case does not count).'
+            yield f'the function "{name_of(other)}" has the same name (names are case-insensitive).'
         others = other.get_trigger()
         if isinstance(trigger, HttpTrigger) and isinstance(others, HttpTrigger):
             yield from _same_route(trigger, name_of(other), others)
@@ -123,4 +123,4 @@ def _same_route(trigger: HttpTrigger, other_name: str, other: HttpTrigger) -> It
     mine, theirs = methods_of(trigger), methods_of(other)
     overlap = not mine or not theirs or mine & theirs
     if overlap and route_of(trigger).lower() == route_of(other).lower():
-        yield f'the function "{other_name}" has the route "{trigger.route}" already, for the same methods.'
+        yield f'the function "{other_name}" already has the route "{trigger.route}" for the same methods.'

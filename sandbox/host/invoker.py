@@ -1,4 +1,4 @@
-"""Call one function as the Python worker does, and write its line in the log."""
+"""Call one function as the Python worker does, and log the result."""
 
 import asyncio
 import contextvars
@@ -28,21 +28,21 @@ THREADS_SETTING = "PYTHON_THREADPOOL_THREAD_COUNT"
 
 
 class InvocationFailedError(Exception):
-    """The invocation failed; it is in the log already."""
+    """The invocation failed. The failure is already logged."""
 
 
 @dataclass(frozen=True)
 class Invoker:
-    """Calls handlers: `def` in the pool's threads, `async def` on the loop."""
+    """Calls handlers: `def` in the pool's threads, `async def` on the event loop."""
 
     pool: ThreadPoolExecutor
     timeout: timedelta | None
 
     async def invoke(self, function: Function, datum: Datum, reason: str, trace: Trace | None = None) -> Datum | None:
-        """Give the handler its trigger's datum and encode what it returns.
+        """Pass the trigger's datum to the handler, and return its encoded result.
 
         Raises:
-            InvocationFailedError: The handler raised, or returned what its binding cannot send.
+            InvocationFailedError: The handler raised, or returned a value that its binding can't send.
         """
         handler = function.get_user_function()
         name = name_of(function)
@@ -52,14 +52,14 @@ class Invoker:
         started = time.perf_counter()
         try:
             returned = await self._call(handler, _arguments(function, datum, invocation))
-            answer = _encoded(function, returned)
+            result = _encoded(function, returned)
         except Exception as error:
             logger.exception("%s failed in %.0f ms (%s): %s", name, _since(started), reason, type(error).__name__)
             raise InvocationFailedError(name) from error
         else:
-            status = "" if answer is None or answer.type != "http" else f" -> {answer.value['status_code'].value}"
+            status = "" if result is None or result.type != "http" else f" -> {result.value['status_code'].value}"
             logger.info("%s succeeded in %.0f ms (%s)%s", name, _since(started), reason, status)
-            return answer
+            return result
         finally:
             INVOCATION_ID.reset(token)
 
@@ -77,10 +77,10 @@ class Invoker:
 
 
 def thread_pool(environ: Mapping[str, str]) -> ThreadPoolExecutor:
-    """Make the pool with the size that the worker would take."""
+    """Return a thread pool of the size that the worker would use."""
     wanted = environ.get(THREADS_SETTING, "")
     if wanted and not (wanted.isdecimal() and int(wanted) >= 1):
-        logger.warning("%s is not a number above 0: ignored", THREADS_SETTING)
+        logger.warning("%s must be a number above 0. Its value is ignored.", THREADS_SETTING)
         wanted = ""
     return ThreadPoolExecutor(max_workers=int(wanted) if wanted else None)
 
@@ -140,6 +140,6 @@ def _since(started: float) -> float:
 
 
 def _end_process(why: str, code: object) -> typing.NoReturn:
-    logger.critical("%s. This host ends with it.", why, exc_info=sys.exc_info()[0] is not None)
+    logger.critical("%s. This host exits, too.", why, exc_info=sys.exc_info()[0] is not None)
     logging.shutdown()
     os._exit(code if isinstance(code, int) else int(code is not None))

@@ -1,4 +1,4 @@
-"""The port that the host listens on, on this machine alone."""
+"""The port that the host listens on, on this machine only."""
 
 import errno
 import socket
@@ -9,14 +9,14 @@ LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class PortInUseError(Exception):
-    """Another process listens there; the text says what to do."""
+    """Another process uses the port. The text states what to do."""
 
 
 def listen(port: int) -> list[socket.socket]:
-    """Bind the port on 127.0.0.1, and on ::1 where the machine has it, so that `localhost` always works.
+    """Bind the port on 127.0.0.1, and on ::1 if the machine has it, so that `localhost` always works.
 
     Raises:
-        PortInUseError: Another process has the port.
+        PortInUseError: Another process uses the port.
     """
     sockets: list[socket.socket] = []
     try:
@@ -28,7 +28,7 @@ def listen(port: int) -> list[socket.socket]:
             opened.close()
         if error.errno == errno.EADDRINUSE:
             other = port + 1 if port < HIGHEST else DEFAULT
-            raise PortInUseError(f"port {port} is in use; HOST_PORT={other} make run") from error
+            raise PortInUseError(f"Port {port} is in use. Use another one: HOST_PORT={other} make run") from error
         raise
     return sockets
 

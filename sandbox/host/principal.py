@@ -1,4 +1,4 @@
-"""The caller that this host puts in where the request names none."""
+"""The caller that this host adds to requests without one."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ NOBODY = "nobody"
 
 
 def principal(role: str) -> str | None:
-    """Give the header as a static web app sends it for one role; `nobody` has none."""
+    """Return the header that a static web app sends for a user with one role, or None if no caller is added."""
     if role == NOBODY:
         return None
     details = f"{role}@localhost"

@@ -1,4 +1,4 @@
-"""Turn what came over the wire into what the host gives the worker."""
+"""Convert a request to the data that the host sends to the worker."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
@@ -11,18 +11,18 @@ from sandbox.host.context import Trace
 
 
 def datum(request: Request, body: bytes, route_params: Mapping[str, str], caller: str | None) -> Datum:
-    """Build the trigger's datum.
+    """Return the trigger's datum.
 
     Args:
-        request: The request as it came.
+        request: The request as received.
         body: Its body.
-        route_params: What the route matched, decoded.
-        caller: The principal header to put in where the request has none.
+        route_params: The decoded values of the route.
+        caller: The principal header to add if the request has none.
     """
     headers = _joined(request.headers.items())
     if caller is not None:
         headers.setdefault(principal.HEADER, caller)
-    # latin-1 and surrogates: a byte that is no ASCII must reach the handler as it came
+    # latin-1 and surrogates: a byte that is not ASCII must reach the handler unchanged
     query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return Datum(
         {
@@ -38,25 +38,25 @@ def datum(request: Request, body: bytes, route_params: Mapping[str, str], caller
 
 
 def url(request: Request) -> str:
-    """Give the whole address, the path and query still encoded."""
+    """Return the full URL, with the path and query still encoded."""
     host = request.headers.get("host", "localhost")
     query = request.scope["query_string"].decode("latin-1")
     return f"http://{host}{raw_path(request)}{'?' if query else ''}{query}"
 
 
 def raw_path(request: Request) -> str:
-    """Give the path as it came, still encoded."""
+    """Return the path as received, still encoded."""
     raw: bytes = request.scope["raw_path"]
     return raw.decode("latin-1")
 
 
 def trace(request: Request) -> Trace:
-    """Give the caller's W3C trace context."""
+    """Return the caller's W3C trace context."""
     return Trace(request.headers.get("traceparent", ""), request.headers.get("tracestate", ""))
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Join what is repeated by a comma; names are equal whatever their case, the first spelling stays."""
+    """Join repeated values with a comma. Names are case-insensitive, and the first spelling is kept."""
     spelled: dict[str, str] = {}
     values: dict[str, list[str]] = {}
     for name, value in pairs:

@@ -1,4 +1,4 @@
-"""Turn what the worker sends back into the host's answer."""
+"""Convert the worker's result to the host's response."""
 
 import json
 import logging
@@ -8,21 +8,21 @@ from azure.functions.meta import Datum
 from starlette.responses import Response
 
 logger = logging.getLogger("host")
-# the host writes these itself
+# The host sets these itself.
 OWN_HEADERS = frozenset({"content-length", "transfer-encoding"})
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 
 
-def response(answer: Datum) -> Response:
-    """Build the answer from a datum of type `http` or `string`."""
-    if answer.type == "http":
-        return _from_http(answer)
-    return _from_string(str(answer.value))
+def response(result: Datum) -> Response:
+    """Return the response for a datum of type `http` or `string`."""
+    if result.type == "http":
+        return _from_http(result)
+    return _from_string(str(result.value))
 
 
-def _from_http(answer: Datum) -> Response:
-    value = answer.value
+def _from_http(result: Datum) -> Response:
+    value = result.value
     built = Response(value["body"].value, status_code=int(value["status_code"].value))
     for name, header in value["headers"].items():
         if name.lower() not in OWN_HEADERS:
@@ -42,7 +42,7 @@ def _from_string(text: str) -> Response:
         return Response(text, media_type=TEXT)
     if "body" not in content:
         return Response(text, media_type=JSON)
-    logger.warning('A handler returned JSON text with "body": the host takes it as a response object.')
+    logger.warning('A handler returned JSON text with "body": the host uses it as a response object.')
     body = content["body"]
     status = int(content.get("statusCode") or content.get("status") or HTTPStatus.OK)
     if isinstance(body, str):

@@ -1,4 +1,4 @@
-"""Route templates as ASP.NET reads them: {id}, {id:int}, {id?}, {*rest}, literals in any case."""
+"""Route templates in ASP.NET's format: {id}, {id:int}, {id?}, {*rest}, case-insensitive literals."""
 
 import re
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ CONSTRAINTS = {
 
 
 class RouteTemplateError(ValueError):
-    """A route template that this host cannot read; the text says why."""
+    """A route template is not valid or not supported by this host. The text states why."""
 
 
 @dataclass(frozen=True)
 class RouteTemplate:
-    """A route template, ready to be matched."""
+    """A parsed route template."""
 
     text: str
     pattern: re.Pattern[str]
     constraints: tuple[tuple[str, re.Pattern[str]], ...]
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Match a path that is still percent-encoded; an optional value that is missing has no key."""
+        """Match a path that is still percent-encoded. A missing optional value has no key in the result."""
         found = self.pattern.fullmatch("/".join(map(_decode, path.strip("/").split("/"))))
         if found is None:
             return None
@@ -42,17 +42,17 @@ class RouteTemplate:
 
 
 def parse(text: str) -> RouteTemplate:
-    """Read a template without slashes at its ends.
+    """Parse a template without leading and trailing slashes.
 
     Raises:
-        RouteTemplateError: The template is not one that this host knows.
+        RouteTemplateError: The template is not valid, or this host doesn't support it.
     """
     segments = text.split("/")
     if text and "" in segments:
         raise RouteTemplateError("it has two slashes in a row.")
     for segment in segments[:-1]:
         if any(part["star"] or part["optional"] for part in PARAMETER.finditer(segment)):
-            raise RouteTemplateError(f'only the last segment may be optional or take the rest, not "{segment}".')
+            raise RouteTemplateError(f'only the last segment can be optional or match the rest, not "{segment}".')
     pattern = "".join(_segment(segment, "/" if at else "") for at, segment in enumerate(segments))
     constraints = tuple(
         (part["name"], _constraint(word))
@@ -74,7 +74,7 @@ def _segment(segment: str, slash: str) -> str:
     end = 0
     for part in PARAMETER.finditer(segment):
         if part["star"] or part["optional"]:
-            raise RouteTemplateError(f'"{part[0]}" must be a segment of its own.')
+            raise RouteTemplateError(f'"{part[0]}" must be a separate segment.')
         pattern += f"{_literal(segment[end : part.start()])}(?P<{part['name']}>[^/]+)"
         end = part.end()
     return pattern + _literal(segment[end:])
@@ -88,10 +88,10 @@ def _literal(text: str) -> str:
 
 def _constraint(word: str) -> re.Pattern[str]:
     if word.lower() not in CONSTRAINTS:
-        raise RouteTemplateError(f'this host does not know the constraint "{word}".')
+        raise RouteTemplateError(f'this host does not support the constraint "{word}".')
     return re.compile(CONSTRAINTS[word.lower()], re.IGNORECASE)
 
 
 def _decode(segment: str) -> str:
-    # ASP.NET leaves an encoded slash as it is
+    # ASP.NET doesn't decode an encoded slash.
     return "%2F".join(unquote(part) for part in re.split("%2f", segment, flags=re.IGNORECASE))

@@ -1,4 +1,4 @@
-"""When a timer runs: NCRONTAB with six fields (or five, without seconds), or a TimeSpan; in UTC."""
+"""Timer schedules: NCRONTAB with six fields (or five, without seconds), or a TimeSpan. Times are UTC."""
 
 import re
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from croniter import CroniterError, croniter
 
 WITH_SECONDS = 6
 WITHOUT_SECONDS = 5
-# what NCrontab reads; croniter alone would take more (L, #, ?, @daily, 7 for Sunday)
+# The syntax that NCrontab accepts. croniter would accept more (L, #, ?, @daily, 7 for Sunday).
 FIELD_LIMITS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 PART = re.compile(r"(?:\*|(?P<low>\d+|[A-Za-z]{3,9})(?:-(?P<high>\d+|[A-Za-z]{3,9}))?)(?:/(?P<step>[1-9]\d*))?")
-# NCrontab reads full names, too; croniter only their first three letters
+# NCrontab also accepts full names, croniter only their first three letters.
 FULL_NAME = re.compile(
     r"\b(jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)"
-    r"(?:(?<=jan|feb)uary|(?<=mar)ch|(?<=apr)il|(?<=jun)e|(?<=jul)y|(?<=aug)ust|(?<=sep)tember|(?<=oct)ober"
+    r"(?:(?<=jan)uary|(?<=feb)ruary|(?<=mar)ch|(?<=apr)il|(?<=jun)e|(?<=jul)y|(?<=aug)ust|(?<=sep)tember|(?<=oct)ober"
     r"|(?<=nov|dec)ember|(?<=sun|mon|fri)day|(?<=tue)sday|(?<=wed)nesday|(?<=thu)rsday|(?<=sat)urday)\b",
     re.IGNORECASE,
 )
@@ -26,24 +26,24 @@ MONITORED_FROM = timedelta(minutes=1)
 
 
 class ScheduleError(ValueError):
-    """A schedule that the host refuses; the text says why."""
+    """The host refuses the schedule. The text states why."""
 
 
 class Schedule(Protocol):
-    """Tells the next time."""
+    """Calculates when a timer runs next."""
 
     def next_after(self, moment: datetime) -> datetime:
-        """Give the first time after `moment`."""
+        """Return the first time after `moment`."""
 
 
 @dataclass(frozen=True)
 class Cron:
-    """A schedule by the clock."""
+    """A schedule by clock time."""
 
     expression: str
 
     def next_after(self, moment: datetime) -> datetime:
-        """Give the first time after `moment`; day and day of week must both fit, as in NCrontab."""
+        """Return the first time after `moment`. As in NCrontab, both the day and the day of week must match."""
         fields = self.expression.split()
         with_seconds = len(fields) == WITH_SECONDS
         times = croniter(self.expression, moment, second_at_beginning=with_seconds, day_or=False)
@@ -53,20 +53,20 @@ class Cron:
 
 @dataclass(frozen=True)
 class Every:
-    """A schedule by an interval, counted from the last run."""
+    """A schedule with an interval since the last run."""
 
     interval: timedelta
 
     def next_after(self, moment: datetime) -> datetime:
-        """Give the time one interval later."""
+        """Return the time one interval later."""
         return moment + self.interval
 
 
 def parse(expression: str, environ: Mapping[str, str]) -> Schedule:
-    """Read a schedule, with %NAME% taken from the app settings.
+    """Parse a schedule. %NAME% is replaced by an app setting.
 
     Raises:
-        ScheduleError: It is neither NCRONTAB nor a TimeSpan, or a setting is missing.
+        ScheduleError: The text is not NCRONTAB or a TimeSpan, or a setting is missing.
     """
     text = SETTING.sub(lambda name: _setting(name[1], environ), expression).strip()
     fields = text.split()
@@ -85,10 +85,10 @@ def parse(expression: str, environ: Mapping[str, str]) -> Schedule:
 
 
 def time_span(text: str) -> timedelta:
-    """Read a .NET TimeSpan: [days.]hours:minutes[:seconds].
+    """Parse a .NET TimeSpan: [days.]hours:minutes[:seconds].
 
     Raises:
-        ScheduleError: It is none, or no time at all.
+        ScheduleError: The text is not a TimeSpan, or its length is zero.
     """
     span = TIME_SPAN.fullmatch(text)
     if span is None:
@@ -96,12 +96,12 @@ def time_span(text: str) -> timedelta:
     days, hours, minutes, seconds = (int(part or 0) for part in span.groups())
     interval = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not interval:
-        raise ScheduleError(f'the TimeSpan "{text}" is empty.')
+        raise ScheduleError(f'the TimeSpan "{text}" must be longer than zero.')
     return interval
 
 
 def is_monitored(schedule: Schedule, moment: datetime) -> bool:
-    """Whether the host records its times: not where it runs more often than once a minute."""
+    """Return whether the host stores the schedule's times: only if it runs at most once a minute."""
     first = schedule.next_after(moment)
     return schedule.next_after(first) - first >= MONITORED_FROM
 

@@ -18,7 +18,7 @@ from sandbox.host.timers import Timer, keep
 
 
 class _Server(uvicorn.Server):
-    """Ends at the first signal: Azure kills its worker too, without waiting for what runs."""
+    """Stops at the first signal. Azure also kills its worker without waiting for running functions."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 @dataclass(frozen=True)
 class Host:
-    """What one process serves."""
+    """Everything that one process serves."""
 
     http: HttpFunctions
     admin: Admin
@@ -41,7 +41,7 @@ class Host:
     request_seconds: float = REQUEST_SECONDS
 
     async def serve(self, sockets: list[socket.socket]) -> None:
-        """Serve until a signal comes."""
+        """Serve until a signal arrives."""
         functions = RequestLimit(self.http, self.request_seconds)
         app = LoopbackOnly(Starlette(routes=[*self.admin.routes(), Mount("/", app=functions)]))
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")

@@ -1,4 +1,4 @@
-"""What the Python worker demands of one handler's signature.
+"""The Python worker's requirements for a handler's signature.
 
 Source: Azure/azure-functions-python-worker and azure-functions-runtime, seen running.
 """
@@ -18,12 +18,12 @@ CONTEXT = "context"
 
 
 def refusals(function: Function) -> Iterator[str]:
-    """Say, a sentence each, why the worker refuses this function (and with it the whole app)."""
+    """Yield a sentence for each reason why the worker refuses this function (and with it the whole app)."""
     handler = function.get_user_function()
     try:
         annotations = typing.get_type_hints(handler)
-    except Exception as error:  # noqa: BLE001 - whatever an annotation raises when it is evaluated
-        yield f"an annotation cannot be read: {type(error).__name__}: {error}."
+    except Exception as error:  # noqa: BLE001 - evaluating an annotation can raise anything
+        yield f"an annotation is not valid: {type(error).__name__}: {error}."
         return
     bindings: list[Binding] = function.get_bindings()
     yield from _directions(bindings)
@@ -39,12 +39,12 @@ def refusals(function: Function) -> Iterator[str]:
 
 
 def takes_context(handler: Callable[..., object]) -> bool:
-    """Whether the handler wants the invocation's context."""
+    """Return whether the handler has a parameter for the invocation's context."""
     return CONTEXT in inspect.signature(handler).parameters
 
 
-def converter(binding_type: str | None) -> Any:  # noqa: ANN401 - azure-functions gives its converters no type
-    """Give what azure-functions registered to convert this binding; None for one that it does not know."""
+def converter(binding_type: str | None) -> Any:  # noqa: ANN401 - azure-functions doesn't type its converters
+    """Return the converter that azure-functions registers for this binding, or None for an unknown binding."""
     return func.get_binding_registry().get(binding_type)  # type: ignore[no-untyped-call]
 
 
@@ -61,9 +61,9 @@ def _names(handler: Callable[..., object], bound: Mapping[str, Binding]) -> Iter
     if CONTEXT not in bound:
         parameters.discard(CONTEXT)
     for name in sorted(parameters - set(bound)):
-        yield f'no binding names its parameter "{name}" (a default value does not help).'
+        yield f'no binding has the name of its parameter "{name}" (a default value does not help).'
     for name in sorted(set(bound) - parameters):
-        yield f'it has no parameter "{name}", which a binding names.'
+        yield f'it has no parameter for the binding "{name}".'
 
 
 def _context(annotations: Mapping[str, object], bound: Mapping[str, Binding]) -> Iterator[str]:
@@ -81,20 +81,20 @@ def _parameter(binding: Binding, annotation: object) -> Iterator[str]:
         yield f'its parameter "{binding.name}" is bound as {_way(binding)}, so its annotation must be {demanded}.'
         return
     if says_out:
-        held = typing.get_args(annotation)
-        if len(held) != 1:
+        inner = typing.get_args(annotation)
+        if len(inner) != 1:
             yield f'its parameter "{binding.name}" needs one type in func.Out[...], not {annotation!r}.'
             return
-        annotation = held[0]
+        annotation = inner[0]
     origin = typing.get_origin(annotation)
     if isinstance(origin, type) and origin is not types.UnionType:
         return
     if not isinstance(annotation, type):
-        yield f'its parameter "{binding.name}" has an annotation that is no type: {annotation!r}.'
+        yield f'its parameter "{binding.name}" has an annotation that is not a type: {annotation!r}.'
     elif annotation not in (str, bytes) and not _fits(binding.type, annotation, is_out=is_out):
         yield (
             f'its parameter "{binding.name}" is annotated {annotation.__name__}, '
-            f"which is not what {binding.type} gives."
+            f"which is not the type of {binding.type}."
         )
 
 

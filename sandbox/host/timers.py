@@ -15,15 +15,15 @@ from sandbox.host import schedule
 from sandbox.host.index import name_of
 from sandbox.host.invoker import InvocationFailedError, Invoker
 
-# the host's "never", .NET's first moment
+# The host's "never": .NET's first moment.
 NEVER = "0001-01-01T00:00:00+00:00"
-# a laptop's sleep must not delay a run by more than this
+# A laptop's sleep must not delay a run by more than this.
 LONGEST_SLEEP = timedelta(seconds=30)
 
 
 @dataclass
 class Timer:
-    """One timer function: its schedule, and when it ran and will run."""
+    """One timer function: its schedule, its last run and its next run."""
 
     function: Function
     schedule: schedule.Schedule
@@ -34,7 +34,7 @@ class Timer:
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def datum(self) -> Datum:
-        """Build what the host sends; times are ISO 8601 in its zone, here UTC."""
+        """Return the data that the host sends. Times are ISO 8601 in the host's zone, here UTC."""
         status = {
             "Last": self.last.isoformat() if self.last else NEVER,
             "Next": self.due.isoformat(),
@@ -48,14 +48,14 @@ class Timer:
         return Datum(json.dumps(content), "json")
 
     def advance(self) -> None:
-        """Note a run that came due, failed or not, and arm the next."""
+        """Record a due run, even if it failed, and schedule the next one."""
         self.last = self.due
         self.updated = datetime.now(UTC)
         self.due = self.schedule.next_after(max(self.due, self.updated))
 
 
 def timers_of(functions: Sequence[Function], environ: Mapping[str, str]) -> list[Timer]:
-    """Give the timers among functions that the host accepted."""
+    """Return the timers among the functions that the host accepted."""
     now = datetime.now(UTC)
     timers = []
     for function in functions:
@@ -69,7 +69,7 @@ def timers_of(functions: Sequence[Function], environ: Mapping[str, str]) -> list
 
 
 async def keep(timer: Timer, invoker: Invoker) -> None:
-    """Run one timer for ever; the next run is armed after the last, so that none overlaps with itself."""
+    """Run one timer forever. The next run is scheduled after the last, so that runs never overlap."""
     if timer.run_on_startup:
         await run(timer, invoker, "runOnStartup")
     while True:
@@ -82,11 +82,11 @@ async def keep(timer: Timer, invoker: Invoker) -> None:
 
 
 async def run(timer: Timer, invoker: Invoker, reason: str) -> None:
-    """Run it once; a failure is in the log and changes nothing here."""
+    """Run the timer once. A failure is logged and changes nothing here."""
     with contextlib.suppress(InvocationFailedError):
         await invoker.invoke(timer.function, timer.datum(), reason)
 
 
 def described(timer: Timer) -> str:
-    """Say what runs when."""
+    """Return the timer's name and its next run."""
     return f"{name_of(timer.function)}: timer, next at {timer.due:%Y-%m-%d %H:%M:%S} UTC"

@@ -11,41 +11,41 @@ SCRIPT = "function_app.py"
 
 
 class AppRefusedError(Exception):
-    """The worker loads no function of this app; the text says why."""
+    """The worker loads no function of this app. The text states why."""
 
 
 def functions_of(root: Path) -> list[Function]:
-    """Import function_app.py and give its functions; once a process, as the library allows no second call.
+    """Import function_app.py and return its functions. The library allows only one call per process.
 
     Raises:
-        AppRefusedError: The worker would load nothing of this app; the cause is chained.
+        AppRefusedError: The worker would load nothing of this app. The cause is chained.
     """
     if not (root / SCRIPT).is_file():
-        raise AppRefusedError(f"There is no {SCRIPT} in {root}.")
+        raise AppRefusedError(f"Missing {SCRIPT} in {root}.")
     sys.path.insert(0, str(root))
     try:
         module = importlib.import_module(Path(SCRIPT).stem)
     except ImportError as error:
-        raise AppRefusedError(f"Cannot find a module that {SCRIPT} imports: {error}. Is it installed?") from error
+        raise AppRefusedError(f"Couldn't find a module that {SCRIPT} imports: {error}. Is it installed?") from error
     except SystemExit as error:
-        raise AppRefusedError(f"{SCRIPT} ends the process (SystemExit) while it is imported.") from error
+        raise AppRefusedError(f"{SCRIPT} exits the process (SystemExit) while it is imported.") from error
     except Exception as error:
-        raise AppRefusedError(f"{SCRIPT} fails while it is imported: {_said(error)}") from error
+        raise AppRefusedError(f"{SCRIPT} fails while it is imported: {_description(error)}") from error
     apps = {name: value for name, value in vars(module).items() if isinstance(value, func.FunctionRegister)}
     if not apps:
         raise AppRefusedError(f"{SCRIPT} has no FunctionApp at its top level.")
     if len(apps) > 1:
-        raise AppRefusedError(f"{SCRIPT} has more than one name for a FunctionApp at its top level: {', '.join(apps)}.")
+        raise AppRefusedError(f"{SCRIPT} has more than one FunctionApp name at its top level: {', '.join(apps)}.")
     try:
         functions: list[Function] = next(iter(apps.values())).get_functions()
     except Exception as error:
-        raise AppRefusedError(_said(error)) from error
+        raise AppRefusedError(_description(error)) from error
     if not functions:
-        raise AppRefusedError(f"{SCRIPT} declares no function: Azure says 'no job functions found'.")
+        raise AppRefusedError(f"{SCRIPT} declares no function: Azure reports 'no job functions found'.")
     return functions
 
 
-def _said(error: Exception) -> str:
-    # str() of a KeyError is the repr of its text
+def _description(error: Exception) -> str:
+    # str() of a KeyError is the repr of its text.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return f"{type(error).__name__}: {text}"

@@ -1,1 +1,1 @@
-"""Azure Key Vault's data plane, as far as secrets go."""
+"""Azure Key Vault's data plane, limited to secrets."""

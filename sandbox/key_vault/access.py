@@ -1,4 +1,4 @@
-"""Who calls a vault, and whether they may."""
+"""The caller of a vault, and the caller's permissions."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ _ACTIONS: Final = "Microsoft.KeyVault/vaults/secrets/"
 
 
 def challenge(cloud: Cloud, vault: Vault) -> str:
-    """Say where a token for the vault comes from, as WWW-Authenticate does."""
+    """Return the WWW-Authenticate value that shows where to get a token for the vault."""
     return f'Bearer authorization="https://{cloud.login}/{vault.tenant_id}", resource="{cloud.vault_audience}"'
 
 
@@ -23,7 +23,7 @@ def authenticate(authorization: str | None, tokens: TokenIssuer, cloud: Cloud, v
     """Return the claims of the caller.
 
     Raises:
-        VaultError: 401, no token, or one that is not good here.
+        VaultError: 401. The token is missing or not valid for this vault.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -39,10 +39,10 @@ def authenticate(authorization: str | None, tokens: TokenIssuer, cloud: Cloud, v
 
 
 def authorize(claims: dict[str, Any], operation: Operation, vault: Vault, secret: str | None) -> None:
-    """Let the caller pass.
+    """Check that the caller may perform the operation.
 
     Raises:
-        VaultError: 403, neither an access policy nor a role lets them do it.
+        VaultError: 403. Neither an access policy nor a role allows the operation.
     """
     who = str(claims.get("oid", "")).lower()
     resource = vault.resource_id.lower() + (f"/secrets/{secret}".lower() if secret else "")

@@ -1,4 +1,4 @@
-"""The data plane of every vault: from a request to an answer."""
+"""The data plane of all vaults: from the request to the response."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Collection
@@ -17,7 +17,7 @@ from sandbox.key_vault.state import Vault
 from sandbox.key_vault.throttle import OTHER_CALLS, Throttle
 from sandbox.service import not_in_the_sandbox, service
 
-if TYPE_CHECKING:  # it holds the vaults, so it imports this package
+if TYPE_CHECKING:  # it stores the vaults, so it imports this package
     from starlette.types import ASGIApp
 
     from sandbox.azure import Azure
@@ -29,14 +29,14 @@ _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _SERVICE_VERSION = "1.9.3097.1"
 
 
-class _Answer(JSONResponse):
+class _ApiResponse(JSONResponse):
     media_type = "application/json; charset=utf-8"
 
 
 def app(azure: "Azure") -> "ASGIApp":
-    """Build the service of all vaults; a host that is no vault of ours answers 501.
+    """Return the service of all vaults. For a vault that doesn't exist, it responds with 501.
 
-    (In Azure such a name does not resolve. Here every name reaches the sandbox.)
+    (In Azure, such a name doesn't resolve. Here, every name leads to the sandbox.)
     """
     throttles: dict[tuple[str, bool], Throttle] = {}
 
@@ -65,22 +65,22 @@ def app(azure: "Azure") -> "ASGIApp":
         )
 
     def endpoint(operation: Operation | None) -> Endpoint:
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             place = place_of(request.url.hostname or "")
             vault = azure.vaults.get(place.vault) if place is not None and place.vault else None
             if place is None or vault is None:
                 return not_in_the_sandbox(request)
-            body = await request.body()  # read first: from here on nothing waits
+            body = await request.body()  # read first: nothing waits after this
             headers = _headers(request, vault)
             try:
                 content = run(operation, request, place, vault, body)
             except errors.VaultError as error:
                 if error.status == 401:
                     headers["www-authenticate"] = access.challenge(place.cloud, vault)
-                return _Answer(error.body, error.status, headers)
-            return Response(None, 204, headers) if content is None else _Answer(content, 200, headers)
+                return _ApiResponse(error.body, error.status, headers)
+            return Response(None, 204, headers) if content is None else _ApiResponse(content, 200, headers)
 
-        return answer
+        return respond
 
     known = [_routes(operation.path, [operation.method], endpoint(operation)) for operation in OPERATIONS]
     others = [_routes(path, _METHODS, endpoint(None)) for path in {operation.path for operation in OPERATIONS}]

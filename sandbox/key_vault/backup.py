@@ -1,4 +1,4 @@
-"""Backups: sealed, and good in any vault of the same subscription, as Azure's are."""
+"""Backups: sealed, and valid in any vault of the same subscription, as in Azure."""
 
 import base64
 import hashlib
@@ -18,10 +18,10 @@ _TIMES: Final = ("created", "updated", "not_before", "expires")
 
 
 def seal(vault: Vault, secret: Secret) -> str:
-    """Pack a secret with all its versions into one blob, base64url without padding.
+    """Return a secret with all its versions as one blob, base64url without padding.
 
     Raises:
-        VaultError: 400, it has more versions than Key Vault backs up. (The words are a guess.)
+        VaultError: 400. It has more versions than Key Vault backs up. (The wording is a guess.)
     """
     if len(secret.versions) > BACKUP_VERSIONS:
         raise errors.bad_parameter(f"Cannot back up a secret with more than {BACKUP_VERSIONS} versions.")
@@ -30,10 +30,10 @@ def seal(vault: Vault, secret: Secret) -> str:
 
 
 def unseal(vault: Vault, blob: object) -> Secret:
-    """Unpack a blob.
+    """Return the secret in a blob.
 
     Raises:
-        VaultError: 400, it is no backup, or one from another subscription.
+        VaultError: 400. The blob is not a backup, or is from another subscription.
     """
     if not isinstance(blob, str):
         raise errors.invalid_value()

@@ -1,4 +1,4 @@
-"""Secrets as Key Vault shows them."""
+"""Secrets in Key Vault's format."""
 
 from datetime import datetime
 from typing import Any
@@ -9,33 +9,33 @@ from sandbox.key_vault.secret import DeletedSecret, Secret, SecretVersion
 
 
 def with_value(call: Call, secret: Secret, version: SecretVersion) -> dict[str, Any]:
-    """Show a version and its value."""
+    """Return a version with its value."""
     return {"value": version.value, **without_value(call, secret, version)}
 
 
 def without_value(call: Call, secret: Secret, version: SecretVersion) -> dict[str, Any]:
-    """Show a version."""
+    """Return a version without its value."""
     return {**_head(version), "id": _version_id(call, secret, version), **_tail(call, secret, version)}
 
 
 def item(call: Call, secret: Secret) -> dict[str, Any]:
-    """Show a secret in a list: the latest version under an id that names none."""
+    """Return a secret as a list shows it: the latest version under an ID without a version."""
     return {**_head(secret.latest), "id": _id(call, secret), **_tail(call, secret, secret.latest)}
 
 
 def version_item(call: Call, secret: Secret, version: SecretVersion) -> dict[str, Any]:
-    """Show a version in a list of versions."""
+    """Return a version as a list of versions shows it."""
     return without_value(call, secret, version)
 
 
 def deleted(call: Call, deleted_secret: DeletedSecret) -> dict[str, Any]:
-    """Show a soft-deleted secret."""
+    """Return a soft-deleted secret."""
     secret = deleted_secret.secret
     return {**_deletion(call, deleted_secret), **without_value(call, secret, secret.latest)}
 
 
 def deleted_item(call: Call, deleted_secret: DeletedSecret) -> dict[str, Any]:
-    """Show a soft-deleted secret in a list."""
+    """Return a soft-deleted secret as a list shows it."""
     return {**_deletion(call, deleted_secret), **item(call, deleted_secret.secret)}
 
 

@@ -1,4 +1,4 @@
-"""One call of a vault, already allowed, as the operations see it."""
+"""One authorized call of a vault, as the operations receive it."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sandbox.key_vault.state import Vault
 
 @dataclass(frozen=True)
 class Call:
-    """Who is called and with what."""
+    """The called vault and the parameters of the call."""
 
     vault: Vault
     vault_url: str  # without a trailing slash
@@ -27,20 +27,20 @@ class Call:
         """The secret's name, in the caller's case.
 
         Raises:
-            VaultError: 400, Key Vault takes no such name.
+            VaultError: 400. The name is not valid in Key Vault.
         """
         return check_name(self.path_params["name"])
 
     @property
     def version(self) -> str:
-        """The secret's version; empty for the latest."""
+        """The secret's version. Empty for the latest."""
         return self.path_params.get("version", "")
 
     def json(self) -> dict[str, Any]:
-        """Read the body.
+        """Return the body.
 
         Raises:
-            VaultError: 400, it is no JSON object.
+            VaultError: 400. The body is not a JSON object.
         """
         try:
             body = json.loads(self.body)

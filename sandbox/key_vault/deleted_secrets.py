@@ -9,7 +9,7 @@ from sandbox.key_vault.paging import Row, page
 
 
 def list_deleted(call: Call) -> dict[str, Any]:
-    """List the soft-deleted secrets of the vault, a page at a time; their versions take up room in it."""
+    """List the soft-deleted secrets of the vault, one page at a time. Their versions count against the page size."""
     rows: list[Row] = []
     for deleted in call.vault.listed_deleted_secrets():
         key = f"secret/{deleted.secret.name.upper()}"
@@ -20,16 +20,16 @@ def list_deleted(call: Call) -> dict[str, Any]:
 
 
 def get(call: Call) -> dict[str, Any]:
-    """Show a soft-deleted secret, without its value."""
+    """Return a soft-deleted secret, without its value."""
     return bundle.deleted(call, call.vault.deleted_secret(call.name))
 
 
 def recover(call: Call) -> dict[str, Any]:
-    """Bring a soft-deleted secret back with all its versions."""
+    """Recover a soft-deleted secret with all its versions."""
     secret = call.vault.recover(call.name)
     return bundle.without_value(call, secret, secret.latest)
 
 
 def purge(call: Call) -> None:
-    """Forget a soft-deleted secret for good."""
+    """Permanently delete a soft-deleted secret."""
     call.vault.purge(call.name)

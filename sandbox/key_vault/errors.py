@@ -1,6 +1,6 @@
-r"""What Key Vault refuses, in its own words.
+r"""Key Vault's errors, in its own wording.
 
-All of it is from recorded answers or from answers that people pasted, but for the ones marked as a guess.
+All of it is from recorded responses or from those that people pasted, except where marked as a guess.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ _ABOUT_CERTIFICATES = (
 
 
 class VaultError(Exception):
-    """An answer that is not a success."""
+    """A response that is not a success."""
 
     def __init__(self, status: int, code: str, message: str, inner: str | None = None) -> None:
         super().__init__(message)
@@ -24,17 +24,17 @@ class VaultError(Exception):
 
 
 def unauthorized(message: str) -> VaultError:
-    """401; the answer carries the challenge."""
+    """401. The response carries the challenge."""
     return VaultError(401, "Unauthorized", message)
 
 
 def bad_parameter(message: str) -> VaultError:
-    """400 for what the caller sent."""
+    """400 for an invalid request."""
     return VaultError(400, "BadParameter", message)
 
 
 def invalid_value() -> VaultError:
-    """400 for a property in the body; Key Vault leaves its name out, two spaces show where it was."""
+    """400 for a property in the body. Key Vault omits its name, which leaves two spaces."""
     return bad_parameter("Property  has invalid value\r\n")
 
 
@@ -65,8 +65,15 @@ def deleted_but_recoverable(name: str) -> VaultError:
     )
 
 
+def settling(name: str, state: str, code: str) -> VaultError:
+    """409: the vault is still recovering or deleting the name. The wording for a deletion is a guess."""
+    return VaultError(
+        409, "Conflict", f"Secret {name} is currently being {state} and cannot be re-created; retry later.", code
+    )
+
+
 def restore_conflict(secret_id: str) -> VaultError:
-    """409: a restore onto a name that is taken."""
+    """409: a restore to a name that is in use."""
     return VaultError(
         409,
         "Conflict",
@@ -80,12 +87,12 @@ def restore_conflict(secret_id: str) -> VaultError:
 
 
 def malformed_backup() -> VaultError:
-    """400: a restore of what is no backup."""
+    """400: the restored blob is not a backup."""
     return VaultError(400, "Malformed backup blob", "Backup blob contains invalid or corrupt version.")
 
 
 def method_not_allowed(method: str) -> VaultError:
-    """405: a known address, called in another way."""
+    """405: a known path with another method."""
     return VaultError(405, "MethodNotAllowed", f"HTTP {method} not allowed")
 
 
@@ -107,7 +114,7 @@ def managed(operation: str) -> VaultError:
 
 
 def purge_protected(vault: str, location: str) -> VaultError:
-    """403: the vault lets nobody purge."""
+    """403: the vault has purge protection."""
     return VaultError(
         403,
         "Forbidden",
@@ -119,7 +126,7 @@ def purge_protected(vault: str, location: str) -> VaultError:
 
 
 def denied_by_policy(caller: str, permission: str, vault: str, location: str) -> VaultError:
-    """403: no access policy of the vault lets the caller do it."""
+    """403: the vault's access policies don't allow the caller to do it."""
     return VaultError(
         403,
         "Forbidden",
@@ -130,7 +137,7 @@ def denied_by_policy(caller: str, permission: str, vault: str, location: str) ->
 
 
 def denied_by_rbac(caller: str, action: str, resource: str, vault: str, location: str) -> VaultError:
-    """403: no role assignment lets the caller do it."""
+    """403: no role assignment allows the caller to do it."""
     return VaultError(
         403,
         "Forbidden",
@@ -149,7 +156,7 @@ def denied_by_rbac(caller: str, action: str, resource: str, vault: str, location
 
 
 def throttled() -> VaultError:
-    """429; Key Vault sends no Retry-After."""
+    """429. Key Vault sends no Retry-After."""
     return VaultError(
         429,
         "Throttled",

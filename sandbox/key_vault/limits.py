@@ -1,4 +1,4 @@
-"""What Key Vault takes: names, versions of its API, sizes (Key Vault service limits, about-secrets)."""
+"""Key Vault's limits: names, API versions, sizes (Key Vault service limits, about-secrets)."""
 
 import re
 from typing import Any, Final
@@ -42,7 +42,7 @@ def check_api_version(version: str | None) -> str:
     """Return the API version of a call.
 
     Raises:
-        VaultError: 400, there is none or it is not known.
+        VaultError: 400. The version is missing or unknown.
     """
     if not version:
         raise errors.bad_parameter("api-version must be specified")
@@ -58,7 +58,7 @@ def check_name(name: str) -> str:
     """Return the name of a secret.
 
     Raises:
-        VaultError: 400, Key Vault takes no such name.
+        VaultError: 400. The name is not valid in Key Vault.
     """
     if not _NAME.fullmatch(name):
         raise errors.bad_parameter(f"The request URI contains an invalid name: {name}")
@@ -66,10 +66,10 @@ def check_name(name: str) -> str:
 
 
 def check_page_size(text: str | None) -> int:
-    """Return how many items a page may hold.
+    """Return the maximum number of items on a page.
 
     Raises:
-        VaultError: 400, not a number from 1 to 25.
+        VaultError: 400. It is not a number from 1 to 25.
     """
     if text is None:
         return PAGE_SIZE
@@ -79,10 +79,10 @@ def check_page_size(text: str | None) -> int:
 
 
 def check_value(value: object) -> str:
-    """Return a secret's value; an empty one is fine.
+    """Return a secret's value. It can be empty.
 
     Raises:
-        VaultError: 400, missing, not text or too large.
+        VaultError: 400. It is missing, not text or too large.
     """
     if not isinstance(value, str) or len(value.encode()) > _VALUE_BYTES:
         raise errors.invalid_value()
@@ -93,7 +93,7 @@ def check_content_type(content_type: object) -> str | None:
     """Return a content type.
 
     Raises:
-        VaultError: 400, not text or too long.
+        VaultError: 400. It is not text or too long.
     """
     if content_type is None:
         return None
@@ -106,7 +106,7 @@ def check_tags(tags: object) -> dict[str, str] | None:
     """Return tags.
 
     Raises:
-        VaultError: 400, not an object of texts, too many, or too long.
+        VaultError: 400. The tags are not an object of texts, too many, or too long.
     """
     if tags is None:
         return None

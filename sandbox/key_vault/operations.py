@@ -1,4 +1,4 @@
-"""Every operation of the service: its route, the permission it needs, how it is counted."""
+"""Every operation of the service: its route, its required permission, and its throttling limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from sandbox.key_vault.call import Call
 
 @dataclass(frozen=True)
 class Operation:
-    """One row of the service."""
+    """One operation of the service."""
 
     method: str
-    path: str  # a trailing slash is taken as well
-    run: Callable[[Call], dict[str, Any] | None]  # None answers 204
+    path: str  # a trailing slash is accepted, too
+    run: Callable[[Call], dict[str, Any] | None]  # None results in 204
     permission: str  # in an access policy
     action: str  # in a role, after Microsoft.KeyVault/vaults/secrets/
-    creates: bool = False  # counts as one of the few writes a vault takes
+    creates: bool = False  # counts against the vault's low limit of writes
 
 
 OPERATIONS: Final = (

@@ -1,4 +1,4 @@
-"""Pages of a list and the token that leads to the next one, built as Key Vault builds it."""
+"""Pages of a list, and the token of the next page in Key Vault's format."""
 
 import base64
 import binascii
@@ -17,16 +17,16 @@ _TOKEN_BASE64: Final = str.maketrans("+/=", "*_-")
 _FROM_TOKEN_BASE64: Final = str.maketrans("*_-", "+/=")
 
 Row = tuple[str, Callable[[], dict[str, Any]] | None]
-"""What shows an item, under the key that sorts it; or a row that only takes up room."""
+"""The function that shows an item, under the item's sort key. None for a row that only counts against the page size."""
 
 
 def page(call: Call, rows: Sequence[Row]) -> dict[str, Any]:
-    """Answer one page of `rows`, which are in order of their keys.
+    """Return one page of `rows`, which are sorted by their keys.
 
-    A page is so many rows, as in Key Vault, so it may hold fewer items, or none, and still have a next one.
+    As in Key Vault, the size counts rows. So a page can have fewer items, or none, and still have a next page.
 
     Raises:
-        VaultError: 400, maxresults or $skiptoken is not one that Key Vault takes.
+        VaultError: 400. maxresults or $skiptoken is not valid in Key Vault.
     """
     size = check_page_size(call.query.get("maxresults"))
     token = call.query.get("$skiptoken")

@@ -9,7 +9,7 @@ from sandbox.moment import moment
 
 @dataclass(frozen=True)
 class SecretVersion:
-    """One value of a secret; its attributes may change later, its value never. Times are whole seconds."""
+    """One value of a secret. Its attributes can change, its value can't. Times are whole seconds."""
 
     version: str
     value: str = field(repr=False)
@@ -22,7 +22,7 @@ class SecretVersion:
     tags: dict[str, str] | None = None
 
     def snapshot(self) -> dict[str, Any]:
-        """Show the version as `/sandbox/state` does."""
+        """Return the version as `/sandbox/state` shows it."""
         return {
             "version": self.version,
             "value": self.value,
@@ -37,19 +37,19 @@ class SecretVersion:
 
 @dataclass(frozen=True)
 class Secret:
-    """A name and its versions, oldest first, at least one. A change makes another `Secret`."""
+    """A name and its versions, oldest first, at least one. A change creates another `Secret`."""
 
-    name: str  # in the case in which it was first stored
+    name: str  # in the case of the first write
     versions: tuple[SecretVersion, ...]
-    managed: bool = False  # it backs a certificate, so only the certificate may change it
+    managed: bool = False  # it belongs to a certificate, and only that can change it
 
     @property
     def latest(self) -> SecretVersion:
-        """The version that a call without a version means, enabled or not."""
+        """The version for a call without a version, enabled or not."""
         return self.versions[-1]
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Show the versions as `/sandbox/state` does, oldest first."""
+        """Return the versions as `/sandbox/state` shows them, oldest first."""
         return [version.snapshot() for version in self.versions]
 
 
@@ -63,5 +63,5 @@ class DeletedSecret:
 
     @property
     def purges(self) -> datetime:
-        """When it is gone for good."""
+        """When the secret is deleted permanently."""
         return self.deleted + self.retention

@@ -1,4 +1,4 @@
-"""The operations on live secrets."""
+"""The operations on secrets that are not deleted."""
 
 import uuid
 from dataclasses import replace
@@ -13,7 +13,7 @@ from sandbox.key_vault.secret import Secret, SecretVersion
 
 
 def set_secret(call: Call) -> dict[str, Any]:
-    """Store a new version of a secret; the name may be new."""
+    """Store a new version of a secret. The name can be new."""
     name, body, now = call.name, call.json(), call.vault.now()
     version = SecretVersion(
         version=uuid.uuid4().hex,
@@ -30,7 +30,7 @@ def set_secret(call: Call) -> dict[str, Any]:
 
 
 def get(call: Call) -> dict[str, Any]:
-    """Show the value of one version, the latest where none is named."""
+    """Return the value of one version. Without a version, return the latest."""
     secret, version = call.vault.version(call.name, call.version)
     if not version.enabled:
         raise errors.disabled()
@@ -38,8 +38,9 @@ def get(call: Call) -> dict[str, Any]:
 
 
 def update(call: Call) -> dict[str, Any]:
-    """Change the attributes that are given, and those only."""
+    """Change the attributes in the request, and no others."""
     body = call.json()
+    call.vault.refuse_recovering(call.name)
     secret, version = call.vault.version(call.name, call.version)
     if secret.managed:
         raise errors.managed("update")
@@ -54,12 +55,12 @@ def update(call: Call) -> dict[str, Any]:
 
 
 def list_secrets(call: Call) -> dict[str, Any]:
-    """List the secrets of the vault, a page at a time."""
+    """List the secrets of the vault, one page at a time."""
     return page(call, [(_row(secret), partial(bundle.item, call, secret)) for secret in call.vault.listed_secrets()])
 
 
 def list_versions(call: Call) -> dict[str, Any]:
-    """List the versions of one secret by their ids, not by age; of an unknown secret, none."""
+    """List the versions of one secret by their IDs, not by age. The list of an unknown secret is empty."""
     secret = call.vault.listed_secret(call.name)
     if secret is None:
         return page(call, [])
@@ -77,12 +78,12 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def back_up(call: Call) -> dict[str, Any]:
-    """Hand out a secret with all its versions as one sealed blob."""
+    """Return a secret with all its versions as one sealed blob."""
     return {"value": backup.seal(call.vault, call.vault.secret(call.name))}
 
 
 def restore(call: Call) -> dict[str, Any]:
-    """Store a backed-up secret with all its versions under its old name, which must be free."""
+    """Store a backed-up secret with all its versions under its old name, which must be unused."""
     secret = backup.unseal(call.vault, call.json().get("value"))
     if not call.vault.put_back(secret):
         raise errors.restore_conflict(bundle.without_value(call, secret, secret.latest)["id"])

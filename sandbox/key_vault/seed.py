@@ -1,4 +1,4 @@
-"""The vault that a CIPP deployment comes with."""
+"""The vault of a new CIPP deployment."""
 
 import uuid
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def seed_vault(
     access: AccessControl | None = None,
     list_lag: timedelta = timedelta(),
 ) -> Vault:
-    """Build the vault of the seeded CIPP: access policies, 90 days, the given secrets by name."""
+    """Return the vault of the seeded CIPP: access policies, 90 days of retention, the given secrets by name."""
     vault = Vault(
         name=names.VAULT,
         resource_id=f"{names.RESOURCE_GROUP_ID}/providers/Microsoft.KeyVault/vaults/{names.VAULT}",
@@ -53,5 +53,5 @@ def seed_vault(
             ),
             managed=secret.managed,
         )
-    vault.past = Past(list_lag)  # only now: what was there at the start has no earlier state
+    vault.past = Past(list_lag)  # set last: the seeded secrets have no earlier state
     return vault

@@ -1,1 +1,1 @@
-"""Table storage: Azurite keeps the tables. Callers with a token are checked here, and all times are the sandbox's."""
+"""Table storage: Azurite stores the tables. The sandbox checks callers with a token, and converts all times."""

@@ -1,6 +1,7 @@
-"""The data plane of the storage account's tables: Azurite keeps them, and what comes back has the sandbox's time.
+"""The data plane of the storage account's tables: Azurite stores them, and responses use the sandbox's time.
 
-Callers with a token are checked here and signed for. A call by the connection string is signed, and Azurite checks it.
+The sandbox checks callers with a token and signs for them. If a caller uses the connection string, the call is signed
+already, and Azurite checks it.
 """
 
 import uuid
@@ -37,7 +38,7 @@ _NOT_ALLOWED: Final = "This request is not authorized to perform this operation 
 
 
 def app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
-    """Build the service for callers with a token."""
+    """Return the service for callers with a token."""
 
     async def respond(request: Request) -> Response:
         place = place_of(request.url.hostname or "")
@@ -54,7 +55,7 @@ def app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
         replaced = {b"host": address.netloc, b"x-ms-date": date, b"authorization": authorization}
         headers = [header for header in request.headers.raw if header[0] not in {*replaced, b"date"}]
         headers += [(name, value.encode()) for name, value in replaced.items()]
-        # A transaction names the address of each of its rows.
+        # A transaction contains the address of each of its rows.
         here = f"https://{request.url.hostname}/".encode()
         body = (await request.body()).replace(here, f"{tables.account.address}/".encode())
         return await _forward(azure, tables, TablesCall(request.method, target, headers, body))
@@ -63,7 +64,7 @@ def app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
 
 
 def by_key_app(azure: "Azure", tables: AzuriteTables) -> "ASGIApp":
-    """Build the service for callers with the connection string. The call goes on as it is, with its signature."""
+    """Return the service for callers with the connection string. It forwards the call and its signature unchanged."""
 
     async def respond(request: Request) -> Response:
         call = TablesCall(request.method, _target(request), request.headers.raw, await request.body())
@@ -86,7 +87,7 @@ def _target(request: Request) -> str:
 
 
 def _refused(azure: "Azure", place: Place, request: Request, account_id: str) -> Response | None:
-    """Answer 401 without a good token, 403 without the role; None for who may."""
+    """Return 401 without a valid token, 403 without the role, or None if the caller is allowed."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     audiences = _AUDIENCES | {f"https://{place.account}.table.{place.cloud.storage_suffix}"}
     try:
@@ -104,7 +105,7 @@ def _refused(azure: "Azure", place: Place, request: Request, account_id: str) ->
 
 
 def _is_allowed(access: AccessControl, who: str, request: Request, account_id: str) -> bool:
-    """Rows are data, tables are none; the whole of a transaction is a write."""
+    """Return whether a role allows the call. Rows are data, tables are not. A whole transaction is a write."""
     kind = {"GET": "read", "DELETE": "delete"}.get(request.method, "write")
     if request.url.path.strip("/").lower().startswith("tables"):
         return access.allows(who, f"{TABLES}/{kind}", account_id)
@@ -114,5 +115,5 @@ def _is_allowed(access: AccessControl, who: str, request: Request, account_id: s
 def _problem(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
     request_id = str(uuid.uuid4())
     body = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": f"{message}\nRequestId:{request_id}"}}}
-    told = {**headers, "x-ms-error-code": code, "x-ms-request-id": request_id}
-    return JSONResponse(body, status, told, media_type="application/json;odata=minimalmetadata;charset=utf-8")
+    headers = {**headers, "x-ms-error-code": code, "x-ms-request-id": request_id}
+    return JSONResponse(body, status, headers, media_type="application/json;odata=minimalmetadata;charset=utf-8")

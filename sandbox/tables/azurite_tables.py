@@ -14,7 +14,7 @@ from sandbox.azurite import Tables
 
 Headers = Sequence[tuple[bytes, bytes]]
 _SECONDS: Final = 30
-_IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s, and one that may be closing is not used
+_IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s. One that may be closing is not used.
 _OF_ONE_CONNECTION: Final = frozenset(
     {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"}
 )
@@ -22,7 +22,7 @@ _OF_ONE_CONNECTION: Final = frozenset(
 
 @dataclass(frozen=True)
 class TablesCall:
-    """A call as it goes to Azurite: `target` is path and query, as they are signed. `headers` have `host`, too."""
+    """A call to Azurite: `target` is path and query, as they are signed. `headers` include `host`."""
 
     method: str
     target: str
@@ -32,7 +32,7 @@ class TablesCall:
 
 @dataclass
 class _Reply:
-    """A response as it arrives."""
+    """A response while it arrives."""
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class _Reply:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection to Azurite, which carries one call at a time."""
+    """One connection to Azurite, for one call at a time."""
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -97,7 +97,7 @@ class _Connection(asyncio.Protocol):
 
 
 class AzuriteTables:
-    """The tables of Azurite. `where` returns their address and key once Azurite runs."""
+    """The tables of Azurite. `where` returns their address and key when Azurite runs."""
 
     def __init__(self, where: Callable[[], Tables]) -> None:
         self._where = where
@@ -105,11 +105,11 @@ class AzuriteTables:
 
     @property
     def account(self) -> Tables:
-        """The address of the tables, and the key to them."""
+        """The address of the tables, and their key."""
         return self._where()
 
     async def forward(self, call: TablesCall) -> Response:
-        """Return Azurite's response. Headers of one connection are left out, either way. The rest stays."""
+        """Return Azurite's response. Headers of a single connection are removed in both directions, others stay."""
         headers = [b"%s: %s" % header for header in call.headers if header[0].lower() not in _OF_ONE_CONNECTION]
         head = [f"{call.method} {call.target} HTTP/1.1".encode("latin-1"), *headers]
         head.append(b"content-length: %d" % len(call.body))
@@ -117,7 +117,7 @@ class AzuriteTables:
         try:
             async with asyncio.timeout(_SECONDS):
                 reply = await connection.send(b"\r\n".join([*head, b"", call.body]))
-        except BaseException:  # a call that was given up leaves a response on the connection
+        except BaseException:  # a cancelled call leaves a response on the connection
             connection.close()
             raise
         if connection.is_open:
@@ -125,7 +125,7 @@ class AzuriteTables:
         return _response(reply)
 
     async def _connection(self) -> _Connection:
-        """Take an idle connection, or open one."""
+        """Return an idle connection, or open one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open and time.monotonic() - connection.used_at < _IDLE_SECONDS:
@@ -140,6 +140,6 @@ class AzuriteTables:
 def _response(reply: _Reply) -> Response:
     response = Response(reply.body, reply.status)
     response.raw_headers = [header for header in reply.headers if header[0] not in _OF_ONE_CONNECTION]
-    if reply.status != 204:  # it has no body, nor the length of one
+    if reply.status != 204:  # 204 has no body and no length
         response.raw_headers.append((b"content-length", b"%d" % len(reply.body)))
     return response

@@ -1,6 +1,6 @@
-"""The tables that every CIPP has in its storage account: made as the sandbox starts, and again at each reset.
+"""The tables that every CIPP has in its storage account. They are created at each start and each reset.
 
-A reset leaves other rows and tables as they are: Azurite keeps them for as long as the sandbox runs.
+A reset keeps other rows and tables: Azurite stores them as long as the sandbox runs.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -24,15 +24,15 @@ _ROWS_AT_ONCE: Final = 100  # in one transaction (Table storage)
 
 
 class CippsTables:
-    """The three tables. Its calls go to Azurite itself, past the proxy, the faults and the list of calls."""
+    """The three tables. Calls go directly to Azurite, not through the proxy, the faults and the list of calls."""
 
     def __init__(self, tables: "Callable[[], Tables]") -> None:
         self._tables = tables
         self._service: TableServiceClient | None = None
-        self._tenants: set[str] = set()  # whose row was written since the table was made
+        self._tenants: set[str] = set()  # whose row was written since the table was created
 
     def make(self, tenants: "list[Tenant]") -> None:
-        """Make the tables that are missing, with the rows of CIPP's apps and of these tenants. Blocks.
+        """Create the missing tables, with the rows of CIPP's apps and of these tenants. This blocks.
 
         If nothing is missing, this is one call.
         """

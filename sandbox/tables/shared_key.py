@@ -1,4 +1,4 @@
-"""The key of the storage account: which calls come with a signature of their own, and how the sandbox signs."""
+"""The key of the storage account: how to recognize calls that are signed with it, and how the sandbox signs."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ PATH: Final = f"/{ACCOUNT}"  # the last part of the connection string's TableEnd
 
 
 def is_by_key(scheme: str, path: str) -> bool:
-    """Return whether a call came by the connection string."""
+    """Return whether a call used the connection string."""
     return scheme == "http" and (path == PATH or path.startswith(f"{PATH}/"))
 
 

@@ -1,4 +1,4 @@
-"""Azurite stamps rows with this machine's time. What goes out carries the sandbox's."""
+"""Convert the timestamps of rows: Azurite uses this machine's time, responses use the sandbox's."""
 
 import re
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _OF_A_BATCH: Final = re.compile(rb"^[A-Z]+ (\S+) HTTP/1\.1\r?$", re.MULTILINE)
 
 
 def shifted(body: bytes, clock: Clock) -> bytes:
-    """Return a response's body with the Timestamp of each row as of when it was written. Its length stays."""
+    """Return a response's body with each row's Timestamp as of when it was written. The length stays the same."""
 
     def in_sandbox_time(found: re.Match[bytes]) -> bytes:
         fraction = found[2] or b""

@@ -1,18 +1,18 @@
-"""How many calls to Azure each endpoint makes in a process that has been called before."""
+"""The number of calls to Azure by each endpoint, in a process that has served a request before."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from settings.http import backend
-from tests.api import Answer, Api
+from settings.http.process import services
 from tests.bench.line import Line
-from tests.sandbox_client import Control
+from tests.support.api import Answer, Api
+from tests.support.sandbox_client import Control
 
-IDENTITY: Final = "127.0.0.1"  # the app's own token, which is not Azure's answer
+IDENTITY: Final = "127.0.0.1"  # the app's own token, which doesn't come from Azure
 USER: Final = {"UserId": "9f40b7c2d1e64a58b3a6c5d7e8f90122", "Provider": "aad"}
 DOMAIN: Final = {"Domain": "portal.contosomsp.com"}
 GUEST: Final = {"UserDetails": "pat@contoso.com", "Roles": ["editor"], "Hours": 1}
-# The fewest calls that can answer: what is written is read before, and after where Azure may not have kept it.
+# The fewest calls that suffice. A value is read before it is written, and after if Azure might not have stored it.
 ENDPOINTS: Final[tuple[tuple[str, Mapping[str, object] | None, int | None], ...]] = (
     ("ExecBackendURLs", None, 0),
     ("ListBackend", None, None),
@@ -37,7 +37,7 @@ ENDPOINTS: Final[tuple[tuple[str, Mapping[str, object] | None, int | None], ...]
 
 
 def azure_calls(env: Mapping[str, str]) -> list[Line]:
-    """Call each endpoint once unmeasured, and once more as the sandbox counts."""
+    """Call each endpoint once unmeasured, then again while the sandbox counts."""
     control = Control(env["SANDBOX_URL"])
     api = Api()
     for name, body, _ in ENDPOINTS:
@@ -61,8 +61,8 @@ def _to_azure(control: Control) -> list[dict[str, object]]:
 
 def _ask(api: Api, name: str, body: Mapping[str, object] | None) -> Answer:
     if name == "ListBackend":
-        backend().overview.look()  # the endpoint itself remembers
+        services().overview.look()  # the endpoint itself caches
     answer = api.get(name) if body is None else api.post(name, body)
     if answer.status != 200:
-        raise RuntimeError(f"{name} answered {answer.status}, so nothing is measured: {answer.text}")
+        raise RuntimeError(f"{name} returned {answer.status}, so nothing is measured: {answer.text}")
     return answer

@@ -1,11 +1,11 @@
-"""One line of the table: what was measured, the figure, and the target it must keep."""
+"""One line of the table: the measurement, the figure and its target."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Line:
-    """A measured figure. `at_most` is the target in the same unit; None is a figure without one."""
+    """A measured figure. `at_most` is the target in the same unit, or None without a target."""
 
     what: str
     figure: float
@@ -18,7 +18,7 @@ class Line:
         return self.at_most is not None and self.figure > self.at_most
 
     def cells(self) -> tuple[str, str, str, str]:
-        """Answer the line's four cells: what, figure, target, verdict."""
+        """Return the line's four cells: measurement, figure, target, verdict."""
         if self.at_most is None:
             return self.what, self._shown(self.figure), "", ""
         target = f"<= {self.at_most:g} {self.unit}" if self.at_most else "0"
@@ -30,7 +30,7 @@ class Line:
 
 
 def table(lines: list[Line]) -> str:
-    """Lay the lines out in columns."""
+    """Return the lines as a table in columns."""
     rows = [("what", "figure", "target", "met"), *(line.cells() for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     laid_out = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -1,29 +1,29 @@
-"""ExecBackendURLs: once warm, and the first of a process."""
+"""ExecBackendURLs: in a warm process, and as the first request of a process."""
 
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any, Final
 
-from tests.api import Api
 from tests.bench.imports import fresh
 from tests.bench.line import Line
 from tests.bench.pairs import pairs, ratio
+from tests.support.api import Api
 
 CALLS: Final = 500
 TIMES: Final = 8
 COLD_TIMES: Final = 5
-# what a first look at Azure cannot do without
+# required for a first call of Azure
 SDKS: Final = ("requests", "azure.identity", "azure.mgmt.web", "azure.mgmt.resource.resources")
 
 
 def warm_links(env: Mapping[str, str]) -> list[Line]:
-    """Ask for the links over and over, beside a ping; the time is this process's own, all threads together."""
+    """Request the links repeatedly, alternating with a ping. The time is the CPU time of the process."""
     del env
     api = Api()
     warnings = api.get("ExecBackendURLs").results["Warnings"]
     if warnings:
-        raise RuntimeError(f"The sandbox does not answer as it should, so nothing is measured: {warnings}")
+        raise RuntimeError(f"Nothing was measured, because the sandbox's response has warnings: {warnings}")
     measured = pairs(
         lambda: _each(lambda: api.get("PublicPing", role=None)),
         lambda: _each(lambda: api.get("ExecBackendURLs")),
@@ -38,7 +38,7 @@ def warm_links(env: Mapping[str, str]) -> list[Line]:
 
 
 def first_links(env: Mapping[str, str]) -> list[Line]:
-    """Ask for the links once in each fresh process, beside the bare import of the SDKs that it needs."""
+    """Request the links once in each fresh process, and compare with the import of the SDKs that it needs."""
     answers: list[dict[str, Any]] = []
 
     def ask() -> float:
@@ -51,7 +51,9 @@ def first_links(env: Mapping[str, str]) -> list[Line]:
         Line("ExecBackendURLs, the first of a process", median(links for _, links in measured), "s", at_most=3),
         Line("the same / import of the SDKs it needs", ratio(measured), "x"),
         Line(
-            "of these answers, given before Azure's came", sum(bool(a["warnings"]) for a in counted), f"of {COLD_TIMES}"
+            "of these responses, sent before Azure responded",
+            sum(bool(a["warnings"]) for a in counted),
+            f"of {COLD_TIMES}",
         ),
     ]
 

@@ -1,15 +1,15 @@
-"""ListBackend with a slow Azure: it takes as long as the slowest of its probes."""
+"""ListBackend with a slow Azure. It takes as long as its slowest probe."""
 
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Final
 
-from settings.http import backend
-from tests.api import Api
+from settings.http.process import services
 from tests.bench.line import Line
 from tests.bench.pairs import pairs, ratio
-from tests.sandbox_client import Control
+from tests.support.api import Api
+from tests.support.sandbox_client import Control
 
 LATENCY_SECONDS: Final = 0.15
 HOSTS: Final = ("management.azure.com", "vault", "graph.microsoft.com", "login.microsoftonline.com")
@@ -17,11 +17,11 @@ TIMES: Final = 5
 
 
 def overview(env: Mapping[str, str]) -> list[Line]:
-    """Time the slowest probe alone and all of them together, in turn."""
+    """Time the slowest probe alone and all of them together, alternately."""
     Api().get("ListBackend")
     control = Control(env["SANDBOX_URL"])
     control.reset(propagation_seconds=0, latency_seconds=dict.fromkeys(HOSTS, LATENCY_SECONDS))
-    page = backend().overview
+    page = services().overview
     times = {kind: _seconds(probe) for kind, probe in page.probes().items()}
     slowest = max(times, key=lambda kind: times[kind])
     measured = pairs(lambda: _seconds(page.probes()[slowest]), lambda: _seconds(page.look), TIMES)

@@ -1,4 +1,4 @@
-"""How CIPP's own job rotates its tenants: one after the other, one redemption and one store each."""
+"""CIPP's own job rotates its tenants one after the other, with one redemption and one store each."""
 
 import time
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ import requests
 from sandbox import names
 from tests.bench.control import secrets
 
-SECONDS: Final = 30  # that one call may take
+SECONDS: Final = 30  # time limit of one call
 
 
 def peers_seconds(env: Mapping[str, str], tenants: int) -> float:
-    """Rotate so many tenants in the peer's way; the time of one, on connections that are kept."""
+    """Rotate this number of tenants in the peer's way. Return the seconds, on connections that are reused."""
     held = secrets(env)
     chosen = [name for name in held if name.count("-") == 4][:tenants]
     with requests.Session() as session:

@@ -1,13 +1,13 @@
-"""A run over a thousand direct tenants, beside the floor that the vault's limit sets, and beside the peer's way."""
+"""A run with 1,000 direct tenants, compared with the minimum by the vault's limit, and with the peer's way."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
-from backend.clients import Clients
-from backend.rotation.journal import Journal
-from backend.rotation.report import KeyReport, RunReport
+from backend.azure.clients import Clients
+from backend.rotation.reporting.journal import Journal
+from backend.rotation.results import KeyReport, RunReport
 from tests.bench.control import calls, reset
 from tests.bench.imports import fresh
 from tests.bench.line import Line
@@ -15,19 +15,19 @@ from tests.bench.peer import peers_seconds
 
 TENANTS: Final = 1_000
 PEERS_TENANTS: Final = 100
-LIMIT, WINDOW_SECONDS = 300, 10  # secret writes that Key Vault takes, and in how long
+LIMIT, WINDOW_SECONDS = 300, 10  # secret writes that Key Vault accepts, and the period
 LATENCY: Final = {"login.microsoftonline.com": 0.15, "vault": 0.03}
 SHORT_SECONDS: Final = 60
 MANY_TENANTS: Final = 10_000
 WEDNESDAY: Final = "2026-08-05T12:00:00Z"
 RUNS, KEYS_OF_A_RUN = 10, 2_000
-TOO_MANY_TENANTS: Final = 2_000  # for one run so short
+TOO_MANY_TENANTS: Final = 2_000  # for one run with such a short limit
 MOST_SECONDS: Final = 200
 COLD_TIMES: Final = 3
 
 
 def rotation(env: Mapping[str, str]) -> list[Line]:
-    """Rotate everything once in a fresh process; the peer's way is measured on fewer and scaled."""
+    """Rotate everything once in a fresh process. Measure the peer's way with fewer tenants, and scale it."""
     reset(env, direct_tenants=TENANTS, propagation_seconds=0, latency_seconds=LATENCY)
     run = _rotated(env)
     _check(run, {"rotated"})
@@ -45,7 +45,7 @@ def rotation(env: Mapping[str, str]) -> list[Line]:
 
 
 def first_rotation(env: Mapping[str, str]) -> list[Line]:
-    """Ask for a rotation of a small CIPP as the first call of a process: all is due, then nothing."""
+    """Rotate a small CIPP in the first call of a process: first with every key due, then with none."""
     reset(env, propagation_seconds=0)
     due = _rotated(env)
     _check(due, {"rotated"})
@@ -58,7 +58,7 @@ def first_rotation(env: Mapping[str, str]) -> list[Line]:
 
 
 def short_runs(env: Mapping[str, str]) -> list[Line]:
-    """Rotate more tenants than fit into a minute, run after run."""
+    """Rotate more tenants than fit into a minute, in several runs."""
     reset(env, direct_tenants=TOO_MANY_TENANTS, propagation_seconds=0, latency_seconds=LATENCY)
     short = {**env, "KEY_ROTATION_TIME_LIMIT_SECONDS": str(SHORT_SECONDS)}
     first = _rotated(short)
@@ -77,10 +77,10 @@ def short_runs(env: Mapping[str, str]) -> list[Line]:
 
 
 def quiet_catch_up(env: Mapping[str, str]) -> list[Line]:
-    """Do the hourly catch-up of a large CIPP in which nothing is due, and count its calls to the vault."""
+    """Run the hourly catch-up of a large CIPP without due keys, and count its calls to the vault."""
     reset(env, direct_tenants=MANY_TENANTS, stored_days=0, now=WEDNESDAY, propagation_seconds=0)
     quiet = {**env, "KEY_ROTATION_PULSE_HOURS": "0"}
-    fresh(quiet, "catch-up", most_seconds=MOST_SECONDS)  # it renews the client secret, which is about to expire
+    fresh(quiet, "catch-up", most_seconds=MOST_SECONDS)  # it renews the client secret, which expires soon
     before = len(_vault_calls(env))
     run = fresh(quiet, "catch-up", most_seconds=MOST_SECONDS)
     asked = len(_vault_calls(env)) - before
@@ -91,7 +91,7 @@ def quiet_catch_up(env: Mapping[str, str]) -> list[Line]:
 
 
 def past_runs(env: Mapping[str, str]) -> list[Line]:
-    """Call ListKeyRotations without runs, and with as many of so many keys as it shows."""
+    """Call ListKeyRotations without runs, and with the maximum number of runs that it shows, each with many keys."""
     reset(env, propagation_seconds=0)
     without = fresh(env, "overview")
     journal = Journal(Clients(env))
@@ -114,7 +114,7 @@ def past_runs(env: Mapping[str, str]) -> list[Line]:
 
 
 def _report(name: str) -> KeyReport:
-    reason = "Due: the current version is of 2026-08-01 00:00 UTC. The new one was proven, stored and read back."
+    reason = "Due: the current version is of 2026-08-01 00:00 UTC. The new one was verified, stored and read back."
     return KeyReport(name=name, kind="TenantRefreshToken", outcome="rotated", reason=reason)
 
 
@@ -128,4 +128,4 @@ def _rotated(env: Mapping[str, str]) -> dict[str, Any]:
 
 def _check(run: Mapping[str, Any], allowed: set[str]) -> None:
     if not run["outcomes"].keys() <= allowed:
-        raise RuntimeError(f"Something else came out than {', '.join(sorted(allowed))}: {run['outcomes']}")
+        raise RuntimeError(f"Expected only the outcomes {', '.join(sorted(allowed))}, but found: {run['outcomes']}")

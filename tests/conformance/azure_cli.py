@@ -1,9 +1,9 @@
 """The Azure CLI, unmodified, against the sandbox: `python -m tests.conformance.azure_cli`.
 
-Fetches the CLI from PyPI into a virtual environment under `.sandbox/conformance` (some 700 MB, once), starts a
-sandbox of its own, signs in as the managed identity and works on what is seeded. Nothing leaves this machine
-but that one download: the CLI's other calls go to the sandbox too, which answers 501. Words of the command
-line choose among the checks by name.
+Downloads the CLI from PyPI into a virtual environment under `.sandbox/conformance` (about 700 MB, once), starts its own
+sandbox, signs in as the managed identity and works on the seeded resources. Nothing leaves this machine except
+that one download: the CLI's other calls go to the sandbox, too, which responds with 501. To run only some checks,
+pass their names as arguments.
 """
 
 import json
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox import names
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 _VERSION: Final = "2.91.0"
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -31,12 +31,12 @@ Json = Any  # what a command prints
 
 
 class CliError(Exception):
-    """A command that failed, with what it printed."""
+    """A failed command, with its output."""
 
 
 @dataclass
 class Cli:
-    """The CLI, signed in and aimed at one sandbox."""
+    """The CLI, signed in and configured to use one sandbox."""
 
     python: Path
     environment: dict[str, str]
@@ -44,10 +44,10 @@ class Cli:
     commands: int = 0
 
     def __call__(self, line: str, *more: str) -> Json:
-        """Run one command, its words split at spaces, and return the JSON that it prints."""
+        """Run one command, split at spaces, and return the JSON that it prints."""
         self.commands += 1
         words = [*line.split(), *more, "--output", "json"]
-        done = subprocess.run(  # noqa: S603 - our own words
+        done = subprocess.run(  # noqa: S603 - a fixed command
             [str(self.python), "-m", "azure.cli", *words],
             env=self.environment,
             capture_output=True,
@@ -60,12 +60,12 @@ class Cli:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def fails(self, line: str, *more: str) -> str:
-        """Run a command that must fail; return what it says."""
+        """Run a command that must fail, and return its error output."""
         try:
             answer = self(line, *more)
         except CliError as error:
             return str(error)
-        raise AssertionError(f"az {line} answered {answer}")
+        raise AssertionError(f"az {line} succeeded and printed {answer}")
 
 
 def check_account(az: Cli) -> None:
@@ -97,7 +97,7 @@ def check_function_apps(az: Cli) -> None:
     assert {a["name"] for a in az("functionapp list")} == everything
     assert {a["state"] for a in az("functionapp list", *_IN_GROUP)} == {"Running"}
     _apps(az, "functionapp", names.MAIN_SITE)
-    # The backend is on Flex Consumption, which the CLI treats in ways of its own.
+    # The backend is on Flex Consumption, which the CLI handles differently.
     _apps(az, "functionapp", names.BACKEND_SITE)
     functions = az("functionapp function list", *_IN_GROUP, "--name", names.MAIN_SITE)
     assert f"{names.MAIN_SITE}/CIPPTimer" in [f["name"] for f in functions]
@@ -106,7 +106,7 @@ def check_function_apps(az: Cli) -> None:
 
 
 def check_web_apps(az: Cli) -> None:
-    assert az("webapp list") == []  # the CLI leaves function apps out of this list, and of no other command
+    assert az("webapp list") == []  # the CLI only omits function apps from this list
     _apps(az, "webapp", names.MAIN_SITE)
     here = (*_IN_GROUP, "--name", names.MAIN_SITE)
     assert az("webapp config show", *here)["http20Enabled"] is True
@@ -116,10 +116,10 @@ def check_web_apps(az: Cli) -> None:
 
 
 def _apps(az: Cli, kind: str, name: str) -> None:
-    """Walk through one app with the commands of one kind."""
+    """Test one app with the commands of one kind."""
     here = (*_IN_GROUP, "--name", name)
     shown = az(f"{kind} show", *here)
-    # Of an app on Flex Consumption the CLI shows what ARM answers, and not what its client makes of it.
+    # For an app on Flex Consumption, the CLI shows ARM's response, without processing by its client.
     assert shown.get("properties", shown)["defaultHostName"] == f"{name}.azurewebsites.net"
     for verb, state in (("stop", "Stopped"), ("start", "Running"), ("restart", "Running")):
         az(f"{kind} {verb}", *here)
@@ -196,7 +196,7 @@ CHECKS: Final[tuple[Callable[[Cli], None], ...]] = (
 
 
 def main(words: list[str]) -> int:
-    """Run the checks, print a summary, return 1 where one failed."""
+    """Run the checks, print a summary, and return 1 if one failed."""
     _CACHE.mkdir(parents=True, exist_ok=True)
     python = _environment()
     with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
@@ -228,16 +228,16 @@ def _passes(check: Callable[[Cli], None], az: Cli) -> bool:
 
 
 def _environment() -> Path:
-    """Make the virtual environment, unless it is there with this version; return its python."""
+    """Create the virtual environment unless it exists with this version. Return its Python."""
     python = _CACHE / "bin" / "python"
     made_of = _CACHE / "made-of.txt"
     if made_of.is_file() and made_of.read_text(encoding="utf-8") == _VERSION:
         return python
-    sys.stdout.write(f"Fetching azure-cli {_VERSION} from PyPI; this takes a while, once.\n")
+    sys.stdout.write(f"Downloading azure-cli {_VERSION} from PyPI. The first download takes a while.\n")
     sys.stdout.flush()
     venv.create(_CACHE, with_pip=True, clear=True)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", f"azure-cli=={_VERSION}"]
-    subprocess.run(pip, check=True)  # noqa: S603 - our own words
+    subprocess.run(pip, check=True)  # noqa: S603 - a fixed command
     made_of.write_text(_VERSION, encoding="utf-8")
     return python
 

@@ -1,8 +1,8 @@
 """Microsoft's own Key Vault secrets tests against the sandbox: `python -m tests.conformance.key_vault`.
 
-Fetches the source distribution of azure-keyvault-secrets from PyPI, which holds the tests, makes a virtual
-environment for them, starts a sandbox of its own and runs them live. All of it lies under
-`.sandbox/conformance`; the second run fetches nothing. Arguments are passed on to pytest.
+Downloads the source distribution of azure-keyvault-secrets from PyPI, which includes the tests, creates a virtual
+environment for them, starts its own sandbox and runs them live. Everything is under
+`.sandbox/conformance`, and the second run downloads nothing. Arguments are passed on to pytest.
 """
 
 import os
@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 from typing import Final
 
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 _VERSION: Final = "4.12.0"
 _HERE: Final = Path(__file__).resolve().parent
@@ -24,8 +24,8 @@ _REQUIREMENTS: Final = _HERE / "requirements.txt"
 
 
 def main(arguments: list[str]) -> int:
-    """Fetch what is missing, run the tests, return pytest's exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else the sandbox would outlive us
+    """Download what is missing, run the tests, and return pytest's exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # otherwise, the sandbox would outlive this process
     _CACHE.mkdir(parents=True, exist_ok=True)
     python = _environment()
     tests = _tests(python)
@@ -41,14 +41,14 @@ def main(arguments: list[str]) -> int:
         settings = ["-c", str(_HERE / "stand_in" / "pytest.ini"), "--rootdir", str(tests)]
         options = ["-q", "-rfEs", "-p", "every_version_live", *settings, *arguments]
         command = [str(python), "-m", "pytest", *options]
-        code = subprocess.run(command, cwd=tests, env=environment, check=False).returncode  # noqa: S603 - our own words
+        code = subprocess.run(command, cwd=tests, env=environment, check=False).returncode  # noqa: S603 - a fixed command
         calls = sum(call["host"].endswith(".vault.azure.net") for call in sandbox.calls())
         sys.stdout.write(f"{calls} calls reached the sandbox's vault.\n")
     return code
 
 
 def _environment() -> Path:
-    """Make the virtual environment, anew where the requirements have changed; return its python."""
+    """Create the virtual environment, again if the requirements have changed. Return its Python."""
     folder = _CACHE / "venv"
     python = folder / "bin" / "python"
     constraints = _ROOT / "constraints.txt"
@@ -63,7 +63,7 @@ def _environment() -> Path:
 
 
 def _tests(python: Path) -> Path:
-    """Fetch and unpack the source distribution; return the folder of its tests."""
+    """Download and unpack the source distribution. Return the folder of its tests."""
     name = f"azure_keyvault_secrets-{_VERSION}"
     tests = _CACHE / name / "tests"
     if not tests.is_dir():
@@ -76,7 +76,7 @@ def _tests(python: Path) -> Path:
 
 def _pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
-    subprocess.run(command, check=True)  # noqa: S603 - our own words
+    subprocess.run(command, check=True)  # noqa: S603 - a fixed command
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The control address as `control.json` records it. What is recorded there stays."""
+"""The sandbox's control interface keeps everything that `control.json` records."""
 
 import json
 from dataclasses import fields
@@ -12,8 +12,8 @@ import requests
 from sandbox import names
 from sandbox.faults import FIELDS, MODES, read_faults
 from sandbox.options import Options, read_options
-from tests.sandbox.sign_in import sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.sign_in import sam
+from tests.support.sandbox_client import Sandbox
 
 RECORDED: dict[str, Any] = json.loads(Path(__file__).with_name("control.json").read_text(encoding="utf-8"))
 FAULT: dict[str, object] = {"mode": "hang"}
@@ -106,12 +106,12 @@ def test_every_option_and_every_fault_field_is_recorded() -> None:
 
 
 def reset(sandbox: Sandbox) -> dict[str, Any]:
-    """Start over as recorded: without options."""
+    """Reset the sandbox without options, as recorded."""
     return sandbox.reset()
 
 
 def response(sandbox: Sandbox, token: str) -> int | str:
-    """Add a client secret, and return the status, or how the call failed without one."""
+    """Add a client secret. Return the status, or how the call failed without a response."""
     url = f"https://graph.microsoft.com/v1.0/applications/{names.SAM_OBJECT_ID}/addPassword"
     try:
         with sandbox.web() as web:

@@ -1,58 +1,28 @@
-"""What clients rely on stays: no endpoint, field, value, status or tag of the recorded description goes away."""
+"""The contract with clients: no endpoint, field, value, status or tag of the recording is removed."""
 
-import json
-import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from copy import deepcopy
 
 import pytest
 
-from backend import own_restarts, row_lock
-from backend.limits import Limits
-from backend.rotation import journal, tags
-from tests.contract.record import RECORDING, current
-
-Json = Any  # what JSON may hold
-ROOT = Path(__file__).parent.parent.parent
-PUBLIC = json.loads((Path(__file__).parent / "public.json").read_text(encoding="utf-8"))
-
-
-def broken(before: Json, after: Json, path: str = "") -> Iterator[str]:
-    """Yield where `after` lacks or changes what `before` has. Additions are fine, but for what requests require."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name, entry in before.items():
-            here = f"{path}/{name}"
-            if name not in after:
-                yield f"{here} is gone"
-            elif name == "required" and _is_of_a_request(path):
-                is_announced = any(re.fullmatch(pattern, here) for pattern in PUBLIC["now_required"])
-                if not is_announced and (added := _more(entry, after[name])):
-                    yield f"{here} requires {added} as well"
-            else:
-                yield from broken(entry, after[name], here)
-    elif isinstance(before, list) and isinstance(after, list):
-        for entry in before:
-            if not any(not list(broken(entry, other)) for other in after):
-                yield f"{path} lacks {json.dumps(entry)[:120]}"
-    elif before != after:
-        yield f"{path} was {before!r} and is {after!r}"
-
-
-def _is_of_a_request(path: str) -> bool:
-    schema = re.fullmatch(r"/components/schemas/(\w+)", path)
-    return path.endswith("/requestBody") or "/parameters" in path or bool(schema and schema[1] in PUBLIC["requests"])
-
-
-def _more(before: Json, after: Json) -> Json:
-    if isinstance(before, list) and isinstance(after, list):
-        return sorted(set(after) - set(before))
-    return after if after and not before else None
+from backend.cipp import lock_row
+from backend.configuration.timeouts import Limits
+from backend.hosting import own_restarts
+from backend.key_vault import tags
+from backend.rotation.reporting import journal
+from tests.contract.comparison import PUBLIC, Json, broken, recorded, requests_of
+from tests.contract.record import current
+from tests.support.markdown import names, table
 
 
 def test_openapi_document_keeps_everything_recorded() -> None:
-    recorded = json.loads(RECORDING.read_text(encoding="utf-8"))
-    assert list(broken(recorded, current())) == []
+    assert list(broken(recorded(), current())) == []
+
+
+def test_new_required_field_of_a_request_breaks_the_contract() -> None:
+    for ref in requests_of(recorded()):
+        described = deepcopy(recorded())
+        described["components"]["schemas"][ref.rpartition("/")[2]]["required"] = ["Another"]
+        assert any("requires ['Another']" in one for one in broken(recorded(), described)), ref
 
 
 @pytest.mark.parametrize(
@@ -71,8 +41,9 @@ def test_contract_comparison_finds_each_removal(before: Json, after: Json, count
 
 
 @pytest.mark.parametrize("setting", PUBLIC["settings"])
-def test_readme_still_documents_setting(setting: str) -> None:
-    assert re.search(rf"^\| [^|]*`{setting}`[^|]* \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_documentation_keeps_public_setting(setting: str) -> None:
+    rows = [*table("setting"), *table("variable")]
+    assert any(setting in names(row[0]) for row in rows)
 
 
 def test_limits_keep_their_defaults() -> None:
@@ -81,7 +52,7 @@ def test_limits_keep_their_defaults() -> None:
 
 
 def test_tables_and_tags_keep_their_names() -> None:
-    tables = [row_lock.TABLE, own_restarts.TABLE, journal.KEYS, journal.RUNS, journal.RUN_KEYS]
+    tables = [lock_row.TABLE, own_restarts.TABLE, journal.KEYS, journal.RUNS, journal.RUN_KEYS]
     assert sorted(tables) == PUBLIC["tables"]
-    names = {name: value for name, value in vars(tags).items() if name.isupper()}
-    assert PUBLIC["tags"].items() <= names.items()
+    named = {name: value for name, value in vars(tags).items() if name.isupper()}
+    assert PUBLIC["tags"].items() <= named.items()

@@ -1,4 +1,4 @@
-"""What CIPP's frontend in a browser sends: the requests of its shell and of its Backend and time zone pages."""
+"""The requests of CIPP's frontend in a browser: those of its shell and of its Backend and time zone pages."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import requests
 
-# As axios and the browser send them, of the frontend 10.9.0.
+# As axios and the browser send them, from frontend 10.9.0.
 ON_EVERY_CALL: Final = MappingProxyType(
     {
         "Accept": "application/json, text/plain, */*",
@@ -35,7 +35,7 @@ SHELL: Final = (
 
 
 class Browser:
-    """A tab on the frontend's address, with its cookies."""
+    """A tab with the frontend's address and its cookies."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -43,7 +43,7 @@ class Browser:
         self._session.trust_env = False
 
     def sign_in(self, *roles: str, who: str = "admin@contoso.com") -> None:
-        """Fill in the emulator's form of a sign-in, whose script keeps the principal in a cookie."""
+        """Submit the emulator's sign-in form, whose script stores the principal in a cookie."""
         page = self._session.get(f"{self.address}/.auth/login/aad", timeout=30)
         assert "StaticWebAppsAuthCookie" in page.text
         principal = {
@@ -62,7 +62,7 @@ class Browser:
         return self._send("POST", path, json.dumps(body), {"Origin": self.address, **headers})
 
     def _send(self, method: str, path: str, body: str | None, headers: dict[str, str | None]) -> requests.Response:
-        """Send it; a header that is None is left out."""
+        """Send the request. A header with the value None is omitted."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {**ON_EVERY_CALL, "Referer": f"{self.address}/", **named}
         return self._session.request(method, self.address + path, data=body, headers=sent, timeout=30)

@@ -1,4 +1,4 @@
-"""Microsoft's static web app emulator over a folder, its /api aimed at an address."""
+"""Microsoft's static web app emulator for a folder, with its /api at an address."""
 
 import contextlib
 import os
@@ -10,23 +10,23 @@ from typing import Final, Self
 
 import requests
 
-from tests.host.conftest import free_port, wait_for
+from tests.support.host import free_port, wait_for
 
 HOME: Final = Path(__file__).parent
 PROGRAM: Final = HOME / "node_modules/@azure/static-web-apps-cli/dist/cli/bin.js"
 
 
 def why_not() -> str:
-    """Say why the emulator cannot be started here; empty where it can."""
+    """Return why the emulator can't be started here. Empty if it can."""
     if shutil.which("node") is None:
-        return "Node is missing: `make test` installs it, and puts it on the path"
+        return "Missing Node.js. `make test` installs it and adds it to the path."
     if not PROGRAM.is_file():
-        return f"npm did not install the emulator: `make test`, or `npm ci --ignore-scripts` in {HOME.name}, shows why"
+        return f"npm did not install the emulator. Run `make test`, or `npm ci --ignore-scripts` in {HOME.name}."
     return ""
 
 
 class Emulator:
-    """A running emulator; it sends home nothing and asks nobody for a newer version."""
+    """A running emulator, without telemetry and without update checks."""
 
     def __init__(self, folder: Path, api: str) -> None:
         site = folder / "site"
@@ -39,7 +39,7 @@ class Emulator:
         command = ["node", str(PROGRAM), "start", str(site), *options]
         environ = {**os.environ, "HOME": str(folder), "NO_UPDATE_NOTIFIER": "1", "NO_PROXY": "localhost,127.0.0.1"}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - what npm installed
+            self._process = subprocess.Popen(  # noqa: S603 - installed by npm
                 command, cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True
             )
         wait_for(lambda: self._answers() or self._process.poll() is not None)
@@ -48,7 +48,7 @@ class Emulator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it and what it started, which is a session of its own."""
+        """Stop the emulator and the processes that it started, which share a session."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,6 +1,6 @@
-"""A stub of CIPP's own API: it answers what the frontend's shell asks on every page, and sends our routes to our host.
+"""A stub of CIPP's own API. It serves what the frontend's shell requests on every page, and forwards other routes.
 
-So it is the gateway, too, that stands before this API where a static web app is linked to CIPP.
+So it is also the gateway in front of this API when a static web app is linked to CIPP.
 """
 
 import http.client
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-# What the shell needs of each, or it does not show a page.
+# What the shell needs in each response: without it, the shell shows no page.
 ANSWERS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "/api/ListFeatureFlags": [],
@@ -26,7 +26,7 @@ HOP_BY_HOP: Final = ("connection", "keep-alive", "transfer-encoding", "content-l
 
 
 class Shell:
-    """The stub on a port of its own; `seen` is what was sent on, path and headers."""
+    """The stub on a port. `seen` has the path and the headers of each forwarded request."""
 
     def __init__(self, host_port: int) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
@@ -57,7 +57,7 @@ def _handler(host_port: int, seen: list[tuple[str, dict[str, str]]]) -> type[Bas
             self._send_on()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _send_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -1,4 +1,4 @@
-"""CIPP's frontend, as far as it calls this API, works behind Microsoft's static web app emulator."""
+"""The part of CIPP's frontend that calls this API works behind Microsoft's static web app emulator."""
 
 import base64
 import json
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.api import AMBIENT, QUICK, principal
 from tests.emulator.browser import AMSTERDAM, SHELL, Browser
 from tests.emulator.emulator import Emulator, why_not
 from tests.emulator.shell import ANSWERS, Shell
-from tests.frontend import shown_of
-from tests.host.conftest import PROJECT, Host
-from tests.rotation.others import Others
-from tests.sandbox_client import Sandbox
+from tests.support.api import AMBIENT, QUICK, principal
+from tests.support.frontend import shown_of
+from tests.support.host import PROJECT, Host
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import Sandbox
+from tests.support.tiers import require
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it runs")
 LINKS = "/api/ExecBackendURLs"
 TIME = "/api/ExecTimeSettings"
 
@@ -33,7 +33,7 @@ class Site:
     host: Host
 
     def browser(self, *roles: str) -> Browser:
-        """Open a tab, signed in where roles are named."""
+        """Open a tab. If roles are given, sign in."""
         opened = Browser(self.address)
         if roles:
             opened.sign_in(*roles)
@@ -42,7 +42,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Everything from the browser's address to the sandbox; nobody is put in by our host."""
+    """Everything from the browser's address to the sandbox. The host adds no caller to requests."""
+    require("The static web app emulator", why_not())
     sandbox.reset(propagation_seconds=0)
     Others(sandbox).zone("UTC")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
@@ -57,7 +58,7 @@ def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Site(emulator.address, shell, host)
 
 
-def test_the_emulators_principal_is_who_calls(site: Site) -> None:
+def test_caller_is_the_emulators_principal(site: Site) -> None:
     browser = site.browser("superadmin")
     platform = browser.get("/.auth/me").json()["clientPrincipal"]
     ours = browser.get("/api/me").json()
@@ -70,12 +71,12 @@ def test_the_emulators_principal_is_who_calls(site: Site) -> None:
     assert headers["x-ms-original-url"] == f"{site.address}/api/me"
 
 
-def test_a_header_of_the_browsers_own_does_not_count_beside_the_sign_in(site: Site) -> None:
+def test_principal_header_of_the_browser_is_ignored_when_signed_in(site: Site) -> None:
     answer = site.browser("readonly").get(LINKS, X_MS_CLIENT_PRINCIPAL=principal("superadmin"))
     assert answer.status_code == 403
 
 
-def test_the_backend_page_gets_its_links(site: Site) -> None:
+def test_backend_page_gets_its_links(site: Site) -> None:
     answer = site.browser("admin").get(LINKS)
     assert answer.status_code == 200
     results = answer.json()["Results"]
@@ -85,7 +86,7 @@ def test_the_backend_page_gets_its_links(site: Site) -> None:
     assert results["Hosted"] is False
 
 
-def test_the_time_zone_page_sets_a_zone_and_sees_it_a_second_later(site: Site) -> None:
+def test_time_zone_page_sets_a_zone_and_reads_it_back(site: Site) -> None:
     browser = site.browser("superadmin")
     assert browser.get(LINKS).json()["Results"]["Timezone"] == "UTC"
     answer = browser.post(TIME, {"Timezone": dict(AMSTERDAM)})
@@ -94,28 +95,28 @@ def test_the_time_zone_page_sets_a_zone_and_sees_it_a_second_later(site: Site) -
     ((shown, severity),) = shown_of(answer.json())
     assert severity == "success"
     assert "Europe/Amsterdam" in shown
-    time.sleep(1)  # as the page waits before it asks again
+    time.sleep(1)  # the page also waits before it reads the zone again
     assert browser.get(LINKS).json()["Results"]["Timezone"] == "Europe/Amsterdam"
 
 
 @pytest.mark.parametrize("sent", [{}, {"Timezone": {"label": "x", "value": "No/Where", "alternativeName": "x"}}])
-def test_a_zone_that_is_none_is_shown_in_red_and_not_asked_again(site: Site, sent: object) -> None:
+def test_invalid_zone_is_shown_as_error_and_not_retried(site: Site, sent: object) -> None:
     answer = site.browser("superadmin").post(TIME, sent)
     assert answer.status_code == 400
     assert shown_of(answer.json(), failed=True) == [(answer.json()["Results"], "error")]
 
 
 @pytest.mark.parametrize("version", ["unknown", "10.9.0-beta+1", "", "\u00e9"])
-def test_whatever_version_the_frontend_says_it_is_answered(site: Site, version: str) -> None:
+def test_request_succeeds_with_any_frontend_version(site: Site, version: str) -> None:
     assert site.browser("admin").get(LINKS, X_CIPP_Version=version).ok
 
 
-def test_an_answer_carries_the_id_that_the_log_has(site: Site) -> None:
+def test_response_has_the_correlation_id_of_the_log(site: Site) -> None:
     answer = site.browser("admin").get(LINKS)
     assert f'"correlationId": "{answer.headers["x-correlation-id"]}"' in site.host.log
 
 
-def test_nobody_is_let_in(site: Site) -> None:
+def test_unauthenticated_requests_are_denied(site: Site) -> None:
     browser = site.browser()
     assert browser.get("/.auth/me").json() == {"clientPrincipal": None}
     for answer in (browser.get("/api/me"), browser.get(LINKS), browser.post(TIME, {"Timezone": dict(AMSTERDAM)})):
@@ -124,7 +125,7 @@ def test_nobody_is_let_in(site: Site) -> None:
 
 
 @pytest.mark.parametrize("role", ["readonly", "editor", "admin"])
-def test_a_role_without_the_right_sets_no_zone(site: Site, role: str) -> None:
+def test_role_without_permission_cannot_set_the_zone(site: Site, role: str) -> None:
     answer = site.browser(role).post(TIME, {"Timezone": dict(AMSTERDAM)})
     assert (answer.status_code, answer.json()["permission"]) == (403, "CIPP.SuperAdmin.ReadWrite")
 
@@ -138,18 +139,18 @@ def test_a_role_without_the_right_sets_no_zone(site: Site, role: str) -> None:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_a_page_of_another_site_sets_no_zone(site: Site, headers: dict[str, str | None]) -> None:
+def test_page_of_another_site_cannot_set_the_zone(site: Site, headers: dict[str, str | None]) -> None:
     answer = site.browser("superadmin").post(TIME, {"Timezone": "Asia/Tokyo"}, **headers)
     assert answer.status_code == 403
     assert "another site" in answer.json()["Results"]
 
 
-def test_an_old_browser_that_tells_its_origin_alone_is_let_in(site: Site) -> None:
+def test_old_browser_that_sends_only_its_origin_is_allowed(site: Site) -> None:
     answer = site.browser("superadmin").post(TIME, {"Timezone": "UTC", "DryRun": True}, Sec_Fetch_Site=None)
     assert answer.status_code == 200, answer.text
 
 
-def test_what_the_shell_asks_besides_is_the_stubs_and_never_ours(site: Site) -> None:
+def test_other_requests_of_the_shell_reach_only_the_stub(site: Site) -> None:
     browser = site.browser("superadmin")
     assert [browser.get(path).status_code for path in SHELL] == [200] * len(SHELL)
     sent = (("X-MS-CLIENT-PRINCIPAL", principal("superadmin")),)

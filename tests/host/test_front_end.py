@@ -1,9 +1,9 @@
-"""The host serves its own machine's names only, and keeps a connection usable after a body that it drops."""
+"""The host only serves its own machine's names, and keeps a connection usable after a body that it drops."""
 
 import pytest
 
-from tests.host.conftest import Host
-from tests.host.wire import Wire, chunked, request
+from tests.support.host import Host
+from tests.support.wire import Wire, chunked, request
 
 PATHS = ("/api/echo/1/x", "/admin/functions/weekly", "/admin/host/ping", "/nowhere")
 
@@ -34,13 +34,13 @@ def with_host(host: Host, path: str, lines: bytes, version: bytes = b"1.1") -> i
         b"",
     ],
 )
-def test_a_request_for_another_machine_is_refused(host: Host, lines: bytes) -> None:
+def test_request_for_another_machine_is_refused(host: Host, lines: bytes) -> None:
     before = host.log.count("(admin call)")
     assert {with_host(host, path, lines) for path in PATHS} <= {400, 421}
     assert host.log.count("(admin call)") == before
 
 
-def test_the_refusal_says_which_names_to_use(host: Host) -> None:
+def test_refusal_lists_the_names_to_use(host: Host) -> None:
     with Wire(host.port) as wire:
         wire.send(b"GET /api/item/special HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n")
         answer = wire.read("GET")
@@ -50,19 +50,19 @@ def test_the_refusal_says_which_names_to_use(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", ["localhost", "LocalHost", "127.0.0.1", "[::1]"])
-def test_this_machines_own_names_are_served_with_any_port(host: Host, name: str) -> None:
+def test_names_of_this_machine_are_served_with_any_port(host: Host, name: str) -> None:
     for port in ("", f":{host.port}", ":4280"):
         assert with_host(host, "/api/echo/1/x", f"Host: {name}{port}\r\n".encode()) == 200
 
 
-def test_http_1_0_needs_no_host(host: Host) -> None:
+def test_http_1_0_request_is_served_without_host(host: Host) -> None:
     assert with_host(host, "/api/echo/1/x", b"", b"1.0") == 200
     assert with_host(host, "/api/echo/1/x", b"Host: evil.example\r\n", b"1.0") == 421
 
 
 @pytest.mark.parametrize("size", [5, 1_000, 3_000_000])
 @pytest.mark.parametrize("headers", [b"", b"Expect: 100-continue\r\n"])
-def test_the_connection_serves_the_next_request_after_a_chunked_body(host: Host, size: int, headers: bytes) -> None:
+def test_connection_serves_the_next_request_after_a_chunked_body(host: Host, size: int, headers: bytes) -> None:
     sent = headers + b"Transfer-Encoding: chunked\r\n"
     with Wire(host.port) as wire:
         for _ in range(3):
@@ -72,7 +72,7 @@ def test_the_connection_serves_the_next_request_after_a_chunked_body(host: Host,
             assert wire.read().json()["body"] == "hello"
 
 
-def test_requests_right_after_a_chunked_body_are_not_read_as_its_rest(host: Host) -> None:
+def test_requests_after_a_chunked_body_are_not_read_as_part_of_it(host: Host) -> None:
     lost = request(
         "/api/echo/1/lost", b"Transfer-Encoding: chunked\r\n", chunked(b"POST /api/echo/9/no HTTP/1.1\r\n\r\n")
     )
@@ -86,7 +86,7 @@ def test_requests_right_after_a_chunked_body_are_not_read_as_its_rest(host: Host
     assert text.count('"body": "hello"') == 1
 
 
-def test_the_rest_of_a_chunked_body_may_come_after_the_response(host: Host) -> None:
+def test_rest_of_a_chunked_body_can_arrive_after_the_response(host: Host) -> None:
     with Wire(host.port) as wire:
         wire.send(request("/api/echo/1/x", b"Transfer-Encoding: chunked\r\n", b"5\r\nhel"))
         assert wire.read().json()["body"] == ""

@@ -1,4 +1,4 @@
-"""HTTP functions see the request, and answer, as in Azure."""
+"""HTTP functions receive requests and return responses as in Azure."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.host.conftest import Answer, Host
+from tests.support.host import Answer, Host
 
 ANSWERS = [
     ("str", 200, "text/plain; charset=utf-8", b"text"),
@@ -24,25 +24,25 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("kind", "status", "content_type", "body"), ANSWERS)
-def test_what_a_handler_returns_becomes_the_answer(
+def test_handlers_result_becomes_the_response(
     host: Host, kind: str, status: int, content_type: str | None, body: bytes
 ) -> None:
     answer = host.request("GET", f"/api/returns/{kind}")
     assert (answer.status, answer.headers.get("content-type"), answer.body) == (status, content_type, body)
 
 
-def test_a_failure_is_in_the_log_with_its_stack(host: Host) -> None:
+def test_failure_is_logged_with_its_stack(host: Host) -> None:
     host.request("GET", "/api/returns/bytes")
     assert 'unable to encode outgoing TypedData: unsupported type "http" for Python type "bytes"' in host.log
     assert "ERROR" in host.log
     assert "Traceback" in host.log
 
 
-def test_a_cookie_is_sent(host: Host) -> None:
+def test_cookie_is_sent(host: Host) -> None:
     assert host.request("GET", "/api/returns/cookie").headers["set-cookie"] == "a=1; HttpOnly; Path=/"
 
 
-def test_the_handler_sees_the_request_as_the_worker_gives_it(host: Host) -> None:
+def test_handler_receives_the_request_as_from_the_worker(host: Host) -> None:
     path = "/API/Echo/5/a%20b/c?x=1&X=2&q=&a=1&flag"
     headers = (("X-A", "1"), ("x-a", "2"), ("traceparent", "00-1-2-01"))
     seen = host.request("POST", path, b"hello", headers).json()
@@ -62,7 +62,7 @@ def test_the_handler_sees_the_request_as_the_worker_gives_it(host: Host) -> None
     }
 
 
-def test_a_chunked_body_arrives_empty(host: Host) -> None:
+def test_chunked_body_arrives_empty(host: Host) -> None:
     with socket.create_connection(("127.0.0.1", host.port)) as wire:
         wire.sendall(
             b"POST /api/echo/1/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
@@ -72,7 +72,7 @@ def test_a_chunked_body_arrives_empty(host: Host) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["body"] == ""
 
 
-def test_a_body_over_the_limit_is_413(host: Host) -> None:
+def test_body_over_the_limit_returns_413(host: Host) -> None:
     with socket.create_connection(("127.0.0.1", host.port)) as wire:
         wire.sendall(b"POST /api/echo/1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857601\r\n\r\n")
         assert wire.recv(65536).startswith(b"HTTP/1.1 413 ")
@@ -82,12 +82,12 @@ def test_a_body_over_the_limit_is_413(host: Host) -> None:
     ("method", "path"),
     [("DELETE", "/api/returns/str"), ("GET", "/api/nowhere"), ("GET", "/returns/str"), ("GET", "/api/admin/x")],
 )
-def test_what_matches_no_function_and_method_is_an_empty_404(host: Host, method: str, path: str) -> None:
+def test_unmatched_path_or_method_returns_an_empty_404(host: Host, method: str, path: str) -> None:
     answer = host.request(method, path)
     assert (answer.status, answer.body) == (404, b"")
 
 
-def test_the_first_function_by_name_wins(host: Host) -> None:
+def test_first_function_by_name_is_called(host: Host) -> None:
     def body(path: str) -> bytes:
         return host.request("GET", path).body
 
@@ -97,11 +97,11 @@ def test_the_first_function_by_name_wins(host: Host) -> None:
     assert body("/api/item") == b"name None"
 
 
-def test_async_handlers_run_on_the_loop(host: Host) -> None:
+def test_async_handlers_run_on_the_event_loop(host: Host) -> None:
     assert host.request("GET", "/api/asynchronous").body == b"True"
 
 
-def test_text_instead_of_a_request_fails_when_called(host: Host) -> None:
+def test_text_parameter_for_a_request_fails_when_called(host: Host) -> None:
     assert host.request("GET", "/api/takes_text").status == 500
 
 
@@ -110,21 +110,21 @@ def principal_of(answer: Answer) -> Any:  # noqa: ANN401 - what JSON may hold
     return header and json.loads(base64.b64decode(header))
 
 
-def test_a_caller_who_names_nobody_is_superadmin(host: Host) -> None:
+def test_caller_is_superadmin_when_request_has_no_principal(host: Host) -> None:
     principal = principal_of(host.request("GET", "/api/echo/1"))
     assert principal["userDetails"] == "superadmin@localhost"
     assert principal["userRoles"] == ["superadmin", "authenticated", "anonymous"]
     assert "superadmin@localhost" in host.log
 
 
-def test_a_caller_who_brings_a_principal_keeps_it(host: Host) -> None:
+def test_principal_in_the_request_is_kept(host: Host) -> None:
     mine = base64.b64encode(b'{"userRoles": []}').decode()
     assert principal_of(host.request("GET", "/api/echo/1", headers=(("X-MS-CLIENT-PRINCIPAL", mine),))) == {
         "userRoles": []
     }
 
 
-def test_nobody_leaves_the_principal_out(tmp_path: Path) -> None:
+def test_principal_is_absent_when_host_adds_no_caller(tmp_path: Path) -> None:
     host = Host(tmp_path, "good", "--as", "nobody", WEEKLY="0 0 0 * * 0")
     assert principal_of(host.request("GET", "/api/echo/1")) is None
     assert host.end() == 0

@@ -1,4 +1,4 @@
-"""A body that gets lost on the way is refused by every endpoint that takes one, over a real socket."""
+"""Every endpoint with a body refuses a request whose body is lost in transit, over a real socket."""
 
 import gzip
 import json
@@ -8,13 +8,13 @@ from typing import Final
 import pytest
 
 import function_app
-from settings.routes import Route, all_routes
-from tests.api import principal
-from tests.host.conftest import Answer, Host
-from tests.host.wire import Wire, chunked, request
-from tests.project_host import project_host
-from tests.rotation.others import Others
-from tests.sandbox_client import Sandbox
+from settings.http.routes import Route, all_routes
+from tests.support.api import QUICK, principal
+from tests.support.host import Answer, Host
+from tests.support.project_host import project_host
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import Sandbox
+from tests.support.wire import Wire, chunked, request
 
 POSTS: Final = [route for route in all_routes(function_app.PAGES) if route.method == "POST"]
 TYPE: Final = b"Content-Type: application/json\r\n"
@@ -26,8 +26,8 @@ WRITES: Final = ("PUT", "POST", "PATCH", "DELETE")
 
 @pytest.fixture(scope="module")
 def host(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """The API as `make run` starts it: every request comes from a superadmin. No timer finds a key to rotate."""
-    with project_host(sandbox, tmp_path_factory.mktemp("lost-bodies")) as running:
+    """The API as `make run` starts it: every request comes from a superadmin. The timers find no due key."""
+    with project_host(sandbox, tmp_path_factory.mktemp("lost-bodies"), **QUICK) as running:
         assert post(running, "ExecKeyRotation", TYPE + b"Content-Length: 2\r\n", b"{}").status == 200
         yield running
 
@@ -39,7 +39,7 @@ def post(host: Host, name: str, headers: bytes, body: bytes, *, version: str = "
 
 
 def changes(sandbox: Sandbox) -> list[str]:
-    """Return what was written to Azure, without the tables, which hold the audit log."""
+    """Return the writes to Azure, except those to the tables, which store the audit log."""
     read = ("/config/appsettings/list", "/listUsers", "/listConfiguredRoles")
     return [
         f"{call['method']} {call['url']}"
@@ -65,14 +65,14 @@ def in_chunks(body: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def empty() -> list[tuple[bytes, bytes]]:
-    """Return headers and bytes of requests that hold nothing."""
+    """Return headers and bytes of requests with an empty body."""
     held = [b"", b" ", b"\r\n\t ", BOM, BOM + b"\n", b" " + BOM]
     with_length = [(TYPE + b"Content-Length: %d\r\n" % len(body), body) for body in held]
     return [(TYPE, b""), (TYPE + b"Expect: 100-continue\r\nContent-Length: 0\r\n", b""), *with_length]
 
 
 @pytest.mark.parametrize("route", POSTS, ids=lambda route: route.name)
-def test_a_chunked_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbox, route: Route) -> None:
+def test_chunked_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbox, route: Route) -> None:
     before = len(changes(sandbox))
     for headers, body in in_chunks(json.dumps(route.shown.example).encode()):
         answer = post(host, route.name, headers, body)
@@ -83,27 +83,27 @@ def test_a_chunked_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("route", POSTS, ids=lambda route: route.name)
-def test_an_empty_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbox, route: Route) -> None:
+def test_empty_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbox, route: Route) -> None:
     before = len(changes(sandbox))
     for headers, body in empty():
         for version in ("1.1", "1.0"):
             answer = post(host, route.name, headers, body, version=version)
             assert (answer.status, answer.json()["field"]) == (400, "body"), headers
-            assert "Send {} if" in answer.json()["Results"]
+            assert "send {}" in answer.json()["Results"]
     assert len(changes(sandbox)) == before
 
 
 @pytest.mark.parametrize("route", POSTS, ids=lambda route: route.name)
-def test_a_body_without_length_is_refused_over_http_1_0(host: Host, sandbox: Sandbox, route: Route) -> None:
+def test_body_without_length_is_refused_over_http_1_0(host: Host, sandbox: Sandbox, route: Route) -> None:
     before = len(changes(sandbox))
     body = json.dumps(route.shown.example).encode()
-    # without a length, an HTTP/1.0 request has no body
+    # Without a length, an HTTP/1.0 request has no body.
     assert post(host, route.name, TYPE, body, version="1.0").status == 400
     assert post(host, route.name, TYPE + CHUNKS, chunked(body), version="1.0").status == 400
     assert len(changes(sandbox)) == before
 
 
-def test_a_chunked_dry_run_does_not_stop_the_main_app(host: Host, sandbox: Sandbox) -> None:
+def test_chunked_dry_run_does_not_stop_the_main_app(host: Host, sandbox: Sandbox) -> None:
     dry_run = b'{"Name": "cippabc12-proc", "DryRun": true}'
     assert post(host, "ExecFunctionAppStop", TYPE + CHUNKS, chunked(dry_run)).status == 400
     assert post(host, "ExecFunctionAppRestart", TYPE + CHUNKS, chunked(dry_run)).status == 400
@@ -114,7 +114,7 @@ def test_a_chunked_dry_run_does_not_stop_the_main_app(host: Host, sandbox: Sandb
     }
 
 
-def test_a_chunked_dry_run_of_one_key_rotates_no_key(host: Host, sandbox: Sandbox) -> None:
+def test_chunked_dry_run_of_one_key_rotates_no_key(host: Host, sandbox: Sandbox) -> None:
     def versions() -> dict[str, int]:
         return {name: len(held) for name, held in sandbox.state()["vaults"]["cippabc12"]["secrets"].items()}
 
@@ -125,7 +125,7 @@ def test_a_chunked_dry_run_of_one_key_rotates_no_key(host: Host, sandbox: Sandbo
     assert versions() == before
 
 
-def test_the_same_connection_serves_the_next_request_after_a_lost_body(host: Host) -> None:
+def test_connection_serves_the_next_request_after_a_lost_body(host: Host) -> None:
     dry_run = b'{"DryRun": true}'
     with Wire(host.port) as wire:
         for _ in range(3):
@@ -136,7 +136,7 @@ def test_the_same_connection_serves_the_next_request_after_a_lost_body(host: Hos
             assert (answer.status, answer.json()["Results"]["DryRun"]) == (200, True)
 
 
-def test_a_get_takes_no_harm_from_chunks(host: Host) -> None:
+def test_get_with_a_chunked_body_is_served(host: Host) -> None:
     for headers, body in ((CHUNKS, chunked(b"{}")), (CHUNKS, chunked(b"")), (b"Content-Length: 0\r\n", b"")):
         with Wire(host.port) as wire:
             wire.send(request("/api/ListFunctionApps", headers, body, method="GET"))
@@ -151,7 +151,7 @@ def test_access_is_decided_before_a_lost_body(host: Host, route: Route) -> None:
         assert post(host, route.name, sent, b"").status == status
 
 
-def test_a_lost_body_is_in_the_audit_log(host: Host, sandbox: Sandbox) -> None:
+def test_lost_body_is_in_the_audit_log(host: Host, sandbox: Sandbox) -> None:
     sent = TYPE + CHUNKS + b"x-correlation-id: lost-body-1\r\n"
     assert post(host, "ExecFunctionAppStop", sent, chunked(b"{}")).status == 400
     entries = [row for row in Others(sandbox).rows("CippLogs", record=True) if "lost-body-1" in str(row["LogData"])]

@@ -1,4 +1,4 @@
-"""Route templates as ASP.NET reads them."""
+"""Route templates in ASP.NET's format."""
 
 import pytest
 
@@ -28,5 +28,5 @@ CASES = [
 
 
 @pytest.mark.parametrize(("template", "path", "values"), CASES)
-def test_a_template_matches_what_it_says(template: str, path: str, values: dict[str, str] | None) -> None:
+def test_template_matches_its_paths(template: str, path: str, values: dict[str, str] | None) -> None:
     assert parse(template).match(path) == values

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.rotation.calendar import due_before, is_quiet, next_week_start, week_start
+from backend.rotation.planning.calendar import due_before, next_week_start, week_start
 
 ONE_SECOND = timedelta(seconds=1)
 
@@ -80,7 +80,7 @@ def test_a_late_start_belongs_to_the_same_week(
         ("2026-08-02 00:00", 28, "2026-07-12 00:00"),
         ("2026-08-08 23:59", 28, "2026-07-12 00:00"),
         ("2026-08-09 00:00", 28, "2026-07-19 00:00"),
-        # less than a week is every Sunday, and what is no whole number of weeks is the nearest one
+        # less than a week is every Sunday, and other numbers of days are rounded to weeks
         ("2026-08-02 00:00", 1, "2026-08-02 00:00"),
         ("2026-08-02 00:00", 10, "2026-08-02 00:00"),
         ("2026-08-02 00:00", 11, "2026-07-26 00:00"),
@@ -105,29 +105,3 @@ def test_several_weeks_are_counted_by_the_calendar_over_a_change_of_the_clocks()
     amsterdam = ZoneInfo("Europe/Amsterdam")
     assert due_before(at("2026-04-04 22:00"), amsterdam, 14) == at("2026-03-28 23:00")
     assert due_before(at("2026-10-31 23:00"), amsterdam, 14) == at("2026-10-24 22:00")
-
-
-@pytest.mark.parametrize(
-    ("zone", "now", "expected"),
-    [
-        ("UTC", "2026-08-03 00:00", True),
-        ("UTC", "2026-08-03 00:29", True),
-        ("UTC", "2026-08-03 00:30", False),
-        ("UTC", "2026-08-02 23:59", False),
-        ("UTC", "2026-08-03 12:10", False),
-        ("Pacific/Kiritimati", "2026-08-03 10:10", True),
-        ("Etc/GMT+11", "2026-08-03 11:10", True),
-        ("Asia/Kathmandu", "2026-08-03 18:15", True),
-        ("Asia/Kathmandu", "2026-08-03 18:50", False),
-        # a midnight that comes twice is quiet twice
-        ("America/Havana", "2026-11-01 04:10", True),
-        ("America/Havana", "2026-11-01 05:10", True),
-        # one that is skipped: CIPP's timers of midnight run when the clocks have jumped
-        ("America/Havana", "2026-03-08 04:59", False),
-        ("America/Havana", "2026-03-08 05:00", True),
-        ("America/Havana", "2026-03-08 05:29", True),
-        ("America/Havana", "2026-03-08 05:30", False),
-    ],
-)
-def test_the_half_hour_after_midnight_is_quiet(zone: str, now: str, *, expected: bool) -> None:
-    assert is_quiet(at(now), ZoneInfo(zone)) is expected

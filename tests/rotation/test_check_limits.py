@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from backend.rotation.journal import KEYS
-from tests.rotation.scene import ENTRA, SECRET, TOKEN, Scene
+from backend.rotation.reporting.journal import KEYS
+from tests.support.rotation.scene import ENTRA, SECRET, TOKEN, Scene
 
 TENANTS = 100
 SECONDS = 14.0
@@ -22,17 +22,18 @@ def checked(scene: Scene, since: datetime) -> set[str]:
 def hurried(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
     """Many tenants, an Entra that takes 2 s, and time for one round of sign-ins."""
     nowhere.setattr("backend.rotation.service.HTTP_SECONDS", SECONDS)
-    nowhere.setattr("backend.rotation.key_checks.LEAST_SECONDS", 0.0)
+    nowhere.setattr("backend.rotation.running.key_checks.LEAST_SECONDS", 0.0)
     scene.azure.reset(propagation_seconds=0, direct_tenants=TENANTS, latency_seconds={ENTRA: 2.0})
     return scene
 
 
+@pytest.mark.compares_times
 def test_a_check_ends_in_time_and_does_not_record_keys_that_were_not_reached(hurried: Scene) -> None:
     since = hurried.now()
     began = time.monotonic()
     proofs = hurried.prove()
     assert time.monotonic() - began < SECONDS
-    late = {proof["Name"].lower(): proof for proof in proofs if "time of the check" in proof["Reason"]}
+    late = {proof["Name"].lower(): proof for proof in proofs if "time limit" in proof["Reason"]}
     assert {proof["Outcome"] for proof in late.values()} == {"unproven"}
     assert all("ExecKeyProof" in proof["Advice"] for proof in late.values())
     assert len(proofs) == TENANTS + 3

@@ -1,4 +1,4 @@
-"""The client secret: when it is made, how it is proven, what is stored with it, and whose it is."""
+"""The client secret: when it is created, how it is verified, what is stored with it, and who created it."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -6,14 +6,14 @@ from urllib.parse import parse_qs
 import pytest
 
 from sandbox import names
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment
+from tests.support.sandbox.certificate import Certificate
 
 OURS = "CIPP Backend"
 
 
-def ours(scene: Scene) -> list[str]:
-    """The key ids of our client secrets on the app, oldest first."""
+def own(scene: Scene) -> list[str]:
+    """Return the key ids of this app's client secrets on the registration, oldest first."""
     return [one["keyId"] for one in scene.secrets_on_app() if (one["displayName"] or "").startswith(OURS)]
 
 
@@ -30,7 +30,7 @@ def sign_ins_with(scene: Scene, secret: str) -> int:
 
 
 def order_of(scene: Scene, *wanted: tuple[str, str, str]) -> list[int]:
-    """Tell at which call each of (method, host, path) came first."""
+    """Return the number of the first call of each (method, host, path)."""
     calls = scene.azure.calls()
     return [
         next(i for i, c in enumerate(calls) if c["method"] == m and c["host"] == h and p in c["path"].lower())
@@ -38,7 +38,7 @@ def order_of(scene: Scene, *wanted: tuple[str, str, str]) -> list[int]:
     ]
 
 
-def test_it_is_made_after_the_tokens_proven_stored_tagged_and_proven_again(scene: Scene) -> None:
+def test_client_secret_is_created_after_the_tokens_verified_stored_and_tagged(scene: Scene) -> None:
     old = scene.served(SECRET)
     rotation = scene.rotate()
     assert [key["Name"] for key in rotation["Keys"]] == [TOKEN, scene.tenants()[0], SECRET, CERTIFICATE]
@@ -67,7 +67,7 @@ def test_it_is_made_after_the_tokens_proven_stored_tagged_and_proven_again(scene
     assert scene.signs_in()
 
 
-def test_it_is_proven_three_times_in_a_row_before_and_once_after(scene: Scene) -> None:
+def test_client_secret_is_verified_three_times_before_the_store_and_once_after(scene: Scene) -> None:
     scene.report(SECRET)
     assert sign_ins_with(scene, scene.value(SECRET)) == 4
     (asked,) = scene.calls(GRAPH, "POST", "/addPassword")
@@ -78,9 +78,7 @@ def test_it_is_proven_three_times_in_a_row_before_and_once_after(scene: Scene) -
     assert sum(scene.value(SECRET) in parse_qs(c["request_body"])["client_secret"] for c in before) == 3
 
 
-def test_the_proof_waits_till_entra_knows_it_and_counts_anew_after_a_refusal(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_verification_waits_for_entra_and_restarts_after_a_refusal(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     scene.azure.reset(direct_tenants=0, propagation_seconds=0.6)
     nowhere.setenv("KEY_ROTATION_PROOF_COUNT", "2")
     nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", "0.2")
@@ -126,7 +124,7 @@ def test_where_the_stored_one_does_not_sign_in_the_earlier_value_goes_back(
     assert served["value"] == old["value"]
     assert served["tags"]["restored-from"] == old["version"]
     assert len(scene.versions(SECRET)) == 3
-    assert len(ours(scene)) == 1  # a version of the vault names it, so it retires like any other
+    assert len(own(scene)) == 1  # a version of the vault names it, so it retires like any other
     assert scene.signs_in()
 
 
@@ -181,7 +179,7 @@ def test_its_age_is_counted_in_weeks_starts(scene: Scene, nowhere: pytest.Monkey
         (90, 29, "planned"),  # a third is shorter than 45 days
     ],
 )
-def test_near_its_end_it_is_due_whatever_its_age(
+def test_client_secret_is_due_at_any_age_when_it_expires_soon(
     scene: Scene, nowhere: pytest.MonkeyPatch, life: int, left: int, outcome: str
 ) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
@@ -191,13 +189,13 @@ def test_near_its_end_it_is_due_whatever_its_age(
     scene.go(days=life - left)
     key = scene.report(SECRET, dry=True)
     assert key["Outcome"] == outcome, key
-    assert ("which is near" in key["Reason"]) == (outcome == "planned")
+    assert ("expires soon" in key["Reason"]) == (outcome == "planned")
 
 
-def test_one_that_someone_else_wrote_is_adopted_by_hint_and_dates_and_never_removed(scene: Scene) -> None:
+def test_client_secret_by_others_is_identified_by_hint_and_never_removed(scene: Scene) -> None:
     seeded = scene.secrets_on_app()[0]
     dry = scene.report(SECRET, dry=True)
-    assert dry["Expires"] == seeded["endDateTime"]  # told by the hint: the vault does not hold its end
+    assert dry["Expires"] == seeded["endDateTime"]  # by the hint, because the vault does not have the expiry
     assert dry["CurrentSince"] == scene.served(SECRET)["created"]
     made = scene.others.add_secret("By an admin")
     version = scene.others.store(SECRET, made["secretText"])
@@ -208,7 +206,7 @@ def test_one_that_someone_else_wrote_is_adopted_by_hint_and_dates_and_never_remo
     scene.rotate(SECRET)
     assert made["keyId"] in [one["keyId"] for one in scene.secrets_on_app()]
     assert next(one for one in scene.versions(SECRET) if one["version"] == version)["enabled"]
-    assert any(made["keyId"] in line and "not ours" in line for line in scene.overview()["NotRotated"])
+    assert any(made["keyId"] in line and "not created by this app" in line for line in scene.overview()["NotRotated"])
 
 
 def test_what_two_credentials_fit_is_not_guessed(scene: Scene) -> None:
@@ -220,16 +218,16 @@ def test_what_two_credentials_fit_is_not_guessed(scene: Scene) -> None:
     assert value != scene.value(SECRET)
 
 
-def test_a_dead_one_is_healed_by_the_certificate(scene: Scene) -> None:
+def test_revoked_client_secret_is_replaced_with_the_certificate(scene: Scene) -> None:
     scene.others.give_certificate(Certificate())
     scene.others.store(SECRET, "dead")
-    scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])  # there is no earlier one
+    scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])  # no earlier one exists
     young = key_of(scene.rotate()["Keys"], SECRET)
     assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
     scene.go(minutes=6)
     key = key_of(scene.rotate()["Keys"], SECRET)
     assert key["Outcome"] == "rotated"
-    assert "does not sign in" in key["Reason"]
+    assert "can't sign in" in key["Reason"]
     assert scene.signs_in()
     assert scene.redeems(TOKEN)
 
@@ -238,10 +236,10 @@ def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scen
     old = scene.served(SECRET)
     scene.others.store(SECRET, "dead")
     scene.go(minutes=6)
-    assert "an earlier one does" in scene.report(SECRET, dry=True)["Reason"]
+    assert "an earlier one can" in scene.report(SECRET, dry=True)["Reason"]
     key = scene.report(SECRET)
     assert key["Outcome"] == "rotated"
-    assert "put back" in key["Reason"]
+    assert "stored again" in key["Reason"]
     versions = scene.versions(SECRET)
     assert versions[2]["value"] == old["value"]
     assert versions[2]["tags"]["restored-from"] == old["version"]
@@ -258,7 +256,7 @@ def test_young_one_that_is_refused_is_left_while_an_earlier_one_signs_requests(s
     assert (scene.versions(SECRET), scene.secrets_on_app()) == before
 
 
-def test_where_nothing_signs_in_it_is_told_and_nothing_is_written(scene: Scene) -> None:
+def test_run_writes_nothing_when_no_credential_can_sign_in(scene: Scene) -> None:
     scene.others.store(SECRET, "dead")
     scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])
     before = len(scene.calls(VAULT, "PUT"))
@@ -270,7 +268,7 @@ def test_where_nothing_signs_in_it_is_told_and_nothing_is_written(scene: Scene) 
     assert len(scene.calls(VAULT, "PUT")) == before
     assert key_of(scene.prove(), SECRET)["Outcome"] == "dead"
     overview = scene.overview()
-    assert "does not work with ApplicationSecret" in overview["Sentence"]
+    assert "doesn't work with ApplicationSecret" in overview["Sentence"]
 
 
 def test_a_rule_that_blocks_is_named_with_the_command_that_lifts_it(scene: Scene) -> None:
@@ -289,9 +287,7 @@ def policies(scene: Scene) -> list[dict[str, object]]:
     return found
 
 
-def test_with_leave_to_a_policy_of_our_name_is_made_for_this_app_alone(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_policy_is_created_for_this_app_alone_when_allowed(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_MANAGE_POLICY", "true")
     scene.others.restrict("passwordCredentials", restrictionType="passwordAddition", maxLifetime=None)
     assert scene.report(SECRET)["Outcome"] == "rotated"
@@ -312,7 +308,7 @@ def test_a_policy_that_a_cut_run_left_is_used_again(scene: Scene, nowhere: pytes
 
 @pytest.mark.parametrize("name", ["The admin's own", "CIPP Exemption Policy"])
 def test_a_policy_of_others_is_not_changed(scene: Scene, nowhere: pytest.MonkeyPatch, name: str) -> None:
-    """Neither one of another name, nor one of ours that applies to another app, too."""
+    """A policy with another name, or one of this app that applies to another app, too, is not changed."""
     nowhere.setenv("KEY_ROTATION_MANAGE_POLICY", "true")
     addition = {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}
     body = {"displayName": name, "isEnabled": True, "restrictions": {"passwordCredentials": [addition]}}
@@ -332,7 +328,7 @@ def test_a_policy_of_others_is_not_changed(scene: Scene, nowhere: pytest.MonkeyP
     assert policies(scene) == before
 
 
-def test_a_rule_of_others_in_our_policy_stays(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_rule_of_others_in_the_apps_policy_stays(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_MANAGE_POLICY", "true")
     rules = [
         {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None},
@@ -351,7 +347,7 @@ def test_a_rule_of_others_in_our_policy_stays(scene: Scene, nowhere: pytest.Monk
     assert left["passwordAddition"] == "disabled"
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(scene: Scene) -> None:
+def test_dry_run_reports_its_steps_and_changes_nothing(scene: Scene) -> None:
     before = scene.azure.state()["vaults"], scene.secrets_on_app()
     rotation = scene.rotate(dry=True)
     assert [line.partition(":")[0] for line in rotation["WouldDo"]] == [key["Name"] for key in rotation["Keys"]]
@@ -362,7 +358,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(scene: Scene) -> None:
         assert key["Outcome"] == "planned"
         assert key["CurrentSince"] == scene.served(key["Name"])["created"]
         assert moment(key["Expires"]) > scene.now()
-        words = "It expires on " if key["Name"] == SECRET else "Due: the current version is of "
+        words = "It expires soon" if key["Name"] == SECRET else "Due: the current version "
         assert key["Reason"].startswith(words)
     assert (scene.azure.state()["vaults"], scene.secrets_on_app()) == before
     assert not [c for c in scene.calls(VAULT) + scene.calls(GRAPH) if c["method"] != "GET"]
@@ -381,7 +377,7 @@ def test_the_service_principals_are_locked_where_they_are_not(scene: Scene) -> N
 
 
 def test_a_soft_deleted_name_is_recovered_then_written(scene: Scene) -> None:
-    scene.others.give_certificate(Certificate())  # so that someone can ask
+    scene.others.give_certificate(Certificate())  # so that a sign-in is possible
     scene.others.delete(SECRET)
     key = scene.report(SECRET)
     assert key["Outcome"] == "rotated"

@@ -1,21 +1,32 @@
-"""Every call of a run refused, cut off after it took effect, or left without an answer; then an hour passes."""
+"""Every call of a run is refused, cut off after it took effect, or left without a response. Then an hour passes."""
 
 from typing import Final
 
 import pytest
 
-from tests.rotation.cases import LATE_SECONDS, Case, cases_of, with_lags
-from tests.rotation.checks import after_a_fault, after_the_next_run, not_rotated
-from tests.rotation.deployment import Deployment
-from tests.rotation.points import points_of
+from tests.support.rotation.cases import (
+    LATE_SECONDS,
+    Case,
+    cases_of,
+    of_this_tier,
+    representative,
+    uncovered,
+    with_lags,
+)
+from tests.support.rotation.checks import after_a_fault, after_the_next_run, not_rotated
+from tests.support.rotation.deployment import Deployment
+from tests.support.rotation.points import points_of
 
-pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.slow("each is some runs of a sweep"),
+]  # on a machine that others use, too
 PARTS: Final = 41  # of the sweep, so that several processes share it; odd, so that each has faults of all kinds
-MISTAKE: Final = "by a mistake of this app"
+INTERNAL_ERROR: Final = "internal error"
 
 
 @pytest.fixture(scope="module")
-def cases(deployment: Deployment) -> list[Case]:
+def complete(deployment: Deployment) -> list[Case]:
     """The faults at all calls of a run that nothing disturbs."""
     before = deployment.begin()
     deployment.weekly()
@@ -23,11 +34,23 @@ def cases(deployment: Deployment) -> list[Case]:
     assert not list(not_rotated(deployment.others.made, before, deployment.sandbox.state()))
     assert len(points) > 60
     assert sum(not point.only_reads for point in points) > 6
-    return with_lags([case for point in points for case in cases_of(point)])
+    return [case for point in points for case in cases_of(point)]
+
+
+@pytest.fixture(scope="module")
+def cases(complete: list[Case]) -> list[Case]:
+    """The cases of this tier, every third with a lag."""
+    return with_lags(of_this_tier(complete))
+
+
+def test_reduced_sweep_covers_every_call_site_and_outcome(complete: list[Case]) -> None:
+    reduced = representative(complete)
+    assert uncovered(complete, reduced) == set()
+    assert len(reduced) < 0.6 * len(complete)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_what_the_vault_serves_signs_in_and_the_next_run_heals(
+def test_served_keys_stay_valid_and_the_next_run_repairs(
     deployment: Deployment, cases: list[Case], part: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     problems = []
@@ -36,7 +59,7 @@ def test_what_the_vault_serves_signs_in_and_the_next_run_heals(
         caplog.clear()
         reached, found = swept(deployment, case)
         missed += not reached and not case.lag
-        found += [record.getMessage() for record in caplog.records if MISTAKE in record.getMessage()]
+        found += [record.getMessage() for record in caplog.records if INTERNAL_ERROR in record.getMessage()]
         problems += [f"{case}: {problem}" for problem in found]
     assert not problems
     assert missed <= 1, "the runs went another way than the recorded one"  # threads may share a question, or not

@@ -1,19 +1,30 @@
-"""The writes of a later run: old keys of ours are to be retired, and someone else's certificate is near its end."""
+"""The writes of a later run that retires old keys of this app, while a certificate by others expires soon."""
 
 from typing import Any, Final
 
 import pytest
 
 from sandbox import names
-from tests.rotation.cases import LATE_SECONDS, Case, cases_of, with_lags
-from tests.rotation.checks import after_a_fault, after_the_next_run, secrets_of
-from tests.rotation.deployment import Deployment
-from tests.rotation.lag import NO_LAG, Lag
-from tests.rotation.points import points_of
-from tests.rotation.theirs import State
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.cases import (
+    LATE_SECONDS,
+    Case,
+    cases_of,
+    of_this_tier,
+    representative,
+    uncovered,
+    with_lags,
+)
+from tests.support.rotation.checks import after_a_fault, after_the_next_run, secrets_of
+from tests.support.rotation.deployment import Deployment
+from tests.support.rotation.lag import NO_LAG, Lag
+from tests.support.rotation.points import points_of
+from tests.support.rotation.theirs import State
+from tests.support.sandbox.certificate import Certificate
 
-pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.slow("each is some runs of a sweep"),
+]  # on a machine that others use, too
 PARTS: Final = 7
 DAY: Final = 86_400
 KINDS: Final = (
@@ -28,7 +39,7 @@ OLD: Final = 1  # of the versions of a secret, the seeded one being 0
 
 
 def begin(deployment: Deployment, lag: Lag = NO_LAG) -> tuple[State, State]:
-    """Rotate twice, let CIPP restart, and let the overlap pass; answers what others had, and what there is now."""
+    """Rotate twice, let CIPP restart, and let the overlap pass. Return what others had, and the state now."""
     deployment.begin(lag)
     deployment.others.give_certificate(ENDING)
     deployment.sandbox.advance(lag.settled_after_seconds)
@@ -43,7 +54,7 @@ def begin(deployment: Deployment, lag: Lag = NO_LAG) -> tuple[State, State]:
 
 
 @pytest.fixture(scope="module")
-def cases(deployment: Deployment) -> list[Case]:
+def complete(deployment: Deployment) -> list[Case]:
     """What can happen at the writes of a run that nothing disturbs."""
     before, due = begin(deployment)
     begun = len(deployment.calls())
@@ -53,7 +64,17 @@ def cases(deployment: Deployment) -> list[Case]:
     assert not_retired(due, deployment.sandbox.state()) == []
     asked = " ".join(map(str, points))
     assert all(word in asked for word in ("addPassword", "removePassword", "addKey", "PATCH", "PUT"))
-    return with_lags([case for point in points for case in cases_of(point) if case.name in KINDS])
+    return [case for point in points for case in cases_of(point) if case.name in KINDS]
+
+
+@pytest.fixture(scope="module")
+def cases(complete: list[Case]) -> list[Case]:
+    """The cases of this tier, every third with a lag."""
+    return with_lags(of_this_tier(complete))
+
+
+def test_reduced_sweep_covers_every_call_site_and_outcome(complete: list[Case]) -> None:
+    assert uncovered(complete, representative(complete)) == set()
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -76,7 +97,7 @@ def test_the_next_run_finishes_what_was_to_be_retired(deployment: Deployment, ca
 
 
 def not_retired(due: State, now: State) -> list[str]:
-    """Look for what nobody needs any more and is still good."""
+    """Yield what is not needed any more and is still valid."""
     problems = []
     for name, versions in secrets_of(due).items():
         if len(versions) > OLD + 1:

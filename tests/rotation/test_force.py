@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from sandbox import names
-from tests.api import Answer
-from tests.rotation.scene import ARM, CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
+from tests.support.api import Answer
+from tests.support.rotation.scene import ARM, CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
 
+FULL_TIER = pytest.mark.full_tier("one zone shows it")
 SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
 
 
@@ -109,6 +110,7 @@ def test_admin_rotation_restarts_nothing_and_reports_it(restarting: Scene) -> No
     assert "CIPP.SuperAdmin.ReadWrite" in said[0]
 
 
+@pytest.mark.slow("it ticks through days, hour by hour")
 def test_no_timer_restarts_for_admins_version_before_weekly_run(restarting: Scene) -> None:
     rotate(restarting, "admin", SECRET)
     for hours in (1, 1, 22, 48):
@@ -152,7 +154,15 @@ def test_admin_rotation_leaves_timers_version_to_hourly_timer(restarting: Scene)
     assert restarting.restarts()[tried:] == SITES
 
 
-@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "UTC"])
+@pytest.mark.slow("it ticks through a week, hour by hour")
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "America/Los_Angeles",
+        pytest.param("Asia/Tokyo", marks=FULL_TIER),
+        pytest.param("UTC", marks=FULL_TIER),
+    ],
+)
 def test_start_of_a_week_alone_restarts_nothing_for_admins_version(
     restarting: Scene, nowhere: pytest.MonkeyPatch, zone: str
 ) -> None:

@@ -8,10 +8,10 @@ from threading import Event, Lock
 import pytest
 
 from backend.errors import AzureUnreachableError, BackendError, ConflictError
-from backend.rotation.key_checks import KeyChecks
-from backend.rotation.report import KeyProof
-from tests.api import Answer, Api
-from tests.rotation.scene import ENTRA, SECRET, TOKEN, Scene
+from backend.rotation.results import KeyProof
+from backend.rotation.running.key_checks import KeyChecks
+from tests.support.api import Answer, Api
+from tests.support.rotation.scene import ENTRA, SECRET, TOKEN, Scene
 
 ALL = ("a", "b", "c")
 
@@ -64,6 +64,7 @@ def begin(threads: ThreadPoolExecutor, checks: KeyChecks, checking: Checking, na
     return first
 
 
+@pytest.mark.compares_times
 def test_one_caller_waits_for_its_turn_and_others_are_refused_immediately() -> None:
     checks, checking = KeyChecks(), Checking(1.0)
     with ThreadPoolExecutor(8) as threads:
@@ -73,14 +74,15 @@ def test_one_caller_waits_for_its_turn_and_others_are_refused_immediately() -> N
         refused = [other for other in others if isinstance(other.exception(), ConflictError)]
         joined = results(checks, checking, "a") if not first.done() else ["A"]
         assert len(refused) == 4
-        assert "A key check is running" in str(refused[0].exception())
-        assert "Try again in a moment" in str(refused[0].exception())
+        assert "already waits" in str(refused[0].exception())
+        assert "Try again" in str(refused[0].exception())
         assert (first.result(), joined) == (["A"], ["A"])
         assert time.monotonic() - began < 2.9
     assert (len(checking.checks), checking.most) == (2, 1)
     assert results(checks, checking, "c") == ["C"]  # the place of the one who waited is free again
 
 
+@pytest.mark.compares_times
 def test_refusal_does_not_wait_for_the_check_under_way() -> None:
     checks, checking = KeyChecks(), Checking(1.0)
     with ThreadPoolExecutor(8) as threads:
@@ -115,7 +117,7 @@ def test_hourly_check_gives_up_quietly_when_another_check_is_running(
 ) -> None:
     caplog.set_level("INFO")
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
-    monkeypatch.setattr("backend.rotation.by_clock.HTTP_SECONDS", 1.0)
+    monkeypatch.setattr("backend.rotation.timers.HTTP_SECONDS", 1.0)
     scene.midweek()
     scene.rotate()
     scene.go(hours=2)
@@ -163,15 +165,15 @@ def test_a_failure_goes_to_those_who_joined_and_the_next_begins_again() -> None:
 
 
 def test_a_caller_waits_for_its_turn_no_longer_than_a_call_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.rotation.key_checks.LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("backend.rotation.running.key_checks.LEAST_SECONDS", 0.0)
     checks, checking = KeyChecks(), Checking(1.0)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(results, checks, checking, "a")
         while not checking.checks:
             time.sleep(0.01)
-        with pytest.raises(ConflictError, match="one check runs at a time"):
+        with pytest.raises(ConflictError, match="only one runs at a time"):
             results(checks, checking, "b", seconds=0.2)
-        with pytest.raises(AzureUnreachableError, match="It goes on"):
+        with pytest.raises(AzureUnreachableError, match="It continues"):
             results(checks, checking, "a", seconds=0.2)
         assert slow.result() == ["A"]
     assert checking.checks == [("a",)]

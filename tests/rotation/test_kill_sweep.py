@@ -11,14 +11,19 @@ from typing import Final
 
 import pytest
 
-from tests.api import AMBIENT
-from tests.rotation.checks import after_a_fault, after_the_next_run, not_rotated
-from tests.rotation.deployment import Deployment
-from tests.rotation.lag import NO_LAG, Lag, lag_of
-from tests.rotation.theirs import State
-from tests.sandbox_client import ROOT
+from tests.support.api import AMBIENT
+from tests.support.rotation.checks import after_a_fault, after_the_next_run, not_rotated
+from tests.support.rotation.deployment import Deployment
+from tests.support.rotation.lag import NO_LAG, Lag, lag_of
+from tests.support.rotation.points import Point, around_writes, points_of, writes_before
+from tests.support.rotation.theirs import State
+from tests.support.sandbox_client import ROOT
+from tests.support.tiers import FULL
 
-pytestmark = pytest.mark.timeout(600)  # on a machine that others use, too
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.slow("each is some runs of a sweep"),
+]  # on a machine that others use, too
 PARTS: Final = 8  # of the sweep, so that several processes share it
 LOCKED_SECONDS: Final = 30.0  # what is promised, by the storage's clock
 PATIENCE_SECONDS: Final = 60.0
@@ -30,7 +35,7 @@ class Runs:
     def __init__(self, deployment: Deployment) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(AMBIENT)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.rotation.one_run"],
+            [sys.executable, "-m", "tests.support.rotation.one_run"],
             cwd=ROOT,
             env={**environ, **deployment.environ},
             stdin=subprocess.PIPE,
@@ -47,7 +52,7 @@ class Runs:
         return self._number()
 
     def end(self) -> int:
-        """Wait for the run's end; answers its exit code, or the negative number of a signal."""
+        """Wait until the run has completed. Return its exit code, or the negative number of a signal."""
         return self._number()
 
     def close(self) -> None:
@@ -67,23 +72,37 @@ def runs(deployment: Deployment) -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="module")
-def calls_of_a_run(deployment: Deployment, runs: Runs) -> int:
-    """The number of calls of a run that nobody kills."""
+def points(deployment: Deployment, runs: Runs) -> list[Point]:
+    """The calls of a run that is not killed."""
     before = deployment.begin()
     runs.start()
     assert runs.end() == 0
     assert not list(not_rotated(deployment.others.made, before, deployment.sandbox.state()))
-    return len(deployment.calls())
+    found = points_of(deployment.calls())
+    assert len(found) > 60
+    return found
+
+
+def kills(points: list[Point]) -> list[int]:
+    """Return the numbers of the calls before which a run is killed: all, or those beside a write.
+
+    The last call may be spared in one run or another: threads share a request, or send it twice.
+    """
+    return list(range(1, len(points))) if FULL else around_writes(points)
+
+
+def test_reduced_kills_leave_every_number_of_writes(points: list[Point]) -> None:
+    reduced = {writes_before(points, number) for number in around_writes(points)}
+    assert reduced == {writes_before(points, number) for number in range(1, len(points))}
+    assert max(reduced) > 6
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_what_the_vault_serves_signs_in_and_the_next_run_finishes(
-    deployment: Deployment, runs: Runs, calls_of_a_run: int, part: int
+    deployment: Deployment, runs: Runs, points: list[Point], part: int
 ) -> None:
-    assert calls_of_a_run > 60
     problems = []
-    # The last call may be spared in one run or another: threads share a question, or ask it twice.
-    for number in range(1 + part, calls_of_a_run, PARTS):
+    for number in kills(points)[part::PARTS]:
         lag = lag_of(f"killed before call {number}", number)
         before = killed_before(deployment, runs, number, lag)
         found = after_a_fault(deployment.others, before)
@@ -106,7 +125,7 @@ def test_a_killed_runs_lock_is_free_after_half_a_minute(deployment: Deployment, 
 
 
 def killed_before(deployment: Deployment, runs: Runs, number: int, lag: Lag = NO_LAG) -> State:
-    """Start over, and kill a run that waits for the answer to its call of that number, which does nothing."""
+    """Start over, and kill a run that waits for the response to its call of that number, which does nothing."""
     sandbox = deployment.sandbox
     before = deployment.begin(lag)
     sandbox.faults([{"mode": "hang", "nth": number}])

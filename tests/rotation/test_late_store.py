@@ -1,25 +1,25 @@
-"""A store that the vault was still busy with when we gave up comes through later, and does no harm."""
+"""A write that the vault completes after the run gave up does no harm."""
 
 import time
 
 import pytest
 
-from tests.rotation.checks import refused_now
-from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
 from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
-from tests.rotation.theirs import orphans, touched
+from tests.support.rotation.checks import refused_now
+from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
+from tests.support.rotation.theirs import orphans, touched
 
 SOON_SECONDS = 30
 STORES = {TOKEN: store_a_token, SECRET: store_a_secret, CERTIFICATE: store_a_certificate}
 
 
 def give_up(scene: Scene, key: str, nowhere: pytest.MonkeyPatch) -> None:
-    """Run while the vault is busy with the store for longer than we wait."""
+    """Run while the vault is busy with the write for longer than the run waits."""
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1.5")
     scene.azure.faults([{"method": "PUT", "path": f"^/secrets/{key}$", "mode": "hold"}])
     report = scene.report(key)
     assert report["Outcome"] == "failed"
-    assert "Azure did not answer" in report["Reason"]
+    assert "Azure did not respond" in report["Reason"]
     if key != TOKEN:
         assert "still on the app" in report["Reason"]
 
@@ -48,6 +48,7 @@ def test_what_comes_through_late_signs_in(scene: Scene, nowhere: pytest.MonkeyPa
     assert signs_in(scene, key)
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("status", [500, 503, 504])
 @pytest.mark.parametrize("key", STORES)
 def test_store_that_was_refused_signs_in_when_it_takes_effect(scene: Scene, key: str, status: int) -> None:
@@ -67,7 +68,7 @@ def test_store_that_was_refused_signs_in_when_it_takes_effect(scene: Scene, key:
 
 
 @pytest.mark.parametrize("key", STORES)
-def test_what_comes_through_over_theirs_is_undone(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+def test_late_write_over_a_version_of_others_is_undone(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
     give_up(scene, key, nowhere)
     wanted = STORES[key](scene)[key]
     time.sleep(1.1)  # the vault's times are whole seconds
@@ -76,7 +77,7 @@ def test_what_comes_through_over_theirs_is_undone(scene: Scene, nowhere: pytest.
     assert scene.value(key) != wanted
     report = scene.report(key)
     assert report["Outcome"] == "rotated"
-    assert "Someone else's version" in report["Reason"]
+    assert "This app overwrote version" in report["Reason"]
     assert scene.value(key) == wanted
     assert signs_in(scene, key)
     assert touched(scene.others.made, before, scene.azure.state()) == []

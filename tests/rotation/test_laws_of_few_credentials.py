@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox import names
-from tests.rotation.scene import CERTIFICATE, SECRET, VAULT, Scene, key_of, moment
-from tests.rotation.theirs import too_many_live
+from tests.support.rotation.scene import CERTIFICATE, SECRET, VAULT, Scene, key_of, moment
+from tests.support.rotation.theirs import too_many_live
 
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
 WEEKS = 26
@@ -39,7 +39,14 @@ def wrong_with(scene: Scene, held_secret: str, ends: datetime) -> Iterator[str]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("weeks", "force"), [(WEEKS, False), (WEEKS // 2, True)])
+@pytest.mark.slow("a run for each week")
+@pytest.mark.parametrize(
+    ("weeks", "force"),
+    [
+        pytest.param(WEEKS, False, marks=pytest.mark.full_tier("half of the weeks are run by force")),
+        (WEEKS // 2, True),
+    ],
+)
 def test_few_credentials_are_usable_when_cipp_is_not_restarted(running: Scene, weeks: int, *, force: bool) -> None:
     held, served = running.value(SECRET), running.served(SECRET)
     ends = moment(served["expires"])
@@ -53,7 +60,7 @@ def test_few_credentials_are_usable_when_cipp_is_not_restarted(running: Scene, w
     assert not [report for report, _ in reports if report["Outcome"] == "failed"]
     left = [report["Reason"] for report, _ in reports if report["Outcome"] == "unchanged"]
     assert len(left) > weeks // 3
-    assert all("Restart 'cippabc12', " in reason for reason in left if "Due, but nothing shows" in reason)
+    assert all("Restart 'cippabc12', " in reason for reason in left if "Due, but CIPP might not use" in reason)
     named = [reason for reason in left if "Restart 'cippabc12'" in reason]
     assert len(named) > weeks // 3
     for site in SITES:
@@ -66,7 +73,7 @@ def test_next_secret_is_created_when_every_app_has_restarted(running: Scene) -> 
     running.go(days=7)
     key = running.report(SECRET)
     assert key["Outcome"] == "unchanged"
-    assert "Due, but nothing shows that CIPP uses the client secret" in key["Reason"]
+    assert "Due, but CIPP might not use the client secret" in key["Reason"]
     running.others.restart(SITES[0])
     key = running.report(SECRET)
     assert key["Outcome"] == "unchanged"
@@ -76,6 +83,7 @@ def test_next_secret_is_created_when_every_app_has_restarted(running: Scene) -> 
 
 
 @pytest.mark.parametrize("reason", ["near its expiry", "revoked"])
+@pytest.mark.slow("a run for each week")
 def test_next_secret_is_created_without_a_restart_when_it_must_be(running: Scene, reason: str) -> None:
     running.go(days=7)
     assert running.report(SECRET)["Outcome"] == "rotated"
@@ -98,6 +106,7 @@ def test_secret_by_an_admin_is_due_without_a_restart(running: Scene) -> None:
 
 
 @pytest.mark.parametrize("key", [SECRET, CERTIFICATE])
+@pytest.mark.slow("eight runs, each with faults")
 def test_stores_that_are_cut_add_up_to_no_more_credentials(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
     nowhere.setenv("KEY_ROTATION_PROOF_COUNT", "1")
     scene.others.reset(propagation_seconds=0, direct_tenants=0)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from sandbox import names
-from tests.rotation.pfx import stored_thumbprint
-from tests.rotation.scene import CERTIFICATE, GRAPH, SECRET, Scene, key_of
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.pfx import stored_thumbprint
+from tests.support.rotation.scene import CERTIFICATE, GRAPH, SECRET, Scene, key_of
+from tests.support.sandbox.certificate import Certificate
 
 RATE = 20
 NEAR_ITS_EXPIRY, ANOTHER = Certificate(days=40), Certificate()
@@ -120,7 +120,7 @@ def test_certificate_that_others_just_added_stays_when_the_list_is_written(scene
 
 
 def test_list_of_certificates_is_written_only_as_two_reads_show_it(scene: Scene) -> None:
-    """Others add theirs after the look, so no list that lacks it may be sent."""
+    """Others add a certificate after the read, so no list that lacks it may be sent."""
     api = scene.api()
     scene.azure.faults([{"host": GRAPH, "method": "GET", "path": "anagementPolic", "mode": "hold"}])
     with ThreadPoolExecutor(1) as worker:
@@ -139,7 +139,7 @@ def test_list_of_certificates_is_written_only_as_two_reads_show_it(scene: Scene)
 def test_served_certificate_is_in_the_list_that_is_written(
     scene: Scene, nowhere: pytest.MonkeyPatch, lag_seconds: float
 ) -> None:
-    """Graph refuses to add one by the served one's proof, and may not list the served one yet."""
+    """Graph refuses to add one with the signature of the served one, and may not list the served one yet."""
     nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "0.5")
     scene.others.reset(propagation_seconds=0, direct_tenants=0, graph_read_lag_seconds=lag_seconds)
     scene.others.give_certificate(NEAR_ITS_EXPIRY)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.rotation.journal import KeyMemory, tried
-from backend.rotation.report import KeyReport, Outcome
-from tests.rotation.held_run import held_call
-from tests.rotation.scene import SECRET, TOKEN, VAULT, Scene
-from tests.sandbox.certificate import Certificate
+from backend.rotation.planning.memory import KeyMemory, tried
+from backend.rotation.results import KeyReport, Outcome
+from tests.support.rotation.held_run import held_call
+from tests.support.rotation.scene import SECRET, TOKEN, VAULT, Scene
+from tests.support.sandbox.certificate import Certificate
 
 LAG_SECONDS = 60.0
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -137,7 +137,7 @@ def test_run_signs_in_with_the_certificate_when_the_old_secret_was_just_disabled
     assert lagging.signs_in()
 
 
-def test_dead_token_is_repaired_from_an_older_one_when_the_last_was_just_disabled(lagging: Scene) -> None:
+def test_revoked_token_is_repaired_from_older_one_when_last_was_disabled(lagging: Scene) -> None:
     good = new_token(lagging)
     lagging.others.store(TOKEN, good)
     lagging.go(minutes=5)

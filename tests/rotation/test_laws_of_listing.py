@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox import names
-from tests.rotation.others import Others
-from tests.rotation.scene import ENTRA, TOKEN, VAULT, Scene, key_of, refused
+from tests.support.rotation.others import Others
+from tests.support.rotation.scene import ENTRA, TOKEN, VAULT, Scene, key_of, refused
 
 OUR_TAGS = {"rotated-by": "CIPP Backend"}
 
@@ -46,7 +46,7 @@ def test_token_that_a_check_found_revoked_is_tried_though_it_is_not_due(rotated:
     rotated.azure.faults([refused(50173)])
     assert key_of(rotated.prove(TOKEN), TOKEN)["Outcome"] == "dead"
     assert of_all(rotated)["Outcome"] == "failed"
-    assert "does not work with RefreshToken" in rotated.overview()["Sentence"]
+    assert "doesn't work with RefreshToken" in rotated.overview()["Sentence"]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from backend import row_lock
-from backend.clients import Clients
+from backend.azure.clients import Clients
+from backend.cipp import row_lock
+from backend.cipp.held import LostLockError
+from backend.cipp.lock_row import LIFETIME
 from backend.errors import ConflictError
-from backend.held import LostLockError
-from backend.row_lock import LIFETIME
-from tests.rotation.scene import TOKEN, VAULT, Scene
-from tests.rotation.storage import Storage
+from tests.support.rotation.scene import TOKEN, VAULT, Scene
+from tests.support.rotation.storage import Storage
 
 LOCKS = "CippBackendLocks"
 KEY = "rotation"
@@ -77,7 +77,7 @@ def test_one_of_two_runs_takes_over_the_lock_of_a_killed_run(scene: Scene, stora
     storage.ahead = SLEPT
     taken = let_a_quicker_one_take_over(scene, storage)
     with (
-        pytest.raises(ConflictError, match="Another run, which has just begun holds the lock"),
+        pytest.raises(ConflictError, match="Another run, which has just begun, has the lock"),
         row_lock.row_lock(Clients(os.environ), KEY, run_id="mine", by="a test"),
     ):
         raise AssertionError("the lock of the other run was taken")

@@ -4,19 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from backend.rotation.ownership import credential_name, is_ours
+from backend.rotation.planning.ownership import credential_name, is_own
 from sandbox import names
-from tests.rotation.others import NIGHTLY_SCRIPT, OTHER_VAULT
-from tests.rotation.plan_cases import ago, ours, version
-from tests.rotation.scene import CERTIFICATE, SECRET, Scene
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.others import NIGHTLY_SCRIPT, OTHER_VAULT
+from tests.support.rotation.plan_cases import ago, own, version
+from tests.support.rotation.scene import CERTIFICATE, SECRET, Scene
+from tests.support.sandbox.certificate import Certificate
 
 HEX = "0123456789ab"
 FULL = f"CIPP Backend {names.VAULT} {HEX}"
 OLDER = f"CIPP Backend {HEX}"
 ANOTHER = Certificate()
-TAGGED = [ours("b", ago(days=1), tagged_id="KEY"), version("a", ago(days=9))]
-UNTAGGED = [ours("b", ago(days=1), tagged_id=None), version("a", ago(days=9), tagged_id="KEY")]
+TAGGED = [own("b", ago(days=1), tagged_id="KEY"), version("a", ago(days=9))]
+UNTAGGED = [own("b", ago(days=1), tagged_id=None), version("a", ago(days=9), tagged_id="KEY")]
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,16 @@ UNTAGGED = [ours("b", ago(days=1), tagged_id=None), version("a", ago(days=9), ta
     ],
 )
 def test_credential_is_this_apps_by_its_full_name(name: str, *, tagged: bool, expected: bool) -> None:
-    assert is_ours(name, "key", names.VAULT, TAGGED if tagged else UNTAGGED) is expected
+    assert is_own(name, "key", names.VAULT, TAGGED if tagged else UNTAGGED) is expected
 
 
 def test_credential_is_never_this_apps_when_the_vaults_name_is_unknown() -> None:
-    assert not is_ours(f"CIPP Backend  {HEX}", "key", "", TAGGED)
+    assert not is_own(f"CIPP Backend  {HEX}", "key", "", TAGGED)
 
 
-def test_name_of_a_vault_is_no_pattern() -> None:
-    assert not is_ours(f"CIPP Backend cipp1 {HEX}", "key", "cipp.", UNTAGGED)
-    assert is_ours(credential_name("Cipp-1", HEX), "key", "CIPP-1", UNTAGGED)
+def test_vault_name_is_matched_literally() -> None:
+    assert not is_own(f"CIPP Backend cipp1 {HEX}", "key", "cipp.", UNTAGGED)
+    assert is_own(credential_name("Cipp-1", HEX), "key", "CIPP-1", UNTAGGED)
 
 
 def of_others(scene: Scene) -> dict[str, str]:

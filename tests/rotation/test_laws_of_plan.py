@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.app_registration import ClientSecret
-from backend.rotation.client_secret import ClientSecretKind, credential_by_hint
-from backend.rotation.lineage import first_stored
-from backend.rotation.plan import (
+from backend.credentials.kinds import Validity
+from backend.rotation.planning.plan import (
     NEAR_END,
     AppCredential,
     Disable,
@@ -18,24 +16,16 @@ from backend.rotation.plan import (
     Renew,
     Seen,
     Step,
-    Validity,
     credential_chores,
     credential_step,
     superseded_ends,
     token_step,
 )
-from backend.rotation.sam_certificate import CertificateKind, near_end
-from tests.rotation.plan_cases import (
-    A_SECOND,
-    FORCED,
-    MOMENT,
-    NOW,
-    SUNDAY,
-    ago,
-    credential,
-    ours,
-    version,
-)
+from backend.rotation.planning.version_history import first_stored
+from backend.rotation.running.client_secret import ClientSecretKind, credential_by_hint
+from backend.rotation.running.sam_certificate import CertificateKind, near_end
+from backend.sam_app.registration import ClientSecret
+from tests.support.rotation.plan_cases import A_SECOND, FORCED, MOMENT, NOW, SUNDAY, ago, credential, own, version
 
 SECRETS, CERTIFICATES = ClientSecretKind.rules, CertificateKind.rules
 RESTARTED = Moment(now=NOW, due_before=SUNDAY, restarted=ago(hours=1))
@@ -50,10 +40,10 @@ def removed(steps: list[Step]) -> list[str]:
 def again(*, superseded: timedelta) -> Seen:
     """Return a look at a secret that was served twice, and was superseded for the last time so long ago."""
     versions = [
-        ours("c", NOW - superseded, follows="a2"),
-        ours("a2", ago(days=40), credential_id="key of a", restored_from="a", follows="b"),
-        ours("b", ago(days=45), follows="a"),
-        ours("a", ago(days=50), follows="x"),
+        own("c", NOW - superseded, follows="a2"),
+        own("a2", ago(days=40), credential_id="key of a", restored_from="a", follows="b"),
+        own("b", ago(days=45), follows="a"),
+        own("a", ago(days=50), follows="x"),
     ]
     on_app = [credential("c", made=ago(days=1)), credential("a", made=ago(days=50))]
     return Seen(versions=versions, credentials=on_app, served=on_app[0], ends=on_app[0].ends)
@@ -68,7 +58,7 @@ def test_overlap_counts_from_when_a_credential_was_last_superseded(days: int, go
 
 
 def test_superseded_expiry_names_no_day_that_is_over() -> None:
-    versions = [ours("c", ago(days=3), follows="b"), ours("b", ago(days=38), follows="a"), ours("a", ago(days=45))]
+    versions = [own("c", ago(days=3), follows="b"), own("b", ago(days=38), follows="a"), own("a", ago(days=45))]
     on_app = [
         credential("c", made=ago(days=3)),
         credential("b", made=ago(days=38), left=50),
@@ -84,14 +74,14 @@ def test_superseded_expiry_names_no_day_that_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("restored_from", "is_ours", "expected"),
+    ("restored_from", "is_own", "expected"),
     [("a", True, NEAR_END), (None, True, timedelta(days=30)), (None, False, NEAR_END)],
 )
 def test_certificate_by_others_is_due_at_45_days_when_put_back(
-    restored_from: str | None, expected: timedelta, *, is_ours: bool
+    restored_from: str | None, expected: timedelta, *, is_own: bool
 ) -> None:
-    short = AppCredential(id="x", starts=ago(days=50), ends=ago(days=-40), ours=is_ours)
-    shown = version("b", ago(minutes=1), ours=is_ours, restored_from=restored_from, credential_id="x")
+    short = AppCredential(id="x", starts=ago(days=50), ends=ago(days=-40), is_own=is_own)
+    shown = version("b", ago(minutes=1), is_own=is_own, restored_from=restored_from, credential_id="x")
     assert near_end(shown, short) == expected
     seen = Seen(versions=[shown], credentials=[short], served=short, ends=short.ends)
     step = credential_step(seen, MOMENT, CERTIFICATES)
@@ -104,9 +94,9 @@ def test_certificate_by_others_is_due_at_45_days_when_put_back(
 @pytest.mark.timeout(10)
 def test_first_stored_ends_when_tags_name_each_other() -> None:
     circle = [
-        ours("c", ago(days=1), restored_from="b"),
-        ours("b", ago(days=2), restored_from="c"),
-        ours("a", ago(days=3), restored_from="a"),
+        own("c", ago(days=1), restored_from="b"),
+        own("b", ago(days=2), restored_from="c"),
+        own("a", ago(days=3), restored_from="a"),
     ]
     assert first_stored(circle) in (ago(days=1), ago(days=2))
     assert first_stored(circle[2:]) == ago(days=3)
@@ -114,7 +104,7 @@ def test_first_stored_ends_when_tags_name_each_other() -> None:
 
 @pytest.mark.timeout(10)
 def test_steps_are_planned_when_tags_name_each_other() -> None:
-    circle = [ours("b", ago(days=1), follows="a", restored_from="a"), ours("a", ago(days=2), follows="b")]
+    circle = [own("b", ago(days=1), follows="a", restored_from="a"), own("a", ago(days=2), follows="b")]
     on_app = credential("b", made=ago(days=2))
     seen = Seen(versions=circle, credentials=[on_app], served=on_app, ends=on_app.ends)
     assert isinstance(credential_step(seen, MOMENT, SECRETS), Leave)
@@ -161,7 +151,7 @@ def test_revoked_credential_is_replaced_by_the_earlier_version_that_signs_in() -
     versions = [version("b", ago(minutes=6)), version("a", ago(days=9))]
     seen = Seen(versions=versions, validity=Validity.REVOKED, earlier="a")
     assert credential_step(seen, MOMENT, SECRETS) == PutBack(
-        "The version that the vault serves does not sign in; an earlier one does.", "a"
+        "The current version can't sign in, but an earlier one can.", "a"
     )
 
 
@@ -175,7 +165,7 @@ def test_nothing_is_superseded_when_the_served_credential_does_not_sign_in() -> 
 
 
 def test_version_by_others_is_never_disabled() -> None:
-    versions = [ours("c", ago(days=3)), ours("b", ago(days=40)), version("x", ago(days=50)), ours("a", ago(days=60))]
+    versions = [own("c", ago(days=3)), own("b", ago(days=40)), version("x", ago(days=50)), own("a", ago(days=60))]
     served = credential("c", made=ago(days=3))
     seen = Seen(versions=versions, credentials=[served], served=served, ends=served.ends)
     disabled = [one.version_id for one in credential_chores(seen, MOMENT, SECRETS) if isinstance(one, Disable)]

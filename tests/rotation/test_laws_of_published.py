@@ -1,8 +1,8 @@
-"""What was just stored stays when Entra falls silent, and what someone disabled is not taken for valid."""
+"""A key that was just stored stays if Entra times out, and a disabled version does not count as valid."""
 
 import pytest
 
-from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, Scene
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, SECRET, Scene
 
 
 def test_disabled_certificate_is_renewed_though_graph_lists_it(scene: Scene) -> None:

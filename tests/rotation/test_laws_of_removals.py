@@ -1,4 +1,4 @@
-"""A run looks again before it removes, and asks for the lock before each write: what others did meanwhile wins."""
+"""A run reads the state before a removal, and checks the lock before each write. Changes by others win."""
 
 import secrets
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from backend import row_lock
-from backend.rotation import key_ring
+from backend.cipp import row_lock
+from backend.concurrency import background
 from sandbox import names
-from tests.api import Answer
-from tests.rotation.scene import ARM, CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
-from tests.sandbox.certificate import Certificate
+from tests.support.api import Answer
+from tests.support.rotation.scene import ARM, CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
+from tests.support.sandbox.certificate import Certificate
 
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
 LOCKS = "CippBackendLocks"
@@ -98,7 +98,7 @@ def test_superseded_secret_stays_when_it_is_stored_again_meanwhile(retiring: Sce
     assert retiring.value(SECRET) == old["value"]
     assert retiring.signs_in()
     if place is AT_PROCESSES:
-        assert "versions changed meanwhile" in warnings
+        assert "changed meanwhile" in warnings
     retiring.go(hours=1)
     retiring.rotate(SECRET)
     assert retiring.signs_in()
@@ -141,7 +141,7 @@ def test_superseded_certificate_stays_when_it_is_stored_again_meanwhile(scene: S
     with held(scene, AT_PROCESSES, CERTIFICATE) as run:
         scene.others.store(CERTIFICATE, old["value"])
         scene.azure.faults([])
-        assert "versions changed meanwhile" in warnings_of(run.result())
+        assert "changed meanwhile" in warnings_of(run.result())
     assert scene.calls(GRAPH, "POST", "/removeKey") == []
     assert scene.certificate_signs_in()
 
@@ -154,6 +154,7 @@ AT_SIGN_IN = {"host": ENTRA, "body": "grant_type=refresh_token", "nth": 2}
 AT_STORE = {"host": VAULT, "method": "PUT"}
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("lag_seconds", [0, 600])
 @pytest.mark.parametrize("place", [AT_FIRST_READ, AT_SIGN_IN, AT_STORE])
 def test_tenants_token_stays_deleted_when_it_is_deleted_during_the_run(
@@ -170,7 +171,7 @@ def test_tenants_token_stays_deleted_when_it_is_deleted_during_the_run(
     if lag_seconds == 0 or place is not AT_FIRST_READ:
         assert key["Outcome"] == "unchanged", key
         assert "stays deleted" in key["Reason"]
-        assert "theirs stays" not in key["Reason"]
+        assert "Another version" not in key["Reason"]
     assert len(scene.calls(VAULT, "PUT", f"/secrets/{tenant}")) <= 1
     assert len(scene.calls(ENTRA, body="grant_type=refresh_token")) <= 2
     scene.go(hours=1)
@@ -272,7 +273,7 @@ def test_lost_lock_lets_a_run_not_lock_the_service_principals(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("key", [TOKEN, SECRET, CERTIFICATE])
-def test_store_asks_for_the_lock_before_it_looks_again(scene: Scene, key: str) -> None:
+def test_store_checks_the_lock_before_it_reads_the_vault_again(scene: Scene, key: str) -> None:
     assert scene.report(key)["Outcome"] == "rotated"
     calls = [f"{call['method']} {call['path']}" for call in scene.azure.calls(tables=True)]
     stored = calls.index(f"PUT /secrets/{key}")
@@ -282,7 +283,7 @@ def test_store_asks_for_the_lock_before_it_looks_again(scene: Scene, key: str) -
     assert stored - asked < 8
 
 
-def test_removal_asks_for_the_lock_before_it_looks_again(retiring: Scene) -> None:
+def test_removal_checks_the_lock_before_it_reads_the_vault_again(retiring: Scene) -> None:
     retiring.rotate(SECRET)
     calls = [f"{call['method']} {call['path']}" for call in retiring.azure.calls(tables=True)]
     removed = next(i for i, call in enumerate(calls) if call.endswith("/removePassword"))
@@ -293,7 +294,7 @@ def test_removal_asks_for_the_lock_before_it_looks_again(retiring: Scene) -> Non
 
 def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     """Another run does it, so nothing failed, and nothing is signed in with again."""
-    nowhere.setattr(key_ring, "AT_ONCE", 1)
+    nowhere.setattr(background, "KEYS", 1)
     scene.others.reset(propagation_seconds=0, direct_tenants=3)
     rest = [SECRET, CERTIFICATE]
     with held(scene, {"host": ENTRA, "body": "grant_type=refresh_token", "times": 0}) as run:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.rotation.checks import refused_now
-from tests.rotation.pfx import stored_thumbprint
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
 from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
-from tests.rotation.theirs import by_the_product, orphans
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.checks import refused_now
+from tests.support.rotation.pfx import stored_thumbprint
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
+from tests.support.rotation.theirs import by_the_product, orphans
+from tests.support.sandbox.certificate import Certificate
 
 CREDENTIALS = [SECRET, CERTIFICATE]
 STORES = {TOKEN: store_a_token, SECRET: store_a_secret, CERTIFICATE: store_a_certificate}
@@ -39,6 +39,7 @@ def refused_new_secret(scene: Scene, **fault: object) -> dict[str, object]:
 # Stores that may still land
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("status", [408, 500, 503, 504])
 @pytest.mark.parametrize("key", CREDENTIALS)
 def test_credential_stays_on_the_app_when_its_store_may_still_land(scene: Scene, key: str, status: int) -> None:
@@ -58,6 +59,7 @@ def test_credential_stays_on_the_app_when_its_store_may_still_land(scene: Scene,
     assert list(orphans(scene.others.made, scene.azure.state())) == []
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("status", [400, 403, 409])
 @pytest.mark.parametrize("key", CREDENTIALS)
 def test_credential_is_removed_when_the_vault_refuses_its_store(scene: Scene, key: str, status: int) -> None:
@@ -81,6 +83,7 @@ def test_credential_that_never_landed_is_removed_after_half_an_hour(scene: Scene
     assert len(created(scene, key)) == 1
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("mode", [{"mode": "drop-after"}, {"mode": "refuse-then-do", "status": 503}])
 @pytest.mark.parametrize("key", STORES)
 def test_store_that_took_effect_is_reported_as_rotated(scene: Scene, key: str, mode: dict[str, Any]) -> None:
@@ -107,12 +110,12 @@ def test_run_reports_what_others_stored_right_after_its_own_store(scene: Scene, 
         scene.azure.faults([])
         report = key_of(run.result().results["Keys"], key)
     assert scene.value(key) == wanted
-    assert f"Someone else stored '{key}' right after this run did; theirs stays." in report["Reason"]
+    assert f"Another version of '{key}' was stored right after" in report["Reason"]
     assert ours != wanted
     assert list(refused_now(scene.others, scene.azure.state())) == []
 
 
-# Credentials whose creation was not answered
+# Credentials whose creation timed out
 
 
 @pytest.mark.parametrize(
@@ -179,6 +182,8 @@ def is_shown(call: dict[str, Any], scene: Scene, key: str) -> bool:
     return "client_assertion=" in body if key == CERTIFICATE else scene.value(SECRET)[:3] in body
 
 
+@pytest.mark.compares_times
+@pytest.mark.each_value
 @pytest.mark.parametrize("key", CREDENTIALS)
 @pytest.mark.parametrize(
     "settings",

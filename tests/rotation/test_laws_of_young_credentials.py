@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from sandbox import names
-from tests.api import Api
-from tests.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, VAULT, Scene, key_of, refused
-from tests.sandbox.certificate import Certificate
+from tests.support.api import Api
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, VAULT, Scene, key_of, refused
+from tests.support.sandbox.certificate import Certificate
 
 CERTIFICATE_OF_OTHERS, OLDER = Certificate(), Certificate()
 WITH_SECRET = r"client_secret=(?=.*grant_type=client_credentials)|grant_type=client_credentials.*client_secret="
@@ -52,6 +52,7 @@ def begin(scene: Scene, propagation_seconds: float, *, certificate: bool) -> Non
         scene.go(minutes=10)
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("certificate", [True, False])
 @pytest.mark.parametrize("key", FRESH)
 @pytest.mark.usefixtures("quiet")
@@ -86,7 +87,7 @@ def test_run_reports_a_young_credential_as_not_verified(scene: Scene, key: str, 
     assert scene.value(key) == theirs
 
 
-def test_young_client_secret_is_no_problem_of_the_overview(scene: Scene) -> None:
+def test_overview_reports_no_problem_of_a_new_client_secret(scene: Scene) -> None:
     begin(scene, 60, certificate=True)
     store_a_fresh_secret(scene)
     overview = scene.overview()
@@ -166,7 +167,7 @@ def test_certificate_signs_before_an_earlier_client_secret(scene: Scene) -> None
     scene.others.store(SECRET, "revoked since then")
     scene.go(minutes=10)
     called = len(scene.calls(ENTRA))
-    assert scene.rotate(SECRET, dry=True)["WouldDo"][0].startswith(f"{SECRET}: The version that the vault serves does")
+    assert scene.rotate(SECRET, dry=True)["WouldDo"][0].startswith(f"{SECRET}: The current version can't")
     forms = [parse_qs(call["request_body"]) for call in scene.calls(ENTRA)[called:]]
     assert any("client_assertion" in form for form in forms)
 

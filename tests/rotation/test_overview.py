@@ -1,4 +1,4 @@
-"""ListKeyRotations: how long CIPP keeps working, what was done, and what nobody does."""
+"""ListKeyRotations: how long CIPP keeps working, the last runs, and what is not rotated."""
 
 import json
 import time
@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from backend.rotation.overview import promise
-from backend.rotation.report import KeyState
+from backend.rotation.reporting.status import promise
+from backend.rotation.results import KeyState
 from sandbox import names
-from tests.api import Api
-from tests.rotation.pfx import thumbprint
-from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene, key_of, moment, refused
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.vault_calls import identity_token
+from tests.support.api import Api
+from tests.support.rotation.pfx import thumbprint
+from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene, key_of, moment, refused
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.vault_calls import identity_token
 
 STRANGER = "11111111-2222-3333-4444-555555555555"
 SILENT = {"host": "management.azure.com", "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
@@ -40,20 +40,20 @@ def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
 @pytest.mark.parametrize(
     ("states", "days", "words"),
     [
-        ([], None, "is unknown: the vault holds no key whose end is known"),
+        ([], None, "is unknown, because the expiry of every key is unknown"),
         ([state("a", None)], None, "is unknown"),
         (
             [state("a", 5)],
             5,
-            "keeps working until 2026-09-07 12:00 UTC unless someone revokes a key; the first to end is a.",
+            "keeps working until 2026-09-07 12:00 UTC unless someone revokes a key. The first key to expire is a.",
         ),
-        ([state("a", 5), state("b", 3)], 3, "the first to end is b."),
-        ([state("a", 5), state("b", 3, counts=False)], 5, "the first to end is a."),
-        ([state("a", 5), state("b", None)], 5, "The end of b is unknown."),
+        ([state("a", 5), state("b", 3)], 3, "The first key to expire is b."),
+        ([state("a", 5), state("b", 3, counts=False)], 5, "The first key to expire is a."),
+        ([state("a", 5), state("b", None)], 5, "The expiry of b is unknown."),
         (
             [state("a", 5), state("b", -1)],
             -1,
-            "does not work with b, which has ended on 2026-09-01 12:00 UTC.",
+            "doesn't work with b, which expired on 2026-09-01 12:00 UTC.",
         ),
         ([state("a", -3, counts=False)], None, "is unknown"),
     ],
@@ -71,12 +71,12 @@ def test_it_begins_with_until_when_cipp_works_and_which_key_ends_first(scene: Sc
     assert body["WorksUntil"] == ends
     assert "keeps working until" in body["Sentence"]
     assert "unless someone revokes a key" in body["Sentence"]
-    assert "the first to end is ApplicationSecret" in body["Sentence"]
+    assert "The first key to expire is ApplicationSecret" in body["Sentence"]
     token = key_of(body["Keys"], TOKEN)
     assert moment(token["Ends"]) == moment(scene.served(TOKEN)["created"]) + timedelta(days=90)
 
 
-def test_each_key_is_told_with_its_age_end_proof_and_old_ones(scene: Scene) -> None:
+def test_overview_has_age_expiry_check_and_old_credentials_of_each_key(scene: Scene) -> None:
     scene.others.give_certificate(Certificate(days=40))
     scene.others.tenant_row(scene.tenants()[0])
     scene.rotate()
@@ -93,13 +93,13 @@ def test_each_key_is_told_with_its_age_end_proof_and_old_ones(scene: Scene) -> N
     old = scene.versions(SECRET)[-2]["tags"]["credential-id"]
     (line,) = key_of(overview["Keys"], SECRET)["Overlapping"]
     assert old in line
-    assert "restart CIPP's apps before" in line
+    assert "Restart CIPP's apps before" in line
     (line,) = key_of(overview["Keys"], CERTIFICATE)["Overlapping"]
     assert scene.versions(CERTIFICATE)[-2]["tags"]["credential-id"] in line
     assert key_of(overview["Keys"], TOKEN)["Overlapping"] == []
 
 
-def test_the_last_runs_are_told_with_who_started_them_and_each_keys_outcome(scene: Scene) -> None:
+def test_overview_has_the_last_runs_with_trigger_and_outcomes(scene: Scene) -> None:
     scene.azure.faults([refused(53003)])
     scene.tick("WeeklyKeyRotation")
     scene.go(minutes=1)
@@ -143,10 +143,8 @@ def test_a_run_in_progress_is_shown_with_its_counts(scene: Scene, nowhere: pytes
         ("Pacific/Kiritimati", datetime(2027, 3, 27, 12, tzinfo=UTC), "2027-04-04T00:00:00+14:00"),
     ],
 )
-def test_the_next_weeks_start_is_told_in_utc_and_in_the_zone(
-    scene: Scene, zone: str, first: datetime, local: str
-) -> None:
-    scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: Entra is not asked
+def test_overview_has_the_next_week_in_utc_and_local_time(scene: Scene, zone: str, first: datetime, local: str) -> None:
+    scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: no sign-in
     scene.others.zone(zone)
     scene.go_to(first)
     overview = scene.overview()
@@ -178,33 +176,33 @@ def test_an_app_that_is_stopped_reads_the_current_keys_when_it_starts(scene: Sce
     assert scene.overview()["Apps"][0]["RunsWithCurrentKeys"] == "yes"
 
 
-def test_what_nobody_rotates_is_told(scene: Scene) -> None:
+def test_overview_has_the_credentials_that_are_not_rotated(scene: Scene) -> None:
     added = scene.others.add_secret("By an admin")
     certificate = Certificate()
     scene.others.add_certificate(certificate, "By an admin, too")
     scene.others.store("SSOAppSecret", "sso")
     lines = scene.overview()["NotRotated"]
-    assert any("SSOAppSecret" in line and "does not tell" in line for line in lines)
+    assert any("SSOAppSecret" in line and "has an unknown expiry" in line for line in lines)
     assert any(added["keyId"] in line and added["endDateTime"][:10] in line for line in lines)
     assert any(thumbprint(certificate.x509) in line for line in lines)
     assert len(lines) == 3  # not the secret that CIPP made, for it is the served one
     scene.others.store("SSOAppSecret", "sso", attributes={"exp": 1_900_000_000})
-    assert any("SSOAppSecret ends on 2030-03-17" in line for line in scene.overview()["NotRotated"])
+    assert any("SSOAppSecret expires on 2030-03-17" in line for line in scene.overview()["NotRotated"])
 
 
 @pytest.mark.parametrize(("longest", "told"), [("P44D", True), ("P45D", False), ("P30D", True)])
-def test_a_policy_under_45_days_is_told(scene: Scene, longest: str, *, told: bool) -> None:
+def test_overview_notes_a_policy_under_45_days(scene: Scene, longest: str, *, told: bool) -> None:
     scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime=longest)
     notes = [note for note in scene.overview()["Notes"] if "CIPP's own job" in note]
     assert bool(notes) == told
     assert all(f"of {longest[1:-1]} days" in note for note in notes)
 
 
-def test_a_dead_key_ends_the_promise_until_it_is_healed_or_stored_anew(scene: Scene) -> None:
+def test_revoked_key_is_reported_until_it_is_repaired_or_replaced(scene: Scene) -> None:
     scene.azure.faults([refused(50173)])
     scene.prove(TOKEN)
     overview = scene.overview()
-    assert "does not work with RefreshToken" in overview["Sentence"]
+    assert "doesn't work with RefreshToken" in overview["Sentence"]
     assert moment(overview["WorksUntil"]) <= scene.now()
     (problem,) = key_of(overview["Keys"], TOKEN)["Problems"]
     assert "AADSTS50173" in problem
@@ -212,17 +210,17 @@ def test_a_dead_key_ends_the_promise_until_it_is_healed_or_stored_anew(scene: Sc
     scene.go(seconds=2)
     scene.others.store(TOKEN, scene.value(TOKEN))  # an admin ran the wizard: what died is not served any more
     overview = scene.overview()
-    assert "does not work" not in overview["Sentence"]
+    assert "doesn't work" not in overview["Sentence"]
     assert key_of(overview["Keys"], TOKEN)["Problems"] == []
 
 
-def test_a_key_that_was_dead_is_so_no_longer_once_it_was_rotated(scene: Scene) -> None:
+def test_revoked_key_is_valid_again_after_its_rotation(scene: Scene) -> None:
     scene.azure.faults([refused(50173)])
     scene.prove(TOKEN)
     scene.azure.faults([])
     scene.report(TOKEN)
     overview = scene.overview()
-    assert "does not work" not in overview["Sentence"]
+    assert "doesn't work" not in overview["Sentence"]
     assert moment(key_of(overview["Keys"], TOKEN)["Ends"]) > scene.now()
 
 
@@ -234,10 +232,10 @@ def test_excluded_and_unknown_tenants_do_not_count(scene: Scene) -> None:
     scene.prove(unknown)
     overview = scene.overview()
     assert [key_of(overview["Keys"], tenant)["Counts"] for tenant in (excluded, unknown)] == [False, False]
-    assert "Excluded in CIPP" in key_of(overview["Keys"], excluded)["Problems"][0]
-    assert any("no such tenant" in line for line in key_of(overview["Keys"], unknown)["Problems"])
+    assert "excluded in CIPP" in key_of(overview["Keys"], excluded)["Problems"][0]
+    assert any("doesn't have this tenant" in line for line in key_of(overview["Keys"], unknown)["Problems"])
     assert "ApplicationSecret" in overview["Sentence"]
-    assert "does not work" not in overview["Sentence"]
+    assert "doesn't work" not in overview["Sentence"]
 
 
 def test_a_failure_is_a_problem_with_its_advice_until_it_is_over(scene: Scene) -> None:
@@ -245,19 +243,19 @@ def test_a_failure_is_a_problem_with_its_advice_until_it_is_over(scene: Scene) -
     scene.report(TOKEN)
     (problem,) = key_of(scene.overview()["Keys"], TOKEN)["Problems"]
     assert "AADSTS50076" in problem
-    assert "signs in again with MFA" in problem
+    assert "sign in again with MFA" in problem
     scene.azure.faults([])
     scene.report(TOKEN)
     assert key_of(scene.overview()["Keys"], TOKEN)["Problems"] == []
 
 
-def test_a_certificate_that_cipp_made_is_told_with_its_end(scene: Scene) -> None:
+def test_overview_has_the_expiry_of_a_certificate_by_cipp(scene: Scene) -> None:
     certificate = Certificate(days=300)
     scene.others.give_certificate(certificate)
     overview = scene.overview()
     assert moment(key_of(overview["Keys"], CERTIFICATE)["Ends"]) == certificate.x509.not_valid_after_utc
     assert not any(
-        "SAM app is not ours" in line and thumbprint(certificate.x509) in line for line in overview["NotRotated"]
+        "not created by this app" in line and thumbprint(certificate.x509) in line for line in overview["NotRotated"]
     )
 
 
@@ -277,12 +275,12 @@ def test_the_names_that_cipps_template_writes_are_known(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("name", [TOKEN, SECRET])
-def test_a_disabled_key_is_told_and_hides_nothing_else(scene: Scene, name: str) -> None:
+def test_disabled_key_is_reported_and_hides_nothing_else(scene: Scene, name: str) -> None:
     scene.others.disable(name, scene.served(name)["version"])
     overview = scene.overview()
     assert any("disabled" in problem for problem in key_of(overview["Keys"], name)["Problems"])
     assert len(overview["Keys"]) == 3
 
 
-def test_where_there_is_no_certificate_yet_it_is_told(scene: Scene) -> None:
-    assert any("no SAMCertificate yet" in note for note in scene.overview()["Notes"])
+def test_overview_notes_a_missing_certificate(scene: Scene) -> None:
+    assert any("SAMCertificate yet" in note for note in scene.overview()["Notes"])

@@ -2,16 +2,16 @@
 
 import pytest
 
-from backend.rotation.lineage import Version
-from backend.rotation.ownership import credential_name, is_ours
-from tests.rotation.plan_cases import NOW, ours, version
+from backend.rotation.planning.ownership import credential_name, is_own
+from backend.rotation.planning.version_history import Version
+from tests.support.rotation.plan_cases import NOW, own, version
 
 VAULT = "cippabc12"
 RUN = "0123456789ab"
 NAME = f"CIPP Backend {VAULT} {RUN}"
 EARLIER = f"CIPP Backend {RUN}"  # as earlier releases named them
 KEY = "6F9619FF-8B86-D011-B42D-00CF4FC964FF"
-TAGGED = [ours("a", NOW, credential_id=KEY.lower(), tagged_id=KEY.lower())]
+TAGGED = [own("a", NOW, credential_id=KEY.lower(), tagged_id=KEY.lower())]
 
 CASES: dict[str, tuple[str, str, list[Version], bool]] = {
     "the full name": (NAME, VAULT, [], True),
@@ -35,7 +35,7 @@ CASES: dict[str, tuple[str, str, list[Version], bool]] = {
     "an earlier name, and another credential is tagged": (
         EARLIER,
         VAULT,
-        [ours("a", NOW, credential_id="other", tagged_id="other")],
+        [own("a", NOW, credential_id="other", tagged_id="other")],
         False,
     ),
     "an earlier name, and others tagged it": (
@@ -44,14 +44,14 @@ CASES: dict[str, tuple[str, str, list[Version], bool]] = {
         [version("a", NOW, credential_id=KEY, tagged_id=KEY)],
         False,
     ),
-    "an earlier name that was found by the hint alone": (EARLIER, VAULT, [ours("a", NOW, credential_id=KEY)], False),
+    "an earlier name that was found by the hint alone": (EARLIER, VAULT, [own("a", NOW, credential_id=KEY)], False),
 }
 
 
 @pytest.mark.parametrize(("name", "vault", "versions", "expected"), CASES.values(), ids=CASES)
 def test_credential_is_this_apps(name: str, vault: str, versions: list[Version], *, expected: bool) -> None:
-    assert is_ours(name, KEY, vault, versions) is expected
+    assert is_own(name, KEY, vault, versions) is expected
 
 
 def test_name_of_a_new_credential_is_this_apps() -> None:
-    assert is_ours(credential_name("CippAbc12", RUN), KEY, VAULT, [])
+    assert is_own(credential_name("CippAbc12", RUN), KEY, VAULT, [])

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from backend.rotation.journal import RUN_KEYS, RUNS
-from tests.rotation.scene import SECRET, TOKEN, Scene, key_of, refused
+from backend.rotation.reporting.journal import RUN_KEYS, RUNS
+from tests.support.rotation.scene import SECRET, TOKEN, Scene, key_of, refused
 
 Json = Any  # what JSON may hold
 REASON = "Due: the current version is of 2026-10-15 06:41 UTC, before 2026-11-22 00:00 UTC."
@@ -82,6 +82,7 @@ def test_run_id_returns_that_run_alone_with_its_keys_also_older_than_the_last_te
     }
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(("run_id", "status"), [("0123456789ab", 404), ("0123456789", 400), ("0123456789ax", 400)])
 @pytest.mark.parametrize("with_table", [False, True])
 def test_run_id_that_is_not_there_or_not_valid_is_refused_with_advice(

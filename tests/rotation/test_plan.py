@@ -5,44 +5,33 @@ from datetime import timedelta
 
 import pytest
 
-from backend.rotation.lineage import Version
-from backend.rotation.plan import AppCredential, Leave, Moment, PutBack, Renew, Step, third_of_life, token_step
-from tests.rotation.plan_cases import (
-    A_SECOND,
-    FORCED,
-    MOMENT,
-    NOW,
-    SUNDAY,
-    UNDER,
-    ago,
-    ours,
-    version,
-    what,
-)
+from backend.rotation.planning.plan import AppCredential, Leave, Moment, PutBack, Renew, Step, third_of_life, token_step
+from backend.rotation.planning.version_history import Version
+from tests.support.rotation.plan_cases import A_SECOND, FORCED, MOMENT, NOW, SUNDAY, UNDER, ago, own, version, what
 
 TOKENS = {
     "made before the week began: due": ([version("a", SUNDAY - A_SECOND)], MOMENT, Renew),
     "made in its first second: not due": ([version("a", SUNDAY)], MOMENT, Leave),
-    "ours is judged like anyone's": ([ours("a", SUNDAY - A_SECOND)], MOMENT, Renew),
+    "own version is planned like one by others": ([own("a", SUNDAY - A_SECOND)], MOMENT, Renew),
     "forced, though not due": ([version("a", ago(hours=1))], FORCED, Renew),
-    "disabled by someone: due all the same, and the run says why it fails": (
+    "disabled by others: still due, and the run reports why it fails": (
         [version("a", ago(days=9), enabled=False)],
         MOMENT,
         Renew,
     ),
-    "someone stored between our look and our write": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
+    "others stored between the read and the write": (
+        [own("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
         MOMENT,
         (PutBack, "b"),
     ),
-    "putting theirs back comes before force": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
+    "restoring a version of others comes before force": (
+        [own("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(days=9))],
         FORCED,
         (PutBack, "b"),
     ),
     "of several, the newest": (
         [
-            ours("d", ago(minutes=1), follows="a"),
+            own("d", ago(minutes=1), follows="a"),
             version("c", ago(minutes=2)),
             version("b", ago(minutes=3)),
             version("a", ago(days=9)),
@@ -50,47 +39,51 @@ TOKENS = {
         MOMENT,
         (PutBack, "c"),
     ),
-    "theirs does not sign in: ours stays": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2), dead=True), version("a", ago(days=9))],
+    "version of others can't sign in: own version stays": (
+        [
+            own("c", ago(minutes=1), follows="a"),
+            version("b", ago(minutes=2), is_refused=True),
+            version("a", ago(days=9)),
+        ],
         MOMENT,
         Leave,
     ),
-    "theirs was disabled again: ours stays": (
+    "version of others was disabled again: own version stays": (
         [
-            ours("c", ago(minutes=1), follows="a"),
+            own("c", ago(minutes=1), follows="a"),
             version("b", ago(minutes=2), enabled=False),
             version("a", ago(days=9)),
         ],
         MOMENT,
         Leave,
     ),
-    "theirs in the same second as ours of before": (
-        [ours("c", ago(minutes=1), follows="a"), ours("a", ago(minutes=2)), version("b", ago(minutes=2))],
+    "version of others in the same second as the earlier own one": (
+        [own("c", ago(minutes=1), follows="a"), own("a", ago(minutes=2)), version("b", ago(minutes=2))],
         MOMENT,
         (PutBack, "b"),
     ),
-    "what ours of before followed came before it, in the same second or not": (
-        [ours("c", ago(minutes=2), follows="b"), ours("b", ago(minutes=2), follows="a"), version("a", ago(minutes=2))],
+    "what the earlier own version followed came before it, in the same second or not": (
+        [own("c", ago(minutes=2), follows="b"), own("b", ago(minutes=2), follows="a"), version("a", ago(minutes=2))],
         MOMENT,
         Leave,
     ),
-    "two of theirs in one second, ours on one of them: nobody can tell, and it is left": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(minutes=2))],
+    "two of others in one second, own version over one of them: unknown, and it is left": (
+        [own("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2)), version("a", ago(minutes=2))],
         MOMENT,
         Leave,
     ),
-    "theirs was put back: it lies under itself and under ours, and that is all right": (
+    "version of others was restored and is older than itself and the own one": (
         [
-            ours("d", ago(minutes=1), follows="c", restored_from="b"),
-            ours("c", ago(minutes=1), follows="a"),
+            own("d", ago(minutes=1), follows="c", restored_from="b"),
+            own("c", ago(minutes=1), follows="a"),
             version("b", ago(minutes=1)),
             version("a", ago(days=9)),
         ],
         MOMENT,
         Leave,
     ),
-    "theirs on top of ours": (
-        [version("b", ago(minutes=1)), ours("a", ago(minutes=2), follows="x")],
+    "version of others over the own one": (
+        [version("b", ago(minutes=1)), own("a", ago(minutes=2), follows="x")],
         MOMENT,
         Leave,
     ),
@@ -100,32 +93,32 @@ TOKENS = {
         Leave,
     ),
     "another run of this app stored under this one": (
-        [ours("c", ago(minutes=1), follows="a"), ours("b", ago(minutes=2), follows="a"), version("a", ago(days=9))],
+        [own("c", ago(minutes=1), follows="a"), own("b", ago(minutes=2), follows="a"), version("a", ago(days=9))],
         MOMENT,
         Leave,
     ),
     "the version it follows is gone, and others stored in the same second": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=1))],
+        [own("c", ago(minutes=1), follows="a"), version("b", ago(minutes=1))],
         MOMENT,
         Leave,
     ),
-    "what ours follows is gone: nobody knows what lies between": (
-        [ours("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2))],
+    "followed version is missing: what came between is unknown": (
+        [own("c", ago(minutes=1), follows="a"), version("b", ago(minutes=2))],
         MOMENT,
         Leave,
     ),
-    "nothing was there when we looked, and someone stored before we did": (
-        [ours("b", ago(minutes=1), looked=ago(minutes=1)), version("a", ago(minutes=1))],
+    "vault had none at the read, and others stored before the run did": (
+        [own("b", ago(minutes=1), looked=ago(minutes=1)), version("a", ago(minutes=1))],
         MOMENT,
         (PutBack, "a"),
     ),
-    "what lies under ours was recovered with the name": (
-        [ours("b", ago(minutes=1), looked=ago(minutes=1)), version("a", ago(days=4))],
+    "overwritten version was recovered with the name": (
+        [own("b", ago(minutes=1), looked=ago(minutes=1)), version("a", ago(days=4))],
         MOMENT,
         Leave,
     ),
     "renewing comes before disabling": (
-        [ours("b", ago(days=8)), ours("a", ago(days=38)), ours("o", ago(days=45))],
+        [own("b", ago(days=8)), own("a", ago(days=38)), own("o", ago(days=45))],
         MOMENT,
         Renew,
     ),
@@ -157,11 +150,11 @@ def test_near_is_45_days_or_a_third_of_a_life_whichever_is_shorter(life: float, 
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (token_step([version("a", ago(days=9))], MOMENT), "Due: the current version is of 2026-07-27 12:00 UTC"),
-        (token_step([version("a", ago(days=1))], FORCED), "Forced: the current version is of 2026-08-04 12:00 UTC"),
-        (token_step([version("a", ago(days=1))], MOMENT), "Not due: the current version is of 2026-08-04 12:00 UTC"),
-        (token_step([version("a", ago(days=1))], MOMENT, signs_in=False), "does not sign in"),
-        (token_step(UNDER, MOMENT), "version b lies under"),
+        (token_step([version("a", ago(days=9))], MOMENT), "Due: the current version was stored at 2026-07-27"),
+        (token_step([version("a", ago(days=1))], FORCED), "Forced: the current version was stored at 2026-08-04"),
+        (token_step([version("a", ago(days=1))], MOMENT), "Not due: the current version was stored at 2026-08-04"),
+        (token_step([version("a", ago(days=1))], MOMENT, signs_in=False), "can't sign in"),
+        (token_step(UNDER, MOMENT), "overwrote version b"),
     ],
 )
 def test_token_step_states_its_reason(step: Step, words: str) -> None:

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from backend.rotation.plan import AppCredential, Leave, Moment, PutBack, Renew, Seen, credential_step
-from backend.rotation.sam_certificate import CertificateKind
-from tests.rotation.plan_cases import (
+from backend.rotation.planning.plan import AppCredential, Leave, Moment, PutBack, Renew, Seen, credential_step
+from backend.rotation.running.sam_certificate import CertificateKind
+from tests.support.rotation.plan_cases import (
     A_SECOND,
     FORCED,
     JUST_NOW,
@@ -24,7 +24,7 @@ from tests.rotation.plan_cases import (
     ago,
     credential,
     moment,
-    ours,
+    own,
     seen,
     version,
     what,
@@ -37,10 +37,10 @@ ONE_MORE = credential("a", made=ago(days=45), days=365)
 OLDER_THAN_ITS_VERSION = credential("c", made=ago(days=9), days=365)
 
 
-def ending(left: timedelta, made: datetime, *, is_ours: bool = True, **fields: object) -> Seen:
+def ending(left: timedelta, made: datetime, *, is_own: bool = True, **fields: object) -> Seen:
     """Return a look at a served certificate that has so much time left."""
-    one = AppCredential(id="key of c", starts=made, ends=NOW + left, ours=is_ours)
-    make = ours if is_ours else version
+    one = AppCredential(id="key of c", starts=made, ends=NOW + left, is_own=is_own)
+    make = own if is_own else version
     return seen([make("c", made, **{"credential_id": "key of c", **fields})], [one])
 
 
@@ -77,11 +77,11 @@ CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
         Renew,
     ),
     "others' with 45 days left, however long it was meant to live": (
-        ending(DAYS_45, ago(hours=1), is_ours=False),
+        ending(DAYS_45, ago(hours=1), is_own=False),
         MOMENT,
         Leave,
     ),
-    "a second less than that": (ending(DAYS_45 - A_SECOND, ago(hours=1), is_ours=False), MOMENT, Renew),
+    "a second less than that": (ending(DAYS_45 - A_SECOND, ago(hours=1), is_own=False), MOMENT, Renew),
     "this app's with a third of a short life left": (ending(timedelta(days=10), ago(days=20)), MOMENT, Leave),
     "a second less than a third": (ending(timedelta(days=10) - A_SECOND, ago(days=20)), MOMENT, Renew),
     "others' that this app put back counts as others'": (
@@ -92,9 +92,9 @@ CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
     "made today, less than a third of its life left": (ending(timedelta(hours=7), ago(hours=17)), MOMENT, Renew),
     # forced
     "forced": (seen([SERVED], [YEAR]), FORCED, Renew),
-    "forced, made an hour ago": (seen([ours("c", ago(hours=1))], [OLDER_THAN_ITS_VERSION]), FORCED, Renew),
+    "forced, made an hour ago": (seen([own("c", ago(hours=1))], [OLDER_THAN_ITS_VERSION]), FORCED, Renew),
     "forced, made a second less than an hour ago": (
-        seen([ours("c", ago(hours=1) + A_SECOND)], [OLDER_THAN_ITS_VERSION]),
+        seen([own("c", ago(hours=1) + A_SECOND)], [OLDER_THAN_ITS_VERSION]),
         FORCED,
         Leave,
     ),
@@ -121,13 +121,13 @@ CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
     # others' version under this app's
     "others' version lies under this app's": (seen(UNDER), FORCED, (PutBack, "b")),
     "others' does not sign in": (
-        seen([UNDER[0], version("b", ago(minutes=2), dead=True), UNDER[2]], [YEAR]),
+        seen([UNDER[0], version("b", ago(minutes=2), is_refused=True), UNDER[2]], [YEAR]),
         MOMENT,
         Leave,
     ),
     # what is not essential does not come before
     "an orphan does not come before": (seen([SERVED], [YEAR, credential("no one", made=ago(hours=2))]), FORCED, Renew),
-    "an orphan alone is no reason": (seen([SERVED], [YEAR, ORPHAN]), MOMENT, Leave),
+    "an orphan alone is not a reason": (seen([SERVED], [YEAR, ORPHAN]), MOMENT, Leave),
 }
 
 
@@ -136,15 +136,20 @@ def test_certificate_step(look: Seen, now: Moment, expected: object) -> None:
     assert what(credential_step(look, now, RULES)) == expected
 
 
-JUST_MADE = seen([ours("c", JUST_NOW)], [OLDER_THAN_ITS_VERSION])
+JUST_MADE = seen([own("c", JUST_NOW)], [OLDER_THAN_ITS_VERSION])
 REASONS: dict[str, tuple[Seen, Moment, str]] = {
     "made just now and forced": (JUST_MADE, FORCED, "at most one an hour"),
     "not due": (JUST_MADE, MOMENT, "Not due: it expires on 2027-07-27."),
-    "not due, its expiry is unknown": (seen([SERVED], [YEAR], ends=None), MOMENT, "Not due: the current version is of"),
+    "not due, its expiry is unknown": (seen([SERVED], [YEAR], ends=None), MOMENT, "Not due: the current version was"),
     "forced": (seen([SERVED], [YEAR]), FORCED, "Forced."),
     "too many": (seen([SERVED], [YEAR, BEFORE, ONE_MORE]), FORCED, "3 certificates of this app are on"),
-    "none": (seen([]), MOMENT, "The vault holds no certificate."),
-    "unreadable": (seen([SERVED], is_readable=False), MOMENT, "cannot be read as a certificate"),
+    "too many, and Azure does not list CIPP's apps": (
+        seen([SERVED], [YEAR, BEFORE, ONE_MORE]),
+        moment(force=True, outdated=None),
+        "unknown whether they restarted",
+    ),
+    "none": (seen([]), MOMENT, "The vault doesn't have a certificate"),
+    "unreadable": (seen([SERVED], is_readable=False), MOMENT, "can't be read as a certificate"),
 }
 
 

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from backend.rotation.client_secret import ClientSecretKind
-from backend.rotation.lineage import Version
-from backend.rotation.plan import (
+from backend.rotation.planning.plan import (
     AppCredential,
     Disable,
     Lock,
@@ -18,8 +16,10 @@ from backend.rotation.plan import (
     credential_chores,
     version_chores,
 )
-from backend.rotation.sam_certificate import CertificateKind
-from tests.rotation.plan_cases import (
+from backend.rotation.planning.version_history import Version
+from backend.rotation.running.client_secret import ClientSecretKind
+from backend.rotation.running.sam_certificate import CertificateKind
+from tests.support.rotation.plan_cases import (
     A_SECOND,
     ALL_THREE,
     MOMENT,
@@ -36,7 +36,7 @@ from tests.rotation.plan_cases import (
     all_of,
     credential,
     moment,
-    ours,
+    own,
     seen,
     version,
 )
@@ -44,15 +44,15 @@ from tests.rotation.plan_cases import (
 SECRET = ClientSecretKind.rules
 CERTIFICATE = CertificateKind.rules
 THE_ORPHAN = (Remove, "key of nothing")
-FRESH = ours("b", ago(days=3), follows="a")
+FRESH = own("b", ago(days=3), follows="a")
 MONTH = timedelta(days=30)  # the overlap
 RESTARTED = moment(restarted=ago(days=2))
 
 
-def superseded(at: datetime, *, ends: datetime = NOW + timedelta(days=90), is_ours: bool = True) -> Seen:
+def superseded(at: datetime, *, ends: datetime = NOW + timedelta(days=90), is_own: bool = True) -> Seen:
     """Return a look in which one credential was superseded then."""
-    old = AppCredential(id="key of b", starts=ago(days=90), ends=ends, ours=is_ours)
-    return seen([ours("c", at), ours("b", ago(days=90))], [credential("c", made=at), old])
+    old = AppCredential(id="key of b", starts=ago(days=90), ends=ends, is_own=is_own)
+    return seen([own("c", at), own("b", ago(days=90))], [credential("c", made=at), old])
 
 
 ORPHANS: dict[str, tuple[Seen, Moment, list[object]]] = {
@@ -74,11 +74,11 @@ ORPHANS: dict[str, tuple[Seen, Moment, list[object]]] = {
         [THE_ORPHAN],
     ),
     "a disabled version names it": (
-        seen([SERVED, ours("b", ago(days=38), enabled=False)], ALL_THREE[:2]),
+        seen([SERVED, own("b", ago(days=38), enabled=False)], ALL_THREE[:2]),
         MOMENT,
         [],
     ),
-    "case-insensitive": (seen([ours("c", ago(days=3), credential_id="KEY of C")], ALL_THREE[:1]), MOMENT, []),
+    "case-insensitive": (seen([own("c", ago(days=3), credential_id="KEY of C")], ALL_THREE[:1]), MOMENT, []),
     "others' later version may hold it": (
         seen([version("t", ago(minutes=5)), SERVED], [*ALL_THREE[:1], ORPHAN]),
         MOMENT,
@@ -126,7 +126,7 @@ SUPERSEDED: dict[str, tuple[Seen, Moment, list[object]]] = {
     "another overlap": (superseded(ago(days=7)), moment(overlap=timedelta(days=7)), REMOVE_B),
     "it expires now, so that no app can run with it": (superseded(ago(days=3), ends=NOW), MOMENT, REMOVE_B),
     "it expires in a second": (superseded(ago(days=3), ends=NOW + A_SECOND), MOMENT, []),
-    "others created it": (superseded(ago(days=40), ends=NOW, is_ours=False), moment(), []),
+    "others created it": (superseded(ago(days=40), ends=NOW, is_own=False), moment(), []),
     "the oldest of three": (LATE, RESTARTED, [(Remove, "key of a"), (Disable, "a")]),
     "under others' version": (
         seen([version("t", ago(days=31), credential_id=NOT_OURS.id), NEW], [NOT_OURS, ALL_THREE[1]]),
@@ -151,7 +151,7 @@ SUPERSEDED: dict[str, tuple[Seen, Moment, list[object]]] = {
     ),
     "served again": (
         seen(
-            [ours("d", ago(days=31), follows="b", restored_from="a", credential_id="KEY of a"), NEW, OLD],
+            [own("d", ago(days=31), follows="b", restored_from="a", credential_id="KEY of a"), NEW, OLD],
             ALL_THREE[1:],
         ),
         RESTARTED,
@@ -159,7 +159,7 @@ SUPERSEDED: dict[str, tuple[Seen, Moment, list[object]]] = {
     ),
     "superseded twice, for the last time within the overlap": (
         seen(
-            [ours("d", ago(days=1)), ours("e", ago(days=2), credential_id="key of a"), NEW, OLD],
+            [own("d", ago(days=1)), own("e", ago(days=2), credential_id="key of a"), NEW, OLD],
             [credential("d", made=ago(days=1)), ALL_THREE[2]],
         ),
         RESTARTED,
@@ -184,7 +184,7 @@ def stored(*days: float) -> tuple[list[Version], list[AppCredential]]:
 
     Nothing of them is over: the overlap of the cases below is longer.
     """
-    versions = [ours(f"v{index}", ago(days=age)) for index, age in enumerate(days)]
+    versions = [own(f"v{index}", ago(days=age)) for index, age in enumerate(days)]
     return versions, [credential(f"v{index}", made=ago(days=age)) for index, age in enumerate(days)]
 
 
@@ -228,7 +228,7 @@ def test_what_is_removed_anyway_makes_room_first() -> None:
     assert all_of(credential_chores(seen(versions, expired), MOMENT, CERTIFICATE)) == [(Remove, "key of v3")]
     over = moment(overlap=timedelta(days=6))
     assert all_of(credential_chores(seen(versions, on_app), over, CERTIFICATE))[0] == (Remove, "key of v3")
-    of_others = [*on_app[:3], credential("v3", made=ago(days=20), is_ours=False)]
+    of_others = [*on_app[:3], credential("v3", made=ago(days=20), is_own=False)]
     assert credential_chores(seen(versions, of_others), moment(overlap=LONG), CERTIFICATE) == []
 
 
@@ -239,26 +239,26 @@ def test_young_credential_that_no_version_names_counts_but_stays() -> None:
 
 
 VERSIONS: dict[str, tuple[list[Version], Moment, list[object]]] = {
-    "the served and the previous one stay": ([FRESH, ours("a", ago(days=90))], MOMENT, []),
+    "the served and the previous one stay": ([FRESH, own("a", ago(days=90))], MOMENT, []),
     "an older one, when the overlap is over": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37))],
+        [FRESH, own("a", ago(days=30)), own("o", ago(days=37))],
         MOMENT,
         [(Disable, "o")],
     ),
-    "a second less": ([FRESH, ours("a", ago(days=30) + A_SECOND), ours("o", ago(days=37))], MOMENT, []),
+    "a second less": ([FRESH, own("a", ago(days=30) + A_SECOND), own("o", ago(days=37))], MOMENT, []),
     "each of several": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37)), ours("n", ago(days=44))],
+        [FRESH, own("a", ago(days=30)), own("o", ago(days=37)), own("n", ago(days=44))],
         MOMENT,
         [(Disable, "o"), (Disable, "n")],
     ),
     "one that is disabled": (
-        [FRESH, ours("a", ago(days=30)), ours("o", ago(days=37), enabled=False), ours("n", ago(days=44))],
+        [FRESH, own("a", ago(days=30)), own("o", ago(days=37), enabled=False), own("n", ago(days=44))],
         MOMENT,
         [(Disable, "n")],
     ),
-    "others'": ([FRESH, ours("a", ago(days=30)), version("o", ago(days=37))], MOMENT, []),
+    "others'": ([FRESH, own("a", ago(days=30)), version("o", ago(days=37))], MOMENT, []),
     "this app's, under others'": (
-        [version("t", ago(days=3)), version("s", ago(days=30)), ours("o", ago(days=37))],
+        [version("t", ago(days=3)), version("s", ago(days=30)), own("o", ago(days=37))],
         MOMENT,
         [(Disable, "o")],
     ),
@@ -284,23 +284,23 @@ def test_app_that_is_locked_is_not_locked_again() -> None:
 
 
 def test_superseded_credential_stays_when_a_later_version_may_hold_it() -> None:
-    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), ours=True)
+    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), is_own=True)
     by_others = version("x", ago(days=40), enabled=False)  # disabled, so what it holds is not known
-    versions = [ours("c", ago(days=20)), by_others, ours("b", ago(days=90))]
+    versions = [own("c", ago(days=20)), by_others, own("b", ago(days=90))]
     served = credential("c", made=ago(days=20))
     assert removals(seen(versions, [served, old])) == []
-    expired = AppCredential(id="key of b", starts=ago(days=90), ends=NOW, ours=True)
+    expired = AppCredential(id="key of b", starts=ago(days=90), ends=NOW, is_own=True)
     assert removals(seen(versions, [served, expired])) == ["key of b"]
-    versions[0] = ours("c", ago(days=35))  # its overlap is over, too, and CIPP has restarted
+    versions[0] = own("c", ago(days=35))  # its overlap is over, too, and CIPP has restarted
     assert removals(seen(versions, [served, old])) == ["key of b"]
 
 
 def test_superseded_credential_stays_when_a_version_far_above_may_hold_it() -> None:
-    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), ours=True)
+    old = AppCredential(id="key of b", starts=ago(days=90), ends=NOW + timedelta(days=9), is_own=True)
     by_others = version("x", ago(days=36), enabled=False)
     between = version("m", ago(days=40), credential_id="key of m")
     look = seen(
-        [ours("c", ago(days=29)), by_others, between, ours("b", ago(days=90))],
+        [own("c", ago(days=29)), by_others, between, own("b", ago(days=90))],
         [credential("c", made=ago(days=29)), old],
     )
     assert removals(look) == []

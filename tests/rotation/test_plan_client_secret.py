@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from backend.rotation.client_secret import ClientSecretKind
-from backend.rotation.lineage import Version
-from backend.rotation.plan import (
+from backend.rotation.planning.plan import (
     AppCredential,
     Leave,
     Moment,
@@ -17,7 +15,9 @@ from backend.rotation.plan import (
     credential_step,
     superseded_ends,
 )
-from tests.rotation.plan_cases import (
+from backend.rotation.planning.version_history import Version
+from backend.rotation.running.client_secret import ClientSecretKind
+from tests.support.rotation.plan_cases import (
     A_SECOND,
     ALL_THREE,
     FORCED,
@@ -38,7 +38,7 @@ from tests.rotation.plan_cases import (
     ago,
     credential,
     moment,
-    ours,
+    own,
     seen,
     version,
     what,
@@ -54,32 +54,32 @@ def live(count: int, *, ended: int = 0, of_others: int = 0) -> list[AppCredentia
     """Return so many live client secrets of this app, the served one included, and others that do not count."""
     mine = [credential("c", made=ago(days=8)), *(credential(f"o{i}", made=ago(days=9 + i)) for i in range(count - 1))]
     over = [credential(f"e{i}", made=ago(days=200), left=0) for i in range(ended)]
-    return [*mine, *over, *(credential(f"t{i}", made=ago(days=9), is_ours=False) for i in range(of_others))]
+    return [*mine, *over, *(credential(f"t{i}", made=ago(days=9), is_own=False) for i in range(of_others))]
 
 
-def near(made: datetime, left: timedelta, *, is_ours: bool = True) -> Seen:
+def near(made: datetime, left: timedelta, *, is_own: bool = True) -> Seen:
     """Return a look at a served client secret that has so much time left."""
-    one = AppCredential(id="key of c", starts=made, ends=NOW + left, ours=is_ours)
-    served = ours("c", made) if is_ours else version("c", made, credential_id="key of c")
+    one = AppCredential(id="key of c", starts=made, ends=NOW + left, is_own=is_own)
+    served = own("c", made) if is_own else version("c", made, credential_id="key of c")
     return seen([served], [one])
 
 
-DUE = ours("c", ago(days=8))
+DUE = own("c", ago(days=8))
 
 SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     "the vault has none": (seen([]), IN_USE, Renew),
     "the vault has none, and as many as there may be are on the app": (seen([], live(6)), IN_USE, Renew),
     # by its age
-    "made before the week began": (seen([ours("c", SUNDAY - A_SECOND)]), IN_USE, Renew),
-    "made in the week's first second": (seen([ours("c", SUNDAY)]), IN_USE, Leave),
-    "made a second less than a day ago": (seen([ours("c", ago(days=1) + A_SECOND)]), ALWAYS_DUE, Leave),
-    "made a day ago": (seen([ours("c", ago(days=1))]), ALWAYS_DUE, Renew),
+    "made before the week began": (seen([own("c", SUNDAY - A_SECOND)]), IN_USE, Renew),
+    "made in the week's first second": (seen([own("c", SUNDAY)]), IN_USE, Leave),
+    "made a second less than a day ago": (seen([own("c", ago(days=1) + A_SECOND)]), ALWAYS_DUE, Leave),
+    "made a day ago": (seen([own("c", ago(days=1))]), ALWAYS_DUE, Renew),
     "others' is judged like this app's": (seen([version("c", ago(days=4))]), MOMENT, Renew),
     "others' of today is left": (seen([version("c", ago(hours=1))], [NOT_OURS]), MOMENT, Leave),
     # forced
     "forced": (seen([SERVED], ALL_THREE[:1]), FORCED_IN_USE, Renew),
-    "forced, made an hour ago": (seen([ours("c", ago(hours=1))]), FORCED_IN_USE, Renew),
-    "forced, made a second less than an hour ago": (seen([ours("c", ago(hours=1) + A_SECOND)]), FORCED_IN_USE, Leave),
+    "forced, made an hour ago": (seen([own("c", ago(hours=1))]), FORCED_IN_USE, Renew),
+    "forced, made a second less than an hour ago": (seen([own("c", ago(hours=1) + A_SECOND)]), FORCED_IN_USE, Leave),
     "forced, one was made within the hour and not stored": (
         seen([SERVED], [*ALL_THREE[:1], YOUNG_ORPHAN]),
         FORCED_IN_USE,
@@ -92,7 +92,7 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     ),
     "forced, others made and stored one within the hour": (seen([version("c", JUST_NOW)], [THEIRS]), FORCED, Renew),
     "forced, one was put back within the hour": (
-        seen([ours("c", JUST_NOW, follows="b", restored_from="b"), ours("b", ago(days=3))]),
+        seen([own("c", JUST_NOW, follows="b", restored_from="b"), own("b", ago(days=3))]),
         FORCED_IN_USE,
         Renew,
     ),
@@ -105,7 +105,7 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     "not used, and revoked": (seen([DUE], validity=REVOKED), MOMENT, Renew),
     "not used, and others stored it": (seen([version("c", ago(days=8))]), MOMENT, Renew),
     "not used, and this app put it back": (
-        seen([ours("c", ago(days=8), follows="b", restored_from="a"), version("a", ago(days=9))]),
+        seen([own("c", ago(days=8), follows="b", restored_from="a"), version("a", ago(days=9))]),
         MOMENT,
         Renew,
     ),
@@ -130,7 +130,7 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     ),
     "a second less than 45 days": (near(ago(days=136), timedelta(days=45) - A_SECOND), IN_USE, Renew),
     "less than 45 days, others created it": (
-        near(ago(days=136), timedelta(days=45) - A_SECOND, is_ours=False),
+        near(ago(days=136), timedelta(days=45) - A_SECOND, is_own=False),
         moment(due_before=ago(days=200)),
         Renew,
     ),
@@ -164,12 +164,12 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     ),
     "none signs in": (seen([SERVED, NEW], ALL_THREE[:2], validity=REVOKED), IN_USE, Renew),
     "none signs in, and it was made within the hour": (
-        seen([ours("c", JUST_NOW)], [YOUNG_ORPHAN], validity=REVOKED),
+        seen([own("c", JUST_NOW)], [YOUNG_ORPHAN], validity=REVOKED),
         FORCED,
         Renew,
     ),
     "it cannot be read": (seen([SERVED], is_readable=False), IN_USE, Renew),
-    # it is too young to tell
+    # it is too new to know
     "not verified yet": (seen([SERVED], validity=NOT_VERIFIED), IN_USE, Leave),
     "not verified yet, and due": (seen([DUE], validity=NOT_VERIFIED), IN_USE, Leave),
     "not verified yet, and forced": (seen([SERVED], validity=NOT_VERIFIED), FORCED_IN_USE, Leave),
@@ -192,7 +192,7 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     "put back, and due": (
         seen(
             [
-                ours("c", ago(minutes=1), follows="b", restored_from="a"),
+                own("c", ago(minutes=1), follows="b", restored_from="a"),
                 version("b", ago(days=1)),
                 version("a", ago(days=9)),
             ]
@@ -203,7 +203,7 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     "put back, and not due": (
         seen(
             [
-                ours("c", ago(minutes=1), follows="b", restored_from="a"),
+                own("c", ago(minutes=1), follows="b", restored_from="a"),
                 version("b", ago(hours=1)),
                 version("a", ago(days=3)),
             ]
@@ -214,9 +214,9 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
     "put back twice": (
         seen(
             [
-                ours("d", ago(minutes=1), follows="c", restored_from="b"),
+                own("d", ago(minutes=1), follows="c", restored_from="b"),
                 version("c", ago(hours=1)),
-                ours("b", ago(hours=2), follows="x", restored_from="a"),
+                own("b", ago(hours=2), follows="x", restored_from="a"),
                 version("a", ago(days=9)),
             ]
         ),
@@ -224,19 +224,19 @@ SECRETS: dict[str, tuple[Seen, Moment, object]] = {
         Renew,
     ),
     "put back from a version that is gone": (
-        seen([ours("c", ago(hours=2), follows="b", restored_from="a")]),
+        seen([own("c", ago(hours=2), follows="b", restored_from="a")]),
         IN_USE,
         Leave,
     ),
     "put back, from versions that name each other: not followed for ever": (
-        seen([ours("c", ago(hours=2), restored_from="b"), ours("b", ago(days=9), restored_from="c")]),
+        seen([own("c", ago(hours=2), restored_from="b"), own("b", ago(days=9), restored_from="c")]),
         IN_USE,
         Leave,
     ),
     # what is not essential does not come before
     "an orphan does not come before": (seen([DUE], [credential("c", made=ago(days=8)), ORPHAN]), IN_USE, Renew),
     "nor does the lock": (seen([DUE], is_locked=False), IN_USE, Renew),
-    "an orphan alone is no reason": (seen([SERVED], [*ALL_THREE[:1], ORPHAN], is_locked=False), IN_USE, Leave),
+    "an orphan alone is not a reason": (seen([SERVED], [*ALL_THREE[:1], ORPHAN], is_locked=False), IN_USE, Leave),
 }
 
 
@@ -246,8 +246,8 @@ def test_client_secret_step(look: Seen, now: Moment, expected: object) -> None:
 
 
 REASONS: dict[str, tuple[Seen, Moment, str]] = {
-    "made just now and forced": (seen([ours("c", JUST_NOW)]), FORCED_IN_USE, "force it again after 12:55 UTC"),
-    "not due": (seen([SERVED]), IN_USE, "Not due: the current version is of 2026-08-02 12:00 UTC"),
+    "made just now and forced": (seen([own("c", JUST_NOW)]), FORCED_IN_USE, "Force it again after 12:55 UTC"),
+    "not due": (seen([SERVED]), IN_USE, "Not due: the current version was stored at 2026-08-02 12:00 UTC"),
     "not used": (
         seen([DUE]),
         moment(restarted=None, outdated=("cippabc12", "cippabc12-proc")),
@@ -258,8 +258,8 @@ REASONS: dict[str, tuple[Seen, Moment, str]] = {
     "too many, one app is outdated": (seen([DUE], live(6)), moment(outdated=("cippabc12",)), "Restart 'cippabc12'"),
     "not verified": (seen([SERVED], validity=NOT_VERIFIED, refusal="Entra refused."), IN_USE, "yet. Entra refused."),
     "revoked": (seen([SERVED], validity=REVOKED, refusal="Entra refused."), IN_USE, "sign in. Entra refused."),
-    "near": (near(ago(days=170), timedelta(days=10)), IN_USE, "It expires on 2026-08-15"),
-    "none": (seen([]), IN_USE, "The vault holds no client secret."),
+    "near": (near(ago(days=170), timedelta(days=10)), IN_USE, "2026-08-15"),
+    "none": (seen([]), IN_USE, "The vault doesn't have a client secret"),
 }
 
 
@@ -278,13 +278,13 @@ SUPERSEDED: dict[str, tuple[Sequence[Version], Sequence[AppCredential], datetime
         NOW + A_SECOND,
     ),
     "the served one was stored before, too": (
-        [SERVED, ours("b", ago(days=9), credential_id="KEY of c")],
+        [SERVED, own("b", ago(days=9), credential_id="KEY of c")],
         ALL_THREE,
         None,
     ),
     "Graph names the served one in capitals, and it was stored before, too": (
-        [SERVED, ours("b", ago(days=9), credential_id="key of c")],
-        [AppCredential(id="KEY of C", starts=ago(days=9), ends=ago(days=-90), ours=True)],
+        [SERVED, own("b", ago(days=9), credential_id="key of c")],
+        [AppCredential(id="KEY of C", starts=ago(days=9), ends=ago(days=-90), is_own=True)],
         None,
     ),
     "one that others stored": (

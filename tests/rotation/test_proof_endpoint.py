@@ -1,12 +1,12 @@
-"""ExecKeyProof: each key signs in now, nothing is changed, and a refusal is told for what it says of the key."""
+"""ExecKeyProof: it signs in with each key, changes nothing, and reports what a refusal means for the key."""
 
 import pytest
 
-from backend.rotation.journal import KEYS
+from backend.rotation.reporting.journal import KEYS
 from sandbox import names
-from tests.api import Api
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
-from tests.sandbox.certificate import Certificate
+from tests.support.api import Api
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
+from tests.support.sandbox.certificate import Certificate
 
 HERE = (50005, 50053, 50097, 50131, 50158, 53000, 53001, 53002, 53003, 53004, 53009, 530032, 530034)
 
@@ -31,16 +31,17 @@ def test_each_key_signs_in_and_nothing_is_changed(scene: Scene) -> None:
         assert moment(key["LastProven"]) <= scene.now()
 
 
-def test_a_certificate_that_is_not_there_yet_is_no_failure(scene: Scene) -> None:
+def test_missing_certificate_is_not_a_failure(scene: Scene) -> None:
     assert key_of(scene.prove(), CERTIFICATE)["Outcome"] == "skipped"
 
 
-def test_only_the_named_keys_are_proven(scene: Scene) -> None:
+def test_only_the_named_keys_are_checked(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     proofs = scene.prove(TOKEN.lower(), tenant.upper())
     assert [proof["Name"] for proof in proofs] == [TOKEN, tenant]  # as the vault spells them
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("endpoint", ["ExecKeyProof", "ExecKeyRotation"])
 @pytest.mark.parametrize(
     ("asked", "status", "word"),
@@ -49,11 +50,11 @@ def test_only_the_named_keys_are_proven(scene: Scene) -> None:
         ([TOKEN, "11111111-2222-3333-4444-555555555555"], 404, "11111111"),
         (["ApplicationID"], 400, "never rotated"),
         (["tenantid"], 400, "never rotated"),
-        (["HIBP"], 400, "no key"),
+        (["HIBP"], 400, "not a key"),
         ([], 400, "empty"),
     ],
 )
-def test_a_name_that_is_no_key_is_refused_and_nothing_is_asked_of_entra(
+def test_name_of_another_secret_is_refused_without_a_sign_in(
     scene: Scene, endpoint: str, asked: list[str], status: int, word: str
 ) -> None:
     scene.others.store("HIBP", "an api key")
@@ -63,7 +64,7 @@ def test_a_name_that_is_no_key_is_refused_and_nothing_is_asked_of_entra(
     assert not scene.calls(ENTRA)
 
 
-def test_readers_may_prove_and_only_writers_rotate(scene: Scene) -> None:
+def test_readers_can_check_keys_and_only_writers_can_rotate(scene: Scene) -> None:
     del scene
     assert Api().post("ExecKeyProof", {"Names": [TOKEN]}, role="admin").status == 200
     assert Api().post("ExecKeyProof", {"Names": [TOKEN]}, role="readonly").status == 403
@@ -72,7 +73,7 @@ def test_readers_may_prove_and_only_writers_rotate(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("code", [700082, 50173, 70008, 70043])
-def test_what_entra_says_is_over_for_good_is_dead(scene: Scene, code: int) -> None:
+def test_final_refusal_by_entra_marks_the_key_as_revoked(scene: Scene, code: int) -> None:
     scene.azure.faults([refused(code)])
     proof = key_of(scene.prove(TOKEN), TOKEN)
     assert proof["Outcome"] == "dead"
@@ -81,7 +82,7 @@ def test_what_entra_says_is_over_for_good_is_dead(scene: Scene, code: int) -> No
 
 
 @pytest.mark.parametrize("code", [50076, 65001, 7000112, 999999])
-def test_what_says_nothing_of_the_key_leaves_it_unproven(scene: Scene, code: int) -> None:
+def test_refusal_for_another_reason_leaves_the_key_unknown(scene: Scene, code: int) -> None:
     scene.azure.faults([refused(code)])
     proof = key_of(scene.prove(TOKEN), TOKEN)
     assert proof["Outcome"] == "unproven"
@@ -90,45 +91,45 @@ def test_what_says_nothing_of_the_key_leaves_it_unproven(scene: Scene, code: int
 
 
 @pytest.mark.parametrize("code", [7000215, 7000222, 700027])
-def test_a_refusal_of_the_apps_own_secret_does_not_call_a_token_dead(scene: Scene, code: int) -> None:
+def test_refusal_of_the_client_secret_does_not_mark_a_token_as_revoked(scene: Scene, code: int) -> None:
     tenant = scene.tenants()[0]
     scene.azure.faults([refused(code, tenant, status=401)])
     assert key_of(scene.prove(tenant), tenant)["Outcome"] == "unproven"
-    assert key_of(scene.rotate(tenant)["Keys"], tenant)["Reason"].startswith("Unproven, not dead")
+    assert key_of(scene.rotate(tenant)["Keys"], tenant)["Reason"].startswith("The key might still be valid")
 
 
 @pytest.mark.parametrize("code", HERE)
-def test_refused_by_place_device_or_risk_it_is_unproven_with_the_addresses_to_compare(scene: Scene, code: int) -> None:
+def test_refusal_by_address_device_or_risk_is_unknown_with_addresses_to_compare(scene: Scene, code: int) -> None:
     scene.azure.faults([refused(code)])
     proof = key_of(scene.prove(TOKEN), TOKEN)
     assert proof["Outcome"] == "unproven"
     advice = proof["Advice"]
-    assert "perhaps not to CIPP" in advice
+    assert "not to CIPP" in advice
     for site in (names.MAIN_SITE, names.BACKEND_SITE):
-        assert f"'{site}' goes out from " in advice
+        assert f"Outbound addresses of '{site}': " in advice
     assert advice.count(".") > 8  # IP addresses
 
 
-def test_refused_here_the_rotation_leaves_the_key_alone_and_says_so(scene: Scene) -> None:
+def test_rotation_leaves_a_key_alone_when_its_address_is_refused(scene: Scene) -> None:
     scene.azure.faults([refused(53003)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "failed"
-    assert key["Reason"].startswith("Unproven, not dead: the key is left alone.")
-    assert f"'{names.BACKEND_SITE}' goes out from " in key["Advice"]
+    assert key["Reason"].startswith("The key might still be valid")
+    assert f"Outbound addresses of '{names.BACKEND_SITE}': " in key["Advice"]
     assert not scene.calls(VAULT, "PUT")
-    assert "does not work" not in scene.overview()["Sentence"]
+    assert "doesn't work" not in scene.overview()["Sentence"]
 
 
-def test_where_the_app_itself_is_refused_here_every_key_says_so(scene: Scene) -> None:
+def test_every_key_has_the_reason_when_the_app_is_refused_by_address(scene: Scene) -> None:
     blocked = {"host": ENTRA, "mode": "refuse", "status": 401, "aadsts": 53003, "times": 0}
     scene.azure.faults([blocked])
     for key in scene.rotate()["Keys"]:
         assert key["Outcome"] == "failed"
-        assert f"'{names.MAIN_SITE}' goes out from " in key["Advice"]
+        assert f"Outbound addresses of '{names.MAIN_SITE}': " in key["Advice"]
     assert {proof["Outcome"] for proof in scene.prove()} == {"unproven"}
 
 
-def test_addresses_that_arm_does_not_tell_hide_no_refusal(scene: Scene) -> None:
+def test_unknown_addresses_do_not_hide_a_refusal(scene: Scene) -> None:
     unknown = {"host": "management.azure.com", "path": "/sites", "mode": "refuse", "status": 403, "times": 0}
     scene.azure.faults([refused(53003), unknown])
     proof = key_of(scene.prove(TOKEN), TOKEN)
@@ -137,16 +138,16 @@ def test_addresses_that_arm_does_not_tell_hide_no_refusal(scene: Scene) -> None:
     assert "addresses are unknown" in proof["Advice"]
 
 
-def test_a_dead_secret_is_dead_and_the_others_are_proven_with_the_certificate(scene: Scene) -> None:
+def test_other_keys_are_checked_with_the_certificate_when_the_secret_is_revoked(scene: Scene) -> None:
     scene.others.give_certificate(Certificate())
     scene.others.store(SECRET, "dead")
-    assert key_of(scene.prove(SECRET), SECRET)["Outcome"] == "unproven"  # it is too young to be called dead
+    assert key_of(scene.prove(SECRET), SECRET)["Outcome"] == "unproven"  # it is too new to count as revoked
     scene.go(minutes=6)
     outcomes = {proof["Name"]: proof["Outcome"] for proof in scene.prove()}
     assert outcomes == {TOKEN: "proven", scene.tenants()[0]: "proven", SECRET: "dead", CERTIFICATE: "proven"}
 
 
-def test_secret_alone_is_dead_when_no_credential_signs_in(scene: Scene) -> None:
+def test_only_the_client_secret_is_revoked_when_no_credential_can_sign_in(scene: Scene) -> None:
     """It shows nothing of the tokens, neither in the result nor in what is remembered."""
     scene.go(minutes=10)
     unknown = {"host": ENTRA, "body": "client_credentials", "mode": "refuse", "status": 401, "aadsts": 7000215}
@@ -157,6 +158,6 @@ def test_secret_alone_is_dead_when_no_credential_signs_in(scene: Scene) -> None:
     assert [row["RowKey"] for row in scene.others.rows(KEYS) if "dead_since" in row] == [SECRET.lower()]
 
 
-def test_where_entra_is_silent_nothing_is_called_dead(scene: Scene) -> None:
+def test_no_key_is_reported_as_revoked_when_entra_times_out(scene: Scene) -> None:
     scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 503, "retry_after": 600, "times": 0}])
     assert {proof["Outcome"] for proof in scene.prove(TOKEN, SECRET)} == {"unproven"}

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.rotation.scene import CERTIFICATE, GRAPH, SECRET, VAULT, Scene
+from tests.support.rotation.scene import CERTIFICATE, GRAPH, SECRET, VAULT, Scene
 
 RATE = 40
 MINUTE = timedelta(seconds=60)
@@ -23,6 +23,7 @@ def stored_after_it_was_made(scene: Scene, made_by: str, name: str) -> timedelta
     return dates[1] - dates[0]
 
 
+@pytest.mark.compares_times
 def test_secret_is_stored_only_when_it_signs_in(scene: Scene, hurry: Hurry) -> None:
     hurry(RATE, propagation_seconds=60)
     before, began = scene.value(SECRET), time.monotonic()

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from backend.clients import Clients
-from backend.rotation import pruning
-from backend.rotation.journal import RUN_KEYS, RUNS
-from backend.rotation.pruning import prune
-from tests.rotation.scene import TOKEN, Scene
-from tests.rotation.storage import Storage
+from backend.azure.clients import Clients
+from backend.rotation.reporting import pruning
+from backend.rotation.reporting.journal import RUN_KEYS, RUNS
+from backend.rotation.reporting.pruning import prune
 from tests.rotation.test_past_runs import plant
+from tests.support.rotation.scene import TOKEN, Scene
+from tests.support.rotation.storage import Storage
 
 
 def runs_left(scene: Scene) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
 
 
 def test_no_further_page_of_old_runs_is_read_when_the_time_is_over(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
-    nowhere.setattr(pruning, "AT_ONCE", 2)
+    nowhere.setattr(pruning, "ROWS_PER_TRANSACTION", 2)
     old = [plant(scene, scene.now() - timedelta(days=days), 1) for days in range(91, 97)]
     before = len(scene.azure.calls(tables=True))
     prune(Clients(os.environ), scene.now(), seconds=0)
@@ -90,7 +90,7 @@ def test_no_further_page_of_old_runs_is_read_when_the_time_is_over(scene: Scene,
     assert runs_left(scene) == old
 
 
-def test_a_storage_that_goes_silent_while_old_runs_are_deleted_is_not_the_runs_failure(
+def test_storage_timeout_while_old_runs_are_deleted_does_not_fail_the_run(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:
     plant(scene, scene.now() - timedelta(days=91), 3)

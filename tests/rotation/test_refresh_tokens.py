@@ -1,10 +1,21 @@
-"""Refresh tokens: what the new one must be like, whose tokens are left alone, and what is done with a dead one."""
+"""Refresh tokens: what the new one must be like, whose tokens are left alone, and how a revoked one is repaired."""
 
 import pytest
 
 from sandbox import names
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, altered, key_of, refused
-from tests.sandbox_client import Sandbox
+from tests.support.rotation.scene import (
+    CERTIFICATE,
+    ENTRA,
+    GRAPH,
+    SECRET,
+    TOKEN,
+    VAULT,
+    Scene,
+    altered,
+    key_of,
+    refused,
+)
+from tests.support.sandbox_client import Sandbox
 
 STRANGER = "11111111-2222-3333-4444-555555555555"
 
@@ -13,7 +24,7 @@ def writes(scene: Scene) -> list[dict[str, object]]:
     return scene.calls(VAULT, "PUT")
 
 
-def test_a_token_is_redeemed_proven_stored_and_said_to_be_ours(scene: Scene) -> None:
+def test_token_is_redeemed_verified_stored_and_tagged(scene: Scene) -> None:
     old, tenant = scene.value(TOKEN), scene.tenants()[0]
     for name in (TOKEN, tenant):
         key = scene.report(name)
@@ -50,8 +61,8 @@ def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene)
         ({"claims": {"tid": STRANGER}}, f"tenant {STRANGER}"),
         ({"claims": {"appid": STRANGER}, "answer": {"id_token": None}}, f"app {STRANGER}"),
         ({"claims": {"oid": STRANGER}}, "another account"),
-        ({"claims": {"amr": ["pwd"]}}, "lost the proof of MFA"),
-        ({"claims": {"amr": None}}, "lost the proof of MFA"),
+        ({"claims": {"amr": ["pwd"]}}, "lost the MFA claim"),
+        ({"claims": {"amr": None}}, "lost the MFA claim"),
         ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, "lost the scopes"),
     ],
 )
@@ -65,11 +76,11 @@ def test_a_new_token_that_is_worse_than_the_old_one_is_not_stored(
     assert not writes(scene)
 
 
-def test_mfa_is_not_asked_of_a_token_whose_old_one_had_none(scene: Scene) -> None:
+def test_mfa_is_not_required_when_the_old_token_had_none(scene: Scene) -> None:
     scene.azure.faults([altered({"claims": {"amr": ["pwd"]}})])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "rotated"
-    assert "cannot be read" not in key["Reason"]
+    assert "can't be read" not in key["Reason"]
 
 
 @pytest.mark.parametrize("first", [1, 2])  # the old one's cannot be read either, or they can
@@ -77,7 +88,7 @@ def test_a_token_whose_claims_cannot_be_read_is_stored_and_reported(scene: Scene
     scene.azure.faults([altered({"opaque": True, "answer": {"id_token": None}}, nth=first)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "rotated"
-    assert "claims cannot be read" in key["Reason"]
+    assert "claims can't be read" in key["Reason"]
     assert scene.served(TOKEN)["tags"]["rotated-by"] == "CIPP Backend"
 
 
@@ -104,7 +115,7 @@ def test_an_excluded_tenants_token_is_left_alone_and_listed_so(scene: Scene) -> 
     scene.others.tenant_row(tenant, excluded=True)
     key = key_of(scene.rotate(tenant, force=True)["Keys"], tenant)
     assert key["Outcome"] == "unchanged"
-    assert "Excluded in CIPP (Fabrikam)" in key["Reason"]
+    assert "Fabrikam" in key["Reason"]
     assert not scene.calls(ENTRA, body="grant_type=refresh_token")
     assert not writes(scene)
     assert key_of(scene.prove(tenant), tenant)["Outcome"] == "skipped"
@@ -128,7 +139,7 @@ def test_a_tenant_that_cipp_does_not_know_is_tried_and_reported_once_and_not_as_
     assert sorted(critical) == ["Alerts", "Key Rotation"]
 
 
-def test_where_cipps_table_is_silent_every_tenant_is_tried(scene: Scene) -> None:
+def test_every_tenant_is_tried_when_cipps_table_times_out(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.others.tables.delete_table("Tenants")
     scene.azure.faults([refused(50173, tenant)])
@@ -141,7 +152,7 @@ def test_a_tenant_id_that_is_a_domain_is_resolved(scene: Scene) -> None:
     rotation = scene.rotate()
     assert {key["Outcome"] for key in rotation["Keys"]} == {"rotated"}
     assert scene.redeems(TOKEN)
-    scene.azure.faults([altered({"claims": {"tid": STRANGER}}, nth=2)])  # it is compared all the same
+    scene.azure.faults([altered({"claims": {"tid": STRANGER}}, nth=2)])  # it is still compared
     assert f"tenant {STRANGER}, not for {names.TENANT_ID}" in scene.report(TOKEN, force=True)["Reason"]
 
 
@@ -180,19 +191,19 @@ def test_with_a_placeholder_for_the_token_alone_the_other_keys_are_rotated(scene
     assert not scene.calls(ENTRA, path=f"/{names.TENANT_ID}/", body="grant_type=refresh_token")
 
 
-def test_a_dead_token_is_healed_by_the_newest_earlier_one_that_lives(scene: Scene) -> None:
+def test_revoked_token_is_repaired_from_the_newest_valid_earlier_one(scene: Scene) -> None:
     living = scene.served(TOKEN)["version"]
     scene.others.store(TOKEN, "1.AdeadDEADdead")
     assert key_of(scene.prove(TOKEN), TOKEN)["Outcome"] == "dead"
-    key = scene.report(TOKEN)  # it is not due: the proof is why it is looked at
+    key = scene.report(TOKEN)  # it is not due, and checked because of the sign-in check
     assert key["Outcome"] == "rotated"
-    assert "does not sign in" in key["Reason"]
+    assert "can't sign in" in key["Reason"]
     assert scene.served(TOKEN)["tags"]["healed-from"] == living
     assert scene.redeems(TOKEN)
     assert [version["enabled"] for version in scene.versions(TOKEN)] == [True, True, True]
 
 
-def test_a_dead_token_without_a_living_one_is_reported_with_what_to_do(scene: Scene) -> None:
+def test_revoked_token_without_a_valid_earlier_one_is_reported_with_advice(scene: Scene) -> None:
     scene.azure.faults([refused(50173)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "failed"
@@ -208,9 +219,18 @@ def test_a_token_is_due_every_sunday(scene: Scene) -> None:
     assert scene.report(TOKEN)["Outcome"] == "unchanged"
 
 
-def test_a_token_that_the_vault_has_lost_is_told(scene: Scene, azure: Sandbox) -> None:
+def test_token_missing_from_the_vault_is_reported(scene: Scene, azure: Sandbox) -> None:
     scene.others.delete(TOKEN)
     key = key_of(scene.rotate()["Keys"], TOKEN)
     assert key["Outcome"] == "failed"
-    assert "setup wizard" in key["Reason"]
+    assert "setup wizard" in key["Advice"]
     assert azure.state()["vaults"][names.VAULT]["deleted"]
+
+
+def test_failed_key_keeps_the_advice_of_a_redirect_and_names_the_next_try(scene: Scene) -> None:
+    redirect = {"status": 307, "headers": {"Location": "https://elsewhere.example/"}}
+    scene.azure.faults([{"host": VAULT, "method": "PUT", "answer": redirect, "times": 0}])
+    report = scene.report(TOKEN)
+    assert report["Outcome"] == "failed"
+    assert "CIPP_CLOUD" in report["Advice"]
+    assert "ExecKeyRotation" in report["Advice"]

@@ -1,4 +1,4 @@
-"""What becomes of old keys: kept as long as CIPP may hold them, ours removed after that, others' never."""
+"""What becomes of old keys: kept while CIPP might use them. After that, only those of this app are removed."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sandbox import names
-from tests.api import Api
-from tests.rotation.scene import ARM, CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
-from tests.sandbox.certificate import Certificate
+from tests.support.api import Api
+from tests.support.rotation.scene import ARM, CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
+from tests.support.sandbox.certificate import Certificate
 
 SITES = (names.MAIN_SITE, names.OFFLOAD_SITE)
-# Where ARM does not show processes, nobody tells since when an app runs.
+# If ARM does not show processes, it is unknown when an app started.
 SILENT = {"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
 EMPTY = {"host": ARM, "path": "/instances$", "answer": {"body": {"value": []}}, "times": 0}
 
@@ -31,7 +31,7 @@ def restart(scene: Scene, *sites: str) -> None:
 
 @pytest.fixture
 def twice(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
-    """Two client secrets of ours, the second one served; of a kind that is not due again for long."""
+    """Two client secrets of this app, the second one served. They are not due again for long."""
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
     scene.rotate(SECRET, force=True)
     scene.go(days=2)
@@ -49,7 +49,7 @@ def twice(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
         (31, SITES[:1], True),  # so may its offload app
     ],
 )
-def test_an_old_secret_of_ours_goes_when_the_overlap_is_over_and_every_app_has_restarted(
+def test_old_secret_is_removed_after_the_overlap_when_every_app_restarted(
     twice: Scene, days: int, restarted: tuple[str, ...], *, stays: bool
 ) -> None:
     seeded, old, new = ids(twice)
@@ -63,10 +63,10 @@ def test_an_old_secret_of_ours_goes_when_the_overlap_is_over_and_every_app_has_r
     assert twice.signs_in()
 
 
-def test_the_answer_names_the_day_before_which_an_app_must_have_restarted(scene: Scene) -> None:
+def test_result_names_the_day_before_which_an_app_must_restart(scene: Scene) -> None:
     ends = moment(scene.secrets_on_app()[0]["endDateTime"])  # of the secret that CIPP runs with
     for warnings in (scene.rotate(SECRET)["Warnings"], scene.rotate(SECRET)["Warnings"]):
-        assert [warning.partition(":")[0] for warning in warnings] == [
+        assert [warning.partition(",")[0] for warning in warnings] == [
             f"Restart '{site}' before {ends:%Y-%m-%d}" for site in SITES
         ]
     assert scene.overview()["Apps"] == [
@@ -86,7 +86,7 @@ def test_the_overlap_is_a_setting(twice: Scene, nowhere: pytest.MonkeyPatch) -> 
     assert old not in ids(twice)
 
 
-def test_where_nobody_tells_of_a_restart_it_stays_till_its_own_end(twice: Scene) -> None:
+def test_old_secret_stays_until_its_expiry_when_restarts_are_unknown(twice: Scene) -> None:
     seeded, old, new = ids(twice)
     restart(twice, *SITES)
     twice.azure.faults([SILENT])
@@ -97,7 +97,7 @@ def test_where_nobody_tells_of_a_restart_it_stays_till_its_own_end(twice: Scene)
     twice.go(days=79)  # its own end was yesterday, the new one's is tomorrow
     twice.rotate(SECRET)
     assert old not in ids(twice)
-    assert {seeded, new} < {*ids(twice)}  # the seeded one ended long ago, but is not ours
+    assert {seeded, new} < {*ids(twice)}  # the seeded one expired long ago, but others created it
 
 
 def test_superseded_secret_stays_when_azure_lists_no_instances_of_running_apps(twice: Scene) -> None:
@@ -120,7 +120,7 @@ def test_superseded_secret_goes_when_every_app_is_stopped(twice: Scene) -> None:
     assert old not in ids(twice)
 
 
-def test_a_restart_of_ours_is_known_where_arm_does_not_tell(twice: Scene) -> None:
+def test_restart_by_this_app_is_known_when_arm_does_not_show_it(twice: Scene) -> None:
     _, old, _ = ids(twice)
     twice.azure.faults([SILENT])
     assert Api().post("ExecFunctionAppRestart", {"All": True}).status == 200
@@ -130,7 +130,7 @@ def test_a_restart_of_ours_is_known_where_arm_does_not_tell(twice: Scene) -> Non
     assert old not in ids(twice)
 
 
-def test_an_old_certificate_of_ours_goes_by_the_same_rule_and_others_stay(scene: Scene) -> None:
+def test_old_certificate_of_this_app_is_removed_and_others_stay(scene: Scene) -> None:
     other = Certificate()
     scene.others.give_certificate(other)
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_an_old_certificate_of_ours_goes_by_the_same_rule_and_others_stay(scene:
 
 
 @pytest.mark.parametrize(("minutes", "stays"), [(29, True), (31, False)])
-def test_an_orphan_of_ours_goes_when_it_is_older_than_30_minutes(scene: Scene, minutes: int, *, stays: bool) -> None:
+def test_orphan_of_this_app_is_removed_after_30_minutes(scene: Scene, minutes: int, *, stays: bool) -> None:
     scene.rotate(SECRET)
     orphan = scene.others.add_secret(f"CIPP Backend {names.VAULT} 0123456789ab")
     unknown = scene.others.add_secret("CIPP Backend 0123456789ab")  # of an earlier release, perhaps of another vault
@@ -160,7 +160,7 @@ def test_an_orphan_of_ours_goes_when_it_is_older_than_30_minutes(scene: Scene, m
 
 
 @pytest.mark.parametrize("name", [TOKEN, SECRET])
-def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_after_the_overlap(
+def test_superseded_versions_before_the_previous_one_are_disabled_after_the_overlap(
     scene: Scene, nowhere: pytest.MonkeyPatch, name: str
 ) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
@@ -175,7 +175,7 @@ def test_superseded_versions_of_ours_older_than_the_previous_one_are_disabled_af
     scene.go(days=2)
     scene.rotate(name)
     enabled = [version["enabled"] for version in scene.versions(name)]
-    assert enabled[0]  # theirs is the oldest, and is never disabled
+    assert enabled[0]  # the oldest is by others, and is never disabled
     assert not enabled[1]
     assert enabled[-2:] == [True, True]
 
@@ -200,7 +200,7 @@ def test_cipps_apps_are_restarted_one_after_another_after_a_new_secret_and_once(
     assert [app["RunsWithCurrentKeys"] for app in restarting.overview()["Apps"]] == ["yes", "yes"]
 
 
-def test_nothing_is_restarted_for_a_secret_that_someone_else_wrote(restarting: Scene) -> None:
+def test_nothing_is_restarted_for_a_client_secret_by_others(restarting: Scene) -> None:
     restarting.rotate(SECRET)
     before = restarting.restarts()
     restarting.go(minutes=1)
@@ -266,7 +266,7 @@ def test_live_credentials_stay_few_when_cipp_is_never_restarted(
     scene.go(days=days)  # the served one nears its expiry, so a new one must be made
     report = scene.report(name)
     assert report["Outcome"] == "rotated"
-    assert "which is near" in report["Reason"]
+    assert "expires soon" in report["Reason"]
     after = live()
     assert len(after) == most
     assert {*after[:-1]} < {*before}
@@ -280,7 +280,7 @@ def test_due_secret_waits_for_a_restart_of_cipp(scene: Scene) -> None:
     before = ids(scene)
     report = scene.report(SECRET)
     assert report["Outcome"] == "unchanged"
-    assert "nothing shows that CIPP uses the client secret" in report["Reason"]
+    assert "CIPP might not use the client secret" in report["Reason"]
     restart(scene, SITES[0])
     assert f"Restart '{SITES[1]}' (" in scene.report(SECRET)["Reason"]
     assert ids(scene) == before

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox import names
-from tests.rotation.pfx import opened, pfx, thumbprint
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, VAULT, Scene, key_of
-from tests.sandbox.certificate import Certificate
+from tests.support.rotation.pfx import opened, pfx, thumbprint
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, VAULT, Scene, key_of
+from tests.support.sandbox.certificate import Certificate
 
 ONE = Certificate()
 OTHER = Certificate()
@@ -55,7 +55,7 @@ def test_absent_it_is_made_in_cipps_own_form_and_stored_as_base64_of_a_pfx_with_
     assert scene.certificate_signs_in()
 
 
-def test_it_is_proven_by_a_client_assertion_before_it_is_stored(scene: Scene) -> None:
+def test_certificate_is_verified_by_a_client_assertion_before_it_is_stored(scene: Scene) -> None:
     scene.report(CERTIFICATE)
     calls = scene.azure.calls()
     stored = next(i for i, call in enumerate(calls) if call["method"] == "PUT" and call["host"] == VAULT)
@@ -74,7 +74,7 @@ def test_only_public_parts_reach_graph(scene: Scene) -> None:
             assert version["value"][100:160] not in body
 
 
-def test_where_the_current_one_is_valid_the_new_one_is_added_with_a_proof_and_nobody_elses_is_touched(
+def test_certificate_is_added_without_touching_others_when_the_current_one_is_valid(
     scene: Scene,
 ) -> None:
     scene.others.give_certificate(Certificate(days=40))
@@ -83,7 +83,7 @@ def test_where_the_current_one_is_valid_the_new_one_is_added_with_a_proof_and_no
     patched = len(scene.calls(GRAPH, "PATCH"))
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "which is near" in key["Reason"]
+    assert "expires soon" in key["Reason"]
     (added,) = scene.calls(GRAPH, "POST", "/addKey")
     assert added["status"] == 200
     assert '"proof"' in added["request_body"]
@@ -116,7 +116,7 @@ def test_one_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
     scene.go(minutes=6)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "does not sign in" in key["Reason"]
+    assert "can't sign in" in key["Reason"]
     assert scene.certificate_signs_in()
 
 
@@ -129,9 +129,9 @@ def test_one_whose_entry_on_the_app_ends_sooner_is_renewed(scene: Scene) -> None
     assert key["Expires"] < (scene.now() + timedelta(days=21)).isoformat()
 
 
-def test_what_is_no_certificate_is_replaced(scene: Scene) -> None:
+def test_value_that_is_not_a_certificate_is_replaced(scene: Scene) -> None:
     scene.others.store(CERTIFICATE, "no certificate")
-    assert "cannot be read" in scene.report(CERTIFICATE)["Reason"]
+    assert "can't be read" in scene.report(CERTIFICATE)["Reason"]
     assert scene.certificate_signs_in()
 
 
@@ -145,18 +145,18 @@ def test_one_that_cipp_made_is_adopted_and_stays_on_the_app(scene: Scene) -> Non
     assert any(thumbprint(ONE.x509) in line for line in scene.overview()["NotRotated"])
 
 
-def test_a_dead_certificate_is_healed_by_the_secret(scene: Scene) -> None:
+def test_revoked_certificate_is_replaced_with_the_secret(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "proven"
     scene.others.patch_app(keyCredentials=[])
-    assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "unproven"  # it is too young to be called dead
+    assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "unproven"  # it is too new to count as revoked
     scene.go(minutes=6)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     assert scene.certificate_signs_in()
 
 
-def test_one_that_the_proof_called_dead_is_looked_at_although_all_looks_well(scene: Scene) -> None:
+def test_certificate_is_checked_again_after_a_failed_sign_in_check(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
     scene.go(minutes=6)
     shown = {"host": ENTRA, "body": "client_assertion=", "times": 2, "mode": "refuse", "status": 401, "aadsts": 700027}
@@ -164,7 +164,7 @@ def test_one_that_the_proof_called_dead_is_looked_at_although_all_looks_well(sce
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "does not sign in" in key["Reason"]
+    assert "can't sign in" in key["Reason"]
 
 
 def managed(scene: Scene, certificate: Certificate, *, on_app: bool = True) -> None:
@@ -198,7 +198,7 @@ def test_held_as_a_certificate_of_the_vaults_own_and_not_due_it_is_left(scene: S
     managed(scene, ONE)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "unchanged"
-    assert "Held as a Key Vault certificate" in key["Reason"]
+    assert "Key Vault certificate" in key["Reason"]
 
 
 def test_a_policys_lifetime_less_an_hour_stands_before_a_year(scene: Scene) -> None:
@@ -228,7 +228,7 @@ def test_a_soft_deleted_name_is_recovered_then_written(scene: Scene) -> None:
     assert scene.certificate_signs_in()
 
 
-def test_the_certificate_asks_where_the_secret_is_gone(scene: Scene) -> None:
+def test_certificate_signs_in_when_the_secret_is_missing(scene: Scene) -> None:
     scene.rotate(CERTIFICATE)
     scene.others.delete(SECRET)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "proven"

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.rotation.journal import KeyMemory, proof_tried
-from backend.rotation.report import KeyProof
+from backend.rotation.planning.memory import KeyMemory, proof_tried
+from backend.rotation.results import KeyProof
 from sandbox import names
-from tests.rotation.held_run import PATIENT
-from tests.rotation.scene import ENTRA, TOKEN, Json, Scene, key_of, refused
+from tests.support.rotation.held_run import PATIENT
+from tests.support.rotation.scene import ENTRA, TOKEN, Json, Scene, key_of, refused
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 REVOKED = 50173
-VALID = KeyProof(name=TOKEN, kind="RefreshToken", outcome="proven", reason="It signs in.")
+VALID = KeyProof(name=TOKEN, kind="RefreshToken", outcome="proven", reason="It can sign in.")
 
 
 def redemptions(scene: Scene) -> list[Json]:

@@ -1,34 +1,36 @@
-"""Four hundred histories of one CIPP, in which anything happens in any order: what the vault serves signs in.
+"""Scenarios with one CIPP, in which anything happens in any order. What the vault serves can always sign in.
 
-They are told in parts, so that several processes share them.
+There are four hundred in the full tier, and a quarter of them otherwise. They run in parts, so that several
+processes share them.
 """
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.rotation.history import History
-from tests.rotation.machine import Certificates, Everything, Secrets, Tokens, tell
-from tests.rotation.scene import CERTIFICATE, SECRET, TOKEN
+from tests.support.rotation.history import History
+from tests.support.rotation.machine import Certificates, Everything, Secrets, Tokens, tell
+from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN
+from tests.support.tiers import chosen
 
-pytestmark = pytest.mark.timeout(1800)  # on a machine that others use, too
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow("each is many runs")]  # on a machine that others use, too
 
 
 @pytest.mark.parametrize("part", range(5))
 def test_whatever_happens_to_refresh_tokens(told: Callable[..., History], part: int) -> None:
-    tell(Tokens, told(TOKEN, "tenant"), part=part, histories=36)
+    tell(Tokens, told(TOKEN, "tenant"), part=part, histories=chosen(reduced=9, full=36))
 
 
 @pytest.mark.parametrize("part", range(5))
 def test_whatever_happens_to_the_client_secret(told: Callable[..., History], part: int) -> None:
-    tell(Secrets, told(SECRET), part=part, histories=27)
+    tell(Secrets, told(SECRET), part=part, histories=chosen(reduced=7, full=27))
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_happens_to_the_certificate(told: Callable[..., History], part: int) -> None:
-    tell(Certificates, told(CERTIFICATE), part=part, histories=18)
+    tell(Certificates, told(CERTIFICATE), part=part, histories=chosen(reduced=4, full=18))
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_whatever_happens_to_all_keys(told: Callable[..., History], part: int) -> None:
-    tell(Everything, told(), part=part, histories=9)
+    tell(Everything, told(), part=part, histories=chosen(reduced=2, full=9))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.rotation.scene import TOKEN, Scene
+from tests.support.rotation.scene import TOKEN, Scene
 
 UNREAD = {"host": "127.0.0.1", "path": "/Config", "times": 0, "mode": "refuse", "status": 403}
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.rotation.restarts import waits_for_weekly_run
-from backend.rotation.tags import RESTART, WEEKLY
-from backend.vault_secret import Version
+from backend.key_vault.secrets import Version
+from backend.key_vault.tags import RESTART, WEEKLY
+from backend.rotation.running.restarts import waits_for_weekly_run
 
 SUNDAY = datetime(2026, 8, 2, tzinfo=UTC)
 A_SECOND = timedelta(seconds=1)

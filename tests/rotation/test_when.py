@@ -1,4 +1,4 @@
-"""When: the first of a week does its run, the catch-up finishes it, and every key is proven once a day."""
+"""The weekly run, the catch-up that finishes it, and the daily sign-in check of every key."""
 
 import subprocess
 import sys
@@ -9,14 +9,14 @@ from zlib import crc32
 
 import pytest
 
-from backend.clients import Clients
-from backend.rotation.journal import KeyMemory
-from backend.rotation.turns import is_its_turn, is_pulse_due
-from backend.row_lock import row_lock
+from backend.azure.clients import Clients
+from backend.cipp.row_lock import row_lock
+from backend.rotation.planning.backoff import is_its_turn, is_pulse_due
+from backend.rotation.planning.memory import KeyMemory
 from sandbox import names
-from tests.api import functions
-from tests.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
-from tests.sandbox_client import ROOT
+from tests.support.api import functions
+from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
+from tests.support.sandbox_client import ROOT
 
 KEYS = (TOKEN, SECRET, CERTIFICATE)
 NOON = datetime(2026, 9, 2, 12, 20, tzinfo=UTC)
@@ -24,8 +24,8 @@ NOON = datetime(2026, 9, 2, 12, 20, tzinfo=UTC)
 
 @pytest.mark.parametrize(("variable", "schedule"), [(None, "0 0 0 * * 0"), ("0 30 3 * * 6", "%KEY_ROTATION_SCHEDULE%")])
 def test_the_weekly_schedule_is_the_variables_where_it_is_set_at_import(variable: str | None, schedule: str) -> None:
-    """A binding that names a variable that is not set would silently switch the function off."""
-    script = "import function_app, settings.key_rotation as page; print([t.schedule for t in page.routes.timers])"
+    """A binding that names a variable that is not set would switch the function off without an error."""
+    script = "import function_app, settings.pages.key_rotation as page; print([t.schedule for t in page.routes.timers])"
     environ = {"PATH": "/usr/bin", **({"KEY_ROTATION_SCHEDULE": variable} if variable else {})}
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True
@@ -89,7 +89,7 @@ def test_a_week_begins_with_sunday_in_cipps_zone(scene: Scene, nowhere: pytest.M
 def test_the_zone_is_that_of_cipps_table_else_its_variables_else_utc(
     scene: Scene, nowhere: pytest.MonkeyPatch, table: str | None, variable: str | None, zone: str
 ) -> None:
-    scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: Entra is not asked
+    scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: no sign-in
     if table:
         scene.others.zone(table)
     if variable:
@@ -128,18 +128,14 @@ def test_the_waits_of_a_failing_key(failures: int, minutes: int, *, turn: bool) 
     assert is_its_turn(None, NOON)
 
 
-def test_a_catch_up_that_finds_nothing_to_do_is_no_run_of_the_history(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_catch_up_without_a_step_is_not_in_the_history(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     scene.tick("KeyRotationCatchUp")
     scene.tick("KeyRotationCatchUp")
     assert [run["By"] for run in scene.overview()["Runs"]] == ["the hourly catch-up"]
 
 
-def test_a_run_whose_time_is_over_answers_the_rest_as_postponed_and_the_catch_up_goes_on(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_run_at_its_time_limit_postpones_the_rest_to_the_catch_up(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
     assert {key["Outcome"] for key in scene.rotate()["Keys"]} == {"postponed"}
@@ -159,7 +155,7 @@ def writes(scene: Scene) -> list[object]:
 
 
 def hours_until_proven(name: str, hours: int, proof_tried: datetime | None) -> int | None:
-    """Tell after how many hours a key is proven; None if not within three rounds."""
+    """Return after how many hours a key is checked, or None if not within three rounds."""
     memory = KeyMemory(name, proof_tried=proof_tried)
     for hour in range(3 * hours):
         if is_pulse_due(name, memory, NOON + timedelta(hours=hour), hours):
@@ -167,7 +163,7 @@ def hours_until_proven(name: str, hours: int, proof_tried: datetime | None) -> i
     return None
 
 
-def test_keys_are_spread_over_the_round_also_after_a_run_that_proved_them_all() -> None:
+def test_checks_are_spread_over_the_round_after_a_run_verified_all_keys() -> None:
     tenants = [f"{number:08x}-0000-0000-0000-000000000000" for number in range(240)]
     for tried in (None, NOON):
         at = [hours_until_proven(tenant, 24, tried) for tenant in tenants]
@@ -177,7 +173,7 @@ def test_keys_are_spread_over_the_round_also_after_a_run_that_proved_them_all() 
 
 
 @pytest.mark.parametrize("hours", [1, 5, 24, 168])
-def test_each_key_is_proven_once_a_round(hours: int) -> None:
+def test_each_key_is_checked_once_a_round(hours: int) -> None:
     memory = KeyMemory(TOKEN, proof_tried=NOON)
     proven = []
     for hour in range(4 * hours):
@@ -189,7 +185,7 @@ def test_each_key_is_proven_once_a_round(hours: int) -> None:
     assert {later - earlier for earlier, later in pairwise(proven)} == {hours}
 
 
-def test_a_key_that_missed_its_hour_is_proven_at_the_next_one() -> None:
+def test_key_that_missed_its_hour_is_checked_in_the_next_one() -> None:
     own = NOON.replace(hour=0) + timedelta(
         hours=(crc32(TOKEN.lower().encode()) - int(NOON.timestamp() // 3600) + 12) % 24
     )
@@ -229,7 +225,9 @@ def test_the_pulse_is_off_where_its_hours_are_0(scene: Scene, nowhere: pytest.Mo
     assert len(scene.calls(ENTRA, body="grant_type=refresh_token")) == redeemed
 
 
-def test_a_key_that_the_pulse_finds_dead_is_healed_at_once(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_key_that_the_hourly_check_finds_revoked_is_rotated_immediately(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
     scene.rotate()
     scene.go(hours=1)
@@ -241,7 +239,7 @@ def test_a_key_that_the_pulse_finds_dead_is_healed_at_once(scene: Scene, nowhere
     assert moment(key["Ends"]) > scene.now()
 
 
-def test_a_dead_key_that_cannot_be_healed_is_an_alert_of_that_day(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_revoked_key_that_cannot_be_repaired_is_alerted_once_a_day(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "1")
     scene.rotate()
     scene.go(hours=1)
@@ -249,7 +247,7 @@ def test_a_dead_key_that_cannot_be_healed_is_an_alert_of_that_day(scene: Scene, 
     scene.tick("KeyRotationCatchUp")
     alerts = [row for row in scene.others.rows("CippLogs") if row["API"] == "Alerts"]
     assert [(row["Severity"], TOKEN.lower() in row["Message"].lower()) for row in alerts] == [("Critical", True)]
-    assert "does not work with RefreshToken" in scene.overview()["Sentence"]
+    assert "doesn't work with RefreshToken" in scene.overview()["Sentence"]
 
 
 def test_the_catch_up_lists_the_vault_once(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,17 @@
-"""What a test lets Entra say otherwise, and with which code it refuses."""
+"""Changes to Entra's token responses, and refusals with a chosen code."""
 
 import json
 
 import pytest
 
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.sign_in import claims_of, sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.sign_in import claims_of, sam
+from tests.support.sandbox_client import Sandbox
 
 TOKENS = {"host": "login.microsoftonline.com", "body": "grant_type=refresh_token", "times": 0}
 
 
-def test_entra_refuses_with_the_code_that_is_asked_for(sandbox: Sandbox) -> None:
+def test_entra_refuses_with_the_code_of_the_fault(sandbox: Sandbox) -> None:
     app = sam(sandbox)
     sandbox.faults([{**TOKENS, "mode": "refuse", "status": 400, "aadsts": 53003}])
     answer = app.refresh(app.refresh_token)
@@ -22,14 +22,14 @@ def test_entra_refuses_with_the_code_that_is_asked_for(sandbox: Sandbox) -> None
     assert f"Trace ID: {told['trace_id']}" in told["error_description"]
 
 
-def test_a_fault_strikes_only_bodies_that_hold_what_it_names(sandbox: Sandbox) -> None:
+def test_fault_applies_only_to_bodies_with_its_text(sandbox: Sandbox) -> None:
     app = sam(sandbox, propagation_seconds=0)
     sandbox.faults([{**TOKENS, "mode": "refuse", "status": 400, "aadsts": 50173}])
     assert app.sign_in().status_code == 200
     assert app.refresh(app.refresh_token).status_code == 400
 
 
-def test_a_token_is_altered(sandbox: Sandbox) -> None:
+def test_token_is_altered(sandbox: Sandbox) -> None:
     app = sam(sandbox)
     alter = {"claims": {"oid": "another", "amr": None}, "answer": {"scope": "x", "id_token": None}}
     sandbox.faults([{**TOKENS, "mode": "alter", "alter": alter}])
@@ -44,20 +44,20 @@ def test_a_token_is_altered(sandbox: Sandbox) -> None:
     assert "." not in app.refresh(app.refresh_token).json()["access_token"]
 
 
-def test_a_refusal_is_not_altered(sandbox: Sandbox) -> None:
+def test_refusal_is_not_altered(sandbox: Sandbox) -> None:
     app = sam(sandbox)
     sandbox.faults([{**TOKENS, "mode": "alter", "alter": {"opaque": True}}])
     assert app.refresh("no token").json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize("alter", [[], {"x": 1}, {"opaque": 1}, {"claims": []}])
-def test_an_alteration_that_cannot_be_understood_is_refused(sandbox: Sandbox, alter: object) -> None:
+def test_invalid_alteration_is_refused(sandbox: Sandbox, alter: object) -> None:
     status, words = sandbox.refused("faults", json.dumps([{"mode": "alter", "alter": alter}]).encode())
     assert status == 400
     assert "alter" in words
 
 
-def test_a_vault_begins_with_the_secrets_of_the_reset(sandbox: Sandbox) -> None:
+def test_vault_starts_with_the_secrets_of_the_reset(sandbox: Sandbox) -> None:
     state = sandbox.reset(secrets={"SAMCertificate": {"value": "pfx", "managed": True}})
     assert state["vaults"]["cippabc12"]["secrets"]["SAMCertificate"][0]["value"] == "pfx"
     wrong_ones: tuple[object, ...] = (
@@ -73,7 +73,7 @@ def test_a_vault_begins_with_the_secrets_of_the_reset(sandbox: Sandbox) -> None:
         assert "secrets" in words
 
 
-def test_a_policy_forbids_certificates(sandbox: Sandbox) -> None:
+def test_policy_forbids_certificates(sandbox: Sandbox) -> None:
     app = sam(sandbox)
     one = {"restrictionType": "trustedCertificateAuthority", "state": "enabled"}
     policy = {"isEnabled": True, "applicationRestrictions": {"keyCredentials": [one]}}

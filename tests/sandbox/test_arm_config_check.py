@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox import names
-from tests.sandbox.arm import WEB, Arm
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import WEB, Arm
+from tests.support.sandbox_client import Sandbox
 
 WINDOWS, FLEX = names.MAIN_SITE, names.BACKEND_SITE
 NOT_ALLOWED = "AppSetting with name '{}' is not allowed."
@@ -77,13 +77,13 @@ def test_setting_that_app_service_accepts_is_stored(arm: Arm, site: str, name: s
     assert settings(arm, site) == whole
 
 
-def test_several_refused_settings_are_named_together(arm: Arm) -> None:
+def test_all_refused_settings_are_in_one_message(arm: Arm) -> None:
     both = {"WEBSITE_CONTENTSHARE": "x", "functions_worker_runtime": "python"}
     body = arm.call("PUT", f"{WEB}/sites/{FLEX}/config/appsettings", {"properties": both}).json()
     assert "list of 2 app settings (Site.SiteConfig.AppSettings.WEBSITE_CONTENTSHARE, " in body["Message"]
 
 
-def test_site_configuration_is_checked_in_the_same_way(arm: Arm) -> None:
+def test_site_configuration_is_checked_like_settings(arm: Arm) -> None:
     pairs = [{"name": "FUNCTIONS_WORKER_RUNTIME", "value": "python"}]
     for path, body in (
         (f"{WEB}/sites/{FLEX}/config/web", {"properties": {"appSettings": pairs}}),
@@ -99,7 +99,7 @@ def test_site_configuration_is_checked_in_the_same_way(arm: Arm) -> None:
     assert arm.call("PATCH", f"{WEB}/sites/{FLEX}/config/web", {"properties": {"minTlsVersion": "1.2"}}).ok
 
 
-def test_app_is_not_made_when_its_settings_are_refused(arm: Arm) -> None:
+def test_app_is_not_created_when_its_settings_are_refused(arm: Arm) -> None:
     pairs = [{"name": "AzureBlobStorage__x", "value": "1"}]
     properties = {"serverFarmId": f"{WEB}/serverfarms/cipp-srv-abc12", "siteConfig": {"appSettings": pairs}}
     body = {"location": "West Europe", "kind": "functionapp", "properties": properties}

@@ -8,9 +8,9 @@ from sandbox.arm import app
 from sandbox.options import Options
 from sandbox.seed import seed
 from sandbox.tokens import TokenIssuer
-from tests.sandbox.arm import GROUP, OUR_OWN, PUBLIC, SITE, SUBSCRIPTION, Arm
-from tests.sandbox.sign_in import sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import GROUP, OUR_OWN, PUBLIC, SITE, SUBSCRIPTION, Arm
+from tests.support.sandbox.sign_in import sam
+from tests.support.sandbox_client import Sandbox
 
 CONTINUED = "please refresh your credentials."
 
@@ -40,7 +40,7 @@ def arm(sandbox: Sandbox) -> Arm:
         (SITE, "2019-02-03", "NoRegisteredProviderFound", "No registered resource provider found for location"),
     ],
 )
-def test_an_api_version_is_asked_for_before_a_token(
+def test_api_version_is_checked_before_the_token(
     arm: Arm, path: str, version: str | None, code: str, message: str
 ) -> None:
     for token in (None, OUR_OWN):
@@ -50,7 +50,7 @@ def test_an_api_version_is_asked_for_before_a_token(
         assert answer.json()["error"]["message"].startswith(message)
 
 
-def test_a_call_without_a_token_gets_the_challenge(arm: Arm) -> None:
+def test_call_without_a_token_returns_the_challenge(arm: Arm) -> None:
     answer = arm.call("GET", SITE, token=None)
     assert answer.status_code == 401
     assert answer.json() == {
@@ -63,13 +63,13 @@ def test_a_call_without_a_token_gets_the_challenge(arm: Arm) -> None:
     assert challenge.startswith(f'Bearer authorization_uri="https://login.windows.net/{names.TENANT_ID}", error="')
 
 
-def test_a_token_that_is_none_is_refused(arm: Arm) -> None:
+def test_invalid_token_is_refused(arm: Arm) -> None:
     for token in ("x", "a.b.c", arm.token()[:-8]):
         answer = arm.call("GET", SITE, token=token)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
 
 
-def test_a_token_for_elsewhere_is_refused_and_the_allowed_audiences_named(arm: Arm) -> None:
+def test_token_for_another_audience_is_refused_with_the_allowed_audiences(arm: Arm) -> None:
     for audience in ("vault.azure.net", "management.usgovcloudapi.net"):
         answer = arm.call("GET", SITE, token=arm.token(audience))
         assert answer.status_code == 401
@@ -82,7 +82,7 @@ def test_a_token_for_elsewhere_is_refused_and_the_allowed_audiences_named(arm: A
     assert arm.call("GET", SITE, token=arm.token("management.core.windows.net/")).status_code == 200
 
 
-def test_an_expired_token_and_one_of_another_tenant_are_refused() -> None:
+def test_token_is_refused_when_expired_or_of_another_tenant() -> None:
     tokens = TokenIssuer()
     transport = httpx.ASGITransport(app(seed(Options(), tokens)))
 
@@ -101,7 +101,7 @@ def test_an_expired_token_and_one_of_another_tenant_are_refused() -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
 
 
-def test_a_principal_without_a_role_is_refused_before_anything_is_looked_up(sandbox: Sandbox) -> None:
+def test_principal_without_a_role_is_refused_before_resources_are_read(sandbox: Sandbox) -> None:
     scope = {"scope": f"https://{PUBLIC}/.default"}
     token = sam(sandbox).sign_in(**scope).json()["access_token"]
     arm = Arm(sandbox)
@@ -118,7 +118,7 @@ def test_a_principal_without_a_role_is_refused_before_anything_is_looked_up(sand
     assert arm.get("/subscriptions", token=token, version="2022-12-01")["value"] == []
 
 
-def test_our_identity_has_its_group_and_nothing_beside_it(arm: Arm) -> None:
+def test_identity_of_this_app_can_access_only_its_group(arm: Arm) -> None:
     refused = arm.call("GET", f"{SUBSCRIPTION}/resourcegroups/other", version="2022-09-01")
     assert refused.status_code == 403
     assert f"over scope '{SUBSCRIPTION}/resourcegroups/other'" in refused.json()["error"]["message"]
@@ -132,7 +132,7 @@ def test_our_identity_has_its_group_and_nothing_beside_it(arm: Arm) -> None:
     assert permission["actions"] == ["*"]
 
 
-def test_what_is_not_there_is_named_as_it_was_asked_for(arm: Arm) -> None:
+def test_not_found_error_has_the_name_as_requested(arm: Arm) -> None:
     answer = arm.call("GET", f"{GROUP.replace('cipp', 'CIPP')}/providers/microsoft.web/SITES/Nope")
     assert answer.status_code == 404
     assert answer.headers["x-ms-failure-cause"] == "gateway"
@@ -145,14 +145,14 @@ def test_what_is_not_there_is_named_as_it_was_asked_for(arm: Arm) -> None:
     }
 
 
-def test_ids_match_whatever_their_case_and_come_back_in_their_own(arm: Arm) -> None:
+def test_ids_are_case_insensitive_and_keep_their_case(arm: Arm) -> None:
     assert arm.get(SITE.upper())["id"] == SITE
     assert (
         arm.get(SITE.replace("/providers/Microsoft.Web/sites", "/providers/Microsoft.Web//sites") + "/")["id"] == SITE
     )
 
 
-def test_another_subscription_is_not_found_and_no_guid_is_none(arm: Arm) -> None:
+def test_unknown_or_malformed_subscription_is_refused(arm: Arm) -> None:
     other = "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups"
     answer = arm.call("GET", other, version="2022-09-01")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SubscriptionNotFound")
@@ -160,7 +160,7 @@ def test_another_subscription_is_not_found_and_no_guid_is_none(arm: Arm) -> None
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidSubscriptionId")
 
 
-def test_a_body_must_be_a_json_object(arm: Arm) -> None:
+def test_body_must_be_a_json_object(arm: Arm) -> None:
     url = f"https://{PUBLIC}{SITE}/config/appsettings?api-version=2025-05-01"
     headers = {"Authorization": f"Bearer {arm.token()}"}
     for body, media_type, status, code in (
@@ -172,7 +172,7 @@ def test_a_body_must_be_a_json_object(arm: Arm) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-def test_every_answer_carries_what_azure_sends(arm: Arm) -> None:
+def test_every_response_has_azures_headers(arm: Arm) -> None:
     headers = arm.call("GET", SITE).headers
     assert headers["content-type"] == "application/json"
     assert headers["x-aspnet-version"]
@@ -196,7 +196,7 @@ def test_every_answer_carries_what_azure_sends(arm: Arm) -> None:
         ("management.chinacloudapi.cn", "chinacloudsites.cn", "vault.azure.cn"),
     ],
 )
-def test_each_cloud_names_its_own_hosts(arm: Arm, host: str, site: str, vault: str) -> None:
+def test_each_cloud_returns_its_own_hosts(arm: Arm, host: str, site: str, vault: str) -> None:
     assert arm.get(SITE, host=host)["properties"]["defaultHostName"] == f"{names.MAIN_SITE}.{site}"
     path = f"{GROUP}/providers/Microsoft.KeyVault/vaults/{names.VAULT}"
     properties = arm.get(path, host=host, version="2023-07-01")["properties"]
@@ -204,6 +204,6 @@ def test_each_cloud_names_its_own_hosts(arm: Arm, host: str, site: str, vault: s
     assert properties["enableSoftDelete"] is True
 
 
-def test_what_the_sandbox_does_not_play_is_501(arm: Arm) -> None:
+def test_unsupported_operation_returns_501(arm: Arm) -> None:
     for method, path in (("GET", f"{GROUP}/providers/Microsoft.Compute/disks"), ("DELETE", SITE), ("HEAD", SITE)):
         assert arm.call(method, path).status_code == 501

@@ -2,8 +2,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from sandbox import names
-from tests.sandbox.arm import GROUP, SUBSCRIPTION, Arm
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import GROUP, SUBSCRIPTION, Arm
+from tests.support.sandbox_client import Sandbox
 
 NAME = names.RESOURCE_GROUP
 
@@ -14,7 +14,7 @@ def arm(sandbox: Sandbox) -> Arm:
     return Arm(sandbox)
 
 
-def test_a_group_is_read_and_asked_for(arm: Arm) -> None:
+def test_group_can_be_read_and_checked(arm: Arm) -> None:
     client = arm.resource_client()
     assert client.resource_groups.get("CIPP").location == "westeurope"
     assert [g.name for g in client.resource_groups.list()] == [NAME]
@@ -22,7 +22,7 @@ def test_a_group_is_read_and_asked_for(arm: Arm) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_what_is_in_the_group_is_listed_filtered_and_expanded(arm: Arm) -> None:
+def test_resources_of_the_group_are_listed_filtered_and_expanded(arm: Arm) -> None:
     resources = arm.resource_client().resources
     everything = {r.type for r in resources.list()}
     assert everything == {
@@ -44,7 +44,7 @@ def test_what_is_in_the_group_is_listed_filtered_and_expanded(arm: Arm) -> None:
         list(resources.list(filter="colour eq 'red'"))
 
 
-def test_every_resource_is_read_by_its_id(arm: Arm) -> None:
+def test_every_resource_can_be_read_by_its_id(arm: Arm) -> None:
     resources = arm.resource_client().resources
     versions = {"Microsoft.KeyVault": "2023-07-01", "Microsoft.Storage": "2023-05-01", "Microsoft.Web": "2025-05-01"}
     for resource in resources.list():
@@ -52,7 +52,7 @@ def test_every_resource_is_read_by_its_id(arm: Arm) -> None:
         assert (read.id, read.type) == (resource.id, resource.type)
 
 
-def test_tenants_locations_providers_and_deployments_are_there(arm: Arm) -> None:
+def test_tenants_locations_providers_and_deployments_are_listed(arm: Arm) -> None:
     (tenant,) = arm.get("/tenants", version="2022-12-01")["value"]
     assert tenant["tenantId"] == names.TENANT_ID
     assert arm.get(f"{SUBSCRIPTION}/locations", version="2022-12-01")["value"][0]["name"] == "westeurope"
@@ -63,7 +63,7 @@ def test_tenants_locations_providers_and_deployments_are_there(arm: Arm) -> None
     assert arm.get(deployments, version="2025-04-01") == {"value": []}
 
 
-def test_the_storage_accounts_keys_are_those_of_the_apps(arm: Arm, sandbox: Sandbox) -> None:
+def test_storage_account_keys_are_those_in_the_apps_settings(arm: Arm, sandbox: Sandbox) -> None:
     path = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/{names.STORAGE_ACCOUNT}"
     keys = arm.call("POST", f"{path}/listKeys", version="2023-05-01").json()["keys"]
     connection = sandbox.state()["sites"][names.MAIN_SITE]["appSettings"]["AzureWebJobsStorage"]

@@ -5,8 +5,8 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 from sandbox import names
-from tests.sandbox.arm import SITE, WEB, Arm
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import SITE, WEB, Arm
+from tests.support.sandbox_client import Sandbox
 
 GROUP, NAME = names.RESOURCE_GROUP, names.MAIN_SITE
 
@@ -17,7 +17,7 @@ def arm(sandbox: Sandbox) -> Arm:
     return Arm(sandbox)
 
 
-def test_the_apps_are_listed_in_the_group_and_in_the_subscription(arm: Arm) -> None:
+def test_apps_are_listed_in_the_group_and_in_the_subscription(arm: Arm) -> None:
     apps = arm.web_client().web_apps
     expected = {names.MAIN_SITE, names.OFFLOAD_SITE, names.BACKEND_SITE}
     assert {s.name for s in apps.list()} == {s.name for s in apps.list_by_resource_group(GROUP)} == expected
@@ -30,7 +30,7 @@ def test_the_apps_are_listed_in_the_group_and_in_the_subscription(arm: Arm) -> N
     assert len(site.properties) > 80
 
 
-def test_a_time_has_no_zone_and_the_tag_is_that_of_the_last_change(arm: Arm) -> None:
+def test_times_have_no_zone_and_etag_is_of_the_last_change(arm: Arm) -> None:
     first = arm.call("GET", SITE)
     assert datetime.fromisoformat(first.json()["properties"]["lastModifiedTimeUtc"]).tzinfo is None
     arm.call("POST", f"{SITE}/stop")
@@ -39,7 +39,7 @@ def test_a_time_has_no_zone_and_the_tag_is_that_of_the_last_change(arm: Arm) -> 
     assert second.headers["etag"].startswith('"1D')
 
 
-def test_stop_start_and_restart_answer_200_with_an_empty_body(arm: Arm, sandbox: Sandbox) -> None:
+def test_stop_start_and_restart_return_200_with_an_empty_body(arm: Arm, sandbox: Sandbox) -> None:
     for verb, state in (("stop", "Stopped"), ("restart", "Stopped"), ("start", "Running"), ("restart", "Running")):
         answer = arm.call("POST", f"{SITE}/{verb}")
         assert (answer.status_code, answer.content) == (200, b"")
@@ -47,7 +47,7 @@ def test_stop_start_and_restart_answer_200_with_an_empty_body(arm: Arm, sandbox:
         assert arm.web_client().web_apps.get(GROUP, NAME).state == state
 
 
-def test_a_restart_shows_as_another_instance_with_a_later_start(arm: Arm, sandbox: Sandbox) -> None:
+def test_restart_creates_another_instance_with_a_later_start(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().web_apps
 
     def running() -> list[tuple[str, datetime]]:
@@ -70,7 +70,7 @@ def test_a_restart_shows_as_another_instance_with_a_later_start(arm: Arm, sandbo
     assert running() == []
 
 
-def test_settings_are_replaced_whole(arm: Arm, sandbox: Sandbox) -> None:
+def test_settings_are_replaced_completely(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().web_apps
     before = apps.list_application_settings(GROUP, NAME)
     assert before.name == "appsettings"
@@ -83,7 +83,7 @@ def test_settings_are_replaced_whole(arm: Arm, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("arm")
-def test_editors_who_read_and_write_back_lose_each_others_keys(sandbox: Sandbox) -> None:
+def test_concurrent_read_and_write_of_settings_loses_keys(sandbox: Sandbox) -> None:
     both = threading.Barrier(2)
 
     def edit(key: str) -> None:
@@ -100,7 +100,7 @@ def test_editors_who_read_and_write_back_lose_each_others_keys(sandbox: Sandbox)
     assert len({"FIRST", "SECOND"} & set(sandbox.state()["sites"][NAME]["appSettings"])) == 1
 
 
-def test_a_setting_that_is_no_text_is_refused_in_app_services_own_shape(arm: Arm) -> None:
+def test_setting_that_is_not_text_is_refused_in_app_services_format(arm: Arm) -> None:
     answer = arm.call("PUT", f"{SITE}/config/appsettings", {"properties": {"A": {"b": 1}}})
     assert answer.status_code == 400
     body = answer.json()
@@ -108,7 +108,7 @@ def test_a_setting_that_is_no_text_is_refused_in_app_services_own_shape(arm: Arm
     assert body["Details"][2]["ErrorEntity"]["Code"] == body["Code"] == "BadRequest"
 
 
-def test_a_patch_of_the_configuration_changes_what_it_names_and_answers_as_the_app(arm: Arm, sandbox: Sandbox) -> None:
+def test_configuration_patch_changes_its_properties_and_returns_the_app_id(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().web_apps
     before = sandbox.state()["sites"][NAME]["siteConfig"]
     answer = apps.update_configuration(GROUP, NAME, {"properties": {"alwaysOn": True}})
@@ -118,7 +118,7 @@ def test_a_patch_of_the_configuration_changes_what_it_names_and_answers_as_the_a
     assert apps.get(GROUP, NAME).site_config.always_on is True
 
 
-def test_source_control_deployments_and_functions_are_there(arm: Arm, sandbox: Sandbox) -> None:
+def test_source_control_deployments_and_functions_are_listed(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().web_apps
     assert apps.get_source_control(GROUP, NAME).branch == "master"
     assert apps.get_source_control(GROUP, names.OFFLOAD_SITE).branch is None
@@ -132,7 +132,7 @@ def test_source_control_deployments_and_functions_are_there(arm: Arm, sandbox: S
     apps.sync_function_triggers(GROUP, NAME)
 
 
-def test_a_reference_to_a_secret_is_resolved_while_the_vault_has_it(arm: Arm) -> None:
+def test_secret_reference_is_resolved_when_the_vault_has_the_secret(arm: Arm) -> None:
     apps = arm.web_client().web_apps
     settings = {
         "Held": f"@Microsoft.KeyVault(VaultName={names.VAULT};SecretName=refreshtoken)",
@@ -145,7 +145,7 @@ def test_a_reference_to_a_secret_is_resolved_while_the_vault_has_it(arm: Arm) ->
     assert found == {"Held": "Resolved", "Gone": "SecretNotFound", "Elsewhere": "VaultNotFound"}
 
 
-def test_an_app_is_made_and_changed(arm: Arm, sandbox: Sandbox) -> None:
+def test_app_is_created_and_changed(arm: Arm, sandbox: Sandbox) -> None:
     plan = f"{WEB}/serverfarms/cipp-srv-abc12"
     made = arm.call(
         "PUT",
@@ -159,6 +159,6 @@ def test_an_app_is_made_and_changed(arm: Arm, sandbox: Sandbox) -> None:
     assert arm.get(SITE)["tags"] == {"a": "b"}
 
 
-def test_an_app_that_is_not_there_is_a_resource_not_found(arm: Arm) -> None:
+def test_unknown_app_is_a_resource_not_found_error(arm: Arm) -> None:
     with pytest.raises(ResourceNotFoundError, match="was not found"):
         arm.web_client().web_apps.restart(GROUP, "nope")

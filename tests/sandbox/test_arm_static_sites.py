@@ -6,8 +6,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from sandbox import names
-from tests.sandbox.arm import SITE, STATIC_SITE, Arm
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import SITE, STATIC_SITE, Arm
+from tests.support.sandbox_client import Sandbox
 
 GROUP, NAME = names.RESOURCE_GROUP, names.STATIC_SITE
 HOST = "nice-sand-0abc12345.3.azurestaticapps.net"
@@ -23,14 +23,14 @@ def held(sandbox: Sandbox) -> Any:  # noqa: ANN401 - what JSON may hold
     return sandbox.state()["staticSites"][NAME]
 
 
-def test_the_app_knows_its_backend_in_both_ways(arm: Arm, sandbox: Sandbox) -> None:
+def test_static_web_app_lists_its_backend_in_both_ways(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().static_sites
     assert [s.name for s in apps.list()] == [NAME]
     site = apps.get_static_site(GROUP, NAME)
     assert site.default_hostname == HOST
     assert site.custom_domains == [names.CUSTOM_DOMAIN]
     assert [b.backend_resource_id for b in site.linked_backends] == [SITE]
-    # Azure sends these flat, where Microsoft's model looks for them under "properties" and finds None.
+    # Azure sends these flat. Microsoft's model looks for them under "properties" and finds None.
     assert [f["functionAppResourceId"] for f in site.user_provided_function_apps] == [SITE]
     (provided,) = apps.get_user_provided_function_apps_for_static_site(GROUP, NAME)
     assert provided.name == NAME
@@ -39,7 +39,7 @@ def test_the_app_knows_its_backend_in_both_ways(arm: Arm, sandbox: Sandbox) -> N
     assert held(sandbox)["linkedBackends"] == [SITE]
 
 
-def test_a_users_roles_come_back_with_the_platforms_own(arm: Arm, sandbox: Sandbox) -> None:
+def test_roles_of_a_user_include_the_platforms_own(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().static_sites
     users = list(apps.list_static_site_users(GROUP, NAME, "all"))
     assert {u.roles for u in users} >= {"superadmin,anonymous,authenticated", "editor,anonymous,authenticated"}
@@ -54,7 +54,7 @@ def test_a_users_roles_come_back_with_the_platforms_own(arm: Arm, sandbox: Sandb
     assert raw["value"][0]["type"] == "Microsoft.Web/staticSites/users"
 
 
-def test_deleting_a_user_answers_204_which_microsofts_client_does_not_expect(arm: Arm, sandbox: Sandbox) -> None:
+def test_deleting_a_user_returns_204_which_the_sdk_rejects(arm: Arm, sandbox: Sandbox) -> None:
     first, second, _ = (u["userId"] for u in held(sandbox)["users"])
     assert arm.call("DELETE", f"{STATIC_SITE}/authproviders/aad/users/{first}").status_code == 204
     with pytest.raises(HttpResponseError) as caught:
@@ -63,7 +63,7 @@ def test_deleting_a_user_answers_204_which_microsofts_client_does_not_expect(arm
     assert len(held(sandbox)["users"]) == 1
 
 
-def test_an_invitation_is_for_a_host_name_of_the_app_and_a_week_at_most(arm: Arm) -> None:
+def test_invitation_requires_the_apps_host_name_and_at_most_a_week(arm: Arm) -> None:
     def invite(**changes: object) -> Any:  # noqa: ANN401 - what JSON may hold
         asked = {"domain": HOST, "provider": "aad", "userDetails": "new@contosomsp.com", "roles": "editor,admin"}
         body = {"properties": {**asked, "numHoursToExpiration": 24, **changes}}
@@ -88,7 +88,7 @@ def test_an_invitation_is_for_a_host_name_of_the_app_and_a_week_at_most(arm: Arm
         assert invite(**wrong).status_code == 400
 
 
-def test_a_domain_is_added_by_an_operation_that_takes_its_time(arm: Arm, sandbox: Sandbox) -> None:
+def test_domain_is_added_by_a_long_running_operation(arm: Arm, sandbox: Sandbox) -> None:
     path = f"{STATIC_SITE}/customDomains/portal.contosomsp.com"
     answer = arm.call("PUT", path, {"properties": {}})
     assert (answer.status_code, answer.content) == (202, b"")
@@ -108,7 +108,7 @@ def test_a_domain_is_added_by_an_operation_that_takes_its_time(arm: Arm, sandbox
     assert held(sandbox)["customDomains"]["portal.contosomsp.com"]["status"] == "Ready"
 
 
-def test_a_domain_by_txt_record_waits_for_a_record_that_nobody_adds(arm: Arm, sandbox: Sandbox) -> None:
+def test_domain_with_txt_token_stays_validating(arm: Arm, sandbox: Sandbox) -> None:
     path = f"{STATIC_SITE}/customDomains/contosomsp.com"
     answer = arm.call("PUT", path, {"properties": {"validationMethod": "dns-txt-token"}})
     first = arm.get(path)["properties"]
@@ -122,7 +122,7 @@ def test_a_domain_by_txt_record_waits_for_a_record_that_nobody_adds(arm: Arm, sa
     assert arm.get(result, version="2019-01-01")["status"] == "InProgress"
 
 
-def test_a_domain_that_no_dns_can_hold_fails_and_a_deleted_one_goes(arm: Arm, sandbox: Sandbox) -> None:
+def test_domain_fails_outside_dns_and_is_removed_when_deleted(arm: Arm, sandbox: Sandbox) -> None:
     path = f"{STATIC_SITE}/customDomains/nobody.invalid"
     arm.call("PUT", path, {"properties": {}})
     sandbox.advance(20)
@@ -136,7 +136,7 @@ def test_a_domain_that_no_dns_can_hold_fails_and_a_deleted_one_goes(arm: Arm, sa
     assert set(held(sandbox)["customDomains"]) == {names.CUSTOM_DOMAIN}
 
 
-def test_a_static_web_app_has_one_backend(arm: Arm, sandbox: Sandbox) -> None:
+def test_static_web_app_accepts_only_one_backend(arm: Arm, sandbox: Sandbox) -> None:
     apps = arm.web_client().static_sites
     other = {"properties": {"backendResourceId": SITE.replace("abc12", "abc12-proc"), "region": "westeurope"}}
     assert arm.call("PUT", f"{STATIC_SITE}/linkedBackends/other", other).status_code == 400
@@ -151,7 +151,7 @@ def test_a_static_web_app_has_one_backend(arm: Arm, sandbox: Sandbox) -> None:
     assert held(sandbox)["linkedBackends"] == [other["properties"]["backendResourceId"]]
 
 
-def test_settings_roles_secrets_and_builds_are_there(arm: Arm) -> None:
+def test_settings_roles_secrets_and_builds_are_listed(arm: Arm) -> None:
     apps = arm.web_client().static_sites
     apps.create_or_update_static_site_app_settings(GROUP, NAME, {"properties": {"a": "b"}})
     assert dict(apps.list_static_site_app_settings(GROUP, NAME).properties) == {"a": "b"}

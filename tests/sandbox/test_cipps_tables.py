@@ -1,21 +1,21 @@
-"""CIPP's three tables in the sandbox: there from the start, and again after each reset."""
+"""CIPP's three tables in the sandbox: created at the start, and again after each reset."""
 
 from azure.data.tables import TableServiceClient
 
 from sandbox import names
 from sandbox.tables.cipps_tables import TABLES
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 
 def tables_of(sandbox: Sandbox) -> TableServiceClient:
     return TableServiceClient.from_connection_string(sandbox.env["AzureWebJobsStorage"])
 
 
-def test_cipps_tables_are_there_from_the_start(sandbox: Sandbox) -> None:
+def test_cipps_tables_exist_at_the_start(sandbox: Sandbox) -> None:
     assert set(TABLES) <= {table.name for table in tables_of(sandbox).list_tables()}
 
 
-def test_reset_makes_missing_tables_again_with_their_rows(sandbox: Sandbox) -> None:
+def test_reset_creates_missing_tables_with_their_rows(sandbox: Sandbox) -> None:
     tables = tables_of(sandbox)
     for name in TABLES:
         tables.delete_table(name)

@@ -7,14 +7,14 @@ import pytest
 import requests
 
 from sandbox import names
-from tests.sandbox.arm import SITE, Arm
-from tests.sandbox.sign_in import sam
-from tests.sandbox.vault_calls import identity_token
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import SITE, Arm
+from tests.support.sandbox.sign_in import sam
+from tests.support.sandbox.vault_calls import identity_token
+from tests.support.sandbox_client import Sandbox
 
 
 def chunks(body: object) -> Iterator[bytes]:
-    """Give a body in two pieces, so that the client does not know its length."""
+    """Yield a body in two parts, so that the client does not know its length."""
     whole = json.dumps(body).encode()
     yield whole[:3]
     yield whole[3:]

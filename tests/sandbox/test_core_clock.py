@@ -1,4 +1,4 @@
-"""The sandbox's clock: where it starts, how fast it runs, and what stays in real time."""
+"""The sandbox's clock: its start, its rate, and the parts that stay in real time."""
 
 import json
 import time
@@ -10,9 +10,9 @@ import pytest
 
 from sandbox import names
 from sandbox.clock import Clock
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.vault_calls import Vault, identity_token
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.vault_calls import Vault, identity_token
+from tests.support.sandbox_client import Sandbox
 
 RATE = 200
 LOGIN = f"https://login.microsoftonline.com/{names.TENANT_ID}/oauth2/v2.0/token"
@@ -78,7 +78,7 @@ def test_reset_without_now_starts_at_real_time(sandbox: Sandbox) -> None:
         {"clock_rate": float("inf")},
     ],
 )
-def test_reset_refuses_a_time_that_is_not_valid(sandbox: Sandbox, body: dict[str, object]) -> None:
+def test_reset_refuses_an_invalid_time(sandbox: Sandbox, body: dict[str, object]) -> None:
     before = sandbox.reset(direct_tenants=1)
     status, text = sandbox.refused("reset", json.dumps(body).encode())
     (field,) = body
@@ -98,7 +98,8 @@ def test_clock_runs_at_its_rate_and_is_still_advanced(sandbox: Sandbox) -> None:
     assert timedelta(days=1) <= now(sandbox) - first - passed < timedelta(days=1) + 2 * most
 
 
-def test_propagation_passes_at_the_clocks_rate(sandbox: Sandbox) -> None:
+@pytest.mark.compares_times
+def test_propagation_takes_time_at_the_clocks_rate(sandbox: Sandbox) -> None:
     state = sandbox.reset(propagation_seconds=60, clock_rate=RATE)
     (app,) = state["applications"].values()
     bearer = _graph_token(sandbox)
@@ -117,7 +118,7 @@ def test_propagation_passes_at_the_clocks_rate(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("start", ["2015-06-17T12:10:00Z", "2044-02-29T05:00:00Z"])
 def test_tokens_and_assertions_stay_in_real_time(sandbox: Sandbox, start: str) -> None:
-    """A year passes in the sandbox: the token that was issued before is still valid, and so is a new assertion."""
+    """After a year of sandbox time, a token that was issued before is still valid, and so is a new assertion."""
     sandbox.reset(now=start, propagation_seconds=0, clock_rate=RATE)
     bearer = _graph_token(sandbox)
     certificate = Certificate(days=40_000)
@@ -143,8 +144,8 @@ def test_write_limit_of_the_vault_stays_in_real_time(sandbox: Sandbox) -> None:
     assert stored == [200, 429]
 
 
-def test_a_past_moment_has_the_time_that_was_shown_then() -> None:
-    """Moments before the start count back from it, and a move of the clock changes no moment before it."""
+def test_past_moment_keeps_its_sandbox_time() -> None:
+    """Times before the start count back from it. Advancing the clock changes no time before that."""
     start = datetime(2030, 1, 1, tzinfo=UTC)
     began = datetime.now(UTC)
     clock = Clock(start, 10)

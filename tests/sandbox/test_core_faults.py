@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 GRAPH = "https://graph.microsoft.com/v1.0/organization"
 
@@ -36,12 +36,14 @@ def statuses(sandbox: Sandbox, calls: int) -> list[int]:
         ({"path": "^/organization"}, [401, 401, 401, 401]),
     ],
 )
-def test_a_fault_strikes_the_calls_that_it_names(clean: Sandbox, fault: dict[str, object], expected: list[int]) -> None:
+def test_fault_applies_to_the_calls_that_it_matches(
+    clean: Sandbox, fault: dict[str, object], expected: list[int]
+) -> None:
     clean.faults([{"method": "*", "host": "*", "path": ".*", "mode": "refuse", "status": 503, **fault}])
     assert statuses(clean, 4) == expected
 
 
-def test_several_faults_each_count_every_call_that_fits(clean: Sandbox) -> None:
+def test_each_fault_counts_every_matching_call(clean: Sandbox) -> None:
     one = {"mode": "refuse", "status": 429, "retry_after": 7, "nth": 1}
     two = {"mode": "refuse", "status": 500, "nth": 3}
     clean.faults([one, two])
@@ -60,7 +62,7 @@ def test_several_faults_each_count_every_call_that_fits(clean: Sandbox) -> None:
         ("https://login.microsoftonline.com/common/oauth2/v2.0/token", "error_description"),
     ],
 )
-def test_a_refusal_has_the_shape_of_its_service(clean: Sandbox, url: str, member: str) -> None:
+def test_refusal_has_the_format_of_its_service(clean: Sandbox, url: str, member: str) -> None:
     clean.faults([{"mode": "refuse", "status": 429}])
     answer = clean.web().get(url)
     assert answer.status_code == 429
@@ -68,7 +70,7 @@ def test_a_refusal_has_the_shape_of_its_service(clean: Sandbox, url: str, member
     assert member in answer.json()
 
 
-def test_drop_after_does_the_work_and_cuts_the_connection(clean: Sandbox) -> None:
+def test_drop_after_applies_the_call_and_cuts_the_connection(clean: Sandbox) -> None:
     app_id, app = next(iter(clean.state()["applications"].items()))
     headers = {"Authorization": f"Bearer {graph_token(clean)}"}
     clean.faults([{"method": "POST", "path": "/addPassword$", "mode": "drop-after"}])
@@ -79,7 +81,7 @@ def test_drop_after_does_the_work_and_cuts_the_connection(clean: Sandbox) -> Non
     assert clean.calls()[-1]["status"] == 200
 
 
-def test_hang_never_answers_and_has_no_effect(clean: Sandbox) -> None:
+def test_hang_never_responds_and_has_no_effect(clean: Sandbox) -> None:
     clean.faults([{"mode": "hang"}])
     with pytest.raises(requests.ReadTimeout):
         clean.web().get(GRAPH, timeout=0.3)
@@ -87,7 +89,7 @@ def test_hang_never_answers_and_has_no_effect(clean: Sandbox) -> None:
     assert statuses(clean, 1) == [401]
 
 
-def test_a_call_is_held_until_the_faults_are_replaced(clean: Sandbox) -> None:
+def test_call_is_held_until_the_faults_are_replaced(clean: Sandbox) -> None:
     clean.faults([{"mode": "hold", "nth": 2}])
     with ThreadPoolExecutor() as workers:
         answers = workers.submit(statuses, clean, 3)
@@ -98,7 +100,7 @@ def test_a_call_is_held_until_the_faults_are_replaced(clean: Sandbox) -> None:
         assert answers.result() == [401, 401, 401]
 
 
-def test_a_held_call_is_done_though_its_client_gave_up(clean: Sandbox) -> None:
+def test_held_call_takes_effect_when_its_client_gives_up(clean: Sandbox) -> None:
     clean.faults([{"mode": "hold"}])
     with pytest.raises(requests.ReadTimeout):
         clean.web().get(GRAPH, timeout=0.3)
@@ -107,12 +109,12 @@ def test_a_held_call_is_done_though_its_client_gave_up(clean: Sandbox) -> None:
     assert [call["status"] for call in clean.calls()] == [401, 401]
 
 
-def test_the_identity_endpoint_can_be_disturbed_too(clean: Sandbox) -> None:
+def test_faults_apply_to_the_identity_endpoint(clean: Sandbox) -> None:
     clean.faults([{"host": "127.0.0.1", "mode": "refuse", "status": 500}])
     assert requests.get(clean.env["IDENTITY_ENDPOINT"], timeout=5).status_code == 500
 
 
-def test_latency_holds_back_one_host_or_every_vault(clean: Sandbox) -> None:
+def test_latency_delays_one_host_or_every_vault(clean: Sandbox) -> None:
     clean.reset(latency_seconds={"graph.microsoft.com": 0.3, "vault": 0.3})
     for url, slow in ((GRAPH, True), ("https://cippabc12.vault.azure.net/secrets", True)):
         before = time.monotonic()

@@ -1,8 +1,8 @@
 import requests
 
 from sandbox import names
-from tests.sandbox.sign_in import claims_of
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.sign_in import claims_of
+from tests.support.sandbox_client import Sandbox
 
 ARM = "https://management.azure.com"
 
@@ -17,7 +17,7 @@ def ask(
     )
 
 
-def test_the_token_says_whose_identity_it_is(sandbox: Sandbox) -> None:
+def test_token_has_the_claims_of_the_identity(sandbox: Sandbox) -> None:
     answer = ask(sandbox).json()
     assert set(answer) == {"access_token", "expires_on", "resource", "token_type", "client_id"}
     claims = claims_of(answer["access_token"])
@@ -29,7 +29,7 @@ def test_the_token_says_whose_identity_it_is(sandbox: Sandbox) -> None:
     assert "roles" not in claims
 
 
-def test_the_endpoint_refuses_strangers_and_what_it_does_not_know(sandbox: Sandbox) -> None:
+def test_endpoint_refuses_unknown_callers_and_resources(sandbox: Sandbox) -> None:
     assert ask(sandbox, {}).status_code == 400
     assert ask(sandbox, {"X-IDENTITY-HEADER": "x"}).status_code == 401
     assert ask(sandbox, version="2017-09-01").status_code == 400
@@ -37,7 +37,7 @@ def test_the_endpoint_refuses_strangers_and_what_it_does_not_know(sandbox: Sandb
     assert ask(sandbox, client_id="x").status_code == 400
 
 
-def test_azure_identity_gets_a_token_unmodified(sandbox: Sandbox) -> None:
+def test_unmodified_azure_identity_gets_a_token(sandbox: Sandbox) -> None:
     printed = sandbox.run(
         """
 from azure.identity import ManagedIdentityCredential
@@ -48,7 +48,7 @@ print(token.token)
     assert claims_of(printed.strip())["aud"] == "https://vault.azure.net"
 
 
-def test_the_identity_may_do_nothing_in_graph(sandbox: Sandbox) -> None:
+def test_identity_has_no_permissions_in_graph(sandbox: Sandbox) -> None:
     token = ask(sandbox, resource="https://graph.microsoft.com").json()["access_token"]
     answer = sandbox.web().get(
         "https://graph.microsoft.com/v1.0/applications", headers={"Authorization": f"Bearer {token}"}

@@ -1,12 +1,12 @@
-"""The mode `refuse-then-do`: a refusal now, the effect later."""
+"""The mode `refuse-then-do`: the call is refused, and takes effect later."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.sandbox.vault_calls import Vault, fresh_vault
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.vault_calls import Vault, fresh_vault
+from tests.support.sandbox_client import Sandbox
 
 PUT: dict[str, object] = {"method": "PUT", "mode": "refuse-then-do", "status": 503}
 
@@ -18,7 +18,7 @@ def vault(sandbox: Sandbox) -> Iterator[Vault]:
 
 
 def values(vault: Vault, name: str = "x") -> list[str]:
-    """Return what the vault holds, seen past its own API."""
+    """Return what the vault stores, without using its API."""
     held: dict[str, Any] = vault.sandbox.state()["vaults"]["cippabc12"]["secrets"]
     return [version["value"] for version in held.get(name, [])]
 
@@ -42,7 +42,7 @@ def test_refused_request_takes_effect_when_the_state_is_read(vault: Vault) -> No
     assert values(vault) == ["late"]
 
 
-def test_effect_waits_for_its_time_on_the_sandbox_clock(vault: Vault) -> None:
+def test_effect_waits_until_due_on_the_sandbox_clock(vault: Vault) -> None:
     vault.sandbox.faults([PUT | {"after_seconds": 60}])
     assert store(vault, "late") == 503
     assert vault.call("GET", "/secrets/x").status_code == 404
@@ -51,11 +51,11 @@ def test_effect_waits_for_its_time_on_the_sandbox_clock(vault: Vault) -> None:
     before = vault.sandbox.control("POST", "clock", {"advance_seconds": 100})["now"]
     vault.sandbox.advance(1000)
     (version,) = vault.sandbox.state()["vaults"]["cippabc12"]["secrets"]["x"]
-    assert version["created"] <= before  # it happened with the first move that found its time come
+    assert version["created"] <= before  # it took effect with the first advance past its due time
     assert version["tags"] == {"a": "late"}
 
 
-def test_effects_happen_in_the_order_of_their_times(vault: Vault) -> None:
+def test_effects_happen_in_the_order_of_their_due_times(vault: Vault) -> None:
     for seconds in (30, 10, 20, 10):
         vault.sandbox.faults([PUT | {"after_seconds": seconds}])
         store(vault, str(seconds) + ("b" if values(vault, "marker") else ""))
@@ -66,7 +66,7 @@ def test_effects_happen_in_the_order_of_their_times(vault: Vault) -> None:
     assert values(vault) == ["10", "10b", "20b", "30"]
 
 
-def test_effect_outlives_new_faults_and_counts_for_none(vault: Vault) -> None:
+def test_effect_survives_new_faults_and_is_not_counted_by_them(vault: Vault) -> None:
     vault.sandbox.faults([PUT | {"after_seconds": 60}])
     store(vault, "late")
     vault.sandbox.faults([{"method": "PUT", "mode": "refuse", "status": 500, "times": 0}])
@@ -75,7 +75,7 @@ def test_effect_outlives_new_faults_and_counts_for_none(vault: Vault) -> None:
     assert vault.sandbox.control("GET", "faults")["faults"] == [{"seen": 0, "held": 0}]
 
 
-def test_effect_happens_before_a_call_that_is_itself_disturbed(vault: Vault) -> None:
+def test_effect_happens_before_a_later_call_with_a_fault(vault: Vault) -> None:
     vault.sandbox.faults([PUT, {"method": "GET", "mode": "refuse", "status": 500}])
     store(vault, "late")
     assert vault.call("GET", "/secrets/x").status_code == 500
@@ -92,14 +92,14 @@ def test_reset_cancels_the_effect(vault: Vault) -> None:
     assert values(vault) == []
 
 
-def test_effect_may_itself_fail(vault: Vault) -> None:
+def test_effect_can_fail(vault: Vault) -> None:
     vault.sandbox.faults([PUT])
     assert vault.call("PUT", "/secrets/no_such_name", {"value": "x"}).status_code == 503
     assert store(vault, "x") == 200
     assert values(vault, "no_such_name") == []
 
 
-def test_refusal_carries_what_the_fault_states(vault: Vault) -> None:
+def test_refusal_has_the_response_of_the_fault(vault: Vault) -> None:
     vault.sandbox.faults([PUT | {"status": 429, "retry_after": 7, "edit": [["error.message", "busy"]]}])
     refused = vault.call("PUT", "/secrets/x", {"value": "late"})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "7")

@@ -1,4 +1,4 @@
-"""Faults with `answer` and `edit`: what Azure responds, and whether the request takes effect."""
+"""Faults that plant or edit a response: what Azure responds, and whether the request takes effect."""
 
 import json
 import time
@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
-from tests.sandbox.arm import SITE
-from tests.sandbox.sign_in import Sam, sam
-from tests.sandbox.vault_calls import Vault, fresh_vault
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.arm import SITE
+from tests.support.sandbox.sign_in import Sam, sam
+from tests.support.sandbox.vault_calls import Vault, fresh_vault
+from tests.support.sandbox_client import Sandbox
 
 GRAPH = "https://graph.microsoft.com/v1.0/organization"
 
@@ -45,7 +45,9 @@ def secrets(app: Sam) -> int:
         (None, None, b""),
     ],
 )
-def test_answer_is_sent_to_the_letter(sandbox: Sandbox, body: object, content_type: str | None, raw: bytes) -> None:
+def test_planted_response_is_sent_unchanged(
+    sandbox: Sandbox, body: object, content_type: str | None, raw: bytes
+) -> None:
     sandbox.reset()
     sandbox.faults([{"answer": {"status": 202, "headers": {"X-Own": "1"}, "body": body}}])
     response = sandbox.web().get(GRAPH)
@@ -57,7 +59,7 @@ def test_answer_is_sent_to_the_letter(sandbox: Sandbox, body: object, content_ty
     assert sandbox.calls()[0]["status"] == 202
 
 
-def test_headers_of_an_answer_win_over_the_sandbox(sandbox: Sandbox) -> None:
+def test_headers_of_a_planted_response_override_the_sandboxs(sandbox: Sandbox) -> None:
     sandbox.reset()
     date = "Sun, 06 Nov 1994 08:49:37 GMT"
     headers = {"Date": date, "Content-Type": "text/html", "Content-Length": "999", "Transfer-Encoding": "chunked"}
@@ -72,7 +74,7 @@ def test_headers_of_an_answer_win_over_the_sandbox(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204, 304, 404, 429, 599])
-def test_connection_serves_the_next_call_after_an_answer(sandbox: Sandbox, status: int) -> None:
+def test_connection_serves_the_next_call_after_a_planted_response(sandbox: Sandbox, status: int) -> None:
     sandbox.reset()
     sandbox.faults([{"answer": {"status": status}}])
     with sandbox.web() as web:
@@ -81,7 +83,7 @@ def test_connection_serves_the_next_call_after_an_answer(sandbox: Sandbox, statu
 
 
 @pytest.mark.parametrize("mode", [None, "refuse", "drop-before", "drop-after", "hang"])
-def test_answer_takes_the_place_of_the_effect(app: Sam, mode: str | None) -> None:
+def test_planted_response_replaces_the_effect(app: Sam, mode: str | None) -> None:
     token = app.sign_in().json()["access_token"]
     app.sandbox.faults([{"method": "POST", "mode": mode, "answer": {"status": 503, "body": "x"}}])
     path = f"/v1.0/applications/{app.object_id}/addPassword"
@@ -95,7 +97,7 @@ def test_answer_takes_the_place_of_the_effect(app: Sam, mode: str | None) -> Non
     assert secrets(app) == 1
 
 
-def test_answer_is_sent_once_the_hold_ends(sandbox: Sandbox) -> None:
+def test_planted_response_is_sent_when_the_hold_ends(sandbox: Sandbox) -> None:
     sandbox.reset()
     sandbox.faults([{"mode": "hold", "answer": {"status": 418}}])
     with ThreadPoolExecutor() as workers:
@@ -106,7 +108,7 @@ def test_answer_is_sent_once_the_hold_ends(sandbox: Sandbox) -> None:
         assert response.result().status_code == 418
 
 
-def test_answer_and_edit_strike_as_every_fault_does(sandbox: Sandbox) -> None:
+def test_planted_response_and_edit_count_calls_like_other_faults(sandbox: Sandbox) -> None:
     sandbox.reset()
     sandbox.faults([{"nth": 2, "times": 2, "answer": {"status": 418}}, {"host": "*.vault.azure.net", "edit": []}])
     web = sandbox.web()
@@ -128,13 +130,13 @@ def test_edit_changes_the_response_and_not_the_effect(vault: Vault) -> None:
     assert vault.call("GET", "/secrets/x").json()["value"] == "mine"
 
 
-def test_edit_reaches_the_members_of_a_list(vault: Vault) -> None:
+def test_edit_changes_the_members_of_a_list(vault: Vault) -> None:
     vault.sandbox.faults([{"path": "/secrets$", "edit": [["value.?RefreshToken", {"$remove": True}]]}])
     listed = vault.call("GET", "/secrets").json()["value"]
     assert [one["id"].rpartition("/")[2] for one in listed] == ["ApplicationID", "ApplicationSecret", "TenantID"]
 
 
-def test_edit_reaches_the_responses_in_a_batch(app: Sam) -> None:
+def test_edit_changes_the_responses_in_a_batch(app: Sam) -> None:
     token = app.sign_in().json()["access_token"]
     edit = [["responses.*.body.passwordCredentials.*.keyId", "other"]]
     app.sandbox.faults([{"path": "/\\$batch$", "edit": edit}])
@@ -160,7 +162,7 @@ def test_edit_changes_any_response(sandbox: Sandbox, fault: dict[str, object], s
     assert json.loads(sandbox.calls()[0]["response_body"])["error"]["code"] == body
 
 
-def test_edit_leaves_what_is_not_json_and_what_is_empty(app: Sam) -> None:
+def test_edit_keeps_a_body_that_is_not_json_or_empty(app: Sam) -> None:
     edit = [["a", 1], ["*", 1]]
     html: dict[str, object] = {
         "answer": {"status": 503, "body": "<html></html>"},
@@ -177,7 +179,7 @@ def test_edit_leaves_what_is_not_json_and_what_is_empty(app: Sam) -> None:
 @pytest.mark.parametrize(
     ("fault", "word"),
     [
-        ({"answer": []}, "answer must be an object"),
+        ({"answer": []}, "an object"),
         ({"answer": {"status": "200"}}, "status"),
         ({"answer": {"status": 100}}, "status"),
         ({"answer": {"status": 600}}, "status"),
@@ -200,14 +202,14 @@ def test_edit_leaves_what_is_not_json_and_what_is_empty(app: Sam) -> None:
         ({"mode": "refuse-then-do", "status": 200}, "status"),
     ],
 )
-def test_fault_that_is_not_valid_is_named(sandbox: Sandbox, fault: dict[str, object], word: str) -> None:
+def test_error_names_the_invalid_part_of_a_fault(sandbox: Sandbox, fault: dict[str, object], word: str) -> None:
     status, text = sandbox.refused("faults", json.dumps([{"mode": "hang"}, fault]).encode())
     assert status == 400
     assert "Fault 2" in json.loads(text)["error"]
     assert word in json.loads(text)["error"]
 
 
-def test_latency_holds_for_an_answer_too(sandbox: Sandbox) -> None:
+def test_latency_delays_a_planted_response(sandbox: Sandbox) -> None:
     sandbox.reset(latency_seconds={"graph.microsoft.com": 0.3})
     sandbox.faults([{"answer": {}}])
     before = time.monotonic()

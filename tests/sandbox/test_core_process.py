@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from tests.sandbox_client import ROOT, Sandbox
+from tests.support.sandbox_client import ROOT, Sandbox
 
 NAMES = {
     "HTTPS_PROXY",
@@ -48,7 +48,7 @@ def gone_within(seconds: float, env: dict[str, str]) -> bool:
     return True
 
 
-def test_the_env_file_holds_what_any_tool_needs(sandbox: Sandbox) -> None:
+def test_env_file_has_the_variables_for_any_tool(sandbox: Sandbox) -> None:
     assert set(sandbox.env) == NAMES
     assert sandbox.env["NO_PROXY"] == "127.0.0.1,localhost"
     assert sandbox.env["ALL_PROXY"] == ""
@@ -57,7 +57,7 @@ def test_the_env_file_holds_what_any_tool_needs(sandbox: Sandbox) -> None:
     assert azurite_answers(sandbox.env)
 
 
-def test_a_second_sandbox_in_the_same_directory_says_so_and_leaves_the_first_alone(sandbox: Sandbox) -> None:
+def test_second_sandbox_in_a_directory_exits_without_effect_on_the_first(sandbox: Sandbox) -> None:
     second = subprocess.run(
         [sys.executable, "-m", "sandbox"],
         cwd=sandbox.folder,
@@ -72,11 +72,11 @@ def test_a_second_sandbox_in_the_same_directory_says_so_and_leaves_the_first_alo
     assert (sandbox.folder / ".sandbox" / "env").exists()
 
 
-def test_a_signal_ends_all_of_it_even_while_a_call_hangs(tmp_path: Path) -> None:
+def test_signal_stops_all_processes_even_when_a_call_hangs(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         sandbox.faults([{"mode": "hang", "times": 0}])
         script = "import requests; requests.get('https://graph.microsoft.com/v1.0/x')"
-        caller = subprocess.Popen(  # noqa: S603 - our own script
+        caller = subprocess.Popen(  # noqa: S603 - a fixed script
             [sys.executable, "-c", script], env={**os.environ, **sandbox.env}, stderr=subprocess.DEVNULL
         )
         while not sandbox.calls():
@@ -88,7 +88,7 @@ def test_a_signal_ends_all_of_it_even_while_a_call_hangs(tmp_path: Path) -> None
         assert gone_within(2, sandbox.env)
 
 
-def test_azurite_does_not_outlive_a_killed_sandbox(tmp_path: Path) -> None:
+def test_azurite_exits_when_the_sandbox_is_killed(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as killed:
         killed.process.kill()
         killed.process.wait()
@@ -98,10 +98,10 @@ def test_azurite_does_not_outlive_a_killed_sandbox(tmp_path: Path) -> None:
         assert second.env != killed.env
 
 
-def test_the_sandbox_ends_with_azurite(tmp_path: Path) -> None:
+def test_sandbox_exits_when_azurite_exits(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as sandbox:
         children = Path(f"/proc/{sandbox.process.pid}/task/{sandbox.process.pid}/children").read_text("utf-8")
         os.kill(int(children.split()[0]), signal.SIGKILL)
         assert sandbox.process.wait(timeout=5) == 1
-        assert "Azurite ended" in sandbox.output()
+        assert "azurite.log" in sandbox.output()
         assert not (tmp_path / ".sandbox" / "env").exists()

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 HOSTS = [
     "management.azure.com",
@@ -27,13 +27,13 @@ HOSTS = [
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_every_host_has_a_certificate_that_the_bundle_vouches_for(sandbox: Sandbox, host: str) -> None:
+def test_every_host_has_a_certificate_trusted_by_the_bundle(sandbox: Sandbox, host: str) -> None:
     answer = sandbox.web().get(f"https://{host}/there/is/no/such/path")
     assert answer.status_code == 501 or "vault" in host
     assert answer.headers["date"]
 
 
-def test_an_unknown_host_and_a_plain_request_name_the_sandbox_and_are_recorded(sandbox: Sandbox) -> None:
+def test_calls_of_unknown_hosts_and_plain_requests_are_recorded(sandbox: Sandbox) -> None:
     sandbox.reset()
     for url in ("https://example.com/a/b?c=d", "http://example.com/a/b?c=d"):
         answer = sandbox.web().get(url)
@@ -46,12 +46,12 @@ def test_an_unknown_host_and_a_plain_request_name_the_sandbox_and_are_recorded(s
     assert "GET example.com/a/b" in (sandbox.folder / ".sandbox" / "sandbox.log").read_text("utf-8")
 
 
-def test_the_bundle_also_holds_what_the_machine_trusts(sandbox: Sandbox) -> None:
+def test_bundle_includes_the_certificates_that_the_machine_trusts(sandbox: Sandbox) -> None:
     context = ssl.create_default_context(cafile=sandbox.env["SSL_CERT_FILE"])
     assert len(context.get_ca_certs()) > 20
 
 
-def test_the_clock_moves_every_date_header_and_a_reset_brings_it_back(sandbox: Sandbox) -> None:
+def test_advance_moves_every_date_header_until_a_reset(sandbox: Sandbox) -> None:
     began = datetime.fromisoformat(sandbox.reset(now="2031-05-06T07:08:09Z")["now"])
     sandbox.advance(86_400 * 10)
     date = sandbox.web().get("https://graph.microsoft.com/v1.0/x").headers["date"]
@@ -60,7 +60,7 @@ def test_the_clock_moves_every_date_header_and_a_reset_brings_it_back(sandbox: S
     assert sandbox.reset(now="2031-05-06T07:08:09Z")["now"].startswith("2031-05-06T07:08:")
 
 
-def test_a_client_that_leaves_in_the_middle_harms_nobody(sandbox: Sandbox) -> None:
+def test_other_calls_succeed_when_a_client_disconnects(sandbox: Sandbox) -> None:
     port = int(sandbox.env["HTTPS_PROXY"].rpartition(":")[2])
     for sent in (b"CONNECT graph.microsoft.com:443 HTTP/1.1\r\n", b"CONNECT x:443 HTTP/1.1\r\n\r\nno tls", b""):
         with socket.create_connection(("127.0.0.1", port)) as client:
@@ -68,7 +68,7 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(sandbox: Sandbox) -> No
     assert sandbox.web().get("https://graph.microsoft.com/v1.0/x").status_code == 501
 
 
-def test_a_call_is_recorded_whole_but_for_the_token(sandbox: Sandbox) -> None:
+def test_recorded_call_is_complete_except_for_the_token(sandbox: Sandbox) -> None:
     sandbox.reset()
     sandbox.web().post(
         "https://graph.microsoft.com/v1.0/nothing%20here?a=b", json={"c": 1}, headers={"Authorization": "Bearer x"}

@@ -49,7 +49,7 @@ REMOVE = {"$remove": True}
         ({"a": 1}, [], {"a": 1}),
     ],
 )
-def test_edits_change_what_their_paths_name(document: object, edits: list[Any], expected: object) -> None:
+def test_edits_change_the_members_in_their_paths(document: object, edits: list[Any], expected: object) -> None:
     before = json.dumps(document)
     after = edited(document, read_edits(edits))
     assert json.dumps(after) == json.dumps(expected)
@@ -57,11 +57,11 @@ def test_edits_change_what_their_paths_name(document: object, edits: list[Any], 
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>a</html>", b'{"a": 1', b'{"a": NaN}', b"\xff"])
-def test_body_that_is_not_json_stays_as_it_is(body: bytes) -> None:
+def test_body_that_is_not_json_is_unchanged(body: bytes) -> None:
     assert edited_json(body, read_edits([["a", 2]])) == body
 
 
-def test_body_stays_to_the_letter_when_no_edit_changes_it() -> None:
+def test_body_is_unchanged_when_no_edit_applies() -> None:
     body = b'{ "a":1,\r\n "b":"\\u00e9" }'
     assert edited_json(body, read_edits([["c.d", 2], ["b.*", 3]])) == body
     assert edited_json(body, read_edits([["a", True]])) == b'{"a": true, "b": "\\u00e9"}'
@@ -85,6 +85,6 @@ def test_body_stays_to_the_letter_when_no_edit_changes_it() -> None:
         ([[{"a": 1}, 1]], "path"),
     ],
 )
-def test_edits_that_are_not_valid_are_named(value: object, word: str) -> None:
+def test_error_names_the_invalid_edit(value: object, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         read_edits(value)

@@ -3,16 +3,16 @@ import requests
 
 from sandbox import names
 from sandbox.permissions import SAM_ROLES
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.sign_in import Sam, claims_of, sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.sign_in import Sam, claims_of, sam
+from tests.support.sandbox_client import Sandbox
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DAY = 86_400
 
 
 def refused(answer: requests.Response) -> tuple[int, str, int]:
-    """Return status, error and AADSTS code, having checked the shape of the refusal."""
+    """Return status, error and AADSTS code, after checking the format of the refusal."""
     body = answer.json()
     (number,) = body["error_codes"]
     assert body["error_description"].startswith(f"AADSTS{number}: ")
@@ -27,7 +27,7 @@ def app(sandbox: Sandbox) -> Sam:
     return sam(sandbox)
 
 
-def test_the_app_signs_in_and_its_token_says_what_it_may_do(app: Sam) -> None:
+def test_app_signs_in_with_a_token_of_its_permissions(app: Sam) -> None:
     answer = app.sign_in().json()
     assert set(answer) == {"token_type", "expires_in", "ext_expires_in", "access_token"}
     claims = claims_of(answer["access_token"])
@@ -37,7 +37,7 @@ def test_the_app_signs_in_and_its_token_says_what_it_may_do(app: Sam) -> None:
     assert set(claims["roles"]) == set(SAM_ROLES)
 
 
-def test_a_refresh_token_brings_a_new_one_and_stays_good(app: Sam) -> None:
+def test_refresh_token_stays_valid_after_a_new_one_is_issued(app: Sam) -> None:
     first = app.refresh(app.refresh_token, scope="https://graph.microsoft.com/.default openid profile").json()
     assert first["refresh_token"] not in ("", app.refresh_token)
     claims = claims_of(first["access_token"])
@@ -49,17 +49,17 @@ def test_a_refresh_token_brings_a_new_one_and_stays_good(app: Sam) -> None:
     assert app.refresh(first["refresh_token"]).status_code == 200
 
 
-def test_a_direct_tenants_token_is_good_in_its_tenant_alone(app: Sam) -> None:
+def test_token_of_a_direct_tenant_is_valid_only_there(app: Sam) -> None:
     assert len(app.direct) == 3
     for tenant, token in app.direct.items():
         assert claims_of(app.refresh(token, tenant).json()["access_token"])["tid"] == tenant
         assert refused(app.refresh(token)) == (400, "invalid_grant", 50020)
 
 
-def test_refresh_tokens_and_client_secrets_end_by_the_sandboxs_clock(app: Sam) -> None:
-    access = app.sign_in().json()["access_token"]  # good in real time, whatever the clock says
+def test_refresh_tokens_and_client_secrets_expire_by_the_sandboxs_clock(app: Sam) -> None:
+    access = app.sign_in().json()["access_token"]  # valid in real time, not by the sandbox's clock
     new = app.refresh(app.refresh_token).json()["refresh_token"]
-    app.sandbox.advance(51 * DAY)  # the seeded ones are forty days old
+    app.sandbox.advance(51 * DAY)  # the seeded ones are 40 days old
     assert refused(app.sign_in()) == (401, "invalid_client", 7000222)
     secret = app.graph("POST", f"/v1.0/applications/{app.object_id}/addPassword", {}, access).json()["secretText"]
     app.sandbox.advance(3)
@@ -67,7 +67,7 @@ def test_refresh_tokens_and_client_secrets_end_by_the_sandboxs_clock(app: Sam) -
     assert app.refresh(new, client_secret=secret).status_code == 200
 
 
-def test_a_new_client_secret_signs_in_once_it_has_become_visible(sandbox: Sandbox) -> None:
+def test_new_client_secret_can_sign_in_after_propagation(sandbox: Sandbox) -> None:
     app = sam(sandbox, propagation_seconds=60)
     secret = app.graph("POST", f"/v1.0/applications/{app.object_id}/addPassword", {}).json()["secretText"]
     assert refused(app.sign_in(client_secret=secret)) == (401, "invalid_client", 7000215)
@@ -90,22 +90,22 @@ def test_a_new_client_secret_signs_in_once_it_has_become_visible(sandbox: Sandbo
         ({"scope": "https://nobody.example/.default"}, (400, "invalid_resource", 500011)),
     ],
 )
-def test_entra_refuses_in_its_own_words(app: Sam, form: dict[str, str | None], expected: tuple[int, str, int]) -> None:
+def test_refusals_have_entras_codes(app: Sam, form: dict[str, str | None], expected: tuple[int, str, int]) -> None:
     assert refused(app.post({"grant_type": "client_credentials", **form})) == expected
 
 
-def test_a_tenant_that_nobody_has_is_refused(app: Sam) -> None:
+def test_unknown_tenant_is_refused(app: Sam) -> None:
     form = {"grant_type": "client_credentials"}
     assert refused(app.post(form, tenant="nobody.example")) == (400, "invalid_request", 90002)
 
 
-def test_an_unknown_refresh_token_and_a_missing_one_are_refused(app: Sam) -> None:
+def test_unknown_or_missing_refresh_token_is_refused(app: Sam) -> None:
     assert refused(app.refresh("made up")) == (400, "invalid_grant", 9002313)
     assert refused(app.post({"grant_type": "refresh_token"})) == (400, "invalid_request", 900144)
     assert refused(app.refresh(app.refresh_token, client_secret="x"))[2] == 7000215
 
 
-def test_a_certificate_signs_in_when_it_is_registered_visible_and_in_date(app: Sam) -> None:
+def test_certificate_can_sign_in_when_registered_propagated_and_valid(app: Sam) -> None:
     certificate, stranger = Certificate(), Certificate()
     audience = f"https://login.microsoftonline.com/{app.tenant}/oauth2/v2.0/token"
     path = f"/v1.0/applications/{app.object_id}"
@@ -127,7 +127,7 @@ def test_a_certificate_signs_in_when_it_is_registered_visible_and_in_date(app: S
     assert refused(sign_in(certificate))[2] == 700027
 
 
-def test_version_1_of_the_endpoint_answers_as_it_always_did(app: Sam) -> None:
+def test_version_1_of_the_endpoint_returns_its_own_format(app: Sam) -> None:
     form = {"grant_type": "client_credentials", "scope": None, "resource": "https://vault.azure.net"}
     answer = app.post(form, version="").json()
     assert answer["resource"] == "https://vault.azure.net"
@@ -136,7 +136,7 @@ def test_version_1_of_the_endpoint_answers_as_it_always_did(app: Sam) -> None:
 
 
 @pytest.mark.parametrize("tenant", [names.TENANT_ID, names.TENANT_DOMAIN, "common"])
-def test_discovery_names_the_endpoints(sandbox: Sandbox, tenant: str) -> None:
+def test_discovery_returns_the_endpoints(sandbox: Sandbox, tenant: str) -> None:
     base = "https://login.microsoftonline.com"
     found = sandbox.web().get(f"{base}/{tenant}/v2.0/.well-known/openid-configuration").json()
     real = "common" if tenant == "common" else names.TENANT_ID
@@ -144,12 +144,12 @@ def test_discovery_names_the_endpoints(sandbox: Sandbox, tenant: str) -> None:
     assert sandbox.web().get(found["jwks_uri"]).json()["keys"]
 
 
-def test_discovery_refuses_a_tenant_that_nobody_has(sandbox: Sandbox) -> None:
+def test_discovery_refuses_an_unknown_tenant(sandbox: Sandbox) -> None:
     url = "https://login.microsoftonline.com/nobody.example/v2.0/.well-known/openid-configuration"
     assert refused(sandbox.web().get(url)) == (400, "invalid_tenant", 90002)
 
 
-def test_msal_signs_in_and_refreshes_unmodified(app: Sam) -> None:
+def test_unmodified_msal_signs_in_and_refreshes(app: Sam) -> None:
     printed = app.sandbox.run(
         f"""
 import msal
@@ -158,8 +158,8 @@ app = msal.ConfidentialClientApplication(
     authority="https://login.microsoftonline.com/{app.tenant}")
 scopes = ["https://graph.microsoft.com/.default"]
 print(app.acquire_token_for_client(scopes)["token_type"])
-answer = app.acquire_token_by_refresh_token({app.refresh_token!r}, scopes)
-print(answer["id_token_claims"]["preferred_username"], len(answer["refresh_token"]) > 500)
+result = app.acquire_token_by_refresh_token({app.refresh_token!r}, scopes)
+print(result["id_token_claims"]["preferred_username"], len(result["refresh_token"]) > 500)
 print(app.acquire_token_by_refresh_token("x", scopes)["error"])
 """
     )

@@ -3,9 +3,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox import names
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.sign_in import Sam, sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.sign_in import Sam, sam
+from tests.support.sandbox_client import Sandbox
 
 PROOF_AUDIENCE = "00000002-0000-0000-c000-000000000000"
 
@@ -20,7 +20,7 @@ def path(app: Sam) -> str:
     return f"/v1.0/applications/{app.object_id}"
 
 
-def test_an_application_is_read_by_either_id_whole_or_in_part(app: Sam, path: str) -> None:
+def test_application_is_read_by_either_id_completely_or_selected(app: Sam, path: str) -> None:
     whole = app.graph("GET", path).json()
     assert whole["@odata.context"] == "https://graph.microsoft.com/v1.0/$metadata#applications/$entity"
     assert whole["displayName"] == names.SAM_DISPLAY_NAME
@@ -32,7 +32,7 @@ def test_an_application_is_read_by_either_id_whole_or_in_part(app: Sam, path: st
     assert app.graph("GET", "/v1.0/applications?$filter=displayName eq 'x'").json()["value"] == []
 
 
-def test_a_secrets_text_is_shown_once(app: Sam, path: str) -> None:
+def test_secrets_text_is_shown_once(app: Sam, path: str) -> None:
     made = app.graph("POST", f"{path}/addPassword", {"passwordCredential": {"displayName": "CIPP Backend"}})
     body = made.json()
     assert made.status_code == 200
@@ -44,7 +44,7 @@ def test_a_secrets_text_is_shown_once(app: Sam, path: str) -> None:
     assert (held["keyId"], held["secretText"]) == (body["keyId"], body["secretText"])
 
 
-def test_a_removed_secret_is_gone_at_once_and_cannot_be_removed_twice(app: Sam, path: str) -> None:
+def test_secret_is_removed_immediately_and_only_once(app: Sam, path: str) -> None:
     (old,) = app.application()["passwordCredentials"]
     token = app.sign_in().json()["access_token"]
     assert app.graph("POST", f"{path}/removePassword", {"keyId": old["keyId"]}, token).status_code == 204
@@ -54,7 +54,7 @@ def test_a_removed_secret_is_gone_at_once_and_cannot_be_removed_twice(app: Sam, 
     assert "No password credential found with keyId" in again.json()["error"]["message"]
 
 
-def test_certificates_are_replaced_whole_and_their_keys_shown_when_selected(app: Sam, path: str) -> None:
+def test_certificates_are_replaced_and_their_keys_shown_when_selected(app: Sam, path: str) -> None:
     first, second = Certificate(), Certificate(days=30)
     assert app.graph("PATCH", path, {"keyCredentials": [first.entry()]}).status_code == 204
     (kept,) = app.graph("GET", path).json()["keyCredentials"]
@@ -67,7 +67,7 @@ def test_certificates_are_replaced_whole_and_their_keys_shown_when_selected(app:
     assert app.graph("PATCH", path, {"keyCredentials": [{"key": "eA=="}]}).status_code == 400
 
 
-def test_a_key_is_added_and_removed_with_a_proof(app: Sam, path: str) -> None:
+def test_key_is_added_and_removed_with_a_signed_token(app: Sam, path: str) -> None:
     first, second = Certificate(), Certificate()
     app.graph("PATCH", path, {"keyCredentials": [first.entry()]})
     entry = {"keyCredential": second.entry(), "passwordCredential": None}
@@ -81,7 +81,7 @@ def test_a_key_is_added_and_removed_with_a_proof(app: Sam, path: str) -> None:
     assert len(app.application()["keyCredentials"]) == 1
 
 
-def test_the_lock_is_patched_member_by_member(app: Sam, path: str) -> None:
+def test_lock_is_patched_by_member(app: Sam, path: str) -> None:
     lock = {"@odata.type": "#microsoft.graph.servicePrincipalLockConfiguration", "isEnabled": True}
     for change in (lock, {"allProperties": True}):
         assert app.graph("PATCH", path, {"servicePrincipalLockConfiguration": change}).status_code == 204
@@ -90,7 +90,7 @@ def test_the_lock_is_patched_member_by_member(app: Sam, path: str) -> None:
     assert app.graph("PATCH", path, {"noSuchThing": 1}).status_code == 400
 
 
-def test_a_policy_that_forbids_secrets_binds_until_the_app_has_its_own(app: Sam, path: str) -> None:
+def test_tenant_policy_applies_until_the_app_has_its_own(app: Sam, path: str) -> None:
     rule = {"restrictionType": "passwordLifetime", "state": "enabled", "maxLifetime": "P90D"}
     change = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}}
     assert app.graph("PATCH", "/v1.0/policies/defaultAppManagementPolicy", change).status_code == 204
@@ -105,7 +105,7 @@ def test_a_policy_that_forbids_secrets_binds_until_the_app_has_its_own(app: Sam,
     assert app.graph("POST", f"{path}/addPassword", {}).status_code == 200
 
 
-def test_a_batch_answers_each_of_its_requests(app: Sam) -> None:
+def test_batch_has_a_response_to_each_request(app: Sam) -> None:
     requests = [
         {"id": "policy", "method": "GET", "url": "/policies/defaultAppManagementPolicy"},
         {"id": "app", "method": "GET", "url": f"applications(appId='{app.app_id}')?$select=id,appId"},
@@ -116,14 +116,14 @@ def test_a_batch_answers_each_of_its_requests(app: Sam) -> None:
     assert answers[1]["body"]["id"] == app.object_id
 
 
-def test_the_app_finds_its_own_roles_and_organization(app: Sam) -> None:
+def test_app_can_read_its_own_roles_and_organization(app: Sam) -> None:
     roles = app.graph("GET", f"/v1.0/servicePrincipals(appId='{app.app_id}')/appRoleAssignments").json()
     assert len(roles["value"]) == 5
     (organization,) = app.graph("GET", "/v1.0/organization").json()["value"]
     assert organization["id"] == app.tenant
 
 
-def test_graph_takes_only_a_good_token_for_itself(app: Sam, path: str) -> None:
+def test_graph_accepts_only_a_valid_token_for_itself(app: Sam, path: str) -> None:
     elsewhere = app.sign_in(scope="https://vault.azure.net/.default").json()["access_token"]
     for token in ("x", elsewhere):
         answer = app.graph("GET", path, token=token)
@@ -132,7 +132,7 @@ def test_graph_takes_only_a_good_token_for_itself(app: Sam, path: str) -> None:
         assert "www-authenticate" in answer.headers
 
 
-def test_a_customers_tenant_does_not_hold_the_partners_app(app: Sam, path: str) -> None:
+def test_customers_tenant_does_not_have_the_partners_app(app: Sam, path: str) -> None:
     tenant, refresh_token = next(iter(app.direct.items()))
     token = app.refresh(refresh_token, tenant).json()["access_token"]
     error = app.graph("GET", path, token=token)
@@ -140,7 +140,7 @@ def test_a_customers_tenant_does_not_hold_the_partners_app(app: Sam, path: str) 
     assert set(error.json()["error"]) == {"code", "message", "innerError"}
 
 
-def test_the_graph_sdk_adds_and_removes_a_password_unmodified(app: Sam) -> None:
+def test_unmodified_graph_sdk_adds_and_removes_a_password(app: Sam) -> None:
     printed = app.sandbox.run(
         f"""
 import asyncio
@@ -187,5 +187,5 @@ def test_list_is_read_page_by_page(app: Sam, size: int) -> None:
 
 
 @pytest.mark.parametrize("query", ["$top=0", "$top=1000", "$top=-1", "$top=x", "$skiptoken=x", "$skiptoken=eA=="])
-def test_page_that_does_not_exist_is_refused(app: Sam, query: str) -> None:
+def test_invalid_page_is_refused(app: Sam, query: str) -> None:
     assert app.graph("GET", f"/v1.0/applications?{query}").status_code == 400

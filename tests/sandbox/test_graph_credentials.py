@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
-from tests.sandbox.certificate import Certificate
-from tests.sandbox.sign_in import Sam, sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.sign_in import Sam, sam
+from tests.support.sandbox_client import Sandbox
 
 PROOF_AUDIENCE = "00000002-0000-0000-c000-000000000000"
 
@@ -21,7 +21,7 @@ def path(app: Sam) -> str:
     return f"/v1.0/applications/{app.object_id}"
 
 
-def test_application_takes_no_more_credentials_when_it_is_full(app: Sam, path: str) -> None:
+def test_application_refuses_more_credentials_when_it_is_full(app: Sam, path: str) -> None:
     token = app.sign_in().json()["access_token"]
     assert app.graph("PATCH", path, {"tags": [str(number) for number in range(1198)]}, token).status_code == 204
     assert app.graph("POST", f"{path}/addPassword", {}, token).status_code == 200
@@ -35,7 +35,7 @@ def test_application_takes_no_more_credentials_when_it_is_full(app: Sam, path: s
     assert app.graph("POST", f"{path}/addPassword", {}, token).status_code == 200
 
 
-def test_certificate_that_is_gone_is_not_removed_twice(app: Sam, path: str) -> None:
+def test_certificate_cannot_be_removed_twice(app: Sam, path: str) -> None:
     certificate = Certificate()
     app.graph("PATCH", path, {"keyCredentials": [certificate.entry()]})
     proof = certificate.signed(app.object_id, PROOF_AUDIENCE)
@@ -46,11 +46,11 @@ def test_certificate_that_is_gone_is_not_removed_twice(app: Sam, path: str) -> N
 
 
 @pytest.mark.parametrize("key_id", ["", "no-guid", None])
-def test_secret_needs_a_key_id_to_be_removed(app: Sam, path: str, key_id: str | None) -> None:
+def test_removing_a_secret_requires_a_key_id(app: Sam, path: str, key_id: str | None) -> None:
     assert app.graph("POST", f"{path}/removePassword", {"keyId": key_id}).status_code == 400
 
 
-def test_expired_certificate_signs_no_proof(app: Sam, path: str) -> None:
+def test_token_signed_by_an_expired_certificate_is_refused(app: Sam, path: str) -> None:
     expiring, other = Certificate(days=1), Certificate()
     app.graph("PATCH", path, {"keyCredentials": [expiring.entry(), other.entry()]})
     app.sandbox.advance(2 * 86_400)

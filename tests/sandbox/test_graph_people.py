@@ -1,8 +1,8 @@
 import pytest
 
 from sandbox import names
-from tests.sandbox.sign_in import GRAPH, Sam, sam
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.sign_in import GRAPH, Sam, sam
+from tests.support.sandbox_client import Sandbox
 
 CHECK = f"/v1.0/users/{names.MEMBER_ID}/checkMemberGroups"
 MEMBERS = f"/v1.0/groups/{names.EMPTY_GROUP_ID}/members"
@@ -20,26 +20,26 @@ def delegated(app: Sam) -> str:
 
 
 def token_with(app: Sam, *roles: str) -> str:
-    """A token of the app with these permissions alone."""
+    """Return a token of the app with only these permissions."""
     app.sandbox.faults([{**ENTRA, "alter": {"claims": {"roles": list(roles)}}}])
     token = str(app.sign_in().json()["access_token"])
     app.sandbox.faults([])
     return token
 
 
-def test_of_the_groups_asked_those_are_answered_that_the_user_is_in_through_others_too(app: Sam) -> None:
+def test_check_member_groups_returns_direct_and_nested_groups(app: Sam) -> None:
     answer = app.graph("POST", CHECK, {"groupIds": ALL}).json()
     assert answer["@odata.context"] == f"{GRAPH}/v1.0/$metadata#Collection(Edm.String)"
     assert answer["value"] == ALL[1:]
 
 
 @pytest.mark.parametrize("name", [names.GUEST_ID, names.GUEST_NAME.replace("#", "%23"), names.GUEST_NAME.upper()])
-def test_a_user_is_found_by_id_or_name_and_a_guest_is_told(app: Sam, name: str) -> None:
+def test_user_and_type_are_found_by_id_or_name(app: Sam, name: str) -> None:
     read = app.graph("GET", f"/v1.0/users/{name.replace('#', '%23')}?$select=id,userType").json()
     assert (read["id"], read["userType"]) == (names.GUEST_ID, "Guest")
 
 
-def test_who_is_not_there_is_not_found(app: Sam) -> None:
+def test_unknown_user_is_not_found(app: Sam) -> None:
     for path in ("/v1.0/users/nobody@contosomsp.onmicrosoft.com", "/v1.0/users/x"):
         error = app.graph("GET", path)
         assert (error.status_code, error.json()["error"]["code"]) == (404, "Request_ResourceNotFound")
@@ -49,7 +49,7 @@ def test_who_is_not_there_is_not_found(app: Sam) -> None:
     "body",
     [{}, {"groupIds": "x"}, {"groupIds": [1]}, {"groupIds": ["not-a-guid"]}, {"groupIds": [names.GROUP_ID] * 21}],
 )
-def test_a_question_that_graph_does_not_take_is_refused_whole(app: Sam, body: object) -> None:
+def test_invalid_member_check_is_refused_completely(app: Sam, body: object) -> None:
     refused = app.graph("POST", CHECK, body)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "Request_BadRequest")
 
@@ -65,21 +65,21 @@ def test_a_question_that_graph_does_not_take_is_refused_whole(app: Sam, body: ob
         (["Application.ReadWrite.All"], 403),
     ],
 )
-def test_a_question_needs_the_right_to_read_users_and_groups(app: Sam, roles: list[str], status: int) -> None:
+def test_member_check_requires_permission_to_read_users_and_groups(app: Sam, roles: list[str], status: int) -> None:
     token = token_with(app, *roles)
     assert app.graph("POST", CHECK, {"groupIds": ALL}, token).status_code == status
 
 
-def test_a_user_s_type_needs_more_than_the_basic_profile(app: Sam) -> None:
+def test_user_type_requires_more_than_the_basic_profile(app: Sam) -> None:
     path = f"/v1.0/users/{names.MEMBER_ID}"
     assert app.graph("GET", path, token=token_with(app, "User.ReadBasic.All")).status_code == 403
     assert app.graph("GET", path, token=token_with(app, "User.Read.All")).status_code == 200
 
 
-def test_a_member_is_added_and_removed_once(app: Sam) -> None:
+def test_member_is_added_and_removed_once(app: Sam) -> None:
     link = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{names.MEMBER_ID}"}
     token = delegated(app)
-    assert app.graph("POST", f"{MEMBERS}/$ref", link).status_code == 403  # the app itself may not
+    assert app.graph("POST", f"{MEMBERS}/$ref", link).status_code == 403  # the app itself lacks the permission
     assert app.graph("POST", f"{MEMBERS}/$ref", link, token).status_code == 204
     assert "already exist" in app.graph("POST", f"{MEMBERS}/$ref", link, token).json()["error"]["message"]
     assert names.EMPTY_GROUP_ID in app.graph("POST", CHECK, {"groupIds": ALL}).json()["value"]
@@ -87,7 +87,7 @@ def test_a_member_is_added_and_removed_once(app: Sam) -> None:
     assert [app.graph("DELETE", gone, token=token).status_code for _ in range(2)] == [204, 404]
 
 
-def test_another_tenant_sees_none_of_them(app: Sam) -> None:
+def test_another_tenant_does_not_have_the_users_and_groups(app: Sam) -> None:
     tenant, refresh_token = next(iter(app.direct.items()))
     token = app.refresh(refresh_token, tenant).json()["access_token"]
     assert app.graph("GET", f"/v1.0/users/{names.MEMBER_ID}", token=token).status_code == 404

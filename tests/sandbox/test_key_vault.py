@@ -1,4 +1,4 @@
-"""What the real client sees of the vault."""
+"""The vault, through the real client."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.identity import ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox_client import Sandbox
 
 EXPIRES = datetime(2050, 2, 2, 8, tzinfo=UTC)
 GONE = r"A secret with \(name/id\) {} was not found in this key vault\. If you recently deleted this secret"
@@ -21,7 +21,7 @@ def client(azure: Sandbox) -> Iterator[SecretClient]:
         yield client
 
 
-def test_the_seeded_secrets_are_those_of_cipp(azure: Sandbox, client: SecretClient) -> None:
+def test_seeded_secrets_are_those_of_cipp(azure: Sandbox, client: SecretClient) -> None:
     held = azure.state()["vaults"]["cippabc12"]["secrets"]
     assert {"ApplicationID", "ApplicationSecret", "TenantID", "RefreshToken"} < set(held)
     assert len(held) == 7
@@ -30,7 +30,7 @@ def test_the_seeded_secrets_are_those_of_cipp(azure: Sandbox, client: SecretClie
         assert client.get_secret(name).value == versions[-1]["value"]
 
 
-def test_a_secret_comes_back_with_all_that_was_stored_with_it(azure: Sandbox, client: SecretClient) -> None:
+def test_secret_is_returned_with_all_its_attributes(azure: Sandbox, client: SecretClient) -> None:
     stored = client.set_secret(
         "new", "värde", content_type="text/plain", tags={"a": "1"}, expires_on=EXPIRES, not_before=EXPIRES, enabled=True
     )
@@ -46,7 +46,7 @@ def test_a_secret_comes_back_with_all_that_was_stored_with_it(azure: Sandbox, cl
     assert (version["expires"], version["contentType"]) == ("2050-02-02T08:00:00Z", "text/plain")
 
 
-def test_every_version_stays_and_the_newest_answers(client: SecretClient) -> None:
+def test_all_versions_are_kept_and_the_newest_is_returned(client: SecretClient) -> None:
     versions = [client.set_secret("many", str(number)).properties.version for number in range(4)]
     assert client.get_secret("many").value == "3"
     assert [client.get_secret("many", version).value for version in versions] == ["0", "1", "2", "3"]
@@ -54,13 +54,13 @@ def test_every_version_stays_and_the_newest_answers(client: SecretClient) -> Non
         client.get_secret("many", "0" * 32)
 
 
-def test_versions_are_listed_by_their_ids_not_by_their_age(client: SecretClient) -> None:
+def test_versions_are_listed_by_id_not_by_age(client: SecretClient) -> None:
     made = [client.set_secret("many", "v").properties.version or "" for _ in range(6)]
     assert [p.version for p in client.list_properties_of_secret_versions("many")] == sorted(made)
     assert list(client.list_properties_of_secret_versions("never-was")) == []
 
 
-def test_names_match_whatever_their_case_and_keep_the_first(azure: Sandbox, client: SecretClient) -> None:
+def test_names_are_case_insensitive_and_keep_the_first_case(azure: Sandbox, client: SecretClient) -> None:
     client.set_secret("CamelCase", "1")
     again = client.set_secret("CAMELCASE", "2")
     assert again.name == "CamelCase"
@@ -70,7 +70,7 @@ def test_names_match_whatever_their_case_and_keep_the_first(azure: Sandbox, clie
     assert "CAMELCASE" not in held
 
 
-def test_an_update_changes_only_what_is_given(azure: Sandbox, client: SecretClient) -> None:
+def test_update_changes_only_the_given_attributes(azure: Sandbox, client: SecretClient) -> None:
     first = client.set_secret("kept", "v", content_type="text/plain", tags={"a": "1"}, expires_on=EXPIRES)
     azure.advance(5)
     updated = client.update_secret_properties("kept", tags={"b": "2"})
@@ -84,7 +84,7 @@ def test_an_update_changes_only_what_is_given(azure: Sandbox, client: SecretClie
     assert client.update_secret_properties("kept", tags={}).tags is None
 
 
-def test_a_disabled_version_keeps_its_value_to_itself(client: SecretClient) -> None:
+def test_value_of_a_disabled_version_cannot_be_read(client: SecretClient) -> None:
     version = client.set_secret("off", "v").properties.version
     client.update_secret_properties("off", enabled=False)
     for wanted in (None, version):
@@ -96,7 +96,7 @@ def test_a_disabled_version_keeps_its_value_to_itself(client: SecretClient) -> N
     assert [p.enabled for p in client.list_properties_of_secrets() if p.name == "off"] == [False]
 
 
-def test_a_deleted_name_is_taken_until_it_is_recovered(client: SecretClient) -> None:
+def test_deleted_name_is_in_use_until_it_is_recovered(client: SecretClient) -> None:
     client.set_secret("Gone", "v")
     deleted = client.begin_delete_secret("gone").result()
     assert deleted.name == "Gone"
@@ -113,7 +113,7 @@ def test_a_deleted_name_is_taken_until_it_is_recovered(client: SecretClient) -> 
         client.get_deleted_secret("gone")
 
 
-def test_a_purged_secret_frees_its_name(azure: Sandbox, client: SecretClient) -> None:
+def test_name_of_a_purged_secret_can_be_reused(azure: Sandbox, client: SecretClient) -> None:
     client.set_secret("gone", "v")
     client.begin_delete_secret("gone").wait()
     assert list(azure.state()["vaults"]["cippabc12"]["deleted"]) == ["gone"]
@@ -123,7 +123,7 @@ def test_a_purged_secret_frees_its_name(azure: Sandbox, client: SecretClient) ->
     assert client.set_secret("Gone", "w").name == "Gone"
 
 
-def test_a_deleted_secret_is_forgotten_when_its_days_are_over(azure: Sandbox, client: SecretClient) -> None:
+def test_deleted_secret_is_purged_after_its_retention(azure: Sandbox, client: SecretClient) -> None:
     client.set_secret("gone", "v")
     client.begin_delete_secret("gone").wait()
     azure.advance(timedelta(days=89, hours=23).total_seconds())
@@ -133,7 +133,7 @@ def test_a_deleted_secret_is_forgotten_when_its_days_are_over(azure: Sandbox, cl
     assert azure.state()["vaults"]["cippabc12"]["deleted"] == {}
 
 
-def test_a_backup_brings_every_version_back_under_a_free_name(client: SecretClient) -> None:
+def test_backup_restores_all_versions_to_an_unused_name(client: SecretClient) -> None:
     versions = [client.set_secret("saved", value, tags={"n": value}).properties.version for value in ("1", "2")]
     blob = client.backup_secret("saved")
     with pytest.raises(ResourceExistsError, match=r"conflict restoring the secret .*/secrets/saved/[0-9a-f]{32}'\."):
@@ -148,7 +148,7 @@ def test_a_backup_brings_every_version_back_under_a_free_name(client: SecretClie
         client.restore_secret_backup(b"not a backup")
 
 
-def test_an_unknown_secret_is_not_found(client: SecretClient) -> None:
+def test_unknown_secret_is_not_found(client: SecretClient) -> None:
     for call in (client.get_secret, client.begin_delete_secret, client.backup_secret, client.update_secret_properties):
         with pytest.raises(ResourceNotFoundError, match=GONE.format("none")):
             call("none")

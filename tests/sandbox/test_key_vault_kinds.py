@@ -1,4 +1,4 @@
-"""Vaults and secrets of kinds that the seed does not have: by role, protected, behind a certificate."""
+"""Vaults and secrets that the seed does not have: with roles, with purge protection, behind a certificate."""
 
 import asyncio
 import uuid
@@ -50,7 +50,7 @@ class Small:
         return {"Authorization": f"Bearer {token}"}
 
     def store_certificate(self) -> list[str]:
-        """Store two versions of a secret that backs a certificate."""
+        """Store two versions of a secret that belongs to a certificate."""
         versions = [uuid.uuid4().hex for _ in range(2)]
         for version in versions:
             now = self.vault.now()
@@ -72,7 +72,7 @@ def small() -> Small:
         ("DELETE", "/secrets/x", "secrets/delete", "/secrets/x"),
     ],
 )
-def test_a_vault_with_roles_names_the_action_that_is_missing(
+def test_refusal_of_a_vault_with_roles_names_the_missing_action(
     small: Small, method: str, path: str, action: str, resource: str
 ) -> None:
     small.vault.rbac = True
@@ -98,7 +98,7 @@ def test_a_vault_with_roles_names_the_action_that_is_missing(
     }
 
 
-def test_each_permission_opens_its_own_operations(small: Small) -> None:
+def test_each_permission_allows_its_own_operations(small: Small) -> None:
     small.vault.permissions[PRINCIPAL] = frozenset({"get"})
     assert small.call("GET", "/secrets/TenantID")[0] == 200
     assert small.call("GET", "/secrets")[0] == 403
@@ -109,7 +109,7 @@ def test_each_permission_opens_its_own_operations(small: Small) -> None:
     assert small.call("PATCH", "/secrets/TenantID/", {})[0] == 200
 
 
-def test_a_certificates_secret_is_left_to_its_certificate(small: Small) -> None:
+def test_secret_of_a_certificate_cannot_be_changed(small: Small) -> None:
     first, second = small.store_certificate()
     for method, path, operation in (
         ("PUT", "/secrets/CERT", "set"),
@@ -128,7 +128,7 @@ def test_a_certificates_secret_is_left_to_its_certificate(small: Small) -> None:
     assert "previousVersion" not in small.call("GET", f"/secrets/cert/{first}")[1]
 
 
-def test_a_protected_vault_lets_nobody_purge(small: Small) -> None:
+def test_purge_is_refused_when_the_vault_has_purge_protection(small: Small) -> None:
     small.vault.purge_protection = True
     small.vault.retention_days = 7
     small.call("PUT", "/secrets/x", {"value": "v"})
@@ -145,7 +145,7 @@ def test_a_protected_vault_lets_nobody_purge(small: Small) -> None:
     assert str(body).count("purge protection is enabled for this vault") == 1
 
 
-def test_an_expired_token_or_one_of_another_tenant_is_told_why(small: Small) -> None:
+def test_refusal_of_an_expired_or_foreign_token_has_the_reason(small: Small) -> None:
     other = "https://sts.windows.net/elsewhere/"
     wrong = f"AKV10032: Invalid issuer. Expected one of https://sts.windows.net/{TENANT}/, found {other}."
     for headers, why in (
@@ -157,7 +157,7 @@ def test_an_expired_token_or_one_of_another_tenant_is_told_why(small: Small) -> 
         assert answer.json() == {"error": {"code": "Unauthorized", "message": why}}
 
 
-def test_older_api_versions_do_not_tell_the_days(small: Small) -> None:
+def test_older_api_versions_omit_the_retention_days(small: Small) -> None:
     for version, tells in (("2016-10-01", False), ("7.0", False), ("7.1", True)):
         attributes = small.call("GET", "/secrets/TenantID", version=version)[1]["attributes"]
         assert isinstance(attributes, dict)

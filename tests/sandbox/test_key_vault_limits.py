@@ -1,4 +1,4 @@
-"""What the vault is too small for: names, sizes, pages, calls."""
+"""The vault's limits: names, sizes, pages, calls."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
@@ -8,8 +8,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-from tests.sandbox.vault_calls import Vault, fresh_vault
-from tests.sandbox_client import Sandbox
+from tests.support.sandbox.vault_calls import Vault, fresh_vault
+from tests.support.sandbox_client import Sandbox
 
 INVALID = "Property  has invalid value\r\n"
 
@@ -21,12 +21,12 @@ def vault(sandbox: Sandbox) -> Iterator[Vault]:
 
 
 @pytest.mark.parametrize("name", ["a", "9", "-", "a" * 127])
-def test_a_name_that_key_vault_takes(vault: Vault, name: str) -> None:
+def test_valid_name_is_accepted(vault: Vault, name: str) -> None:
     assert vault.call("PUT", f"/secrets/{name}", {"value": "v"}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["a_b", "a.b", "ä", "a" * 128])
-def test_a_name_that_key_vault_refuses(vault: Vault, name: str) -> None:
+def test_invalid_name_is_refused(vault: Vault, name: str) -> None:
     for method, body in (("PUT", {"value": "v"}), ("GET", None), ("DELETE", None)):
         answer = vault.call(method, f"/secrets/{name}", body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadParameter")
@@ -45,7 +45,7 @@ def test_a_name_that_key_vault_refuses(vault: Vault, name: str) -> None:
         {"value": "v", "attributes": {"enabled": False, "exp": 0, "nbf": None}},
     ],
 )
-def test_a_secret_of_the_largest_size(vault: Vault, body: dict[str, object]) -> None:
+def test_secret_of_the_largest_size_is_accepted(vault: Vault, body: dict[str, object]) -> None:
     assert vault.call("PUT", "/secrets/x", body).status_code == 200
 
 
@@ -72,13 +72,13 @@ def test_a_secret_of_the_largest_size(vault: Vault, body: dict[str, object]) -> 
         {"value": "v", "attributes": []},
     ],
 )
-def test_a_secret_that_key_vault_refuses(vault: Vault, body: object) -> None:
+def test_invalid_secret_is_refused(vault: Vault, body: object) -> None:
     answer = vault.call("PUT", "/secrets/x", body)
     assert (answer.status_code, answer.json()["error"]) == (400, {"code": "BadParameter", "message": INVALID})
     assert "x" not in vault.sandbox.state()["vaults"]["cippabc12"]["secrets"]
 
 
-def test_a_list_comes_in_pages_of_at_most_25(vault: Vault) -> None:
+def test_list_has_pages_of_at_most_25(vault: Vault) -> None:
     names = sorted((f"{letter}{number:02d}" for letter in "aBc" for number in range(20)), key=str.upper)
     for name in names:
         vault.call("PUT", f"/secrets/{name}", {"value": "v"})
@@ -98,7 +98,7 @@ def test_a_list_comes_in_pages_of_at_most_25(vault: Vault) -> None:
     assert (sizes, found) == ([25, 25, 14], names)
 
 
-def test_a_page_may_be_empty_and_not_the_last(vault: Vault) -> None:
+def test_page_can_be_empty_before_the_last_page(vault: Vault) -> None:
     for _ in range(2):
         vault.call("PUT", "/secrets/gone", {"value": "v"})
     vault.call("DELETE", "/secrets/gone")
@@ -111,24 +111,24 @@ def test_a_page_may_be_empty_and_not_the_last(vault: Vault) -> None:
     assert sizes == [1, 0, 0]
 
 
-def test_an_empty_list_has_a_null_link(vault: Vault) -> None:
+def test_empty_list_has_a_null_link(vault: Vault) -> None:
     assert vault.call("GET", "/deletedsecrets").text == '{"value":[],"nextLink":null}'
     assert vault.call("GET", "/secrets/none/versions").text == '{"value":[],"nextLink":null}'
 
 
 @pytest.mark.parametrize("size", ["0", "26", "-1", "x", "1.5", ""])
-def test_a_page_size_that_key_vault_refuses(vault: Vault, size: str) -> None:
+def test_invalid_page_size_is_refused(vault: Vault, size: str) -> None:
     for path in ("/secrets", "/secrets/TenantID/versions", "/deletedsecrets"):
         answer = vault.call("GET", f"{path}?maxresults={size}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadParameter")
 
 
-def test_a_broken_skiptoken_is_refused(vault: Vault) -> None:
+def test_invalid_skiptoken_is_refused(vault: Vault) -> None:
     for token in ("x", "e30", "eyJOZXh0TWFya2VyIjoiYSJ9", "%C3%A4"):
         assert vault.call("GET", f"/secrets?$skiptoken={token}").status_code == 400
 
 
-def test_writes_over_the_limit_are_refused_without_effect_and_without_advice(vault: Vault) -> None:
+def test_writes_over_the_limit_are_refused_without_retry_after(vault: Vault) -> None:
     vault.sandbox.reset(vault_writes_per_10s=3)
     statuses = [vault.call("PUT", "/secrets/x", {"value": str(n)}).status_code for n in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
@@ -145,7 +145,7 @@ def test_writes_over_the_limit_are_refused_without_effect_and_without_advice(vau
     assert vault.call("PATCH", "/secrets/x", {"contentType": "c"}).status_code == 200
 
 
-def test_the_real_client_names_the_throttling(azure: Sandbox) -> None:
+def test_client_reports_the_throttling(azure: Sandbox) -> None:
     azure.reset(vault_writes_per_10s=1)
     with (
         ManagedIdentityCredential() as credential,

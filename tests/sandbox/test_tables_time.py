@@ -1,4 +1,4 @@
-"""CIPP's tables by connection string: the sandbox's time in front of Azurite, and nothing else is different."""
+"""CIPP's tables by connection string: Azurite behind the sandbox's time, otherwise unchanged."""
 
 import base64
 import hashlib
@@ -21,9 +21,9 @@ from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 from sandbox import names
 from sandbox.clock import Clock
 from sandbox.tables.timestamps import filters_by_timestamp, shifted
-from tests.admin import Admin
-from tests.sandbox.vault_calls import identity_token
-from tests.sandbox_client import Sandbox
+from tests.support.admin import Admin
+from tests.support.sandbox.vault_calls import identity_token
+from tests.support.sandbox_client import Sandbox
 
 START = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 LEVELS = ["nometadata", "minimalmetadata", "fullmetadata"]
@@ -33,7 +33,7 @@ TABLE = "SandboxTime"
 
 @dataclass(frozen=True)
 class Identity:
-    """This app's identity, which has the role."""
+    """This app's identity, with the role."""
 
     token: str
 
@@ -79,7 +79,7 @@ def stamped(table: TableClient, key: str) -> datetime:
 
 
 def signed(sandbox: Sandbox, method: str, query: str = "", **headers: str) -> requests.Response:
-    """Call the table with a signature of one's own, as any client of Azure Storage does."""
+    """Call the table with a self-made signature, as any client of Azure Storage can."""
     parts = dict(part.split("=", 1) for part in sandbox.env["AzureWebJobsStorage"].split(";"))
     date, resource = formatdate(usegmt=True), f"/devstoreaccount1/{TABLE}()"
     text = f"{date}\n/{parts['AccountName']}{resource}".encode()
@@ -92,7 +92,7 @@ def signed(sandbox: Sandbox, method: str, query: str = "", **headers: str) -> re
     return session.request(method, url, headers=sent)
 
 
-def test_connection_string_leads_tables_alone_to_the_sandbox(sandbox: Sandbox) -> None:
+def test_connection_string_leads_only_tables_to_the_sandbox(sandbox: Sandbox) -> None:
     parts = dict(part.split("=", 1) for part in sandbox.env["AzureWebJobsStorage"].split(";"))
     assert parts["TableEndpoint"] == f"{sandbox.env['SANDBOX_URL']}/devstoreaccount1"
     for name in ("BlobEndpoint", "QueueEndpoint"):
@@ -101,7 +101,7 @@ def test_connection_string_leads_tables_alone_to_the_sandbox(sandbox: Sandbox) -
 
 
 @pytest.mark.parametrize("client", ["table", "by_identity"])
-def test_row_and_date_have_the_sandboxes_time(client: str, request: pytest.FixtureRequest) -> None:
+def test_row_and_date_have_the_sandboxs_time(client: str, request: pytest.FixtureRequest) -> None:
     table: TableClient = request.getfixturevalue(client)
     dates: list[str] = []
     table.create_entity(row("1"))
@@ -147,7 +147,7 @@ def test_rows_time_passes_at_the_clocks_rate(sandbox: Sandbox, table: TableClien
 
 
 @pytest.mark.parametrize("client", ["table", "by_identity"])
-def test_etags_stay_as_they_are(sandbox: Sandbox, client: str, request: pytest.FixtureRequest) -> None:
+def test_etags_are_unchanged(sandbox: Sandbox, client: str, request: pytest.FixtureRequest) -> None:
     table: TableClient = request.getfixturevalue(client)
     etag = str(table.create_entity(row("1"))["etag"])
     sandbox.advance(60)
@@ -235,7 +235,7 @@ def test_only_the_rows_own_timestamp_is_shifted(body: bytes, expected: bytes | N
     assert shifted(body, ADayAhead()) == (body if expected is None else expected)
 
 
-def test_calls_by_key_are_listed_only_when_wanted(sandbox: Sandbox, table: TableClient) -> None:
+def test_calls_by_key_are_listed_only_when_requested(sandbox: Sandbox, table: TableClient) -> None:
     sandbox.web().get("https://graph.microsoft.com/v1.0/x")
     table.create_entity(row("1"))
     assert [call["host"] for call in sandbox.calls()] == ["graph.microsoft.com"]
@@ -246,21 +246,21 @@ def test_calls_by_key_are_listed_only_when_wanted(sandbox: Sandbox, table: Table
 
 
 @pytest.mark.parametrize(("host", "struck"), [(None, False), ("*", False), ("127.*", False), ("127.0.0.1", True)])
-def test_fault_strikes_calls_by_key_only_where_it_names_their_host(
+def test_fault_applies_to_calls_by_key_only_when_it_names_their_host(
     sandbox: Sandbox, table: TableClient, host: str | None, *, struck: bool
 ) -> None:
     fault: dict[str, object] = {"mode": "refuse", "status": 403, **({"host": host} if host else {})}
     sandbox.faults([fault])
     create: Callable[[], object] = lambda: table.create_entity(row("1"))  # noqa: E731 - called in two ways
     if struck:
-        with pytest.raises(HttpResponseError, match="told to refuse"):
+        with pytest.raises(HttpResponseError, match="planted"):
             create()
     else:
         create()
     assert sandbox.control("GET", "faults")["faults"][0]["seen"] == int(struck)
 
 
-def test_azurites_connections_that_idled_are_not_used(table: TableClient) -> None:
+def test_idle_connections_to_azurite_are_not_reused(table: TableClient) -> None:
     for _ in range(2):
         table.upsert_entity(row("1"))
         time.sleep(6)  # Azurite closes an idle connection after 5 s

@@ -1,4 +1,4 @@
-"""A pytest plugin: Microsoft's tests run live with every version of the API, and do not wait for Azure."""
+"""A pytest plugin: run Microsoft's tests live with every API version, without the waits for Azure."""
 
 import asyncio
 import importlib
@@ -13,15 +13,15 @@ _LONGEST_SECONDS: Final = 2.0
 
 
 def pytest_collection_modifyitems() -> None:
-    """Take away the skip of older versions, which is there to spare Microsoft's own vaults."""
+    """Remove the skip of older versions, which only protects Microsoft's own vaults."""
     for module, name in (("_test_case", "SecretsClientPreparer"), ("_async_test_case", "AsyncSecretsClientPreparer")):
         preparer = getattr(importlib.import_module(module), name)
-        preparer._skip_if_not_configured = lambda _self, _version: None  # noqa: SLF001 - theirs to skip, ours to run
+        preparer._skip_if_not_configured = lambda _self, _version: None  # noqa: SLF001 - Microsoft's kit skips them
 
 
 @pytest.fixture(scope="session", autouse=True)
 def short_waits() -> Iterator[None]:
-    """Cut the minute that they wait for a purge; the sandbox purges at once."""
+    """Shorten the minute that the tests wait for a purge. The sandbox purges immediately."""
     sleep, async_sleep = time.sleep, asyncio.sleep
 
     def short_sleep(seconds: float) -> None:

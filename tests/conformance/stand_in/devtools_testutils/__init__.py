@@ -1,7 +1,7 @@
-"""A stand-in for the test kit of Microsoft's SDKs that runs their recorded tests live.
+"""A replacement for the test kit of Microsoft's SDKs that runs their recorded tests live.
 
-Theirs replays recordings through a proxy; here every call goes to the running sandbox, so all that has to do
-with recordings does nothing.
+Microsoft's kit replays recordings through a proxy. Here, every call goes to the running sandbox, so everything
+about recordings does nothing.
 """
 
 import asyncio
@@ -32,22 +32,22 @@ _Test = TypeVar("_Test", bound=Callable[..., Any])
 
 
 def is_live() -> bool:
-    """Say that the tests run against a service."""
+    """Return that the tests run against a service."""
     return True
 
 
 def recorded_by_proxy(test: _Test) -> _Test:
-    """Leave the test as it is."""
+    """Return the test unchanged."""
     return test
 
 
 @pytest.fixture(scope="session")
 def test_proxy() -> None:
-    """Stand for the recording proxy, which is not there."""
+    """Replace the fixture of the recording proxy, which is absent."""
 
 
 def _nothing(*_arguments: object, **_options: object) -> None:
-    """Do nothing: there is no recording to clean or to match."""
+    """Do nothing: no recordings exist to clean or to match."""
 
 
 add_body_key_sanitizer = _nothing
@@ -59,13 +59,13 @@ set_custom_default_matcher = _nothing
 
 
 class AzureRecordedTestCase:
-    """The base of their test classes."""
+    """The base of Microsoft's test classes."""
 
     is_live = True
 
     @staticmethod
     def await_prepared_test(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-        """Make a plain test of an asynchronous one; pytest fills in its parameters by name."""
+        """Return a synchronous test for an asynchronous one. pytest passes its parameters by name."""
 
         @functools.wraps(test)
         def run(self: object, **parameters: object) -> None:
@@ -74,16 +74,16 @@ class AzureRecordedTestCase:
         return run
 
     def get_resource_name(self, name: str) -> str:
-        """Make a name that no other test and no earlier run has used; the same name twice within a test."""
+        """Return a name that no other test and no earlier run has used. It is the same within a test."""
         names: dict[str, str] = self.__dict__.setdefault("_names", {})
         return names.setdefault(name, f"{name}-{uuid.uuid4().hex[:12]}")
 
     def get_credential(self, _client: type, *, is_async: bool = False) -> Any:  # noqa: ANN401 - one of two
-        """Sign in as the sandbox's managed identity."""
+        """Return a credential of the sandbox's managed identity."""
         return AsyncManagedIdentityCredential() if is_async else ManagedIdentityCredential()
 
     def create_client_from_credential(self, client: type, credential: object, **options: object) -> Any:  # noqa: ANN401 - any client
-        """Make a client that logs what it sends, unless the test wants otherwise."""
+        """Return a client that logs its requests, unless the test sets another option."""
         return client(credential=credential, **{"logging_enable": True, **options})
 
     def fail(self, message: str) -> None:
@@ -92,4 +92,4 @@ class AzureRecordedTestCase:
 
 
 class AzureMgmtPreparer:
-    """Something that theirs inherits from and no test of secrets uses."""
+    """A base class in Microsoft's kit that no test of secrets uses."""

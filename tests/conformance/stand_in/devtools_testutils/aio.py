@@ -1,4 +1,4 @@
-"""The same for asynchronous tests."""
+"""The same names for asynchronous tests."""
 
 from . import recorded_by_proxy as recorded_by_proxy_async
 

@@ -1,5 +1,5 @@
-"""An app that the worker refuses whole."""
-# ruff: noqa: ARG001 - each parameter is one that a binding names
+"""An app that the worker refuses completely."""
+# ruff: noqa: ARG001 - each parameter has the name of a binding
 
 import azure.functions as func
 

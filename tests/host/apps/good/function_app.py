@@ -1,5 +1,5 @@
-"""An app of every kind of function that the host serves."""
-# ruff: noqa: ARG001 - each parameter is one that a binding names
+"""An app with every kind of function that the host serves."""
+# ruff: noqa: ARG001 - each parameter has the name of a binding
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         "function_name": context.function_name,
         "trace_parent": context.trace_context.trace_parent,
         "retry_count": context.retry_context.retry_count,
-        # azure-functions says type[local]
+        # azure-functions declares type[local]
         "id_in_thread": vars(context.thread_local_storage)["invocation_id"] == context.invocation_id,
         "main_thread": threading.current_thread() is threading.main_thread(),
     }
@@ -60,7 +60,7 @@ def returns(req: func.HttpRequest) -> func.HttpResponse:
         "empty": func.HttpResponse(status_code=204),
         "cookie": func.HttpResponse("c", headers={"Set-Cookie": "a=1; Path=/; HttpOnly"}),
     }
-    return kinds[req.route_params["kind"]]  # type: ignore[return-value]  # wrong ones are the point
+    return kinds[req.route_params["kind"]]  # type: ignore[return-value]  # invalid values are intended
 
 
 @app.route("asynchronous")

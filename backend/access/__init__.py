@@ -1,0 +1,1 @@
+"""Who calls this API, and with which of CIPP's roles."""

@@ -1,0 +1,1 @@
+"""CIPP's tables: tenants, time zone, Logbook, and the lock."""

@@ -1,0 +1,65 @@
+"""CIPP's Logbook: entries in its table CippLogs, in the format of CIPP's own pages."""
+
+import json
+import logging
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from typing import Any, Final
+from uuid import uuid4
+
+from backend.azure.clients import Clients
+from backend.azure.errors.translation import while_trying_to
+from backend.cipp.results import Line
+from backend.errors import BackendError
+
+logger = logging.getLogger("cipp.logbook")
+TABLE: Final = "CippLogs"
+AT_ONCE: Final = 100  # rows per transaction and partition (limit of table storage)
+
+
+class Logbook:
+    """The service for CIPP's Logbook. Requires Storage Table Data Contributor.
+
+    `CippLogs` is the only table of CIPP that this app creates, and only in an account with another table of CIPP.
+    """
+
+    def __init__(self, clients: Clients, node: str) -> None:
+        self._clients = clients
+        self._node = node
+
+    def write(self, lines: Iterable[Line], now: datetime, zone: tzinfo) -> None:
+        """Write entries. If that fails, write them to the log stream instead. It does not raise a `BackendError`."""
+        lines = list(lines)
+        rows = [self._row(line, now, zone) for line in lines]
+        if not rows:
+            return
+        try:
+            tables = self._clients.cipp_tables()
+            if tables is None:
+                return
+            table = tables.get_table_client(TABLE)
+            with while_trying_to("write CIPP's Logbook"):
+                tables.create_table_if_not_exists(TABLE)
+                for first in range(0, len(rows), AT_ONCE):
+                    table.submit_transaction([("create", row) for row in rows[first : first + AT_ONCE]])
+        except BackendError as error:
+            logger.warning("%s entries are not in CIPP's Logbook: %s", len(rows), error)
+            for line in lines:
+                logger.warning("Not in CIPP's Logbook: %s (%s): %s", line.api, line.severity, line.message)
+
+    def _row(self, line: Line, now: datetime, zone: tzinfo) -> dict[str, Any]:
+        return {
+            "PartitionKey": f"{now.astimezone(zone):%Y%m%d}",
+            "RowKey": str(uuid4()),
+            "Tenant": line.tenant,
+            "TenantID": line.tenant_id,
+            "API": line.api,
+            "Message": line.message,
+            "Username": line.user,
+            "Severity": line.severity,
+            "sentAsAlert": False,
+            "FunctionNode": self._node,
+            "LogData": json.dumps(dict(line.data)),
+            **({"IP": line.address} if line.address else {}),
+            **({"AppId": line.app_id} if line.app_id else {}),
+        }

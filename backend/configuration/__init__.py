@@ -1,0 +1,1 @@
+"""The settings of this app: their valid values and their meaning."""

@@ -1,0 +1,53 @@
+"""The sign-in check of a key that is not in the vault yet. Only a key that passes is stored."""
+
+from typing import Final
+
+from backend.azure.clients import Clients
+from backend.concurrency.deadline import Deadline
+from backend.credentials.kinds import IDENTITY_NAMES, is_placeholder, kind_of
+from backend.credentials.sign_in_check import SignInCheck
+from backend.credentials.signer import choose_signer
+from backend.errors import InvalidInputError, NotConfiguredError
+from backend.key_vault.vault import KeyVault
+from backend.sam_app.certificate import read_certificate
+from backend.sam_app.sign_in import Entra, SamApp
+from backend.values import SecretText
+
+NOT_SET_UP: Final = "ApplicationID or TenantID in the vault is the template's placeholder."
+
+
+class KeyTrial:
+    """The service of the check. The vault's current version of the key is not used: it may be revoked or missing."""
+
+    def __init__(self, clients: Clients, vault: KeyVault) -> None:
+        self._clients = clients
+        self._vault = vault
+
+    def try_key(self, name: str, value: SecretText) -> None:
+        """Sign in with a value as the key of that name. Secrets that are not keys pass without a check.
+
+        Raises:
+            InvalidInputError: The value must be a certificate, and is not one.
+            SignInRefusedError: Entra refused the value or, for a token, the app that redeemed it.
+            AzureError: The vault or Entra failed, so the result is unknown.
+        """
+        kind = kind_of(name)
+        if kind is None:
+            return
+        try:
+            credential = read_certificate(value) if kind == "Certificate" else value
+        except InvalidInputError as error:
+            detail = error.detail.replace("the stored certificate", "the value as a certificate")
+            raise InvalidInputError(detail, field="Value") from error
+        app_id, tenant = (self._vault.read(known).value.reveal().strip() for known in IDENTITY_NAMES)
+        if is_placeholder(app_id) or is_placeholder(tenant):
+            raise NotConfiguredError(NOT_SET_UP, advice="Run CIPP's setup wizard.")
+        limits = self._clients.limits
+        deadline = Deadline.after(limits.azure_deadline_seconds)
+        check = SignInCheck(Entra(self._clients.cloud, limits, deadline), limits, deadline)
+        if kind in ("Certificate", "ClientSecret"):
+            # Its age is unknown: the caller may have created it a moment ago.
+            check.sign_in(SamApp(app_id, tenant, credential), age=None)
+            return
+        app = choose_signer(self._vault, check, app_id, tenant).app
+        check.entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)

@@ -1,0 +1,43 @@
+"""The health of CIPP's backend and this app's permissions, as the API returns them."""
+
+from datetime import datetime
+from typing import Final
+
+from backend.installation.needs import RightKind
+from backend.installation.results import Card
+from backend.values import Value
+
+REMEMBERED_SECONDS: Final = 15.0
+
+
+class Right(Value, frozen=True):
+    """One permission. `has` is null if it could not be checked, and `problem` states why.
+
+    For a granted permission, `problem` states what else blocks this app, such as a firewall.
+    """
+
+    feature: str
+    kind: RightKind
+    action: str
+    scope: str
+    has: bool | None
+    problem: str | None = None
+
+
+class Rights(Value, frozen=True):
+    """All permissions, and the commands (bash, Azure CLI) that grant missing ones with least privilege.
+
+    Permissions on resources that this app can't see are missing. After you run the commands, check again.
+    """
+
+    rights: list[Right]
+    missing: int
+    commands: list[str]
+
+
+class Overview(Value, frozen=True):
+    """All cards as of a time. They are cached for `remembered_seconds`."""
+
+    cards: list[Card]
+    as_of: datetime
+    remembered_seconds: float = REMEMBERED_SECONDS

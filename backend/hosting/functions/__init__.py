@@ -1,0 +1,1 @@
+"""CIPP in the shape of function apps with a static web app."""

@@ -1,0 +1,124 @@
+"""The permissions that are needed on CIPP's function apps and static web app, and the commands to grant them (bash).
+
+The names of actions are those that ARM derives from the calls of this app.
+"""
+
+import json
+from functools import partial
+from shlex import quote
+from typing import Final
+
+from backend.concurrency import background
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError
+from backend.hosting.functions.apps import FunctionApps
+from backend.hosting.functions.static_web_app.site import NoStaticWebAppError, StaticWebApp
+from backend.installation.discovery import Discovery
+from backend.installation.needs import HostingNeeds, ManagedIdentity, Need, assign
+from backend.readings import text_of
+
+READS: Final = (
+    "Microsoft.Web/sites/read",
+    "Microsoft.Web/sites/config/read",
+    "Microsoft.Web/sites/config/appsettings/read",
+    "Microsoft.Web/sites/deployments/read",
+    "Microsoft.Web/sites/functions/read",
+    "Microsoft.Web/sites/instances/read",
+    "Microsoft.Web/sites/instances/processes/read",
+    "Microsoft.Web/sites/sourcecontrols/read",
+    "Microsoft.Web/staticSites/read",
+    "Microsoft.Web/staticSites/builds/read",
+    "Microsoft.Web/staticSites/customDomains/read",
+)
+ON_APP: Final = (
+    "Microsoft.Web/sites/start/action",
+    "Microsoft.Web/sites/stop/action",
+    "Microsoft.Web/sites/restart/action",
+    "Microsoft.Web/sites/sync/action",
+    "Microsoft.Web/sites/config/list/action",
+    "Microsoft.Web/sites/config/write",
+)
+ON_STATIC_WEB_APP: Final = (
+    "Microsoft.Web/staticSites/customDomains/write",
+    "Microsoft.Web/staticSites/customDomains/delete",
+    "Microsoft.Web/staticSites/authproviders/listUsers/action",
+    "Microsoft.Web/staticSites/authproviders/users/write",
+    "Microsoft.Web/staticSites/authproviders/users/delete",
+    "Microsoft.Web/staticSites/createUserInvitation/action",
+)
+# In Azure's list of operations, the invitation is createinvitation. Its access control checks createUserInvitation,
+# which a role can't name. So the role grants all actions except those that this app does not call.
+_ROLE_ACTIONS: Final = (
+    "Microsoft.Web/staticSites/read",
+    *(action for action in ON_STATIC_WEB_APP if not action.endswith("/createUserInvitation/action")),
+    "Microsoft.Web/staticSites/*/action",
+)
+_ROLE_NOT_ACTIONS: Final = (
+    "Microsoft.Web/staticSites/listsecrets/action",
+    "Microsoft.Web/staticSites/resetapikey/action",
+    "Microsoft.Web/staticSites/zipdeploy/action",
+    "Microsoft.Web/staticSites/builds/zipdeploy/action",
+    "Microsoft.Web/staticSites/detach/action",
+    "Microsoft.Web/staticSites/listappsettings/action",
+    "Microsoft.Web/staticSites/listfunctionappsettings/action",
+    "Microsoft.Web/staticSites/builds/listappsettings/action",
+    "Microsoft.Web/staticSites/builds/listfunctionappsettings/action",
+)
+_LOOK: Final = "look up this app's permissions"
+
+
+def hosting_needs(discovery: Discovery, apps: FunctionApps, static_web_app: StaticWebApp) -> HostingNeeds:
+    """Return the needs on the apps, and on the static web app if it exists."""
+    return HostingNeeds(
+        reads=READS, resources=(partial(_on_apps, discovery, apps), partial(_on_site, discovery, static_web_app))
+    )
+
+
+def _on_apps(discovery: Discovery, apps: FunctionApps, identity: ManagedIdentity, deadline: Deadline) -> list[Need]:
+    """Return the needs on the main and offload apps. Without Reader, only the main app is known."""
+    deployment = discovery.deployment()
+    try:
+        shown = background.by(deadline, background.start(apps.apps, name="rights"), what=_LOOK)
+        names = [app.name for app in shown if app.is_main or app.offload_suffix]
+    except BackendError:
+        names = []
+    scopes = [deployment.resource_id("Microsoft.Web/sites", name) for name in names or [deployment.main_app or ""]]
+    return [to_control(identity, scope) for scope in scopes]
+
+
+def _on_site(discovery: Discovery, app: StaticWebApp, identity: ManagedIdentity, deadline: Deadline) -> list[Need]:
+    """Return the needs on the static web app. If it isn't listed, its name by CIPP's template is used."""
+    deployment = discovery.deployment()
+    name = deployment.template_static_web_app
+    try:
+        looking = background.start(lambda: app.resource, name="rights")
+        scope = text_of(background.by(deadline, looking, what=_LOOK).get("id"))
+    except NoStaticWebAppError:
+        scope = ""
+    except BackendError:
+        scope = deployment.resource_id("Microsoft.Web/staticSites", name) if name else ""
+    return [to_manage(identity, scope)] if scope else []
+
+
+def to_control(identity: ManagedIdentity, app: str) -> Need:
+    """Return the need to start, stop, restart, configure and deploy one app, by Website Contributor."""
+    feature = f"Controls and settings of '{app.rpartition('/')[2]}'"
+    return Need(feature, "azure", app, ON_APP, assign(identity, "Website Contributor", app))
+
+
+def to_manage(identity: ManagedIdentity, static_web_app: str) -> Need:
+    """Return the need to manage domains, users and invitations, by a custom role: every built-in role grants more.
+
+    The smallest assignable scope of a role is a resource group. It is assigned on the static web app only.
+    """
+    role = f"CIPP Backend on {static_web_app.rpartition('/')[2]}"
+    definition = {
+        "Name": role,
+        "Description": "Domains, users and invitations of one static web app",
+        "Actions": _ROLE_ACTIONS,
+        "NotActions": _ROLE_NOT_ACTIONS,
+        "AssignableScopes": [static_web_app.partition("/providers/")[0]],
+    }
+    create = f"az role definition create --role-definition {quote(json.dumps(definition))}"
+    command = f"{create} && {assign(identity, role, static_web_app)}"
+    return Need("Domains and users of the static web app", "azure", static_web_app, ON_STATIC_WEB_APP, command)

@@ -1,0 +1,224 @@
+"""The capabilities that differ by the shape in which CIPP is installed, each as a protocol.
+
+Pages, rotation and health call these protocols, and never check the shape. Only `backend.services` chooses it. Each
+folder beside this module implements one shape.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from backend.access.tables import AccessTables
+    from backend.azure.clients import Clients
+    from backend.hosting.results import (
+        Action,
+        Control,
+        Deployments,
+        Domain,
+        DomainAct,
+        FunctionApp,
+        Guest,
+        Invitation,
+        Restarted,
+        Setting,
+        SettingsAct,
+        StaticWebAppState,
+        SyncAct,
+        UserAct,
+        Users,
+        Validation,
+    )
+    from backend.hosting.uptimes import Uptimes
+    from backend.installation.discovery import Discovery
+    from backend.installation.needs import HostingNeeds
+    from backend.installation.probes import Probe
+    from backend.installation.shape import Shape
+
+
+class Apps(Protocol):
+    """The apps that run CIPP, and this app if it is in the same resource group."""
+
+    def apps(self) -> "list[FunctionApp]":
+        """Return the apps as Azure shows them, the main app first."""
+
+    def addresses(self) -> str:
+        """Return sentences with the outbound addresses of CIPP and this app."""
+
+    def control(self, action: "Action", *, name: str | None, every: bool, dry_run: bool, force: bool) -> "Control":
+        """Start, stop or restart one app (by default the main app), or every app of CIPP in turn.
+
+        Raises:
+            NotFoundError: The app does not exist.
+            ConflictError: The app is this app, and `force` is not set.
+        """
+
+
+class AppSettings(Protocol):
+    """The settings of the apps."""
+
+    def settings(self, name: str | None) -> "list[Setting]":
+        """Return an app's settings, by name. Values that may be secret are masked."""
+
+    def change(
+        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, force: bool
+    ) -> "SettingsAct":
+        """Set and remove settings of an app, and keep every other one.
+
+        Raises:
+            InvalidInputError: A name or a value is not allowed.
+            ConflictError: The change needs `force`, or others write at the same time.
+        """
+
+
+class Code(Protocol):
+    """The code that the apps run."""
+
+    def deployments(self, name: str | None) -> "Deployments":
+        """Return the source of an app's code and its deployments, the newest first."""
+
+    def sync(self, name: str | None, *, dry_run: bool, force: bool) -> "SyncAct":
+        """Deploy the newest code of the app's source.
+
+        Raises:
+            ConflictError: The app can't be deployed this way or at this time.
+        """
+
+
+class Frontend(Protocol):
+    """The static web app that serves CIPP's frontend."""
+
+    def state(self) -> "StaticWebAppState":
+        """Return the static web app as Azure shows it. `exists` is false if CIPP does not have one."""
+
+
+class Domains(Protocol):
+    """The custom domains of the frontend."""
+
+    def domains(self) -> "list[Domain]":
+        """Return the domains and the DNS records that each needs."""
+
+    def add(self, domain: str, validation: "Validation", *, dry_run: bool, force: bool = False) -> "DomainAct":
+        """Add a domain. It becomes valid when Azure sees the returned DNS record."""
+
+    def remove(self, domain: str, *, dry_run: bool) -> "DomainAct":
+        """Remove a domain."""
+
+
+class UserRoles(Protocol):
+    """The users with CIPP's roles."""
+
+    def users(self) -> "Users":
+        """Return the users who have roles."""
+
+    def set_roles(self, *, user_id: str, provider: str, roles: Sequence[str], dry_run: bool) -> "UserAct":
+        """Give a user these roles and no others.
+
+        Raises:
+            ConflictError: CIPP would have no superadmin left.
+        """
+
+    def remove(self, *, user_id: str, provider: str, dry_run: bool) -> "UserAct":
+        """Take all roles from a user.
+
+        Raises:
+            ConflictError: CIPP would have no superadmin left.
+        """
+
+
+class Invitations(Protocol):
+    """Invitations to CIPP's roles, by a link."""
+
+    def invite(self, guest: "Guest", *, dry_run: bool) -> "Invitation":
+        """Invite a user. Only this response contains the link."""
+
+
+class Processes(Protocol):
+    """CIPP's processes, which keep its credentials in memory, and their restart for a new credential."""
+
+    @property
+    def uptimes(self) -> "Uptimes":
+        """The time since when each app has had its credentials."""
+
+    @property
+    def restart_seconds(self) -> float:
+        """The longest time that one restart takes, in seconds."""
+
+    def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
+        """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""
+
+    def restart(self, name: str) -> "Restarted":
+        """Restart one of the apps in `uptimes`.
+
+        Raises:
+            ConflictError: The app is this app.
+            AzureRefusedError: Azure refused. If the status is 400 to 499 except 408 and 429, nothing was restarted.
+            AzureUnreachableError: The app may have restarted.
+        """
+
+
+class Hosting(Protocol):
+    """CIPP's capabilities in its shape. Each is loaded and created on first use.
+
+    This is a protocol because a dataclass of services would load all of them at the first use of one.
+    """
+
+    @property
+    def shape(self) -> "Shape":
+        """The shape."""
+
+    @property
+    def apps(self) -> Apps:
+        """The apps, to list, start, stop and restart them."""
+
+    @property
+    def settings(self) -> AppSettings:
+        """The apps' settings."""
+
+    @property
+    def code(self) -> Code:
+        """The code that the apps run."""
+
+    @property
+    def frontend(self) -> Frontend:
+        """The static web app that serves CIPP's frontend."""
+
+    @property
+    def domains(self) -> Domains:
+        """The frontend's domains."""
+
+    @property
+    def users(self) -> UserRoles:
+        """The users with roles."""
+
+    @property
+    def invitations(self) -> Invitations:
+        """Invitations to a role."""
+
+    @property
+    def processes(self) -> Processes:
+        """CIPP's processes: their start times and restarts."""
+
+    @property
+    def probes(self) -> "Sequence[Probe]":
+        """The probes of CIPP's parts for the overview, in the order of the cards."""
+
+    @property
+    def needs(self) -> "HostingNeeds":
+        """The permissions that this app's identity needs on the resources that host CIPP."""
+
+
+class Core(Protocol):
+    """The services that each shape is built from."""
+
+    @property
+    def clients(self) -> "Clients":
+        """The clients of the SDKs."""
+
+    @property
+    def discovery(self) -> "Discovery":
+        """The discovery of this installation in Azure."""
+
+    @property
+    def access_tables(self) -> "AccessTables":
+        """CIPP's access tables."""

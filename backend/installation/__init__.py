@@ -1,0 +1,1 @@
+"""Which Azure resources belong to this CIPP."""

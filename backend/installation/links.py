@@ -1,0 +1,142 @@
+"""The links on CIPP's Backend page to each resource in the Azure portal.
+
+Every link works: if a resource's name is unknown, the link opens its nearest known parent.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from backend.azure.clients import Clients
+from backend.cipp.tables import CippTables
+from backend.concurrency.cached import MARGIN_SECONDS, Attempt, Cached
+from backend.concurrency.deadline import Deadline
+from backend.configuration.problems import setting_problems, tier_of
+from backend.installation.discovery import Discovery, Found
+from backend.installation.installation import Deployment, misfits
+from backend.installation.portal import Portal
+from backend.installation.results import PortalLinks
+
+FIRST_STORAGE_WAIT_SECONDS: Final = 2.4  # beside the wait for Azure, so that the links still come within 3 s
+STORAGE_WAIT_SECONDS: Final = 0.4
+STORAGE_LIFETIME_SECONDS: Final = 3.0
+MANAGEMENT = "https://management.cipp.app"
+VAULTS = "Microsoft.KeyVault/vaults"
+SITES = "Microsoft.Web/sites"
+STATIC_SITES = "Microsoft.Web/staticSites"
+
+
+class Links:
+    """The service behind ExecBackendURLs."""
+
+    def __init__(self, environ: Mapping[str, str], clients: Clients, discovery: Discovery, tables: CippTables) -> None:
+        self._environ = environ
+        self._discovery = discovery
+        self._tables = tables
+        self._storage = StorageWarning(clients)
+        self._last: tuple[Found, str, list[str], PortalLinks] | None = None
+
+    def links(self) -> PortalLinks:
+        """Return names and links. It never fails or waits long: missing information becomes a warning."""
+        look, deadline = self._storage.look()
+        found, zone = self._discovery.found(), self._tables.zone_name()
+        storage_problem = self._storage.by(look, deadline)
+        problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
+        last = self._last
+        if last is None or last[0] is not found or last[1:3] != (zone, problems):
+            last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
+        return last[3]
+
+
+class StorageWarning:
+    """Why the settings don't lead to CIPP's tables, as of the last check. The links wait for it only briefly.
+
+    A storage account that timed out causes no warning here, because `ListBackendRights` waits longer for it.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._problem = Cached(
+            clients.storage_problem,
+            action="check whose storage it is",
+            lifetime=STORAGE_LIFETIME_SECONDS,
+            abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+        )
+        self._wait_seconds = FIRST_STORAGE_WAIT_SECONDS
+
+    def look(self) -> tuple[Attempt[str | None] | None, Deadline]:
+        """Return the check in progress, or a new one if the last is old, and the deadline for waiting."""
+        return self._problem.begin(), Deadline.after(self._wait_seconds)
+
+    def by(self, look: Attempt[str | None] | None, deadline: Deadline) -> str | None:
+        """Return the problem, as of the check if it completes before the deadline."""
+        if look:
+            look.wait(deadline)
+        self._wait_seconds = STORAGE_WAIT_SECONDS
+        return self._problem.peek()
+
+
+def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:
+    """Return the links for a discovery's result. `problems` become warnings, without duplicates."""
+    deployment = found.deployment
+    warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
+    warnings += [problem for problem in problems if problem not in warnings]
+    static_web_app_id = found.static_web_app_id
+    static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
+    if not static_web_app and found.has_no_static_web_app:
+        warnings.append(
+            f"No static web app is linked to '{deployment.main_app}' (CIPP may run in a container), "
+            "so these two links open the resource group."
+        )
+    elif not static_web_app and deployment.main_app:
+        static_web_app = deployment.template_static_web_app
+        warnings.append(
+            f"The static web app's name '{static_web_app}' is derived by CIPP's deployment template, not seen in Azure."
+            if static_web_app
+            else f"The static web app is unknown: '{deployment.main_app}' does not follow CIPP's deployment template, "
+            "and Azure did not show the linked one. Give this app's identity Reader on the resource group."
+        )
+    portal = Portal(deployment)
+    app = portal.id_of(SITES, deployment.main_app)
+    vault = found.vault_id or portal.id_of(VAULTS, deployment.vault_name)
+    static = static_web_app_id or portal.id_of(STATIC_SITES, static_web_app)
+    hosted = environ.get("CIPP_HOSTED", "").lower() == "true"
+    return PortalLinks(
+        subscription=deployment.subscription_id,
+        resource_group_name=deployment.resource_group,
+        function_name=deployment.main_app,
+        static_web_app_name=static_web_app,
+        hosted=hosted,
+        os="Linux" if sys.platform.startswith("linux") else "Windows",
+        sku=tier_of(environ),
+        timezone=timezone,
+        resource_group=portal.link(None),
+        key_vault=portal.link(vault, "secrets"),
+        function_app=portal.link(app, "appServices"),
+        function_config=portal.link(app, "configuration"),
+        function_deployment=portal.link(app, "vstscd"),
+        static_web_app_domains=portal.link(static, "customDomains"),
+        static_web_app_roles=portal.link(static, "roleManagement"),
+        cloud_shell=deployment.cloud.cloud_shell,
+        management=MANAGEMENT if hosted else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _unknowns(deployment: Deployment, environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each unknown name, with the setting to set."""
+    unknowns = [f"The value of {name} is not a valid name in Azure. Correct it." for name in misfits(environ)]
+    if not deployment.subscription_id:
+        unknowns.append(
+            "The subscription is unknown: neither WEBSITE_OWNER_NAME nor this app's identity shows it. "
+            "Set CIPP_SUBSCRIPTION_ID."
+        )
+    if not deployment.resource_group:
+        unknowns.append(
+            "The resource group is unknown: neither WEBSITE_RESOURCE_GROUP nor this app's identity shows it. "
+            "Set CIPP_RESOURCE_GROUP."
+        )
+    if not deployment.main_app:
+        unknowns.append("The function app is unknown: WEBSITE_SITE_NAME is not set. Set CIPP_FUNCTION_APP.")
+    if not deployment.vault_name:
+        unknowns.append("The key vault is unknown. Set CIPP_KV_NAME, or set CIPP_FUNCTION_APP to the same name.")
+    return unknowns

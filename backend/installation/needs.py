@@ -1,0 +1,49 @@
+"""The permissions that each feature needs, for which identity, and the command to grant them (bash). Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Literal
+
+from backend.concurrency.deadline import Deadline
+
+RightKind = Literal["azure", "vault", "graph", "table"]
+
+
+@dataclass(frozen=True)
+class ManagedIdentity:
+    """This app's managed identity, by the ID of its service principal in Entra, "" if that is unknown."""
+
+    object_id: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """The permissions that a feature needs at a scope, and the command that grants them, "" if none can."""
+
+    feature: str
+    kind: RightKind
+    scope: str
+    actions: Sequence[str]
+    command: str
+
+
+@dataclass(frozen=True)
+class HostingNeeds:
+    """The permissions that are needed on the resources that host CIPP.
+
+    `reads` are the read actions, needed on CIPP's resource group. Each of `resources` looks up resources of one type
+    and returns the needs on them. It waits for Azure until the deadline. For a resource that CIPP does not have, it
+    returns nothing.
+    """
+
+    reads: Sequence[str]
+    resources: Sequence[Callable[[ManagedIdentity, Deadline], Sequence[Need]]]
+
+
+def assign(identity: ManagedIdentity, role: str, scope: str) -> str:
+    """Return the command that gives the identity a role."""
+    return (
+        f"az role assignment create --assignee-object-id {identity.object_id} "
+        f'--assignee-principal-type ServicePrincipal --role "{role}" --scope {quote(scope)}'
+    )

@@ -1,0 +1,77 @@
+"""The parts of a CIPP installation as the API returns them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from backend.values import Value
+
+
+class PortalLinks(Value, frozen=True):
+    """The names and the links, with the frontend's field names. None is unknown, and `warnings` state why."""
+
+    subscription: str | None
+    resource_group_name: str | None = msgspec.field(name="RGName")
+    function_name: str | None
+    static_web_app_name: str | None = msgspec.field(name="SWAName")
+    hosted: bool
+    os: str = msgspec.field(name="OS")
+    sku: str | None = msgspec.field(name="SKU")
+    timezone: str
+    resource_group: str
+    key_vault: str
+    function_app: str
+    function_config: str
+    function_deployment: str
+    static_web_app_domains: str = msgspec.field(name="SWADomains")
+    static_web_app_roles: str = msgspec.field(name="SWARoles")
+    cloud_shell: str
+    management: str | None
+    warnings: tuple[str, ...]
+
+
+class Resource(Value, frozen=True):
+    """One resource. `name` and `type` are "" if unknown. `state` is its provisioning state in Azure."""
+
+    name: str
+    type: str
+    kind: str | None
+    location: str | None
+    state: str | None
+    created: datetime | None
+    changed: datetime | None
+    tags: Mapping[str, str]
+    link: str
+
+
+class Group(Value, frozen=True):
+    """The resource group. `location` is "" if Azure does not show it."""
+
+    name: str
+    location: str
+    tags: Mapping[str, str]
+    link: str
+
+
+class Resources(Value, frozen=True):
+    """The group and its resources, by type and name."""
+
+    resource_group: Group
+    resources: list[Resource]
+
+
+CardKind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
+
+
+class Card(Value, frozen=True):
+    """One resource. `exists` can be None. Then the problems state why it could not be read. `notes` are advice."""
+
+    name: str
+    kind: CardKind
+    exists: bool | None
+    state: str | None = None
+    link: str | None = None
+    problems: list[str] = []  # noqa: RUF012 - msgspec copies the default
+    notes: list[str] = []  # noqa: RUF012 - the same

@@ -1,0 +1,1 @@
+"""The key vault's secrets and their versions."""

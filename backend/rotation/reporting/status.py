@@ -1,0 +1,325 @@
+"""How long CIPP keeps working: when each key expires, which is the first, and what is not rotated. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from backend.azure.errors.entra_errors import Verdict
+from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key, Validity
+from backend.errors import BackendError
+from backend.hosting.uptimes import Uptime
+from backend.internal_errors import contained
+from backend.key_vault.secrets import Version
+from backend.rotation.planning.calendar import next_week_start
+from backend.rotation.planning.memory import KeyMemory
+from backend.rotation.planning.plan import NEAR_END, AppCredential, Seen, credential_of
+from backend.rotation.reporting.snapshot import SeenCredential, Snapshot
+from backend.rotation.results import AppState, KeyOverview, KeyReport, KeyState
+from backend.rotation.running.context import TENANTS_UNKNOWN
+from backend.rotation.running.refresh_token import token_expires
+from backend.rotation.running.session import NOT_SET_UP
+from backend.sam_app.management_policy import LESS
+from backend.sam_app.registration import UNKNOWN_END
+from backend.sam_app.sign_in import SignInRefusedError
+from backend.values import in_whole_seconds
+
+SSO_NAME: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which no job rotates
+# With these codes a sign-in as CIPP's app is impossible: the app is disabled or not in the tenant, or the tenant does
+# not exist.
+NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS70001", "AADSTS700016", "AADSTS700011", "AADSTS90002")
+_WORDS: Final = MappingProxyType(
+    {
+        Validity.REVOKED: "The current version can't sign in.",
+        Validity.NOT_VERIFIED: "The current version is not verified yet.",
+    }
+)
+
+
+def key_overview(snapshot: Snapshot, keys: Sequence[Key]) -> KeyOverview:
+    """Return how long CIPP keeps working, and the past, current and next runs. Pure."""
+    return _Overview(snapshot).overview(keys)
+
+
+class _Overview:
+    """Build an overview from a snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._served = snapshot.served
+        self._now = snapshot.now
+        self._problem = str(snapshot.failure) if snapshot.failure else ""
+        self._broken: dict[str, str] = {}
+
+    def overview(self, keys: Sequence[Key]) -> KeyOverview:
+        """Return the overview."""
+        states = [self._state_or_problem(key) for key in keys if key.name.lower() in self._served]
+        runs, holder, uptimes = self._snapshot.runs, self._snapshot.holder, self._snapshot.uptimes
+        held = self._held_by_apps(uptimes)
+        counted = [*states, held] if held else states
+        works_until, sentence = promise(counted, self._now, self._snapshot.missing, self._broken)
+        zone = self._snapshot.cipp.zone
+        starts = next_week_start(self._now, zone)
+        return KeyOverview(
+            works_until=works_until,
+            sentence=sentence,
+            running=next((run for run in runs if run.run_id == holder and run.ended is None), None),
+            runs=[run for run in runs if run.run_id != holder],
+            next_week_starts=starts,
+            next_week_starts_local=starts.astimezone(zone).isoformat(),
+            time_zone=str(getattr(zone, "key", "UTC")),
+            keys=states,
+            apps=[self._app(uptime) for uptime in uptimes],
+            not_rotated=self._not_rotated(),
+            notes=self._notes(),
+        )
+
+    def _seen(self, name: str) -> Seen | None:
+        """Return the state of the client secret or certificate, or None if it was not read, or that failed."""
+        work = self._snapshot.credentials.get(name)
+        return work.seen if isinstance(work, SeenCredential) else None
+
+    def _state_or_problem(self, key: Key) -> KeyState:
+        """Return the state of a key, or one with the problem if it can't be determined."""
+        try:
+            with contained(f"Reading the state of {key.name}"):
+                return self._state(key)
+        except BackendError as error:
+            return KeyState(
+                name=key.name,
+                kind=key.kind,
+                current_since=None,
+                ends=None,
+                last_proven=None,
+                counts=True,
+                overlapping=[],
+                problems=[str(error)],
+            )
+
+    def _state(self, key: Key) -> KeyState:
+        served = self._served[key.name.lower()]
+        memory = self._snapshot.memories.get(key.name.lower(), KeyMemory(key.name.lower()))
+        early, problems = self._left_alone(key)
+        tenants = self._snapshot.cipp.tenants
+        is_unknown = key.tenant is not None and tenants is not None and key.tenant not in tenants
+        died = self._died(memory, served)
+        if memory.failures or died:
+            problems.insert(0, f"{memory.problem} {memory.advice}".strip())
+        is_postponed = early is not None and early.outcome == "postponed"
+        if is_unknown:
+            problems.append("CIPP's table Tenants doesn't have this tenant. Its token is still rotated.")
+        if not served.enabled:
+            problems.append("The current version is disabled, so CIPP can't read it.")
+        if served.known_created is None:
+            problems.append("Key Vault does not show when the current version was stored.")
+        problems += self._problems_of_credential(key)
+        broken = "can't sign in" if died else self._why_broken(key, served)
+        if broken:
+            self._broken[key.name] = broken
+        ends = (died or self._now) if broken else self._end(key, served)
+        return KeyState(
+            name=key.name,
+            kind=key.kind,
+            current_since=served.known_created,
+            ends=ends,
+            last_proven=in_whole_seconds(memory.proven),
+            counts=(not early or is_postponed) and not is_unknown,
+            overlapping=self._overlapping(key),
+            problems=problems,
+        )
+
+    def _left_alone(self, key: Key) -> tuple[KeyReport | None, list[str]]:
+        """Return the report of a key that runs don't touch, None if they do, and the problems to show."""
+        early = self._snapshot.left_alone[key.name.lower()]
+        if isinstance(early, BackendError):
+            return None, [str(early)]
+        if early is None:
+            return None, []
+        return early, [TENANTS_UNKNOWN if early.outcome == "postponed" else early.reason]
+
+    def _problems_of_credential(self, key: Key) -> list[str]:
+        if key.kind not in ("ClientSecret", "Certificate"):
+            return []
+        if self._problem:
+            return [self._problem]
+        work = self._snapshot.credentials.get(_own_name(key))
+        if isinstance(work, BackendError):
+            return [str(work)]
+        if work is None or work.seen.validity is Validity.VALID:
+            return []
+        if not work.seen.is_readable:
+            return ["The current version can't be read."]
+        return [f"{_WORDS[work.seen.validity]} {work.seen.refusal}".strip()]
+
+    def _died(self, memory: KeyMemory, served: Version) -> datetime | None:
+        """Return when Microsoft Entra ID first refused the current version for good, or None if it was stored later."""
+        died = memory.dead_since
+        return died if died and served.known_created and served.created <= died else None
+
+    def _why_broken(self, key: Key, served: Version) -> str:
+        """Return why CIPP can't use the current version, "" if no problem is known."""
+        if not served.enabled:
+            return "is disabled"
+        failure, seen = self._snapshot.failure, self._seen(_own_name(key))
+        is_refused = isinstance(failure, SignInRefusedError) and (
+            failure.verdict is Verdict.DEAD or failure.code in NOT_AS_THIS_APP
+        )
+        if seen is not None and not seen.is_readable:
+            return "can't be read as a certificate"
+        is_revoked = seen is not None and seen.validity is Validity.REVOKED
+        return "can't sign in" if is_revoked or (is_refused and key.kind == "ClientSecret") else ""
+
+    def _end(self, key: Key, served: Version) -> datetime | None:
+        """Return when the current version expires, None if unknown."""
+        if key.kind in TOKENS:
+            return token_expires(served)
+        seen = self._seen(_own_name(key))
+        return seen.ends or served.expires if seen else served.expires
+
+    def _overlapping(self, key: Key) -> list[str]:
+        """Return the older credentials of this app that can still sign in, and until when to restart CIPP's apps."""
+        seen = self._seen(_own_name(key)) if key.kind in ("ClientSecret", "Certificate") else None
+        if seen is None:
+            return []
+        current = seen.served.id if seen.served else None
+        return [
+            f"{one.name} ({one.id}) can sign in until {one.ends:%Y-%m-%d}. Restart CIPP's apps before then."
+            for one in seen.credentials
+            if one.is_own and one.id != current and one.ends > self._now
+        ]
+
+    def _held_by_apps(self, uptimes: Sequence[Uptime]) -> KeyState | None:
+        """Return the first client secret to expire that CIPP's apps still use, if that is an earlier one.
+
+        An app reads its keys once per process. If Azure does not show when it started, it may use any earlier one that
+        has not expired.
+        """
+        seen, served = self._seen(CLIENT_SECRET), self._served.get(CLIENT_SECRET.lower())
+        if seen is None or served is None or served.known_created is None:
+            return None
+        ends: list[tuple[datetime, str]] = []
+        for uptime in uptimes:
+            if uptime.started_after(served.created):
+                continue
+            held = held_since(uptime.since, seen) if uptime.since else self._first_end
+            if held:
+                ends.append((held, uptime.name))
+        if not ends:
+            return None
+        first, app = min(ends)
+        name = f"the earlier client secret that '{app}' might still use (restart it)"
+        if first <= self._now:
+            self._broken[name] = f"expired on {first:%Y-%m-%d %H:%M} UTC"
+        return KeyState(
+            name=name,
+            kind="ClientSecret",
+            current_since=served.created,
+            ends=first,
+            last_proven=None,
+            counts=True,
+            overlapping=[],
+            problems=[],
+        )
+
+    def _app(self, uptime: Uptime) -> AppState:
+        served = self._served.get(CLIENT_SECRET.lower())
+        newer = uptime.started_after(served.created) if served and served.known_created else None
+        if newer is None:
+            return AppState(
+                name=uptime.name, runs_with_current_keys="unknown", advice="Azure doesn't show when it started."
+            )
+        if newer:
+            return AppState(name=uptime.name, runs_with_current_keys="yes")
+        before = f" before {self._first_end:%Y-%m-%d}" if self._first_end else ""
+        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'{before}.")
+
+    @property
+    def _first_end(self) -> datetime | None:
+        """The first expiry of a client secret that is not served any more and that an app might still use."""
+        work = self._snapshot.credentials.get(CLIENT_SECRET)
+        return work.superseded_ends if isinstance(work, SeenCredential) else None
+
+    def _not_rotated(self) -> list[str]:
+        """Return the credentials that expire and are not rotated."""
+        texts = []
+        if served := self._served.get(SSO_NAME.lower()):
+            ends = f"expires on {served.expires:%Y-%m-%d}" if served.expires else "has an unknown expiry"
+            texts.append(f"{SSO_NAME} {ends}. Renew it in CIPP (SSO settings).")
+        for name, noun in ((CLIENT_SECRET, "Client secret"), (CERTIFICATE, "Certificate")):
+            seen = self._seen(name)
+            current = seen.served.id if seen and seen.served else None
+            texts += [
+                f"{noun} '{one.name}' ({one.id}) on the SAM app was not created by this app. It {_ending(one)}."
+                for one in (seen.credentials if seen else ())
+                if not one.is_own and one.id != current
+            ]
+        return texts
+
+    def _notes(self) -> list[str]:
+        snapshot, cipp = self._snapshot, self._snapshot.cipp
+        texts = (self._problem, cipp.not_cipps, *cipp.zone_problems, *snapshot.recoveries)
+        notes = list(dict.fromkeys(text for text in texts if text))
+        if (policy := snapshot.policy) and policy.secret_lifetime < NEAR_END - LESS:
+            notes.append(
+                f"The tenant's policy allows client secrets of {(policy.secret_lifetime + LESS).days} days, so "
+                "CIPP's own job, which renews at 30 days left, will keep adding its own."
+            )
+        if not self._snapshot.is_set_up:
+            notes.append(NOT_SET_UP)
+        elif CERTIFICATE.lower() not in self._served:
+            when = (
+                "The next run creates one." if self._snapshot.is_signed_in else "A run creates one when it can sign in."
+            )
+            notes.append(f"The vault doesn't have a SAMCertificate yet. {when}")
+        return notes
+
+
+def _ending(credential: AppCredential) -> str:
+    return "has an unknown expiry" if credential.ends >= UNKNOWN_END else f"expires on {credential.ends:%Y-%m-%d}"
+
+
+def _own_name(key: Key) -> str:
+    """Return the name of a key's secret in the spelling of this app."""
+    return {"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE}.get(key.kind, key.name)
+
+
+def held_since(since: datetime, seen: Seen) -> datetime | None:
+    """Return the expiry of the client secret that the vault served at a time, or None if unknown. Pure.
+
+    It is also unknown if the client secret is not on the app any more, because it expired or was removed.
+    """
+    version = next((version for version in seen.versions if version.created <= since), None)
+    found = credential_of(version, seen.credentials) if version else None
+    return None if found is None or found.ends >= UNKNOWN_END else found.ends
+
+
+def promise(
+    states: Sequence[KeyState],
+    now: datetime,
+    missing: Sequence[str] = (),
+    broken: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[datetime | None, str]:
+    """Return until when CIPP keeps working, and a sentence about it. Pure.
+
+    `missing` are the secrets that CIPP needs and the vault does not have. `broken` is why CIPP can't use a key, by its
+    name. Excluded and unknown tenants do not count. Keys with an unknown expiry are named in the sentence.
+    """
+    if missing:
+        return now.replace(microsecond=0), (
+            f"CIPP doesn't work: the vault doesn't have {', '.join(missing)}. "
+            "To recover a deleted secret, call ExecKeyVaultSecretRecover."
+        )
+    known = [(state.ends, state.name) for state in states if state.counts and state.ends]
+    unknown = [state.name for state in states if state.counts and state.ends is None]
+    if not known:
+        return None, "How long CIPP keeps working is unknown, because the expiry of every key is unknown."
+    ends, name = min(known)
+    but = f" The expiry of {', '.join(unknown)} is unknown." if unknown else ""
+    if ends <= now:
+        why = broken.get(name) or f"expired on {ends:%Y-%m-%d %H:%M} UTC"
+        return ends.replace(microsecond=0), f"CIPP doesn't work with {name}, which {why}.{but}"
+    whole = ends.replace(microsecond=0)
+    return whole, (
+        f"CIPP keeps working until {whole:%Y-%m-%d %H:%M} UTC unless someone revokes a key. "
+        f"The first key to expire is {name}.{but}"
+    )

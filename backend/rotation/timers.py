@@ -1,0 +1,122 @@
+"""The weekly and hourly runs. They have no caller, so the log shows all results."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from backend.azure.clients import Clients
+from backend.concurrency.deadline import Deadline
+from backend.configuration.function_timeout import function_seconds
+from backend.credentials.kinds import Key, keys_in
+from backend.errors import BackendError, ConflictError
+from backend.internal_errors import contained, stack_of
+from backend.key_vault.vault import KeyVault
+from backend.rotation.planning.backoff import KeyChoice, is_pulse_due
+from backend.rotation.results import Rotation
+from backend.rotation.running.context import RestartRight
+from backend.rotation.service import HTTP_SECONDS, WEEKLY, KeyRotation, RunResult
+
+logger = logging.getLogger("cipp.rotation")
+CATCH_UP: Final = "the hourly catch-up"
+TIMER_MARGIN_SECONDS: Final = 60.0  # before the host stops the function. Loading Python and the SDKs counts, too
+
+
+class RotationByClock:
+    """The functions of the timers, each within the time limit of the host."""
+
+    def __init__(self, rotation: KeyRotation, clients: Clients, vault: KeyVault, environ: Mapping[str, str]) -> None:
+        self._rotation = rotation
+        self._clients = clients
+        self._vault = vault
+        self._environ = environ
+        self._journal = rotation.journal
+
+    def weekly(self) -> None:
+        """Do the weekly run, and log the result of each key."""
+        self._by_timer(WEEKLY, KeyChoice.ALL)
+
+    def catch_up(self) -> None:
+        """Finish the weekly run, and check each key by signing in once in `KEY_ROTATION_PULSE_HOURS`.
+
+        Failing keys are retried with exponential backoff. A key that the check finds revoked or expired is rotated
+        immediately. The vault is listed once an hour, which takes 400 calls for 10,000 tenants.
+        """
+        began = time.monotonic()
+        deadline = Deadline.after(function_seconds(self._environ) - TIMER_MARGIN_SECONDS)
+        result = self._by_timer(CATCH_UP, KeyChoice.RETRY)
+        hours = self._clients.limits.key_rotation_pulse_hours
+        if deadline.expired:
+            logger.info("Hourly catch-up reached its time limit. This hour's sign-in checks are deferred.")
+            return
+        try:
+            with contained("The sign-in check of the keys"):
+                revoked = self._revoked_of_this_hour(result, hours, min(deadline.left, HTTP_SECONDS)) if hours else []
+        except ConflictError:
+            logger.info("Another key check is running. This hour's sign-in checks are deferred.")
+            return
+        except BackendError as error:
+            _log(f"Sign-in check of the keys failed: {error}", error)
+            return
+        if revoked:
+            self._by_timer(CATCH_UP, revoked, doubt=True, spent=time.monotonic() - began)
+
+    def _revoked_of_this_hour(self, result: RunResult | None, hours: int, most_seconds: float) -> list[Key]:
+        """Sign in with the keys of this hour, and return those that Microsoft Entra ID refused for good.
+
+        The list of the vault is taken from the run if it completed.
+        """
+        keys = keys_in(result.listed if result else self._vault.served())
+        memories, now = self._journal.keys(), self._vault.now()
+        turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
+        proofs = self._rotation.prove_by_timer(turn, most_seconds) if turn else {}
+        for proof in proofs.values():
+            if proof.outcome == "dead":
+                logger.error("Key %s revoked or expired: %s %s", proof.name, proof.reason, proof.advice)
+        return [key for key in turn if proofs[key.name.lower()].outcome == "dead"]
+
+    def _by_timer(
+        self,
+        by: str,
+        keys: KeyChoice | Sequence[Key],
+        *,
+        doubt: bool = False,
+        spent: float = 0,
+    ) -> RunResult | None:
+        """Do a run and log it. Return None if it failed."""
+        killed_after = function_seconds(self._environ)
+        most_seconds = max(killed_after - TIMER_MARGIN_SECONDS, killed_after / 2) - spent
+        try:
+            with contained(f"The rotation by {by}"):
+                result = self._rotation.run(
+                    by=by,
+                    keys=keys,
+                    most_seconds=most_seconds,
+                    doubt=doubt,
+                    quiet=by == CATCH_UP,
+                    restart=RestartRight.NOT_FOR_WAITING if by == CATCH_UP else RestartRight.NOW,
+                )
+        except ConflictError as error:
+            logger.warning("Rotation by %s skipped: %s", by, error)
+        except BackendError as error:
+            _log(f"Rotation by {by} failed before it touched a key: {error}", error)
+            self._rotation.report_untouched(by, error)
+        else:
+            _log_result(result.rotation, by)
+            return result
+        return None
+
+
+def _log_result(rotation: Rotation, by: str) -> None:
+    """Log the warnings of a run and what became of each key."""
+    level = logging.INFO if by == CATCH_UP else logging.WARNING  # the catch-up repeats its warnings every hour
+    for warning in rotation.warnings:
+        logger.log(level, "Rotation %s: %s", rotation.run_id, warning)
+    for key in rotation.keys:
+        level = logging.ERROR if key.outcome == "failed" else logging.INFO
+        logger.log(level, "Rotation %s: %s %s. %s", rotation.run_id, key.name, key.outcome, key.text)
+
+
+def _log(event: str, error: BackendError) -> None:
+    """Log a failure and its origin, without a traceback, which would show error texts of the libraries."""
+    logger.error("%s", event, extra={"stack": stack_of(error)})

@@ -1,0 +1,1 @@
+"""Calls to Microsoft Entra ID and Microsoft Graph as CIPP's SAM app."""

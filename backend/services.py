@@ -1,0 +1,193 @@
+"""The services of one CIPP installation. Each is imported and created on first use, once per process.
+
+So a cold start loads only what the first request uses.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from backend.access.role_holders import RoleHolders
+from backend.concurrency.made_once import made_once
+from backend.concurrency.seats import Seats, worker_threads
+
+if TYPE_CHECKING:
+    from backend.access.group_membership import GroupMembers
+    from backend.access.partner_tenant import PartnerTenant
+    from backend.access.served_tenants import ServedTenants
+    from backend.access.sign_in_door import SignInDoor
+    from backend.access.standing import Standing
+    from backend.access.tables import AccessTables
+    from backend.azure.clients import Clients
+    from backend.cipp.logbook import Logbook
+    from backend.cipp.tables import CippTables
+    from backend.cipp.time_zone import TimeZone
+    from backend.credentials.manual_changes import SecretChanges
+    from backend.health.overview import BackendOverview
+    from backend.health.permissions import BackendRights
+    from backend.hosting.hosting import Hosting
+    from backend.installation.discovery import Discovery
+    from backend.installation.links import Links
+    from backend.installation.resources import ResourceGroup
+    from backend.key_vault.vault import KeyVault
+    from backend.rotation.service import KeyRotation
+    from backend.rotation.timers import RotationByClock
+
+
+class Services:
+    """The services that the endpoints call. One instance per process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.seats = Seats(worker_threads(environ))
+        self.role_holders = RoleHolders()
+
+    @made_once
+    def clients(self) -> "Clients":
+        """The clients of the SDKs."""
+        from backend.azure.clients import Clients
+
+        return Clients(self.environ)
+
+    @made_once
+    def discovery(self) -> "Discovery":
+        """The discovery of this installation's resources."""
+        from backend.installation.discovery import Discovery
+
+        return Discovery(self.environ, self.clients)
+
+    @made_once
+    def sign_in_door(self) -> "SignInDoor":
+        """The check whether App Service verifies callers."""
+        from backend.access.sign_in_door import SignInDoor
+
+        return SignInDoor(self.environ, self.clients)
+
+    @made_once
+    def tables(self) -> "CippTables":
+        """CIPP's tables."""
+        from backend.cipp.tables import CippTables
+
+        return CippTables(self.clients, self.environ)
+
+    @made_once
+    def access_tables(self) -> "AccessTables":
+        """CIPP's access tables."""
+        from backend.access.tables import AccessTables
+
+        return AccessTables(self.clients)
+
+    @made_once
+    def logbook(self) -> "Logbook":
+        """CIPP's Logbook."""
+        from backend.cipp.logbook import Logbook
+        from backend.installation.installation import node_name
+
+        return Logbook(self.clients, node_name(self.environ))
+
+    @made_once
+    def links(self) -> "Links":
+        """The links of CIPP's Backend page."""
+        from backend.installation.links import Links
+
+        return Links(self.environ, self.clients, self.discovery, self.tables)
+
+    @made_once
+    def resource_group(self) -> "ResourceGroup":
+        """The resource group and its resources."""
+        from backend.installation.resources import ResourceGroup
+
+        return ResourceGroup(self.clients, self.discovery)
+
+    @made_once
+    def hosting(self) -> "Hosting":
+        """The hosting of this CIPP. Only this property chooses its kind. So far, every CIPP counts as function apps."""
+        from backend.hosting.functions.hosting import hosting
+
+        return hosting(self)
+
+    @made_once
+    def time_zone(self) -> "TimeZone":
+        """CIPP's time zone."""
+        from backend.cipp.time_zone import TimeZone
+
+        return TimeZone(self.clients)
+
+    @made_once
+    def key_vault(self) -> "KeyVault":
+        """The key vault."""
+        from backend.key_vault.vault import KeyVault
+
+        return KeyVault(self.clients, self.discovery)
+
+    @made_once
+    def partner_tenant(self) -> "PartnerTenant":
+        """The partner tenant."""
+        from backend.access.partner_tenant import PartnerTenant
+
+        return PartnerTenant(self.key_vault)
+
+    @made_once
+    def served_tenants(self) -> "ServedTenants":
+        """The tenants whose users may sign in."""
+        from backend.access.served_tenants import ServedTenants
+
+        return ServedTenants(self.environ, self.partner_tenant)
+
+    @made_once
+    def group_members(self) -> "GroupMembers":
+        """The groups that a user is in."""
+        from backend.access.group_membership import GroupMembers
+
+        return GroupMembers(self.clients, self.key_vault)
+
+    @made_once
+    def standing(self) -> "Standing":
+        """The CIPP roles that a caller has."""
+        from backend.access.standing import Standing
+
+        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of)
+
+    @made_once
+    def key_rotation(self) -> "KeyRotation":
+        """The rotation of the vault's credentials."""
+        from backend.rotation.service import KeyRotation
+
+        return KeyRotation(self.clients, self.discovery, self.key_vault, self.environ, self.hosting)
+
+    @made_once
+    def rotation_by_clock(self) -> "RotationByClock":
+        """The rotation that the timers start."""
+        from backend.rotation.timers import RotationByClock
+
+        return RotationByClock(self.key_rotation, self.clients, self.key_vault, self.environ)
+
+    @made_once
+    def secret_changes(self) -> "SecretChanges":
+        """Manual changes of secrets. A key is checked in the same way as in the rotation."""
+        from backend.credentials.manual_changes import SecretChanges
+        from backend.credentials.trial import KeyTrial
+
+        return SecretChanges(self.clients, self.key_vault, KeyTrial(self.clients, self.key_vault))
+
+    @made_once
+    def overview(self) -> "BackendOverview":
+        """The overview of all parts."""
+        from backend.health.overview import BackendOverview
+
+        parts = (self.clients, self.discovery, self.hosting, self.key_rotation)
+        return BackendOverview(
+            *parts, serves=self.served_tenants.serves, auth_settings=self.sign_in_door.settings, environ=self.environ
+        )
+
+    @made_once
+    def rights(self) -> "BackendRights":
+        """The rights that each feature needs."""
+        from backend.health.permissions import BackendRights
+
+        return BackendRights(
+            self.clients,
+            self.discovery,
+            hosting=self.hosting,
+            vault=self.key_vault,
+            rotation=self.key_rotation,
+        )

@@ -1,0 +1,1 @@
+"""Texts: what a message may show, and what a field accepts. Pure."""

@@ -1,0 +1,1 @@
+"""Identify the caller of an endpoint, and decide whether the call is allowed."""

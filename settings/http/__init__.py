@@ -1,0 +1,1 @@
+"""Requests and responses. Only this folder uses azure.functions."""

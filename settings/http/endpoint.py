@@ -1,0 +1,169 @@
+"""The handlers that the host calls: for an endpoint, for one that never waits, and for all other paths."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+import azure.functions as func
+
+from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+from backend.text.pasted_text import Takes, problem_with_text
+from backend.text.quoting import quoted
+from backend.values import Act
+from settings.access.caller import Caller, authorize, identify
+from settings.http.body import Body, is_chunked, read_body
+from settings.http.exchange import json_response, raw_response, respond_to
+from settings.http.pasted_fields import check_query
+from settings.http.problems import WrongMethodError
+from settings.http.process import Process
+from settings.http.raw_response import RawResponse
+from settings.http.routes import Call, Route
+
+
+class Endpoint:
+    """One HTTP endpoint: authenticate, authorize, decode, run, audit and respond, always in this order."""
+
+    def __init__(self, route: Route, routes: Sequence[Route], process: Process) -> None:
+        self._route = route
+        self._routes = routes
+        self._process = process
+
+    def __call__(self, request: func.HttpRequest) -> func.HttpResponse:
+        """Respond to a request."""
+        return respond_to(request, self._handle)
+
+    def _handle(self, request: func.HttpRequest) -> func.HttpResponse:
+        with audited_denials(self._process, self._route.name) as audited:
+            caller = None if self._route.public else audited.identify(request)
+            if caller:
+                authorize(caller, self._route.needs, self._route.name, method=request.method, headers=request.headers)
+            call = self._call(request, caller)
+            result = self._run(call, self._decoded(request, caller)) if self._route.is_audited else self._work(call)
+        if isinstance(result, RawResponse):
+            return raw_response(request, result)
+        return json_response({"Results": result} if self._route.enveloped else result)
+
+    def _call(self, request: func.HttpRequest, caller: Caller | None) -> Call:
+        route = self._route
+        query = {name.lower(): value for name, value in request.params.items()}
+        rest = request.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
+        if route.shown.query:
+            check_query(request.params)
+        return Call(self._process(), caller, query, rest, self._routes)
+
+    def _decoded(self, request: func.HttpRequest, caller: Caller | None) -> list[Body]:
+        """Return a list with the body, which is empty if the endpoint takes none.
+
+        Raises:
+            InvalidInputError: The body is not valid. The audit log has an entry of it.
+        """
+        if self._route.body is None:
+            return []
+        try:
+            content_type = request.headers.get("content-type", "")
+            chunked = is_chunked(request.headers)
+            return [read_body(request.get_body(), content_type, self._route.body, chunked=chunked)]
+        except InvalidInputError as error:
+            self._process.audit.rejected(self._route.name, caller, error)
+            raise
+
+    def _run(self, call: Call, body: list[Body]) -> Any:  # noqa: ANN401 - any result type
+        """Run the endpoint, and record the result or error in the audit log."""
+        dry_run = any(getattr(one, "dry_run", False) for one in body)
+        try:
+            result = self._work(call, *body)
+        except NotAllowedError:
+            raise  # `audited_denials` records it
+        except ConflictError as error:
+            if not dry_run:
+                self._audit(call.caller, error, dry_run=dry_run)
+                raise
+            result = Act(dry_run=True, would_do=[f"Refuse: {error}"])
+        except Exception as error:
+            self._audit(call.caller, error, dry_run=dry_run)
+            raise
+        self._audit(call.caller, result, dry_run=dry_run)
+        return result
+
+    def _work(self, call: Call, *body: Body) -> Any:  # noqa: ANN401 - any result type
+        return self._route.work(call, *body)
+
+    def _audit(self, caller: Caller | None, outcome: object, *, dry_run: bool) -> None:
+        audit, name = self._process.audit, self._route.name
+        if self._route.body is None:
+            audit.viewed(name, caller, outcome)
+        else:
+            audit.acted(name, caller, outcome, dry_run=dry_run)
+
+
+class EndpointOnLoop:
+    """An endpoint that the worker runs on its event loop, so that it responds while all threads are busy.
+
+    Waiting here would block the whole worker, so the endpoint uses no service and no lock.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def __call__(self, request: func.HttpRequest) -> func.HttpResponse:
+        """Respond to a request."""
+        return respond_to(request, self._handle)
+
+    def _handle(self, _request: func.HttpRequest) -> func.HttpResponse:
+        result = self._route.work()
+        return json_response({"Results": result} if self._route.enveloped else result)
+
+
+class OtherAddresses:
+    """All paths without an endpoint, and endpoints called with a wrong method. Only callers with access learn which."""
+
+    def __init__(self, routes: Sequence[Route], process: Process) -> None:
+        self._routes = routes
+        self._process = process
+
+    def __call__(self, request: func.HttpRequest) -> func.HttpResponse:
+        """Respond to a request."""
+        return respond_to(request, self._handle)
+
+    def _handle(self, request: func.HttpRequest) -> func.HttpResponse:
+        name = request.route_params.get("endpoint", "").strip("/")
+        route = next((route for route in self._routes if route.is_at(name)), None)
+        if route is None or route.method == request.method:  # the host's route didn't match, because of an extra slash
+            with audited_denials(self._process, "An unknown endpoint") as audited:
+                audited.identify(request).must_have_a_role()
+            problem = problem_with_text(unquote(name), Takes.NAME)
+            detail = f"The endpoint {quoted(name)} does not exist.{f' Its name {problem}.' if problem else ''}"
+            raise NotFoundError(detail, advice="Use an endpoint that docs/api.md#endpoints lists.")
+        if not route.public:
+            with audited_denials(self._process, route.name) as audited:
+                caller = audited.identify(request)
+                authorize(caller, route.needs, route.name, method=request.method, headers=request.headers)
+        raise WrongMethodError(
+            f"{route.name} must be called with {route.method}, not {request.method}.", allow=route.method
+        )
+
+
+class AuditedCall:
+    """A call and its caller, if identified, for the audit entry of a denial."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.caller: Caller | None = None
+
+    def identify(self, request: func.HttpRequest) -> Caller:
+        """Return the caller. Raises the errors of `settings.access.caller.identify`."""
+        self.caller = identify(request.headers, os.environ, self._process(), str(request.url))
+        return self.caller
+
+
+@contextmanager
+def audited_denials(process: Process, endpoint: str) -> Iterator[AuditedCall]:
+    """Record denials in the audit log. A caller without a sign-in gets no entry."""
+    audited = AuditedCall(process)
+    try:
+        yield audited
+    except NotAllowedError as error:
+        process.audit.denied(endpoint, audited.caller, error)
+        raise

@@ -1,0 +1,1 @@
+"""The endpoints and timers. They contain no rules."""

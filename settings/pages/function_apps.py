@@ -1,0 +1,55 @@
+"""The function apps: list, start, stop and restart them."""
+
+from typing import Final
+
+from backend.errors import InvalidInputError
+from backend.hosting.results import Action, Control, FunctionApp
+from settings.access.caller import Permission
+from settings.http.body import Body
+from settings.http.routes import Call, Routes, Shown
+
+routes = Routes()
+ONE: Final = Shown(example={"Name": "cippabc12-proc", "DryRun": True})
+
+
+class Target(Body, frozen=True):
+    """One app, or all of CIPP's apps. The default is CIPP's main app."""
+
+    name: str | None = None
+    all: bool = False
+    dry_run: bool = False
+    force: bool = False
+
+
+@routes.get("ListFunctionApps", needs=Permission.APP_SETTINGS_READ)
+def apps(call: Call) -> list[FunctionApp]:
+    """List CIPP's main app, its offload apps and this app, with their states."""
+    return call.services.hosting.apps.apps()
+
+
+@routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+def start(call: Call, body: Target) -> Control:
+    """Start an app, or all of CIPP's apps."""
+    return _control(call, body, "start")
+
+
+@routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+def stop(call: Call, body: Target) -> Control:
+    """Stop an app, or all of CIPP's apps. To stop this app itself, set Force."""
+    return _control(call, body, "stop")
+
+
+@routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+def restart(call: Call, body: Target) -> Control:
+    """Restart an app, or all of CIPP's, and check it for up to 20 seconds. To restart this app itself, set Force."""
+    return _control(call, body, "restart")
+
+
+def _control(call: Call, body: Target, action: Action) -> Control:
+    if body.name is not None and body.all:
+        raise InvalidInputError("Invalid All: it can't be combined with Name.", field="All", advice="Send one of them.")
+    if body.name is not None and not body.name.strip():
+        raise InvalidInputError("Invalid Name: it is empty.", field="Name", advice="For CIPP's main app, leave it out.")
+    return call.services.hosting.apps.control(
+        action, name=body.name, every=body.all, dry_run=body.dry_run, force=body.force
+    )

@@ -1,0 +1,53 @@
+"""The signed-in caller."""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from backend.errors import BackendError
+from settings.access.caller import Caller
+from settings.http.routes import Call, Routes
+
+routes = Routes()
+
+
+class ClientPrincipal(msgspec.Struct, frozen=True, rename="camel"):
+    """The caller. A user has the first four fields, an API client the last two."""
+
+    user_details: str | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    identity_provider: str | UnsetType = UNSET
+    user_roles: tuple[str, ...] | UnsetType = UNSET
+    app_id: str | UnsetType = UNSET
+    app_role: tuple[str, ...] | UnsetType = UNSET
+
+
+class Me(msgspec.Struct, frozen=True, rename="camel"):
+    """The caller and their permissions, in CIPP's own format. `message` states why permissions are missing."""
+
+    client_principal: ClientPrincipal | None
+    permissions: list[str]
+    message: str | UnsetType = UNSET
+
+
+@routes.get("me", enveloped=False)
+def me(call: Call) -> Me:
+    """Show the signed-in caller and their permissions."""
+    caller = call.caller
+    if caller is None:
+        raise BackendError("me was called without a caller.")
+    if caller.is_application:
+        if caller.address_denial:
+            raise caller.address_denial.error()
+        return Me(ClientPrincipal(app_id=caller.user_id, app_role=caller.role_names), caller.permissions)
+    if caller.address_denial:
+        return Me(None, [], str(caller.address_denial.error()))
+    return Me(_user(caller), caller.permissions, caller.held.note or UNSET)
+
+
+def _user(caller: Caller) -> ClientPrincipal:
+    return ClientPrincipal(
+        user_details=caller.name,
+        user_id=caller.user_id,
+        identity_provider=caller.principal.provider,
+        user_roles=caller.shown_roles,
+    )

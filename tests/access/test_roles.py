@@ -1,0 +1,202 @@
+"""What roles allow: base roles, custom roles, and the two together; and how CIPP's rows are read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backend.access.roles import BASE, CustomRole, Held
+from backend.access.tables import Known, known_of
+from backend.errors import NotConfiguredError
+
+READ, WRITE, SUPER = "CIPP.AppSettings.Read", "CIPP.AppSettings.ReadWrite", "CIPP.SuperAdmin.ReadWrite"
+PARTNER = "c9a3e1f7-52d8-4b6a-8f14-7e0d2b9c6a35"
+CUSTOMER = "11111111-2222-3333-4444-555555555555"
+ENDPOINT = "ListBackend"
+
+
+def row(name: object = "helpers", **fields: object) -> dict[str, Any]:
+    """Return a row of CustomRoles. Values other than texts are stored as JSON."""
+    whole = {"Permissions": {"CIPPAppSettings": READ}, "AllowedTenants": ["AllTenants"], **fields}
+    stored = {field: value if isinstance(value, str) else json.dumps(value) for field, value in whole.items()}
+    return {"PartitionKey": "CustomRoles", "RowKey": name, **stored}
+
+
+def role(**fields: object) -> CustomRole:
+    return known_of([row(**fields)], [], [], []).custom_roles["helpers"]
+
+
+def held(*names: str, known: Known | None = None, base: str = "", unknown: tuple[str, ...] = ()) -> Held:
+    roles = (known or known_of([row()], [], [], [])).custom_roles
+    return Held(base=BASE.get(base), custom=tuple(roles[name] for name in names), unknown=unknown)
+
+
+def refusal(of: Held, permission: str = READ, endpoint: str = ENDPOINT) -> str | None:
+    denial = of.refusal(permission, endpoint, lambda: PARTNER)
+    return None if denial is None else denial.detail
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "allowed"),
+    [
+        (READ, READ, True),
+        (READ, WRITE, False),
+        (WRITE, READ, True),
+        (WRITE, WRITE, True),
+        (WRITE.lower(), READ.upper(), True),
+        ("CIPP.AppSettings.None", READ, False),
+        ("CIPP.AppSettings", READ, False),
+        ("", READ, False),
+        (f"X{READ}", READ, False),
+        (f"{READ}er", READ, False),
+        ("CIPP.AppSettings.*", READ, False),
+        ("*", READ, False),
+        ("CIPP.AppSetting?.Read", READ, False),
+        ("CIPP?AppSettings?Read", READ, False),
+        (SUPER, SUPER, True),
+    ],
+)
+def test_stored_permission_matches_itself_or_its_read(stored: str, asked: str, allowed: bool) -> None:
+    assert role(Permissions={"x": stored}).allows(asked) is allowed
+
+
+@pytest.mark.parametrize("stored", ["", "null", "{", "[]", '"CIPP.AppSettings.Read"', "[" * 50_000, '{"x": 1}', "7"])
+def test_unreadable_permissions_grant_nothing(stored: str) -> None:
+    assert not role(Permissions=stored).allows(READ)
+
+
+@pytest.mark.parametrize(
+    ("rules", "read", "write"),
+    [
+        ({"Include": ["CIPP.*"], "Exclude": []}, True, True),
+        ({"Include": ["*"], "Exclude": ["CIPP.AppSettings.ReadWrite"]}, True, False),
+        ({"Include": ["*"], "Exclude": ["CIPP.AppSettings.*"]}, False, False),
+        ({"Include": "*.Read", "Exclude": None}, True, False),
+        ({"Include": [WRITE]}, True, True),
+        ({"Include": ["*"], "Exclude": [1]}, False, False),
+        ({"Include": [1]}, False, False),
+        ({"Include": [], "Exclude": []}, True, False),
+        (None, True, False),
+        ("{", False, False),
+        ([], False, False),
+    ],
+)
+def test_rules_with_wildcards_come_before_the_list_and_what_they_exclude_is_excluded(
+    rules: object, read: bool, write: bool
+) -> None:
+    found = role(PermissionRules=rules)
+    assert (found.allows(READ), found.allows(WRITE)) == (read, write)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "blocked", "serves"),
+    [
+        (["AllTenants"], [], True),
+        ("AllTenants", "", False),  # no JSON
+        ('"AllTenants"', "", True),  # a list of one, as CIPP stores it
+        ([{"label": "All", "value": "AllTenants"}], "null", True),
+        ({"label": "All", "value": "alltenants"}, [""], True),
+        ([PARTNER.upper()], [], True),
+        ([CUSTOMER, {"value": "contoso.com", "addedFields": {"customerId": PARTNER}}], [], True),
+        ([CUSTOMER], [], False),
+        ([], [], False),
+        ("", "", False),
+        ("{", [], False),
+        (["contoso.com"], [], False),
+        ([{"type": "Group", "value": PARTNER}], [], False),
+        (["AllTenants"], [CUSTOMER], True),
+        (["AllTenants"], [PARTNER], False),
+        (["AllTenants"], {"value": PARTNER.upper()}, False),
+        (["AllTenants"], ["AllTenants"], False),
+        ([PARTNER], [PARTNER], False),
+        (["AllTenants"], "{", False),
+        (["AllTenants"], [{"type": "Group", "value": CUSTOMER}], False),
+        (["AllTenants"], ["contoso.com"], False),
+        (["AllTenants"], [1], False),
+    ],
+)
+def test_a_custom_role_holds_where_the_partners_tenant_is_allowed_and_not_blocked(
+    allowed: object, blocked: object, serves: bool
+) -> None:
+    assert role(AllowedTenants=allowed, BlockedTenants=blocked).serves(lambda: PARTNER) is serves
+
+
+def test_partner_tenant_is_read_only_if_a_role_lists_tenants() -> None:
+    def unknown() -> str:
+        raise NotConfiguredError("The vault is unreachable.")
+
+    assert role().serves(unknown)
+    with pytest.raises(NotConfiguredError):
+        role(AllowedTenants=[CUSTOMER]).serves(unknown)
+
+
+@pytest.mark.parametrize(
+    ("stored", "blocks"),
+    [
+        ([], False),
+        ("", False),
+        (["ListBackendRights"], False),
+        (["listbackend"], True),
+        ('"ListBackend"', True),
+        ([{"label": "x", "value": "ListBackend"}], True),
+        (["ListBackendRights", {"value": "ListBackend"}], True),
+        ("{", True),
+        ([1], True),
+        (["ListBackendRights", None], True),
+    ],
+)
+def test_a_blocked_endpoint_is_blocked_and_an_unreadable_list_blocks_all(stored: object, blocks: bool) -> None:
+    assert role(BlockedEndpoints=stored).blocks(ENDPOINT) is blocks
+
+
+def test_custom_role_alone_grants_and_is_named() -> None:
+    assert refusal(held("helpers")) is None
+    lacking = refusal(held("helpers"), WRITE)
+    assert lacking is not None
+    assert "'helpers'" in lacking
+    assert WRITE in lacking
+    assert "admin, superadmin" in lacking
+
+
+def test_custom_roles_restrict_editor_and_readonly_and_never_admins() -> None:
+    core, known = "CIPP.Core.Read", known_of([row(Permissions={"x": "CIPP.Scheduler.Read"})], [], [], [])
+    for base in ("editor", "readonly"):
+        assert refusal(held(base=base), core) is None
+        assert not held("helpers", known=known, base=base).allows(core)
+        assert core in str(refusal(held("helpers", known=known, base=base), core))
+        assert refusal(held("helpers", base=base), READ) is not None  # the base role itself lacks it
+    assert refusal(held("helpers", known=known, base="admin"), READ) is None
+    assert refusal(held("helpers", known=known, base="superadmin"), SUPER) is None
+
+
+def test_unknown_role_name_restricts_like_a_custom_role() -> None:
+    core = "CIPP.Core.Read"
+    assert refusal(held(base="editor", unknown=("gone",)), core) is not None
+    assert refusal(held(base="admin", unknown=("gone",)), READ) is None
+    assert refusal(held("helpers", unknown=("gone",))) is None
+    assert refusal(Held(unknown=("gone",))) is not None
+
+
+def test_of_several_custom_roles_one_must_hold_in_the_tenant_and_none_may_block_the_endpoint() -> None:
+    known = known_of(
+        [
+            row("here"),
+            row("there", AllowedTenants=[CUSTOMER]),
+            row("blocking", BlockedEndpoints=[ENDPOINT]),
+            row("other", Permissions={}, BlockedEndpoints=[ENDPOINT]),
+        ],
+        [],
+        [],
+        [],
+    )
+    assert refusal(held("there", known=known)) is not None
+    assert refusal(held("there", "here", known=known)) is None
+    assert "blocks the endpoint" in str(refusal(held("here", "blocking", known=known)))
+    assert refusal(held("here", "blocking", known=known), endpoint="ListKeyRotations") is None
+    assert refusal(held("here", "other", known=known)) is None
+
+
+def test_a_refusal_names_the_custom_roles_that_would_do_and_not_those_that_would_not() -> None:
+    known = known_of([row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], [])
+    told = str(Held(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str))
+    assert "Roles that have it: admin, superadmin, yes." in told

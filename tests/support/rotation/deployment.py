@@ -1,0 +1,94 @@
+"""A CIPP with one direct tenant, and this process as the app: each run in new services, as after a cold start."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient
+
+from settings.http.process import services
+from tests.support.api import AMBIENT, QUICK, functions
+from tests.support.rotation.lag import NO_LAG, Lag, shorten_lock
+from tests.support.rotation.others import Others
+from tests.support.rotation.theirs import State
+from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox_client import Sandbox
+
+OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
+LOCK: Final = "CippBackendLocks"
+END_OF_CERTIFICATE: Final = "-----END CERTIFICATE-----\n"
+
+
+class Deployment:
+    """The sandbox, and the environment of an app that is aimed at it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.others = Others(sandbox)
+        self._certificate = Certificate()
+        self._begun = 0
+        self.lag = NO_LAG
+        own_ca = str(_own_ca(sandbox))
+        # A bundle of 140 certificates is read for each connection, which is half of a run's time.
+        trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), own_ca)
+        self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK, **trust}
+
+    def begin(self, lag: Lag = NO_LAG) -> State:
+        """Start over, the storage too, with credentials of others on the app. Returns what there is."""
+        with self._tables() as tables:
+            for name in OUR_TABLES:
+                tables.delete_table(name)  # a missing table is not an error
+        self.free_the_lock()
+        self.lag = lag
+        self.others.reset(direct_tenants=1, **lag.options)
+        self.others.share_the_app(self._certificate)
+        self.sandbox.advance(lag.settled_after_seconds)
+        self._begun = len(self.sandbox.calls())
+        return self.sandbox.state()
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls since the beginning."""
+        return self.sandbox.calls()[self._begun :]
+
+    def free_the_lock(self) -> None:
+        """Take the lock from a killed run of the test before, whose row may be younger than 30 s after the reset."""
+        with self._tables() as tables:
+            table = tables.get_table_client(LOCK)
+            try:
+                for row in list(table.list_entities()):
+                    table.delete_entity(row)
+            except ResourceNotFoundError:
+                return
+
+    def weekly(self, **settings: str) -> None:
+        """Do the week's run as the host does."""
+        self._call("WeeklyKeyRotation", settings)
+
+    def catch_up(self, **settings: str) -> None:
+        """Do the hourly catch-up as the host does."""
+        self._call("KeyRotationCatchUp", settings)
+
+    def _tables(self) -> TableServiceClient:
+        return TableServiceClient.from_connection_string(self.environ["AzureWebJobsStorage"])
+
+    def _call(self, name: str, settings: dict[str, str]) -> None:
+        with pytest.MonkeyPatch.context() as environ:
+            for variable in list(os.environ):
+                if variable.startswith(AMBIENT):
+                    environ.delenv(variable)
+            for variable, value in {**self.environ, **settings, **self.lag.settings}.items():
+                environ.setenv(variable, value)
+            shorten_lock(environ, self.lag.clock_rate)
+            services.cache_clear()
+            functions()[name.lower()].get_user_function()(None)
+            services.cache_clear()
+
+
+def _own_ca(sandbox: Sandbox) -> Path:
+    """Write the sandbox's own CA alone, the last of its bundle, to a file."""
+    bundle = Path(sandbox.env["SSL_CERT_FILE"]).read_text(encoding="utf-8")
+    path = sandbox.folder / "own-ca.pem"
+    path.write_text(bundle.split(END_OF_CERTIFICATE)[-2] + END_OF_CERTIFICATE, encoding="utf-8")
+    return path

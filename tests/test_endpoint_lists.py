@@ -1,0 +1,37 @@
+"""Lists of endpoints that tests and the benchmark keep by hand. A new endpoint joins them, or is named as an exception.
+
+docs/testing.md#lists-that-a-new-endpoint-joins describes them.
+"""
+
+from typing import Final
+
+import function_app
+from settings.http.routes import all_routes
+from tests.bench.azure_calls import ENDPOINTS
+from tests.support.odd_responses import READS
+
+ROUTES: Final = all_routes(function_app.PAGES)
+# The endpoints whose calls to Azure the benchmark does not count, by the reason.
+UNCOUNTED: Final = {
+    **dict.fromkeys(("PublicPing", "me", "OpenApi", "Docs"), "calls no resource of Azure"),
+    **dict.fromkeys(("ExecKeyRotation", "ExecKeyProof", "ListKeyRotations"), "the rotation has a measure of its own"),
+    **dict.fromkeys(
+        ("ListKeyVaultSecretVersions", "ExecKeyVaultSecretSet", "ExecKeyVaultSecretRestore"),
+        "the number of calls depends on the versions",
+    ),
+    "ExecKeyVaultSecretRecover": "needs a deleted secret",
+    "ExecFunctionAppRestart": "polls, so the number of calls depends on the time",
+    "ExecTimeSettings": "writes CIPP's table only",
+    "ExecFunctionAppDeploymentSync": "needs an app that is connected to its fork",
+}
+
+
+def test_every_endpoint_is_counted_by_the_benchmark_or_has_a_reason() -> None:
+    counted = {name for name, _, _ in ENDPOINTS}
+    assert counted.isdisjoint(UNCOUNTED)
+    assert counted | UNCOUNTED.keys() == {route.name for route in ROUTES}
+
+
+def test_every_read_that_needs_a_caller_gets_odd_responses() -> None:
+    reads = {route.path for route in ROUTES if route.method == "GET" and not route.raw and not route.public}
+    assert {address.partition("?")[0] for address in READS} == reads

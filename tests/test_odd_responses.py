@@ -1,0 +1,65 @@
+"""Odd responses: values that Azure omits, nulls, retypes or adds break no call or timer, grant no access, lose no key.
+
+`make test-full` applies a seeded sample of edits, several at a time, and `make test` a quarter of it. `make soak`
+applies every edit by itself.
+"""
+
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.odd_responses import QUICK, Odd, OddResponse, Recording, Source
+from tests.support.sandbox_client import Sandbox
+from tests.support.tiers import chosen
+
+ALL = os.environ.get("ODD_RESPONSES") == "all"
+PARTS = 200 if ALL else 10
+SAMPLE = chosen(reduced=120, full=500)
+TOGETHER = 1 if ALL else 7  # edits of different responses
+DUE, NOT_DUE = 40, 1  # how many days ago the keys were stored
+TABLES = "127.0.0.1"
+SEED = "one odd value"
+
+
+def sources(edits: Sequence[OddResponse]) -> set[Source]:
+    return {edit.source for edit in edits}
+
+
+def test_sample_edits_every_response(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in QUICK.items():
+        nowhere.setenv(name, value)
+    recording = Odd(azure, caplog, stored_days=DUE).record()
+    assert sources(recording.sample(SAMPLE, SEED)) == sources(recording.edits())
+
+
+def broken(odd: Odd, recording: Recording, edits: Sequence[OddResponse]) -> list[str]:
+    steps = {step for edit in edits for step in recording.steps[edit.source]}
+    if any(edit.source.host == TABLES for edit in edits):
+        steps.add("access")  # only the first step shows which tables are read once per process
+    if not ALL:
+        steps -= {"second run"}  # it repeats the run
+    return odd.broken(edits, steps)
+
+
+@pytest.mark.slow("several rotations")
+@pytest.mark.timeout(14_400 if ALL else 600)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_odd_value_affects_nothing_else(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: int
+) -> None:
+    for name, value in QUICK.items():
+        nowhere.setenv(name, value)
+    odd = Odd(azure, caplog, stored_days=DUE if part % 2 else NOT_DUE)
+    recording = odd.record()
+    chosen = (recording.edits() if ALL else recording.sample(SAMPLE, SEED))[part::PARTS]
+    failures = []
+    for first in range(0, len(chosen), TOGETHER):
+        edits = chosen[first : first + TOGETHER]
+        if not broken(odd, recording, edits):
+            continue
+        alone = {str(edit): found for edit in edits if (found := broken(odd, recording, [edit]))}
+        failures.append(alone or {" and ".join(map(str, edits)): broken(odd, recording, edits)})
+    assert not failures, "\n".join(map(str, failures))

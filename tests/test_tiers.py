@@ -1,0 +1,143 @@
+"""The tiers and steps of the tests: the effect of a missing program, and `make test` with CI=true."""
+
+import ast
+import os
+import subprocess
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.run import NONE_COLLECTED, command, worst
+from tests.support.tiers import Step, left_out, of_another_step, require, with_each_value
+
+ROOT = Path(__file__).parent.parent
+
+
+def dry_run(target: str, **variables: str) -> str:
+    """Return the commands that make would run."""
+    environ = {name: value for name, value in os.environ.items() if name not in ("CI", "MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "--dry-run", "--no-print-directory", target]
+    return subprocess.check_output(command, cwd=ROOT, env={**environ, **variables}, text=True)  # noqa: S603 - a make target
+
+
+def test_missing_program_skips_the_test() -> None:
+    with pytest.raises(pytest.skip.Exception, match="browser is missing"):
+        require("Chromium", "The browser is missing.", {})
+
+
+def test_missing_program_fails_the_test_with_ci() -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"Chromium is required with CI=true. The browser is missing."):
+        require("Chromium", "The browser is missing.", {"CI": "true"})
+
+
+def test_installed_program_neither_skips_nor_fails() -> None:
+    require("Chromium", "", {"CI": "true"})
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 2), (3, 2), (2, 3, 4), (5, 1, 2)])
+def test_reduced_combinations_include_each_value(sizes: tuple[int, ...]) -> None:
+    names = [f"argument {number}" for number in range(len(sizes))]
+    combinations = [dict(zip(names, values, strict=True)) for values in product(*map(range, sizes))]
+    kept = [combinations[place] for place in with_each_value(combinations)]
+    assert {pair for one in kept for pair in one.items()} == {pair for one in combinations for pair in one.items()}
+    assert len(kept) == max(sizes)
+
+
+def test_arguments_that_vary_together_are_all_kept() -> None:
+    together = [{"name": number, "value": number} for number in range(4)]
+    assert with_each_value(together) == [0, 1, 2, 3]
+
+
+class Item:
+    def __init__(self, *markers: str) -> None:
+        self.markers = markers
+
+    def get_closest_marker(self, name: str) -> object:
+        return name in self.markers or None
+
+
+def test_tests_of_the_full_tier_are_left_out() -> None:
+    ordinary, full = Item("slow"), Item("full_tier")
+    assert left_out([ordinary, full]) == [full]  # type: ignore[list-item, comparison-overlap] # has what the function reads
+
+
+def test_each_test_belongs_to_one_step() -> None:
+    items: list[Any] = [Item("slow"), Item("compares_times")]
+    assert of_another_step(items, None) == []
+    assert of_another_step(items, Step.OTHERS.name) == items[1:]
+    assert of_another_step(items, Step.COMPARES_TIMES.name) == items[:1]
+
+
+def test_both_steps_have_the_same_arguments_and_one_coverage() -> None:
+    first, second = (command(step, 2, coverage=True, arguments=["-k", "links"]) for step in Step)
+    assert [part for part in second if part not in first] == ["--cov-append"]
+    assert first[-2:] == second[-2:] == ["-k", "links"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ((0, 0), 0),
+        ((0, NONE_COLLECTED), 0),
+        ((NONE_COLLECTED, 0), 0),
+        ((NONE_COLLECTED, NONE_COLLECTED), NONE_COLLECTED),
+        ((1, 0), 1),
+        ((0, 2), 2),
+        ((1, NONE_COLLECTED), 1),
+        ((NONE_COLLECTED, 1), 1),
+    ],
+)
+def test_run_fails_if_a_step_failed_or_no_step_has_a_test(codes: tuple[int, int], code: int) -> None:
+    assert worst(codes) == code
+
+
+def elapsed(node: ast.AST) -> bool:
+    """Return whether the node is `time.monotonic() - something`."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and "monotonic" in ast.dump(node.left)
+
+
+def bounded(node: ast.AST) -> bool:
+    """Return whether the node compares an elapsed time with an upper bound."""
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    return any(
+        elapsed(side) and isinstance(sign, (ast.Lt, ast.LtE)) for side, sign in zip(sides, node.ops, strict=False)
+    )
+
+
+def test_each_test_that_bounds_a_time_runs_by_itself() -> None:
+    unmarked = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        if "node_modules" in file.parts or (source := file.read_text(encoding="utf-8")).count("monotonic") == 0:
+            continue
+        for test in ast.parse(source).body:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                marked = "pytestmark = pytest.mark.compares_times" in source or any(
+                    "compares_times" in ast.dump(decorator) for decorator in test.decorator_list
+                )
+                if not marked and any(map(bounded, ast.walk(test))):
+                    unmarked.append(f"{file.name}::{test.name}")
+    assert unmarked == []
+
+
+def test_make_test_runs_the_full_tier_with_ci() -> None:
+    commands = dry_run("test", CI="true").splitlines()
+    assert commands[-1] == dry_run("test-full").splitlines()[-1]
+    assert "TEST_TIER=full" in commands[-1]
+
+
+def test_make_coverage_ends_with_the_gate() -> None:
+    assert dry_run("coverage").splitlines()[-1].endswith("-m tests.coverage_gate")
+
+
+def test_make_test_runs_the_reduced_tier() -> None:
+    commands = dry_run("test").splitlines()
+    assert "-m tests.run" in commands[-1]
+    assert "TEST_TIER" not in commands[-1]
+
+
+def test_ci_script_sets_ci() -> None:
+    assert "\nexport CI=true" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
