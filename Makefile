@@ -44,7 +44,7 @@ test-quick: $(TEST_TOOLS)
 	@$(RUN_TESTS) --workers 4 $(ARGS)
 
 test-full: $(TEST_TOOLS) ## run all tests with the complete sweeps
-	@TEST_TIER=full $(RUN_TESTS) --workers 6 $(ARGS)
+	@TEST_TIER=full $(RUN_TESTS) --workers 4 $(ARGS)
 
 # By itself: measuring slows the tests down, and those that compare times fail on a busy machine.
 coverage: $(TEST_TOOLS) ## run the tests without redundant combinations, and fail if they left too much of the product without a run

@@ -2,27 +2,34 @@
 
     python -m tests.run --workers 4 [--coverage] [ARGUMENT OF PYTEST ...]
 
-Both steps always run, so that one run shows all failures.
+Both steps always run, so that one run shows all failures. If only a few tests failed, these run again, one at a time:
+the product's time limits are those that users meet, and several processes that share a machine can exceed them. What
+passes then is listed, and doesn't fail the run. Arguments of pytest leave this out.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from tests.support.tiers import STEP, Step
 
-NONE_COLLECTED: Final = 5  # pytest's exit status
+TESTS_FAILED: Final = 1  # pytest's exit statuses
+NONE_COLLECTED: Final = 5
 QUIET_WORKERS: Final = 1
+AGAIN_AT_MOST: Final = 10  # of about 11,000 tests. More are no accident.
+LAST_FAILED: Final = Path(".pytest_cache/v/cache/lastfailed")
 
 
-def command(step: Step, workers: int, *, coverage: bool, arguments: Sequence[str]) -> list[str]:
-    """Return the command of one step. The second adds its coverage to that of the first."""
-    appended = ["--cov", "--cov-report=", *(["--cov-append"] if step is Step.COMPARES_TIMES else [])]
+def command(workers: int, *options: str, coverage: bool, first: bool) -> list[str]:
+    """Return the command of one step. Each but the first adds its coverage to that of the ones before."""
+    covered = ["--cov", "--cov-report=", *([] if first else ["--cov-append"])]
     parallel = ["-n", str(workers), "--dist", "worksteal"]
-    return [sys.executable, "-m", "pytest", *parallel, *(appended if coverage else []), *arguments]
+    return [sys.executable, "-m", "pytest", *parallel, *(covered if coverage else []), *options]
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -31,19 +38,42 @@ def worst(codes: Sequence[int]) -> int:
     return failed[0] if failed else min(codes)
 
 
+def failed_tests(file: Path = LAST_FAILED) -> list[str]:
+    """Return the tests that failed since the cache was cleared."""
+    return sorted(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []
+
+
+def may_run_again(code: int, failed: Sequence[str]) -> bool:
+    """Return whether tests failed, and nothing else went wrong, and they are few."""
+    return code == TESTS_FAILED and 0 < len(failed) <= AGAIN_AT_MOST
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run both steps and return pytest's exit status."""
+    """Run the steps and return pytest's exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.run", description=__doc__, allow_abbrev=False)
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--coverage", action="store_true")
-    options, rest = parser.parse_known_args(arguments)
+    options, chosen = parser.parse_known_args(arguments)
     codes = []
     for step, workers in ((Step.OTHERS, options.workers), (Step.COMPARES_TIMES, QUIET_WORKERS)):
-        sys.stdout.write(f"Tests that {step.value}:\n")
-        sys.stdout.flush()
-        run = command(step, workers, coverage=options.coverage, arguments=rest)
-        codes.append(subprocess.run(run, env={**os.environ, STEP: step.name}, check=False).returncode)  # noqa: S603 - pytest
-    return worst(codes)
+        first = step is Step.OTHERS
+        cleared = ["--cache-clear"] if first and not chosen else []
+        run = command(workers, *cleared, *chosen, coverage=options.coverage, first=first)
+        codes.append(_run(f"Tests that {step.value}", run, {STEP: step.name}))
+    code = worst(codes)
+    failed = [] if chosen else failed_tests()
+    if not may_run_again(code, failed):
+        return code
+    again = command(QUIET_WORKERS, "--last-failed", coverage=options.coverage, first=False)
+    code = _run("The tests that failed, again, one at a time", again, {})
+    sys.stdout.write("Failed beside other tests:\n" + "".join(f"  {test}\n" for test in failed))
+    return code
+
+
+def _run(title: str, run: Sequence[str], variables: dict[str, str]) -> int:
+    sys.stdout.write(f"{title}:\n")
+    sys.stdout.flush()
+    return subprocess.run(run, env={**os.environ, **variables}, check=False).returncode  # noqa: S603 - pytest
 
 
 if __name__ == "__main__":

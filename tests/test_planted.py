@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import planted
 from tests.support.planted import KEY, MARKER, REPOSITORY, SIGNATURE, ZONE
+from tests.support.planted_plugin import SHOWN
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import ROOT, Sandbox
 
@@ -48,6 +49,7 @@ def test_leaked_marker_fails_its_test(tmp_path: Path, workers: int) -> None:
     done = subprocess.run(  # noqa: S603 - tests of this file
         command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False, env=environ
     )
+    assert done.returncode == SHOWN
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     caught = {way for way in WAYS if any(f"test_{way}.py" in line for line in lines)}
     assert caught >= WAYS.keys() - {"file", "output", "nothing"}, done.stdout

@@ -3,13 +3,24 @@
 import ast
 import os
 import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.run import NONE_COLLECTED, command, worst
+from tests.run import (
+    AGAIN_AT_MOST,
+    LAST_FAILED,
+    NONE_COLLECTED,
+    TESTS_FAILED,
+    command,
+    failed_tests,
+    may_run_again,
+    worst,
+)
+from tests.support.planted_plugin import SHOWN
 from tests.support.tiers import Step, left_out, of_another_step, require, with_each_value
 
 ROOT = Path(__file__).parent.parent
@@ -71,9 +82,34 @@ def test_each_test_belongs_to_one_step() -> None:
 
 
 def test_both_steps_have_the_same_arguments_and_one_coverage() -> None:
-    first, second = (command(step, 2, coverage=True, arguments=["-k", "links"]) for step in Step)
+    first, second = (command(2, "-k", "links", coverage=True, first=first) for first in (True, False))
     assert [part for part in second if part not in first] == ["--cov-append"]
     assert first[-2:] == second[-2:] == ["-k", "links"]
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "again"),
+    [
+        (TESTS_FAILED, 1, True),
+        (TESTS_FAILED, AGAIN_AT_MOST, True),
+        (TESTS_FAILED, AGAIN_AT_MOST + 1, False),
+        (TESTS_FAILED, 0, False),
+        (0, 1, False),
+        (2, 1, False),
+        (SHOWN, 1, False),
+    ],
+)
+def test_only_a_few_failed_tests_run_again(code: int, number: int, again: bool) -> None:
+    assert may_run_again(code, ["a test"] * number) is again
+
+
+def test_failed_tests_are_those_of_pytests_cache(tmp_path: Path) -> None:
+    (tmp_path / "test_two.py").write_text("def test_good(): pass\ndef test_bad(): assert False")
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=False)  # noqa: S603 - tests of this file
+    assert failed_tests(tmp_path / LAST_FAILED) == ["test_two.py::test_bad"]
+    assert failed_tests(tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize(

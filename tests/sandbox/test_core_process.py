@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+import certifi
+import pytest
 import requests
 
 from tests.support.sandbox_client import ROOT, Sandbox
@@ -86,6 +88,15 @@ def test_signal_stops_all_processes_even_when_a_call_hangs(tmp_path: Path) -> No
         assert caller.wait(timeout=5) != 0
         assert not (tmp_path / ".sandbox" / "env").exists()
         assert gone_within(2, sandbox.env)
+
+
+def test_bundle_has_this_machines_authorities_and_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    begin = "BEGIN CERTIFICATE"
+    with Sandbox(tmp_path) as sandbox:
+        bundle = Path(sandbox.env["SSL_CERT_FILE"]).read_text("utf-8")
+    assert bundle.count(begin) == Path(certifi.where()).read_text("utf-8").count(begin) + 1
 
 
 def test_azurite_exits_when_the_sandbox_is_killed(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A CIPP with one direct tenant, and this process as the app: each run in new services, as after a cold start."""
 
 import os
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,7 +17,6 @@ from tests.support.sandbox_client import Sandbox
 
 OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
 LOCK: Final = "CippBackendLocks"
-END_OF_CERTIFICATE: Final = "-----END CERTIFICATE-----\n"
 
 
 class Deployment:
@@ -30,10 +28,7 @@ class Deployment:
         self._certificate = Certificate()
         self._begun = 0
         self.lag = NO_LAG
-        own_ca = str(_own_ca(sandbox))
-        # A bundle of 140 certificates is read for each connection, which is half of a run's time.
-        trust = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), own_ca)
-        self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK, **trust}
+        self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK}
 
     def begin(self, lag: Lag = NO_LAG) -> State:
         """Start over, the storage too, with credentials of others on the app. Returns what there is."""
@@ -84,11 +79,3 @@ class Deployment:
             services.cache_clear()
             functions()[name.lower()].get_user_function()(None)
             services.cache_clear()
-
-
-def _own_ca(sandbox: Sandbox) -> Path:
-    """Write the sandbox's own CA alone, the last of its bundle, to a file."""
-    bundle = Path(sandbox.env["SSL_CERT_FILE"]).read_text(encoding="utf-8")
-    path = sandbox.folder / "own-ca.pem"
-    path.write_text(bundle.split(END_OF_CERTIFICATE)[-2] + END_OF_CERTIFICATE, encoding="utf-8")
-    return path

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,23 +23,10 @@ SHORT = {
 }
 
 
-@pytest.fixture(scope="session")
-def authority(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The sandbox's own certificate authority alone: all that a machine trusts takes 20 ms a connection to read."""
-    begin = "-----BEGIN CERTIFICATE-----"
-    trusted = Path(sandbox.env["SSL_CERT_FILE"]).read_text(encoding="utf-8")
-    path = tmp_path_factory.mktemp("trust") / "ca.pem"
-    path.write_text(begin + trusted.rpartition(begin)[2], encoding="utf-8")
-    return str(path)
-
-
 @pytest.fixture
-def scene(azure: Sandbox, nowhere: pytest.MonkeyPatch, authority: str) -> Scene:
+def scene(azure: Sandbox) -> Scene:
     """The seeded CIPP with one direct tenant, and CIPP's storage with CIPP's tables alone: nothing was ever rotated."""
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if name in azure.env:
-            nowhere.setenv(name, authority)
-    others = Others(azure, authority)
+    others = Others(azure)
     others.reset(propagation_seconds=0, direct_tenants=1)
     others.clear_tables()
     return Scene(azure, others)

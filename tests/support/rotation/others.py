@@ -35,7 +35,6 @@ class Others:
     """What others do in the vault, in Entra, in ARM and in CIPP's tables."""
 
     azure: Sandbox
-    authority: str = ""  # the file of certificates that its hosts are trusted by, where it is not the sandbox's whole
     made: Made = field(default_factory=Made)  # all that is not made by the product
 
     def reset(self, **options: Json) -> Json:
@@ -46,9 +45,7 @@ class Others:
 
     @cached_property
     def web(self) -> requests.Session:
-        session = self.azure.web()
-        session.verify = self.authority or session.verify
-        return session
+        return self.azure.web()
 
     @cached_property
     def vault(self) -> Vault:
