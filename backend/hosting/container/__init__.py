@@ -1,0 +1,1 @@
+"""CIPP in the shape of one container on App Service."""

@@ -1,0 +1,87 @@
+"""CIPP in the shape of one container on App Service. Each capability is loaded and created on first use."""
+
+from typing import TYPE_CHECKING, Final
+
+from backend.concurrency.made_once import made_once
+from backend.installation.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backend.hosting.container.absent import NoDomains, NoFork, NoInvitations, NoStaticWebApp, NoUserRoles
+    from backend.hosting.functions.app_settings import FunctionAppSettings
+    from backend.hosting.functions.apps import FunctionApps
+    from backend.hosting.functions.processes import FunctionAppProcesses
+    from backend.hosting.hosting import Core, Hosting
+    from backend.installation.needs import HostingNeeds
+    from backend.installation.probes import Probe
+
+
+def hosting(core: "Core") -> "Hosting":
+    """Return the capabilities of CIPP in this shape."""
+    return _ContainerHosting(core)
+
+
+class _ContainerHosting:
+    shape: Final = Shape.CONTAINER
+
+    def __init__(self, core: "Core") -> None:
+        self._core = core
+
+    @made_once
+    def apps(self) -> "FunctionApps":
+        from backend.hosting.functions.apps import FunctionApps
+
+        return FunctionApps(self._core.clients, self._core.discovery)
+
+    @made_once
+    def settings(self) -> "FunctionAppSettings":
+        from backend.hosting.functions.app_settings import FunctionAppSettings
+
+        return FunctionAppSettings(self._core.clients, self._core.discovery, self.apps)
+
+    @made_once
+    def code(self) -> "NoFork":
+        from backend.hosting.container.absent import NoFork
+
+        return NoFork()
+
+    @made_once
+    def frontend(self) -> "NoStaticWebApp":
+        from backend.hosting.container.absent import NoStaticWebApp
+
+        return NoStaticWebApp()
+
+    @made_once
+    def domains(self) -> "NoDomains":
+        from backend.hosting.container.absent import NoDomains
+
+        return NoDomains()
+
+    @made_once
+    def users(self) -> "NoUserRoles":
+        from backend.hosting.container.absent import NoUserRoles
+
+        return NoUserRoles()
+
+    @made_once
+    def invitations(self) -> "NoInvitations":
+        from backend.hosting.container.absent import NoInvitations
+
+        return NoInvitations()
+
+    @made_once
+    def processes(self) -> "FunctionAppProcesses":
+        from backend.hosting.functions.processes import FunctionAppProcesses
+
+        return FunctionAppProcesses(self._core.clients, self._core.discovery, self.apps)
+
+    @made_once
+    def probes(self) -> "Sequence[Probe]":
+        return ()
+
+    @made_once
+    def needs(self) -> "HostingNeeds":
+        from backend.installation.needs import HostingNeeds
+
+        return HostingNeeds((), ())
