@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from backend.cipp.tables import CippTables
     from backend.cipp.time_zone import TimeZone
     from backend.credentials.manual_changes import SecretChanges
+    from backend.credentials.setup_state import SetupState
     from backend.health.overview import BackendOverview
     from backend.health.permissions import BackendRights
     from backend.hosting.hosting import Hosting
+    from backend.installation.cipp_settings import CippSettingsInAzure
     from backend.installation.discovery import Discovery
     from backend.installation.links import Links
     from backend.installation.resources import ResourceGroup
@@ -116,6 +118,18 @@ class Services:
         }
         return CurrentHosting(lambda: main_app.seen().shape, hostings)
 
+    @property
+    def is_container(self) -> bool | None:
+        """Whether CIPP was a container at the last look, None if its shape is unknown. It never waits for Azure."""
+        seen = self.discovery.main_app.last_seen()
+        return seen.shape.is_container if seen and seen.shape.is_known else None
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether CyberDrain hosts this CIPP, by CIPP_HOSTED of the container or else of this app. It never waits."""
+        last = self.cipp_settings.last() if self.is_container else None
+        return last.is_hosted if last else self.environ.get("CIPP_HOSTED", "").strip().lower() == "true"
+
     @made_once
     def time_zone(self) -> "TimeZone":
         """CIPP's time zone."""
@@ -129,6 +143,20 @@ class Services:
         from backend.key_vault.vault import KeyVault
 
         return KeyVault(self.clients, self.discovery)
+
+    @made_once
+    def cipp_settings(self) -> "CippSettingsInAzure":
+        """The settings of CIPP's main app that this app depends on."""
+        from backend.installation.cipp_settings import CippSettingsInAzure
+
+        return CippSettingsInAzure(self.clients, self.discovery.deployment)
+
+    @made_once
+    def setup_state(self) -> "SetupState":
+        """Whether CIPP is set up."""
+        from backend.credentials.setup_state import SetupState
+
+        return SetupState(self.key_vault)
 
     @made_once
     def partner_tenant(self) -> "PartnerTenant":
