@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backend.health.overview import BackendOverview
     from backend.health.permissions import BackendRights
     from backend.hosting.hosting import Hosting
+    from backend.hosting.installation_states import InstallationStates
     from backend.installation.cipp_settings import CippSettingsInAzure
     from backend.installation.discovery import Discovery
     from backend.installation.links import Links
@@ -87,11 +88,19 @@ class Services:
         return Logbook(self.clients, node_name(self.environ))
 
     @made_once
+    def installation_states(self) -> "InstallationStates":
+        """The states in which a migration or an admin left the installation."""
+        from backend.hosting.installation_states import InstallationStates
+
+        return InstallationStates(self.clients, self.discovery, self.cipp_settings, lambda: self.key_vault)
+
+    @made_once
     def links(self) -> "Links":
         """The links of CIPP's Backend page."""
         from backend.installation.links import Links
 
-        return Links(self.environ, self.clients, self.discovery, self.tables)
+        states = self.installation_states.warnings
+        return Links(self.environ, self.clients, self.discovery, self.tables, states)
 
     @made_once
     def resource_group(self) -> "ResourceGroup":

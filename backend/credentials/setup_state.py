@@ -1,5 +1,6 @@
 """Whether CIPP's setup is complete: the vault holds no placeholders of its template. Requires get on its secrets."""
 
+from functools import partial
 from typing import Final
 
 from backend.concurrency import background
@@ -42,7 +43,7 @@ class SetupState:
         return self._is_complete
 
     def _read(self) -> bool:
-        reads = [background.start(lambda name=name: self._value(name), name=f"read {name}") for name in _NAMES]
+        reads = [background.start(partial(self._value, name), name=f"read {name}") for name in _NAMES]
         values = [read.result() for read in reads]
         return not any(map(is_placeholder, values))
 

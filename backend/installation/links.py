@@ -3,7 +3,7 @@
 Every link works: if a resource's name is unknown, the link opens its nearest known parent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from backend.azure.clients import Clients
@@ -27,7 +27,16 @@ VAULTS = "Microsoft.KeyVault/vaults"
 class Links:
     """The service behind ExecBackendURLs."""
 
-    def __init__(self, environ: Mapping[str, str], clients: Clients, discovery: Discovery, tables: CippTables) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        clients: Clients,
+        discovery: Discovery,
+        tables: CippTables,
+        states: Callable[[Deadline], Sequence[str]],
+    ) -> None:
+        """Create it. `states` returns warnings about the state of the installation, by a deadline."""
+        self._states = states
         self._environ = environ
         self._discovery = discovery
         self._tables = tables
@@ -39,7 +48,8 @@ class Links:
         look, deadline = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
         storage_problem = self._storage.by(look, deadline)
-        problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
+        states = self._states(deadline)
+        problems = [*states, *self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
         last = self._last
         if last is None or last[0] is not found or last[1:3] != (zone, problems):
             last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
