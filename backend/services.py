@@ -11,6 +11,7 @@ from backend.concurrency.made_once import made_once
 from backend.concurrency.seats import Seats, worker_threads
 
 if TYPE_CHECKING:
+    from backend.access.graph_lookups import SamGraph
     from backend.access.group_membership import GroupMembers
     from backend.access.partner_tenant import PartnerTenant
     from backend.access.served_tenants import ServedTenants
@@ -134,11 +135,18 @@ class Services:
         return ServedTenants(self.environ, self.partner_tenant)
 
     @made_once
+    def sam_graph(self) -> "SamGraph":
+        """Microsoft Graph as CIPP's SAM app, for lookups of callers."""
+        from backend.access.graph_lookups import SamGraph
+
+        return SamGraph(self.clients, self.key_vault)
+
+    @made_once
     def group_members(self) -> "GroupMembers":
         """The groups that a user is in."""
         from backend.access.group_membership import GroupMembers
 
-        return GroupMembers(self.clients, self.key_vault)
+        return GroupMembers(self.sam_graph)
 
     @made_once
     def standing(self) -> "Standing":
