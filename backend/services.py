@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backend.access.graph_lookups import SamGraph
     from backend.access.group_membership import GroupMembers
     from backend.access.partner_tenant import PartnerTenant
+    from backend.access.roles_in_cipp import RolesInCipp
     from backend.access.served_tenants import ServedTenants
     from backend.access.sign_in_door import SignInDoor
     from backend.access.standing import Standing
@@ -153,7 +154,30 @@ class Services:
         """The CIPP roles that a caller has."""
         from backend.access.standing import Standing
 
-        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of)
+        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of, self.roles_in_cipp)
+
+    @made_once
+    def roles_in_cipp(self) -> "RolesInCipp":
+        """The roles that a container CIPP gives its users."""
+        from backend.access.allowed_users import AllowedUsers
+        from backend.access.entra_users import EntraUsers
+        from backend.access.roles_in_cipp import RolesInCipp
+
+        return RolesInCipp(
+            AllowedUsers(self.clients),
+            EntraUsers(self.sam_graph),
+            self.partner_tenant,
+            is_container=self.is_container,
+            settings_read=self.settings_of_users,
+        )
+
+    def is_container(self) -> bool | None:
+        """Return whether CIPP is a container, or None if that is unknown. So far, it counts as function apps."""
+        return False
+
+    def settings_of_users(self) -> tuple[float, Mapping[str, str]] | None:
+        """Return when CIPP's app settings were read, by the monotonic clock, and those of its users (`App__Auth__`)."""
+        return None
 
     @made_once
     def key_rotation(self) -> "KeyRotation":
