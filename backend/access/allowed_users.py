@@ -4,7 +4,6 @@ CIPP's host reads it the same way: the column Roles of every row, by the user pr
 """
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -14,11 +13,10 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import rows
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
-from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
-from backend.errors import BackendError, NotConfiguredError, NotFoundError
+from backend.concurrency.seats import NOT_NEEDED, Seat
+from backend.errors import NotConfiguredError, NotFoundError
 from backend.readings import text_of
 
-logger = logging.getLogger("cipp.access")
 TABLE: Final = "allowedUsers"
 LIFETIME_SECONDS: Final = 5.0  # how long a removed role still counts
 WAIT_SECONDS: Final = 6.0
@@ -53,13 +51,7 @@ class AllowedUsers:
             NotConfiguredError: A storage account is not configured, or it is not CIPP's.
             AzureError: The storage refused, timed out, or returned something else than rows.
         """
-        try:
-            return self._listed.get(Deadline.after(WAIT_SECONDS), seat=seat)
-        except SeatsTakenError:
-            raise
-        except BackendError as error:
-            logger.warning("CIPP's table %s is unreachable: %s", TABLE, error)
-            raise
+        return self._listed.get(Deadline.after(WAIT_SECONDS), seat=seat)
 
     def _read(self) -> Listed:
         tables = self._clients.cipp_tables()
