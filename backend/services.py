@@ -167,16 +167,18 @@ class Services:
             AllowedUsers(self.clients),
             EntraUsers(self.sam_graph),
             self.partner_tenant,
-            is_container=self.is_container,
-            settings_read=self.settings_of_users,
+            is_container=lambda: self.is_container,
+            settings_read=lambda: self.settings_of_users,
         )
 
+    @property
     def is_container(self) -> bool | None:
-        """Return whether CIPP is a container, or None if that is unknown. So far, it counts as function apps."""
+        """Whether CIPP is a container, or None if that is unknown. So far, it counts as function apps."""
         return False
 
+    @property
     def settings_of_users(self) -> tuple[float, Mapping[str, str]] | None:
-        """Return when CIPP's app settings were read, by the monotonic clock, and those of its users (`App__Auth__`)."""
+        """When CIPP's app settings were read, by the monotonic clock, and those of its users (`App__Auth__`)."""
         return None
 
     @made_once

@@ -44,8 +44,8 @@ def container(nowhere: pytest.MonkeyPatch) -> Container:
     def settings(_: Services) -> tuple[float, Mapping[str, str]] | None:
         return None if made.age is None else (time.monotonic() - made.age, made.settings)
 
-    nowhere.setattr(Services, "is_container", lambda _: made.is_container)
-    nowhere.setattr(Services, "settings_of_users", settings)
+    nowhere.setattr(Services, "is_container", property(lambda _: made.is_container))
+    nowhere.setattr(Services, "settings_of_users", property(settings))
     return made
 
 
