@@ -11,8 +11,10 @@ from backend.concurrency.made_once import made_once
 from backend.concurrency.seats import Seats, worker_threads
 
 if TYPE_CHECKING:
+    from backend.access.graph_lookups import SamGraph
     from backend.access.group_membership import GroupMembers
     from backend.access.partner_tenant import PartnerTenant
+    from backend.access.roles_in_cipp import RolesInCipp
     from backend.access.served_tenants import ServedTenants
     from backend.access.sign_in_door import SignInDoor
     from backend.access.standing import Standing
@@ -182,18 +184,50 @@ class Services:
         return ServedTenants(self.environ, self.partner_tenant)
 
     @made_once
+    def sam_graph(self) -> "SamGraph":
+        """Microsoft Graph as CIPP's SAM app, for lookups of callers."""
+        from backend.access.graph_lookups import SamGraph
+
+        return SamGraph(self.clients, self.key_vault)
+
+    @made_once
     def group_members(self) -> "GroupMembers":
         """The groups that a user is in."""
         from backend.access.group_membership import GroupMembers
 
-        return GroupMembers(self.clients, self.key_vault)
+        return GroupMembers(self.sam_graph)
 
     @made_once
     def standing(self) -> "Standing":
         """The CIPP roles that a caller has."""
         from backend.access.standing import Standing
 
-        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of)
+        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of, self.roles_in_cipp)
+
+    @made_once
+    def roles_in_cipp(self) -> "RolesInCipp":
+        """The roles that a container CIPP gives its users."""
+        from backend.access.allowed_users import AllowedUsers
+        from backend.access.entra_users import EntraUsers
+        from backend.access.roles_in_cipp import RolesInCipp
+
+        return RolesInCipp(
+            AllowedUsers(self.clients),
+            EntraUsers(self.sam_graph),
+            self.partner_tenant,
+            is_container=lambda: self.is_container,
+            settings_read=lambda: self.settings_of_users,
+        )
+
+    @property
+    def is_container(self) -> bool | None:
+        """Whether CIPP is a container, or None if that is unknown. So far, it counts as function apps."""
+        return False
+
+    @property
+    def settings_of_users(self) -> tuple[float, Mapping[str, str]] | None:
+        """When CIPP's app settings were read, by the monotonic clock, and those of its users (`App__Auth__`)."""
+        return None
 
     @made_once
     def key_rotation(self) -> "KeyRotation":
