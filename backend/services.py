@@ -4,11 +4,13 @@ So a cold start loads only what the first request uses.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backend.access.role_holders import RoleHolders
+from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
-from backend.concurrency.seats import Seats, worker_threads
+from backend.concurrency.seats import Seat, Seats, SeatsTakenError, worker_threads
+from backend.errors import BackendError
 
 if TYPE_CHECKING:
     from backend.access.graph_lookups import SamGraph
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
     from backend.health.permissions import BackendRights
     from backend.hosting.hosting import Hosting
     from backend.hosting.installation_states import InstallationStates
-    from backend.installation.cipp_settings import CippSettingsInAzure
+    from backend.installation.cipp_settings import CippSettings, CippSettingsInAzure
     from backend.installation.discovery import Discovery
     from backend.installation.links import Links
     from backend.installation.resources import ResourceGroup
     from backend.key_vault.vault import KeyVault
     from backend.rotation.service import KeyRotation
     from backend.rotation.timers import RotationByClock
+
+WAIT_SECONDS: Final = 2.5  # the longest wait of a caller without an app role for CIPP's shape, and for its settings
 
 
 class Services:
@@ -135,6 +139,31 @@ class Services:
         seen = self.discovery.main_app.last_seen()
         return seen.shape.is_container if seen and seen.shape.is_known else None
 
+    def look_at_shape(self, seat: Seat) -> bool | None:
+        """Return whether CIPP is a container, None if its shape is unknown. It waits for at most `WAIT_SECONDS`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
+        seen = self.discovery.main_app.seen(Deadline.after(WAIT_SECONDS), seat)
+        return seen.shape.is_container if seen.shape.is_known else None
+
+    def settings_of_users(self, seat: Seat) -> tuple[float, Mapping[str, str]] | None:
+        """Return when CIPP's settings were read, by the monotonic clock, and them, None if that was not possible.
+
+        It waits for at most `WAIT_SECONDS`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
+        try:
+            found: CippSettings | None = self.cipp_settings.current(Deadline.after(WAIT_SECONDS), seat)
+        except SeatsTakenError:
+            raise
+        except BackendError:
+            found = self.cipp_settings.peek()
+        return (found.read, found.values) if found else None
+
     @property
     def is_hosted(self) -> bool:
         """Whether CyberDrain hosts this CIPP, by CIPP_HOSTED of the container or else of this app. It never waits."""
@@ -216,18 +245,9 @@ class Services:
             EntraUsers(self.sam_graph),
             self.partner_tenant,
             is_container=lambda: self.is_container,
-            settings_read=lambda: self.settings_of_users,
+            look_at_shape=self.look_at_shape,
+            settings_read=self.settings_of_users,
         )
-
-    @property
-    def is_container(self) -> bool | None:
-        """Whether CIPP is a container, or None if that is unknown. So far, it counts as function apps."""
-        return False
-
-    @property
-    def settings_of_users(self) -> tuple[float, Mapping[str, str]] | None:
-        """When CIPP's app settings were read, by the monotonic clock, and those of its users (`App__Auth__`)."""
-        return None
 
     @made_once
     def key_rotation(self) -> "KeyRotation":

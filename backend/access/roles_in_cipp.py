@@ -27,7 +27,9 @@ _OTHERS_SETTING: Final = "App__Auth__AllowAllTenantUsers"
 
 IsContainer = Callable[[], bool | None]
 """Whether CIPP is a container, or None if that is unknown. It does not wait."""
-SettingsRead = Callable[[], tuple[float, Mapping[str, str]] | None]
+LookAtShape = Callable[[Seat], bool | None]
+"""The same. It may wait, with a seat."""
+SettingsRead = Callable[[Seat], tuple[float, Mapping[str, str]] | None]
 """The monotonic time at which CIPP's app settings were read, and those that begin with `App__Auth__`, or None."""
 
 # The log has the cause. Any signed-in caller gets these messages.
@@ -82,19 +84,21 @@ NOT_LISTED: Final = Listing()
 class RolesInCipp:
     """The service for roles by CIPP's table. It requires the permissions of `AllowedUsers` and `EntraUsers`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a role depends on
         self,
         users: AllowedUsers,
         people: EntraUsers,
         partner_tenant: PartnerTenant,
         *,
         is_container: IsContainer,
+        look_at_shape: LookAtShape,
         settings_read: SettingsRead,
     ) -> None:
         self._users = users
         self._people = people
         self._partner_tenant = partner_tenant
         self._is_container = is_container
+        self._look_at_shape = look_at_shape
         self._settings_read = settings_read
 
     def of(self, user: User, seat: Seat = NOT_NEEDED) -> Listing:
@@ -103,11 +107,14 @@ class RolesInCipp:
         Raises:
             SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
         """
-        is_container = self._is_container()
-        if is_container is False or not is_guid(user.object_id):
+        if self._is_container() is False or not is_guid(user.object_id):
             return NOT_LISTED
-        if is_container is None:
-            return Listing(note=_SHAPE_UNKNOWN)
+        if self._is_container() is None:
+            if not self._has_users(seat):
+                return NOT_LISTED  # as with function apps, which don't have the table
+            is_container = self._look_at_shape(seat)
+            if not is_container:
+                return NOT_LISTED if is_container is False else Listing(note=_SHAPE_UNKNOWN)
         try:
             with _unknown_because(_TENANT_UNKNOWN):
                 is_partner = self._partner_tenant.is_partner(user.tenant.lower(), seat)
@@ -115,9 +122,17 @@ class RolesInCipp:
         except _UnknownError as error:
             return Listing(may_restrict=True, note=str(error))
 
+    def _has_users(self, seat: Seat) -> bool:
+        """Return whether the table lists users. If it can't be read, it counts as missing."""
+        try:
+            with _unknown_because(_TABLE_UNREACHABLE):
+                return bool(self._users.read(seat))
+        except _UnknownError:
+            return False
+
     def _of_partner(self, user: User, seat: Seat) -> Listing:
         with _unknown_because(_SETTINGS_UNKNOWN):
-            read = self._settings_read()
+            read = self._settings_read(seat)
         if read is None or not 0 <= time.monotonic() - read[0] <= SETTINGS_SECONDS:
             raise _UnknownError(_SETTINGS_UNKNOWN)
         if setting := setting_that_moves(read[1]):

@@ -14,6 +14,7 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
+from backend.concurrency.seats import NOT_NEEDED, Seat
 from backend.errors import NotFoundError
 from backend.installation.installation import Deployment
 from backend.readings import properties_of, text_or_none
@@ -21,7 +22,7 @@ from backend.readings import properties_of, text_or_none
 LIFETIME_SECONDS: Final = 60.0
 # Source: CIPP's contract, the states of an installation and the table of its users. None of them is a secret, except
 # App__Auth__UserStorageConnection, of which only the presence is kept.
-_KEPT: Final = re.compile(r"CIPP_HOSTED|CIPP_KV_NAME|App__Auth__\w+", re.IGNORECASE)
+_KEPT: Final = re.compile(r"CIPP_HOSTED|CIPP_KV_NAME|App(?:__|:)Auth(?:__|:)\w+", re.IGNORECASE)
 _SECRET: Final = re.compile(r".*(?:Connection|Secret|Key|Password)\w*", re.IGNORECASE)
 PRESENT: Final = "***"
 
@@ -47,18 +48,23 @@ class CippSettingsInAzure:
         self._deployment = deployment
         self._cached = Cached(self._read, action="read CIPP's settings", lifetime=LIFETIME_SECONDS)
 
-    def current(self, deadline: Deadline | None = None) -> CippSettings:
+    def current(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> CippSettings:
         """Return the settings, at most `LIFETIME_SECONDS` old.
 
         Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
             NotFoundError: The main app is unknown.
             AzureError: Azure refused or timed out.
         """
-        return self._cached.get(deadline)
+        return self._cached.get(deadline, seat=seat)
 
     def last(self) -> CippSettings | None:
         """Return the last result without waiting, None before the first, and begin to read it again if it is old."""
         self._cached.begin()
+        return self.peek()
+
+    def peek(self) -> CippSettings | None:
+        """Return the last result, however old, None before the first."""
         return self._cached.peek()
 
     def _read(self) -> CippSettings:

@@ -13,6 +13,7 @@ from backend.azure.sdk_json import fetched
 from backend.concurrency import background
 from backend.concurrency.cached import MARGIN_SECONDS, Cached
 from backend.concurrency.deadline import Deadline
+from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
 from backend.errors import BackendError, NotFoundError
 from backend.installation.installation import Deployment
 from backend.installation.shape import Shape, may_be_container, shape_of
@@ -69,10 +70,16 @@ class MainAppInAzure:
             may_be_stale=lambda seen: seen.shape.is_known,
         )
 
-    def seen(self, deadline: Deadline | None = None) -> MainApp:
-        """Return the main app, by default within `azure_deadline_seconds`. It never raises: a failure is `error`."""
+    def seen(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> MainApp:
+        """Return the main app, by default within `azure_deadline_seconds`. A failure is `error`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
         try:
-            return self._seen.get(deadline)
+            return self._seen.get(deadline, seat=seat)
+        except SeatsTakenError:
+            raise
         except BackendError as error:
             return MainApp(Shape.UNKNOWN, error=error, exists=None)
 

@@ -41,11 +41,12 @@ def container(nowhere: pytest.MonkeyPatch) -> Container:
     """A CIPP that is known to be a container, whose settings were read just now."""
     made = Container()
 
-    def settings(_: Services) -> tuple[float, Mapping[str, str]] | None:
+    def settings(_: Services, _seat: object) -> tuple[float, Mapping[str, str]] | None:
         return None if made.age is None else (time.monotonic() - made.age, made.settings)
 
     nowhere.setattr(Services, "is_container", property(lambda _: made.is_container))
-    nowhere.setattr(Services, "settings_of_users", property(settings))
+    nowhere.setattr(Services, "look_at_shape", lambda _, _seat: made.is_container)
+    nowhere.setattr(Services, "settings_of_users", settings)
     return made
 
 
