@@ -1,4 +1,4 @@
-"""A function app as ARM stores it."""
+"""A function app or a container as ARM stores it."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -50,6 +50,7 @@ class Site(Resource):
     type: ClassVar[str] = "Microsoft.Web/sites"
 
     plan: str
+    plan_group: str = ""  # empty: the group of the app
     principal_id: str
     tenant_id: str
     modified: datetime
@@ -72,6 +73,18 @@ class Site(Resource):
         """Whether it runs on Linux."""
         return self.kind is not None and "linux" in self.kind
 
+    @property
+    def container(self) -> bool:
+        """Whether it is a web app that runs one container."""
+        parts = (self.kind or "").split(",")
+        return "container" in parts and "functionapp" not in parts
+
+    @property
+    def plan_id(self) -> str:
+        """The ID of its plan."""
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.plan_group or self.group}"
+        return f"{group}/providers/Microsoft.Web/serverfarms/{self.plan}"
+
     def start(self, now: datetime) -> None:
         """Start the app if it is stopped."""
         if self.state != "Running":
@@ -89,7 +102,7 @@ class Site(Resource):
     def restart(self, now: datetime, *, at_once: bool = False) -> None:
         """Replace the instance of a running app. A stopped app stays as it is."""
         if self.state == "Running":
-            started = now if at_once else now + _START_TAKES
+            started = now if at_once or self.container else now + _START_TAKES
             self.instances = (*self.running(now), Instance(started))
 
     def running(self, now: datetime) -> tuple[Instance, ...]:

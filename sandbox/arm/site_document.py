@@ -22,6 +22,7 @@ _FROM_CONFIG: Final = (
     "minimumElasticInstanceCount",
     "numberOfWorkers",
 )
+_ONLY_IN_CONFIG: Final = ("alwaysOn", "healthCheckPath", "linuxFxVersion", "numberOfWorkers")
 
 
 def host_name(site: Site, cloud: Cloud) -> str:
@@ -65,7 +66,7 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
     linux = "-Linux" if site.linux else ""
     web_space = f"{site.group}-{site.location.replace(' ', '')}webspace{linux}"
     stamp = shape("site")["homeStamp"]
-    version = site.site_config.get("linuxFxVersion")
+    version = None if site.container else site.site_config.get("linuxFxVersion")
     return {
         "name": site.name,
         "state": site.state,
@@ -84,11 +85,10 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
             "appSettings": None,
         },
         "hostNameSslStates": [_ssl_state(host, "Standard"), _ssl_state(scm, "Repository")],
-        "serverFarmId": f"/subscriptions/{site.subscription_id}/resourceGroups/{site.group}"
-        f"/providers/Microsoft.Web/serverfarms/{site.plan}",
+        "serverFarmId": site.plan_id,
         "reserved": site.linux,
         "lastModifiedTimeUtc": without_zone(site.modified),
-        "siteConfig": {**shape("site_config_summary"), **{k: site.site_config[k] for k in _FROM_CONFIG}},
+        "siteConfig": _config_summary(site),
         "deploymentId": site.name,
         "sku": sku,
         "customDomainVerificationId": hashlib.sha256(site.subscription_id.encode()).hexdigest().upper(),
@@ -99,6 +99,12 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
         "defaultHostName": host,
         "httpsOnly": site.https_only,
     }
+
+
+def _config_summary(site: Site) -> dict[str, Any]:
+    """Return the part of the configuration that a site shows. Of a container, even the image is only in config/web."""
+    shown = {**shape("site_config_summary"), **{name: site.site_config[name] for name in _FROM_CONFIG}}
+    return {**shown, **dict.fromkeys(_ONLY_IN_CONFIG)} if site.container else shown
 
 
 def _ssl_state(host: str, host_type: str) -> dict[str, Any]:
