@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
+from sandbox.arm.host_binding import HostBinding
+from sandbox.arm.key_references import References
 from sandbox.arm.resource import Resource
 from sandbox.moment import moment
 
@@ -66,6 +68,8 @@ class Site(Resource):
     functions: tuple[Function, ...] = ()
     host_keys: dict[str, Any] = field(default_factory=dict)
     changed_properties: dict[str, Any] = field(default_factory=dict)  # properties from a PATCH or PUT
+    bindings: dict[str, HostBinding] = field(default_factory=dict)  # of custom host names, in the order of binding
+    references: References = field(default_factory=References)
     instances: tuple[Instance, ...] = ()  # the last one might not have started yet
 
     @property

@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Any, Final
 
+from sandbox.arm.host_binding import HostBinding
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Site
 from sandbox.clouds import Cloud
@@ -33,6 +34,11 @@ def host_name(site: Site, cloud: Cloud) -> str:
 def scm_host_name(site: Site, cloud: Cloud) -> str:
     """Return the host name of the app's deployment site."""
     return f"{site.name}.scm.{SITE_SUFFIXES[cloud.name]}"
+
+
+def verification_id(site: Site) -> str:
+    """Return the text that a TXT record `asuid` must have."""
+    return hashlib.sha256(site.subscription_id.encode()).hexdigest().upper()
 
 
 def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
@@ -70,12 +76,12 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
     return {
         "name": site.name,
         "state": site.state,
-        "hostNames": [host],
+        "hostNames": [host, *site.bindings],
         "webSpace": web_space,
         "selfLink": f"https://{stamp}.api.azurewebsites.windows.net:454/subscriptions/"
         f"{site.subscription_id}/webspaces/{web_space}/sites/{site.name}",
         "repositorySiteName": site.name,
-        "enabledHostNames": [host, scm],
+        "enabledHostNames": [host, *site.bindings, scm],
         "siteProperties": {
             "metadata": None,
             "properties": [
@@ -84,14 +90,18 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
             ],
             "appSettings": None,
         },
-        "hostNameSslStates": [_ssl_state(host, "Standard"), _ssl_state(scm, "Repository")],
+        "hostNameSslStates": [
+            _ssl_state(host, "Standard"),
+            *(_ssl_state(one.name, "Standard", one) for one in site.bindings.values()),
+            _ssl_state(scm, "Repository"),
+        ],
         "serverFarmId": site.plan_id,
         "reserved": site.linux,
         "lastModifiedTimeUtc": without_zone(site.modified),
         "siteConfig": _config_summary(site),
         "deploymentId": site.name,
         "sku": sku,
-        "customDomainVerificationId": hashlib.sha256(site.subscription_id.encode()).hexdigest().upper(),
+        "customDomainVerificationId": verification_id(site),
         "kind": site.kind,
         "ftpUsername": f"{site.name}\\${site.name}",
         "tags": site.tags or None,
@@ -107,14 +117,14 @@ def _config_summary(site: Site) -> dict[str, Any]:
     return {**shown, **dict.fromkeys(_ONLY_IN_CONFIG)} if site.container else shown
 
 
-def _ssl_state(host: str, host_type: str) -> dict[str, Any]:
+def _ssl_state(host: str, host_type: str, binding: HostBinding | None = None) -> dict[str, Any]:
     return {
         "name": host,
-        "sslState": "Disabled",
+        "sslState": (binding.ssl_state if binding else None) or "Disabled",
         "ipBasedSslResult": None,
         "virtualIP": None,
         "virtualIPv6": None,
-        "thumbprint": None,
+        "thumbprint": binding.thumbprint if binding else None,
         "certificateResourceId": None,
         "toUpdate": None,
         "toUpdateIpBasedSsl": None,
