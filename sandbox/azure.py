@@ -7,6 +7,7 @@ from sandbox.clock import Clock
 from sandbox.directory import Directory
 from sandbox.key_vault.state import Vault
 from sandbox.options import Options
+from sandbox.registry.images import Registry
 from sandbox.tokens import TokenIssuer
 
 
@@ -27,3 +28,4 @@ class Azure:
     directory: Directory
     vaults: dict[str, Vault]  # by lower-case name
     arm: ArmState
+    registry: Registry

@@ -18,6 +18,7 @@ from sandbox.options import Options
 from sandbox.past import Past
 from sandbox.people import Group, Person
 from sandbox.permissions import SAM_ROLES, SAM_SCOPES
+from sandbox.registry.images import NEXT, reference, seeded_registry
 from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
 
@@ -67,7 +68,10 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         secrets |= _seed_sign_in(directory, partner, placed, stored)
     for name, planned in options.secrets.items():
         secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
-    arm = seed_arm(clock, options)
+    registry = seeded_registry(now)
+    arm = seed_arm(clock, options, reference(options.pinned, registry))
+    if options.update_available:
+        registry.move("latest", NEXT, now)
     vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds), options)
     vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
     return Azure(
@@ -79,6 +83,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         directory=directory,
         vaults={vault.name: vault},
         arm=arm,
+        registry=registry,
     )
 
 

@@ -26,6 +26,7 @@ from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
 from sandbox.late_effects import LateEffects
 from sandbox.refusals import refusal
+from sandbox.registry.app import blobs_app, registry_app
 from sandbox.service import not_in_the_sandbox
 from sandbox.small_pages import keep_page, page_request
 from sandbox.tables.app import app as tables_app
@@ -62,6 +63,8 @@ class Server:
             "entra": entra_app(azure),
             "tables": tables_app(azure, self._tables),
             "tables by key": by_key_app(azure, self._tables),
+            "registry": registry_app(azure),
+            "blobs": blobs_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
 
@@ -169,7 +172,11 @@ class Server:
             return BufferedResponse(Response("The sandbox failed. For the cause, see its log.", 500))
 
     def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
-        if place is not None and (place.vault is None or place.vault in self.azure.vaults):
+        if (
+            place is not None
+            and place.plane in self._apps
+            and (place.vault is None or place.vault in self.azure.vaults)
+        ):
             return self._apps[place.plane]
         if place is None and scope["scheme"] == "http" and scope["path"] == IDENTITY_PATH:
             return self._identity

@@ -20,20 +20,22 @@ from sandbox.options import Options
 _TAGS: Final = {"product": "CIPP"}
 
 
-def seed_arm(clock: Clock, options: Options) -> ArmState:
-    """Return the resources that Azure Resource Manager starts with."""
+def seed_arm(clock: Clock, options: Options, image: str = "") -> ArmState:
+    """Return the resources that Azure Resource Manager starts with. A container runs this image."""
     now = clock.now()
     created = now - timedelta(days=401, hours=7)
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
     storage = _storage(created)
     state.storage_accounts[storage.name] = storage
-    seed_shape = _seed_container if options.shape == "container" else _seed_functions
-    seed_shape(state, now, created, options)
+    if options.shape == "container":
+        _seed_container(state, created, image, options)
+    else:
+        _seed_functions(state, now, created)
     _assign(state, names.ADMIN_ID, OWNER, f"/subscriptions/{names.SUBSCRIPTION_ID}", created)
     return state
 
 
-def _seed_functions(state: ArmState, now: datetime, created: datetime, _options: Options) -> None:
+def _seed_functions(state: ArmState, now: datetime, created: datetime) -> None:
     hidden = {"hidden-title": "A title that only the portal shows"}
     group = _group(state, names.RESOURCE_GROUP, {**_TAGS, **hidden})
     state.vaults[names.VAULT] = _vault(created, names.VAULT)
@@ -45,9 +47,9 @@ def _seed_functions(state: ArmState, now: datetime, created: datetime, _options:
         _assign(state, principal, CONTRIBUTOR, group.id, created)
 
 
-def _seed_container(state: ArmState, now: datetime, created: datetime, options: Options) -> None:
+def _seed_container(state: ArmState, created: datetime, image: str, options: Options) -> None:
     """Seed one container, and the remains of a migration that the option `state` names."""
-    placed = layout(options)
+    placed, now = layout(options), state.clock.now()
     group = _group(state, names.RESOURCE_GROUP, {"Linux": "true", **({"NG": "true"} if placed.migrated else {})})
     if placed.plan_group != group.name:
         _group(state, placed.plan_group, {})
@@ -55,7 +57,7 @@ def _seed_container(state: ArmState, now: datetime, created: datetime, options: 
     state.vaults[placed.vault].for_deployment = True
     of_functions, own_plan = _plans()
     storage_key = state.storage_accounts[names.STORAGE_ACCOUNT].keys[0]
-    found = container_sites(now, storage_key, options, placed)
+    found = container_sites(now, storage_key, image, options, placed)
     plans = [own_plan, *([container_plan(placed)] if found else [])]
     for site in found:
         _assign(state, site.principal_id, CONTRIBUTOR, site.id, created)

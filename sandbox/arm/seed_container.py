@@ -9,7 +9,6 @@ from sandbox.arm.seed_sites import common, storage_string
 from sandbox.arm.site import Site
 from sandbox.container.layout import Layout
 from sandbox.options import Options
-from sandbox.registry.images import reference
 
 B2: Final = {"name": "B2", "tier": "Basic", "size": "B2", "family": "B", "capacity": 1}
 _EXCLUDED_PATHS: Final = (
@@ -27,13 +26,13 @@ _EXCLUDED_PATHS: Final = (
 )
 
 
-def container_sites(now: datetime, storage_key: str, options: Options, placed: Layout) -> list[Site]:
+def container_sites(now: datetime, storage_key: str, image: str, options: Options, placed: Layout) -> list[Site]:
     """Return the container, and the second one of state S11. They started some time before `now`."""
     principals = {placed.site: names.CONTAINER_PRINCIPAL_ID} if placed.site else {}
     if placed.state == "S11":
         principals[names.SECOND_CONTAINER_SITE] = names.SECOND_CONTAINER_PRINCIPAL_ID
     storage = storage_string(storage_key)
-    return [_container(common(name, who, now), storage, options, placed) for name, who in principals.items()]
+    return [_container(common(name, who, now), storage, image, options, placed) for name, who in principals.items()]
 
 
 def container_plan(placed: Layout) -> Plan:
@@ -75,7 +74,7 @@ def auth_settings(client_id: str) -> dict[str, Any]:
     }
 
 
-def _container(shared: dict[str, Any], storage: str, options: Options, placed: Layout) -> Site:
+def _container(shared: dict[str, Any], storage: str, image: str, options: Options, placed: Layout) -> Site:
     name = shared["name"]
     settings = {"AzureWebJobsStorage": storage, "WEBSITE_RESOURCE_GROUP": names.RESOURCE_GROUP}
     if not options.sign_in_off:
@@ -95,7 +94,7 @@ def _container(shared: dict[str, Any], storage: str, options: Options, placed: L
             "functionAppScaleLimit": 0,
             "healthCheckPath": "/api/setup/health",
             "http20Enabled": True,
-            "linuxFxVersion": f"DOCKER|{reference(options.pinned)}",
+            "linuxFxVersion": f"DOCKER|{image}",
             "minimumElasticInstanceCount": 0,
             "netFrameworkVersion": "v4.0",
             "numberOfWorkers": 1,

@@ -9,11 +9,6 @@ from sandbox.arm.resource import shape
 from sandbox.arm.site import Site
 from sandbox.clouds import Cloud
 
-SITE_SUFFIXES: Final = {
-    "public": "azurewebsites.net",
-    "usgov": "azurewebsites.us",
-    "china": "chinacloudsites.cn",
-}
 _FROM_CONFIG: Final = (
     "acrUseManagedIdentityCreds",
     "alwaysOn",
@@ -28,12 +23,12 @@ _ONLY_IN_CONFIG: Final = ("alwaysOn", "healthCheckPath", "linuxFxVersion", "numb
 
 def host_name(site: Site, cloud: Cloud) -> str:
     """Return the app's own host name in its cloud."""
-    return f"{site.name}.{SITE_SUFFIXES[cloud.name]}"
+    return f"{site.name}.{cloud.site_suffix}"
 
 
 def scm_host_name(site: Site, cloud: Cloud) -> str:
     """Return the host name of the app's deployment site."""
-    return f"{site.name}.scm.{SITE_SUFFIXES[cloud.name]}"
+    return f"{site.name}.scm.{cloud.site_suffix}"
 
 
 def verification_id(site: Site) -> str:
