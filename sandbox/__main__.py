@@ -43,7 +43,8 @@ async def _serve(folder: Path, env_file: EnvFile, shape: str, stop: asyncio.Even
         cipps, options = CippsTables(azurite.tables), Options(shape=shape)
         variables = await listen(folder, servers, azurite.tables, cipps, options)
         await azurite.wait_until_ready()
-        await asyncio.to_thread(cipps.make, direct_tenants(options))
+        await asyncio.to_thread(cipps.make, direct_tenants(options), {})
+        cipps.has_seeded_config = shape == "container"
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string(variables["SANDBOX_URL"])})
         if not quiet:
             sys.stdout.write(_welcome(variables["SANDBOX_URL"], folder))

@@ -44,8 +44,10 @@ class _Control:
 
     async def reset(self, request: Request) -> Response:
         options = read_options(await _body(request))
-        await asyncio.to_thread(self._cipps.make, direct_tenants(options))
+        await asyncio.to_thread(self._cipps.make, direct_tenants(options), self._server.writes)
+        self._cipps.has_seeded_config = options.shape == "container" or bool(options.timezone)
         self._server.reset(self._make(options))
+        await self._server.catch_up()
         return JSONResponse(snapshot(self._server.azure))
 
     async def faults(self, request: Request) -> Response:
@@ -109,6 +111,7 @@ def snapshot(azure: Azure) -> dict[str, Any]:
         **azure.directory.snapshot(),
         **azure.arm.snapshot(),
         "registry": azure.registry.snapshot(),
+        "cipp": azure.cipp.shown(azure),
     }
 
 

@@ -43,6 +43,7 @@ class Options:
     old_cipp: bool = False  # a CIPP that neither reads its keys at 00:30 nor reconciles its certificates
     no_reconcile: bool = False  # a CIPP that reads its keys at 00:30, and does not reconcile its certificates
     cipp_jobs: bool = False  # CIPP's own weekly run, and the hourly check of a container for updates
+    timezone: str = ""  # in CIPP's table Config. Empty: as it is, and UTC for a container.
     # The remaining options need the shape "container".
     start_seconds: float = 45.0  # from a start until the container responds
     no_instance_health: bool = False  # a CIPP without the table InstanceHealth
@@ -68,7 +69,7 @@ _FLAGS = (
     "update_available",
     "sign_in_off",
 )
-_WORDS: Final = {"shape": SHAPES, "state": ("", *STATES), "pinned": None}  # with the allowed values
+_WORDS: Final = {"shape": SHAPES, "state": ("", *STATES), "pinned": None, "timezone": None}  # with the allowed values
 _OF_A_CONTAINER: Final = ("no_instance_health", "pinned", "update_available", "sign_in_off", "state")
 _CENTURY = 3_155_760_000  # seconds
 

@@ -10,6 +10,7 @@ from sandbox.application import Application, PasswordCredential, new_secret_text
 from sandbox.arm.seed import seed_arm
 from sandbox.azure import Azure
 from sandbox.cipp.certificate import SamCertificate, made_certificate
+from sandbox.cipp.life import Life, seeded_life
 from sandbox.clock import Clock
 from sandbox.container.layout import Layout, layout
 from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
@@ -70,11 +71,9 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
     registry = seeded_registry(now)
     arm = seed_arm(clock, options, reference(options.pinned, registry))
-    if options.update_available:
-        registry.move("latest", NEXT, now)
     vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds), options)
     vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
-    return Azure(
+    azure = Azure(
         clock=clock,
         tokens=tokens,
         tenant_id=names.TENANT_ID,
@@ -84,7 +83,12 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         vaults={vault.name: vault},
         arm=arm,
         registry=registry,
+        cipp=Life(now),
     )
+    azure = replace(azure, cipp=seeded_life(azure, registry.tags["latest"]))
+    if options.update_available:
+        registry.move("latest", NEXT, now)
+    return azure
 
 
 def direct_tenants(options: Options) -> list[Tenant]:

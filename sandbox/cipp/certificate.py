@@ -27,6 +27,11 @@ class SamCertificate:
     value: str = field(repr=False)
 
     @property
+    def encoded(self) -> bytes:
+        """The certificate without its key, as DER."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @property
     def thumbprint(self) -> str:
         """The SHA-1 thumbprint in upper-case hexadecimal, as Entra shows it."""
         return thumbprint_of(self.certificate)
@@ -34,7 +39,7 @@ class SamCertificate:
     def credential(self, site: str, created: datetime) -> KeyCredential:
         """Return it as CIPP registers it on the application."""
         return KeyCredential(
-            certificate=self.certificate.public_bytes(Encoding.DER),
+            certificate=self.encoded,
             start=self.certificate.not_valid_before_utc,
             end=self.certificate.not_valid_after_utc,
             created=created,

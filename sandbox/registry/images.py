@@ -17,6 +17,7 @@ MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 LATEST: Final = "10.8.5"
 NEXT: Final = "10.8.6"  # the version to which `latest` moves
+_CHANNELS: Final = ("dev", "nightly")
 _REFERENCE: Final = re.compile(r"DOCKER\|(?P<base>[^@|]+?)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?")
 # By tag, the version label, and how many days ago it was made.
 _SEEDED: Final = {
@@ -42,6 +43,12 @@ class Image:
     def revision(self) -> str:
         """The whole hash of the commit that it was built from."""
         return hashlib.sha1(self.version.encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def tag(self) -> str:
+        """The tag that the image itself names. A build of a version is also the build of `latest`."""
+        kind, _, rest = self.version.partition("+")[2].partition(".")
+        return "latest" if not kind else kind if kind in _CHANNELS else f"{kind}-{rest.rpartition('.')[0]}"
 
     @cached_property
     def config(self) -> bytes:
@@ -141,6 +148,12 @@ def reference(pinned: str, registry: Registry) -> str:
     if pinned == "digest":
         return f"{REPOSITORY}@{registry.tags['latest'].digest}"
     return f"{REPOSITORY}:{pinned or 'latest'}"
+
+
+def is_cipps(name: str) -> bool:
+    """Return whether a setting `linuxFxVersion` names an image of CIPP's own repository."""
+    match = _REFERENCE.fullmatch(name)
+    return match is not None and match["base"].lower() == REPOSITORY
 
 
 def tag_of(name: str) -> str:
