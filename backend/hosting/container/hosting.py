@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backend.hosting.container.apps import ContainerApps
     from backend.hosting.container.image import ContainerImage
     from backend.hosting.container.start_plan import ContainerStarts
+    from backend.hosting.container.web_app import WebApp
     from backend.hosting.functions.processes import FunctionAppProcesses
     from backend.hosting.hosting import Core, Hosting
     from backend.installation.needs import HostingNeeds
@@ -44,6 +45,13 @@ class _ContainerHosting:
         from backend.hosting.container.starts import Starts
 
         return ContainerStarts(self._core.clients, self.image, Starts(self._core.clients))
+
+    @made_once
+    def web_app(self) -> "WebApp":
+        """What the overview shows of the container."""
+        from backend.hosting.container.web_app import WebApp
+
+        return WebApp(self._core.clients, self.image)
 
     @made_once
     def apps(self) -> "ContainerApps":
