@@ -86,7 +86,7 @@ def _page(azure: "Azure", process: "Process", request: Request) -> Response:
 
 def _health(azure: "Azure", process: "Process") -> dict[str, Any]:
     is_ready = process.phase(azure.clock.now()) == "Ready"
-    milliseconds = int(process.start.total_seconds() * 1000)
+    milliseconds = int(process.start.total_seconds() * 1000) + int(process.started.timestamp() * 1000) % 997
     startup = {
         "readinessMode": "HttpReady",
         "warmupMode": "AfterReady",

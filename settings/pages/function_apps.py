@@ -3,7 +3,7 @@
 from typing import Final
 
 from backend.errors import InvalidInputError
-from backend.hosting.results import Action, Control, FunctionApp
+from backend.hosting.results import Action, Consent, Control, FunctionApp
 from settings.access.caller import Permission
 from settings.http.body import Body
 from settings.http.routes import Call, Routes, Shown
@@ -13,12 +13,17 @@ ONE: Final = Shown(example={"Name": "cippabc12-proc", "DryRun": True})
 
 
 class Target(Body, frozen=True):
-    """One app, or all of CIPP's apps. The default is CIPP's main app."""
+    """One app, or all of CIPP's apps. The default is CIPP's main app.
+
+    `Update` allows a start of CIPP's container to update it to the version that the dry run showed. It has no effect
+    on function apps, which a start does not update, and on a stop.
+    """
 
     name: str | None = None
     all: bool = False
     dry_run: bool = False
     force: bool = False
+    update: str | None = None
 
 
 @routes.get("ListFunctionApps", needs=Permission.APP_SETTINGS_READ)
@@ -29,7 +34,7 @@ def apps(call: Call) -> list[FunctionApp]:
 
 @routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
 def start(call: Call, body: Target) -> Control:
-    """Start an app, or all of CIPP's apps."""
+    """Start an app, or all of CIPP's apps. A container pulls its image: allow an update with Update."""
     return _control(call, body, "start")
 
 
@@ -41,7 +46,7 @@ def stop(call: Call, body: Target) -> Control:
 
 @routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
 def restart(call: Call, body: Target) -> Control:
-    """Restart an app, or all of CIPP's, and check it for up to 20 seconds. To restart this app itself, set Force."""
+    """Restart an app, or all of CIPP's, and check it. A container pulls its image: allow an update with Update."""
     return _control(call, body, "restart")
 
 
@@ -51,5 +56,5 @@ def _control(call: Call, body: Target, action: Action) -> Control:
     if body.name is not None and not body.name.strip():
         raise InvalidInputError("Invalid Name: it is empty.", field="Name", advice="For CIPP's main app, leave it out.")
     return call.services.hosting.apps.control(
-        action, name=body.name, every=body.all, dry_run=body.dry_run, force=body.force
+        action, name=body.name, every=body.all, dry_run=body.dry_run, consent=Consent(body.force, body.update)
     )

@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.hosting.container.absent import NoDomains, NoFork, NoInvitations, NoStaticWebApp, NoUserRoles
-    from backend.hosting.functions.app_settings import FunctionAppSettings
-    from backend.hosting.functions.apps import FunctionApps
+    from backend.hosting.container.app_settings import ContainerSettings
+    from backend.hosting.container.apps import ContainerApps
+    from backend.hosting.container.image import ContainerImage
+    from backend.hosting.container.start_plan import ContainerStarts
+    from backend.hosting.container.web_app import WebApp
     from backend.hosting.functions.processes import FunctionAppProcesses
     from backend.hosting.hosting import Core, Hosting
     from backend.installation.needs import HostingNeeds
@@ -29,16 +32,38 @@ class _ContainerHosting:
         self._core = core
 
     @made_once
-    def apps(self) -> "FunctionApps":
-        from backend.hosting.functions.apps import FunctionApps
+    def image(self) -> "ContainerImage":
+        """The image of the container."""
+        from backend.hosting.container.image import ContainerImage
 
-        return FunctionApps(self._core.clients, self._core.discovery)
+        return ContainerImage(self._core.clients, self._core.discovery, self._core.tables)
 
     @made_once
-    def settings(self) -> "FunctionAppSettings":
-        from backend.hosting.functions.app_settings import FunctionAppSettings
+    def starts(self) -> "ContainerStarts":
+        """The starts of the container."""
+        from backend.hosting.container.start_plan import ContainerStarts
+        from backend.hosting.container.starts import Starts
 
-        return FunctionAppSettings(self._core.clients, self._core.discovery, self.apps)
+        return ContainerStarts(self._core.clients, self.image, Starts(self._core.clients))
+
+    @made_once
+    def web_app(self) -> "WebApp":
+        """What the overview shows of the container."""
+        from backend.hosting.container.web_app import WebApp
+
+        return WebApp(self._core.clients, self.image)
+
+    @made_once
+    def apps(self) -> "ContainerApps":
+        from backend.hosting.container.apps import ContainerApps
+
+        return ContainerApps(self._core.clients, self._core.discovery, self.starts)
+
+    @made_once
+    def settings(self) -> "ContainerSettings":
+        from backend.hosting.container.app_settings import ContainerSettings
+
+        return ContainerSettings(self._core.clients, self._core.discovery, self.apps, self.starts)
 
     @made_once
     def code(self) -> "NoFork":
@@ -72,9 +97,11 @@ class _ContainerHosting:
 
     @made_once
     def processes(self) -> "FunctionAppProcesses":
+        from backend.hosting.functions.apps import FunctionApps
         from backend.hosting.functions.processes import FunctionAppProcesses
 
-        return FunctionAppProcesses(self._core.clients, self._core.discovery, self.apps)
+        apps = FunctionApps(self._core.clients, self._core.discovery)
+        return FunctionAppProcesses(self._core.clients, self._core.discovery, apps)
 
     @made_once
     def probes(self) -> "Sequence[Probe]":

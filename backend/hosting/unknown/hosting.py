@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, UserRoles
     from backend.hosting.results import (
         Action,
+        Consent,
         Control,
         Deployments,
         Domain,
@@ -101,8 +102,10 @@ class _Apps:
         self.addresses: Callable[[], str] = reads.addresses
         self._cause = cause
 
-    def control(self, action: "Action", *, name: str | None, every: bool, dry_run: bool, force: bool) -> "Control":
-        del action, name, every, dry_run, force
+    def control(
+        self, action: "Action", *, name: str | None, every: bool, dry_run: bool, consent: "Consent"
+    ) -> "Control":
+        del action, name, every, dry_run, consent
         _refuse(self._cause)
 
 
@@ -112,9 +115,9 @@ class _Settings:
         self._cause = cause
 
     def change(
-        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, force: bool
+        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: "Consent"
     ) -> "SettingsAct":
-        del name, to_set, remove, dry_run, force
+        del name, to_set, remove, dry_run, consent
         _refuse(self._cause)
 
 
