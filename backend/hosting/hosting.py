@@ -4,13 +4,14 @@ Pages, rotation and health call these protocols, and never check the shape. Only
 folder beside this module implements one shape.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from backend.access.tables import AccessTables
     from backend.azure.clients import Clients
+    from backend.cipp.key_reads import Sign
     from backend.hosting.results import (
         Action,
         Control,
@@ -141,8 +142,27 @@ class Processes(Protocol):
         """The time since when each app has had its credentials."""
 
     @property
+    def signs(self) -> "Collection[Sign]":
+        """What in CIPP's tables shows that its processes have read their credentials again."""
+
+    @property
     def restart_seconds(self) -> float:
         """The longest time that one restart takes, in seconds."""
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        """Return how the apps read their current credentials before a time, as an instruction without the period."""
+
+    def next_read(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """Return when CIPP reads its credentials next by itself, or None if that is not certain."""
+
+    def reason_to_wait(self, *, updates: bool) -> str | None:
+        """Return why a restart for a new credential must wait, as a sentence, or None if it need not.
+
+        `updates`: a restart may also update CIPP (`KEY_ROTATION_RESTART_CIPP` is `update`).
+        """
+
+    def pause(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """Return until when the timers renew no key, because CIPP's own jobs run, or None if they may."""
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""

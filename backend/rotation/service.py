@@ -290,7 +290,7 @@ class KeyRotation:
         if context.limits.key_rotation_restart_cipp:
             zone = context.cipp.zone
             report = restarts.restart(
-                just_renewed=batch.is_secret_renewed, weekly_run=lambda: self._last_weekly_run(zone)
+                just_renewed=batch.is_vital_renewed, weekly_run=lambda: self._last_weekly_run(zone)
             )
         report += restarts.advice(batch.superseded)
         return list(dict.fromkeys(report))  # both may report that the time is over
@@ -322,11 +322,11 @@ class KeyRotation:
         )
 
     def _general_warnings(self, context: RunContext) -> list[str]:
-        """Return the problems of the storage account and of the time zone settings."""
-        cipp = context.cipp
+        """Return the problems of the storage account, of its feature flags, and of the time zone settings."""
+        cipp, mode = context.cipp, context.mode
         if self._clients.tables() is None:
             return [NO_STORAGE, *cipp.zone_problems]
-        return [*([cipp.not_cipps] if cipp.not_cipps else []), *cipp.zone_problems]
+        return [text for text in (cipp.not_cipps, mode.problem, *cipp.zone_problems) if text]
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class Restarts:
         if superseded and self._time_is_over():
             return [_NO_TIME_TO_LOOK]
         return [
-            f"Restart '{name}' before {ends:%Y-%m-%d}, because it might use the old {_WORDS[secret]} until then."
+            f"{self._processes.advice([name], ends)}, because it might use the old {_WORDS[secret]} until then."
             for secret, ends in superseded.items()
             for name, is_current in self._current(self._stored(secret)).items()
             if not is_current
