@@ -4,7 +4,7 @@ Pages, rotation and health call these protocols, and never check the shape. Only
 folder beside this module implements one shape.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
@@ -161,7 +161,7 @@ class Processes(Protocol):
         `updates`: a restart may also update CIPP (`KEY_ROTATION_RESTART_CIPP` is `update`).
         """
 
-    def pause(self, now: datetime, zone: tzinfo) -> datetime | None:
+    def pause(self, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
         """Return until when the timers renew no key, because CIPP's own jobs run, or None if they may."""
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:

@@ -271,6 +271,16 @@ class KeyRotation:
         )
         return RunResult(rotation, listed)
 
+    def paused_until(self) -> datetime | None:
+        """Return until when the timers renew no key, because CIPP's own jobs may run, or None if they may renew.
+
+        A run by a person never waits.
+
+        Raises:
+            BackendError: CIPP's shape is unknown.
+        """
+        return self.services.processes.pause(self._vault.now(), self.services.tables.zone)
+
     def report_untouched(self, by: str, error: BackendError) -> None:
         """Write to CIPP's Logbook, at most once a day, that a scheduled run failed before it touched a key."""
         zone = self.services.tables.zone()
@@ -293,6 +303,11 @@ class KeyRotation:
                 just_renewed=batch.is_vital_renewed, weekly_run=lambda: self._last_weekly_run(zone)
             )
         report += restarts.advice(batch.superseded)
+        if batch.is_read_at_night and (read := self.services.processes.next_read(self._vault.now(), context.cipp.zone)):
+            local = f"{read.astimezone(context.cipp.zone):%H:%M} of its time zone"
+            report.append(
+                f"CIPP reads its new keys on {read:%Y-%m-%d} at {read:%H:%M} UTC ({local}), or when it starts."
+            )
         return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:

@@ -1,6 +1,7 @@
 """What shows that CIPP has read its keys, as a table."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ A_SECOND = timedelta(seconds=1)
 A_DAY = timedelta(days=1)
 
 
-def check(after: timedelta, **fields: object) -> KeyReads:
+def check(after: timedelta, **fields: Any) -> KeyReads:  # noqa: ANN401 - any field
     """Return the signs with a whole permissions check that ended so long after the store."""
-    return KeyReads(access_check=AccessCheck(STORED + after, **{"app_id": APP, "user": "cipp@contoso.com", **fields}))  # type: ignore[arg-type] - any field
+    return KeyReads(access_check=AccessCheck(STORED + after, **{"app_id": APP, "user": "cipp@contoso.com", **fields}))
 
 
 def minutes(number: float) -> timedelta:

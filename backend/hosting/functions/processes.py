@@ -3,7 +3,7 @@
 CIPP 10.8.5 and later also read them each night at 00:30, but only in the process that runs CIPP's permissions check.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 
 from backend.azure.clients import Clients
@@ -44,7 +44,7 @@ class FunctionAppProcesses:
     def reason_to_wait(self, *, updates: bool) -> None:
         """Return None: the same code starts again."""
 
-    def pause(self, now: datetime, zone: tzinfo) -> None:
+    def pause(self, now: datetime, zone: Callable[[], tzinfo]) -> None:
         """Return None: the timers don't wait for CIPP's own jobs, as each key that is stored signs in."""
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:

@@ -66,13 +66,15 @@ class KeyResult:
 class BatchResult:
     """The results for the keys of a run.
 
-    `is_vital_renewed`: the key with which CIPP signs in has a new version. `superseded` is the first expiry of an old
+    `is_vital_renewed`: the key with which CIPP signs in has a new version. `is_read_at_night`: a key has one that a
+    container's CIPP reads at night, so not the token of a direct tenant. `superseded` is the first expiry of an old
     key that CIPP's apps might still use, by the name of its secret.
     """
 
     reports: list[KeyReport]
     warnings: list[str]
     is_vital_renewed: bool
+    is_read_at_night: bool
     superseded: Mapping[str, datetime]
 
 
@@ -118,6 +120,7 @@ def run_batch(run: RunContext, keys: Sequence[Key], known: KnownKeys, progress: 
         reports=reports,
         warnings=[warning for result in results for warning in result.warnings],
         is_vital_renewed=any(one.kind == run.mode.vital and one.outcome == "rotated" for one in reports),
+        is_read_at_night=any(one.kind != "TenantRefreshToken" and one.outcome == "rotated" for one in reports),
         superseded={
             CLIENT_SECRET if result.report.kind == "ClientSecret" else CERTIFICATE: result.superseded_ends
             for result in results
