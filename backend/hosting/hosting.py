@@ -161,8 +161,11 @@ class Processes(Protocol):
         `updates`: a restart may also update CIPP (`KEY_ROTATION_RESTART_CIPP` is `update`).
         """
 
-    def pause(self, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
-        """Return until when the timers renew no key, because CIPP's own jobs run, or None if they may."""
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        """Return until when the timers renew no key, because CIPP's own jobs run, or None if they may.
+
+        `now` and `zone` are called only if it depends on them.
+        """
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""

@@ -20,7 +20,7 @@ from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.malloc import use_few_arenas
 from backend.credentials.change_lock import LOCK
-from backend.credentials.kinds import Key, keys_in
+from backend.credentials.kinds import IDENTITY_NAMES, Key, keys_in
 from backend.errors import BackendError
 from backend.hosting.hosting import Hosting
 from backend.installation.discovery import Discovery
@@ -279,7 +279,13 @@ class KeyRotation:
         Raises:
             BackendError: CIPP's shape is unknown.
         """
-        return self.services.processes.pause(self._vault.now(), self.services.tables.zone)
+        return self.services.processes.pause(self._time_in_azure, self.services.tables.zone)
+
+    def _time_in_azure(self) -> datetime:
+        """Return the vault's time, which only a response shows."""
+        with suppress(BackendError):  # then it is this machine's
+            self._vault.read(IDENTITY_NAMES[0])
+        return self._vault.now()
 
     def report_untouched(self, by: str, error: BackendError) -> None:
         """Write to CIPP's Logbook, at most once a day, that a scheduled run failed before it touched a key."""

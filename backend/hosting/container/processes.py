@@ -88,13 +88,13 @@ class ContainerProcesses:
             update = f"It is unknown whether a restart would update CIPP: {error}"
         return _UPDATE.format(update=update) if update else None
 
-    def pause(self, now: datetime, zone: Callable[[], tzinfo]) -> datetime | None:
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
         """Return until when CIPP's own update, renewal and permissions check may run."""
-        return night.pause_until(now, zone(), read_update_time(self._clients))
+        return night.pause_until(now(), zone(), read_update_time(self._clients))
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether a restart would interrupt CIPP's jobs of the night."""
-        return self.pause(now, lambda: zone) is not None
+        return self.pause(lambda: now, lambda: zone) is not None
 
     def restart(self, name: str) -> Restarted:
         """Restart the container, and store the restart if CIPP was ready afterwards.

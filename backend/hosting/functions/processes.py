@@ -44,7 +44,7 @@ class FunctionAppProcesses:
     def reason_to_wait(self, *, updates: bool) -> None:
         """Return None: the same code starts again."""
 
-    def pause(self, now: datetime, zone: Callable[[], tzinfo]) -> None:
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> None:
         """Return None: the timers don't wait for CIPP's own jobs, as each key that is stored signs in."""
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:

@@ -27,7 +27,7 @@ _NOT_RESTARTED: Final = (
     "ExecFunctionAppRestart."
 )
 _NO_TIME_TO_RESTART: Final = (
-    "{apps} not restarted for the new {key}: the run reached its time limit. The next run continues."
+    "{apps} not restarted for the new {key}: too little time is left in this run. The next run continues."
 )
 _NO_TIME_TO_LOOK: Final = (
     "Couldn't check whether CIPP's apps use old keys: the run reached its time limit. The next run continues."
