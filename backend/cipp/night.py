@@ -34,7 +34,7 @@ class UpdateTime:
 def update_time_of(row: Mapping[str, Any]) -> UpdateTime:
     """Return when CIPP looks for an update by its row of settings, {} if it has none. Unreadable values count as unset.
 
-    An empty CheckTime is any time. Without updates there is none.
+    An empty CheckTime is any time. Then, and without updates, the hour is None.
     """
     is_off = _text(row.get("AutoUpdate")) == "false" or _text(row.get("CheckInterval")) == "0"
     if is_off or row.get("CheckTime") == "":

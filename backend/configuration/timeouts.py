@@ -46,5 +46,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(given, cls, strict=False)
         except ValueError as error:  # a ValidationError, or a text that is not valid Unicode
             rule, _, place = str(error).partition(" - at `$.")
+            if rule.startswith("Invalid enum value"):  # which repeats the value
+                rule = "Expected true, false or update"
             setting = place.rstrip("`").upper() or f"among {', '.join(name.upper() for name in given)}"
             raise NotConfiguredError(f"Invalid setting {setting}: {rule.replace('`', '')}.") from error

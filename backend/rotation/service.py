@@ -317,10 +317,18 @@ class KeyRotation:
         return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
-        """Return when the last weekly run started, or when the week started if runs have no history."""
+        """Return when the last weekly run started, or when the week started if runs have no history.
+
+        Where CIPP reads its keys at night, the weekly timer may have waited for that, and the first run after it does
+        the work. So the start of the week counts, too.
+        """
+        started = week_start(self._vault.now(), zone)
         if self._clients.tables() is None:
-            return week_start(self._vault.now(), zone)
-        return self.journal.last_started(WEEKLY)
+            return started
+        last = self.journal.last_started(WEEKLY)
+        if self.services.processes.next_read(self._vault.now(), zone) is None:
+            return last
+        return max(last or started, started)
 
     def _dry(self, names: Iterable[str] | None, *, force: bool) -> Rotation:
         listing = self._vault.served()
