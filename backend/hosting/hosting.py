@@ -170,11 +170,11 @@ class Processes(Protocol):
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""
 
-    def restart(self, name: str) -> "Restarted":
-        """Restart one of the apps in `uptimes`.
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        """Restart one of the apps in `uptimes`. `updates`: it may also update CIPP.
 
         Raises:
-            ConflictError: The app is this app.
+            ConflictError: The app is this app, or the restart may update CIPP, and `updates` is not set.
             AzureRefusedError: Azure refused. If the status is 400 to 499 except 408 and 429, nothing was restarted.
             AzureUnreachableError: The app may have restarted.
         """

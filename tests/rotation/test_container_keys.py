@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from backend.azure.clients import Clients
 from backend.concurrency.made_once import made_once
 from backend.errors import AzureUnreachableError
 from backend.hosting.container.processes import ContainerProcesses
+from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import Controlled, FunctionApp, Restarted
 from backend.rotation.results import Rotation
 from backend.services import Services
@@ -53,9 +55,12 @@ class Site:
             )
         ]
 
-    def restart(self, name: str) -> Restarted:
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:
+        assert updates == (os.environ["KEY_ROTATION_RESTART_CIPP"] == "update")
         self.restarts.append(name)
         moment = self.scene.now() if self.is_ready_again else None
+        if moment:
+            OwnRestarts(Clients(dict(os.environ))).note(name, moment)
         return Restarted(Controlled(name=name, state="Running", seen="It is ready."), moment)
 
     def addresses(self) -> str:

@@ -41,11 +41,11 @@ class ContainerApps(Protocol):
     def apps(self) -> Sequence[FunctionApp]:
         """Return the sites as Azure shows them, the main app first."""
 
-    def restart(self, name: str) -> Restarted:
-        """Restart the site, and wait until CIPP is ready.
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:
+        """Restart the site, and follow CIPP for at most `READY_SECONDS`.
 
-        `moment` is the time of Azure's response, if CIPP was seen not ready and then ready afterwards. Otherwise it is
-        None, because the old process may still run.
+        `moment` is the time of the request, if CIPP was seen not ready and then ready afterwards. Then it is stored
+        with `OwnRestarts.note`. Otherwise it is None, because the old process may still run.
         """
 
 
@@ -56,8 +56,7 @@ class ContainerProcesses:
         self._clients = clients
         self._apps = apps
         self._image = image
-        self._own_restarts = OwnRestarts(clients)
-        self.uptimes = ContainerUptimes(clients, apps, self._own_restarts)
+        self.uptimes = ContainerUptimes(clients, apps)
 
     @property
     def signs(self) -> Collection[Sign]:
@@ -96,27 +95,25 @@ class ContainerProcesses:
         """Return whether a restart would interrupt CIPP's jobs of the night."""
         return self.pause(lambda: now, lambda: zone) is not None
 
-    def restart(self, name: str) -> Restarted:
-        """Restart the container, and store the restart if CIPP was ready afterwards.
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:
+        """Restart the container, and follow CIPP until it is ready.
 
         Raises:
-            ConflictError: The app is this app.
+            ConflictError: The app is this app, it was started too often, or the restart may be an update that is not
+                allowed.
             AzureUnreachableError: Azure did not respond. The container may have restarted.
             BackendError: The restart failed.
         """
-        restarted = self._apps.restart(name)
-        if restarted.moment:
-            self._own_restarts.note(name, restarted.moment)
-        return restarted
+        return self._apps.restart(name, updates=updates)
 
 
 class ContainerUptimes(Uptimes):
     """The last restart by this app after which CIPP was ready. CIPP's tables show the rest."""
 
-    def __init__(self, clients: Clients, apps: ContainerApps, own_restarts: OwnRestarts) -> None:
+    def __init__(self, clients: Clients, apps: ContainerApps) -> None:
         self._clients = clients
         self._apps = apps
-        self._own_restarts = own_restarts
+        self._own_restarts = OwnRestarts(clients)
 
     def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
         """Return the main app, or [] if it can't be listed."""

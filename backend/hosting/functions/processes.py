@@ -51,7 +51,7 @@ class FunctionAppProcesses:
         """Return whether CIPP's own timers may be running, which a restart would interrupt."""
         return midnight.is_quiet(now, zone)
 
-    def restart(self, name: str) -> Restarted:
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:  # noqa: ARG002 - the same code starts again
         """Restart an app.
 
         Raises:

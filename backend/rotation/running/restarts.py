@@ -60,6 +60,7 @@ class Restarts:
         self._processes = run.services.processes
         self._secret = run.mode.vital_secret
         self._key = _WORDS[self._secret]
+        self._updates = run.limits.key_rotation_restart_cipp == "update"
 
     def restart(self, *, just_renewed: bool, weekly_run: Callable[[], datetime | None]) -> list[str]:
         """Restart the apps that may not have read the key since this app stored it. Return what was done.
@@ -104,8 +105,7 @@ class Restarts:
         """Return why the apps must not be restarted, because that might update CIPP, or [] if they may."""
         if not names or self._is_quiet():
             return []
-        updates = self._run.limits.key_rotation_restart_cipp == "update"
-        reason = self._processes.reason_to_wait(updates=updates)
+        reason = self._processes.reason_to_wait(updates=self._updates)
         return [_WAITS.format(apps=_were(names), key=self._key, reason=reason)] if reason else []
 
     def _restart_all(self, names: list[str], version: Version) -> list[str]:
@@ -126,7 +126,7 @@ class Restarts:
                 return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]), key=self._key)]
             time.sleep(max((version.created + ONE_SECOND - self._vault.now()).total_seconds(), 0))
             try:
-                restarted = self._processes.restart(name)
+                restarted = self._processes.restart(name, updates=self._updates)
             except BackendError as error:
                 if not _did_nothing(error):
                     return [*report, _UNCONFIRMED.format(app=name, error=error)]
