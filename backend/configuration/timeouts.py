@@ -1,7 +1,7 @@
 """The timeouts and other limits of the app. Each is a setting."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation_secret_max_age_days: Count = 7  # counted in starts of weeks: 28 is every fourth Sunday
     key_rotation_overlap_days: Count = 30  # an old key stays at least that long, because CIPP might have it in memory
     key_rotation_manage_policy: bool = False
-    key_rotation_restart_cipp: bool = False
+    key_rotation_restart_cipp: bool | Literal["update"] = False  # "update": a restart may update a container, too
     key_rotation_pulse_hours: Annotated[int, msgspec.Meta(ge=0, le=8_760)] = 24
     key_rotation_warn_days: Count = 14
     key_rotation_time_limit_seconds: Seconds = 3_600  # the limits of the host and the load balancer are shorter
@@ -49,5 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(given, cls, strict=False)
         except ValueError as error:  # a ValidationError, or a text that is not valid Unicode
             rule, _, place = str(error).partition(" - at `$.")
+            if rule.startswith("Invalid enum value"):  # which repeats the value
+                rule = "Expected true, false or update"
             setting = place.rstrip("`").upper() or f"among {', '.join(name.upper() for name in given)}"
             raise NotConfiguredError(f"Invalid setting {setting}: {rule.replace('`', '')}.") from error

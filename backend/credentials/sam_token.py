@@ -1,8 +1,10 @@
 """A token for Graph as CIPP's SAM app, with any of the vault's keys that can sign in."""
 
+from functools import partial
 from typing import Final
 
 from backend.azure.clients import Clients
+from backend.concurrency import background
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
 from backend.errors import NotConfiguredError
@@ -42,15 +44,19 @@ class SamToken:
         self._token.forget()
 
     def _sign_in(self) -> SecretText:
+        from backend.cipp.feature_flags import Flag, read_certificate_flag  # noqa: PLC0415 - the same
         from backend.credentials.kinds import IDENTITY_NAMES, is_placeholder  # noqa: PLC0415 - the same
         from backend.credentials.sign_in_check import SignInCheck  # noqa: PLC0415 - the same
         from backend.credentials.signer import choose_signer  # noqa: PLC0415 - the same
         from backend.sam_app.sign_in import Entra  # noqa: PLC0415 - only a lookup in Graph needs it
 
+        flag = background.start(partial(read_certificate_flag, self._clients), name="read CIPP's feature flags")
         app_id, tenant = (self._vault.read(name).value.reveal().strip() for name in IDENTITY_NAMES)
         if is_placeholder(app_id) or is_placeholder(tenant):
             raise NotConfiguredError("CIPP is not set up yet.", advice="Run its setup wizard.")
         limits = self._clients.limits
         deadline = Deadline.after(limits.azure_deadline_seconds)
         check = SignInCheck(Entra(self._clients.cloud, limits, deadline), limits, deadline)
-        return choose_signer(self._vault, check, app_id, tenant).signed_in.token
+        certificate_first = flag.result().state is Flag.ON
+        signer = choose_signer(self._vault, check, app_id, tenant, certificate_first=certificate_first)
+        return signer.signed_in.token

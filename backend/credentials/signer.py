@@ -3,9 +3,13 @@
 The first choice is the vault's ApplicationSecret. If Entra refuses it, SAMCertificate is used. If Entra refuses both,
 the newest earlier enabled version of ApplicationSecret that can sign in is used. So the certificate helps to repair a
 revoked secret, and the secret a revoked certificate.
+
+In CIPP's certificate-only mode, SAMCertificate comes first, then its earlier enabled versions, then the client secrets.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from backend.azure.errors.entra_errors import Verdict
@@ -18,15 +22,20 @@ from backend.sam_app.certificate import Certificate, read_certificate
 from backend.sam_app.sign_in import SamApp, SignedIn, SignInRefusedError
 
 EARLIER_TRIED: Final = 5
+_MEND_CERTIFICATE: Final = (
+    f"Restore a version of {CERTIFICATE} that can sign in with ExecKeyVaultSecretRestore, or add a new certificate to "
+    f"the SAM app in the Entra admin center and store it as {CERTIFICATE}."
+)
 
 
 @dataclass(frozen=True)
 class Signer:
     """The SAM app with a credential that can sign in. `secret` is whether the current client secret can.
 
-    `secret_version` is the version of ApplicationSecret that was tried, None if it can't be read. `refusal` is Entra's
-    error for it. `earlier` is the newest earlier version that can sign in, checked only if Entra refuses the current
-    one. `signed_in` is Entra's result: a token for Graph, which outlives every run, and the permissions in it.
+    `secret_version` is the version of ApplicationSecret that was tried, None if it can't be read or was not tried.
+    `refusal` is Entra's error for it. `earlier` is the newest earlier version that can sign in, checked only if Entra
+    refuses the current one. `signed_in` is Entra's result: a token for Graph, which outlives every run, and the
+    permissions in it.
     """
 
     app: SamApp
@@ -46,8 +55,10 @@ class _SignedInAs:
     version: str = ""
 
 
-def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Signer:
-    """Return the first credential that can sign in, in the order above.
+def choose_signer(
+    vault: KeyVault, check: SignInCheck, app_id: str, tenant: str, *, certificate_first: bool = False
+) -> Signer:
+    """Return the first credential that can sign in, in the order above. See `_by_certificate` for `certificate_first`.
 
     If only a new client secret is left, it is retried for twice KEY_ROTATION_PROOF_GAP_SECONDS.
 
@@ -58,6 +69,8 @@ def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str)
         DisabledError: The client secret is disabled, and no other credential can sign in.
         AzureError: Entra or the vault timed out, or refused for a reason unrelated to the credential.
     """
+    if certificate_first:
+        return _by_certificate(vault, check, app_id, tenant)
     served, unusable = _served_secret(vault)
     refusal: SignInRefusedError | None = None
     if served:
@@ -93,6 +106,55 @@ def choose_signer(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str)
     if refusal and served:
         raise refusal
     raise _without_secret(vault, app_id, unusable, refusal)
+
+
+def _by_certificate(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> Signer:
+    """Return the first of the certificates and then the client secrets that can sign in.
+
+    If none can and the certificate is new, it is retried for twice KEY_ROTATION_PROOF_GAP_SECONDS.
+
+    Raises:
+        SignInRefusedError: No credential can sign in. The error is Entra's for the certificate.
+        NotFoundError: The vault does not have a certificate that can be read, and no client secret can sign in.
+        AzureError: Entra or the vault timed out, or refused for a reason unrelated to the credential.
+    """
+    served = _served_certificate(vault)
+    refusal: SignInRefusedError | None = None
+    if served:
+        certificate, age = served.certificate, vault.now() - served.created
+        app = SamApp(app_id, tenant, certificate)
+        try:
+            signed_in = check.sign_in(app, age=age, patience_seconds=0)
+            return Signer(_in_its_tenant(app, signed_in), signed_in, Validity.NOT_VERIFIED, None)
+        except SignInRefusedError as error:
+            if error.verdict is not Verdict.DEAD and not isinstance(error, NotVerifiedError):
+                raise
+            refusal = error
+    other = _earlier_certificate(vault, check, app_id, tenant) or _any_secret(vault, check, app_id, tenant)
+    if other:
+        return Signer(other.app, other.signed_in, Validity.NOT_VERIFIED, None)
+    if served and isinstance(refusal, NotVerifiedError):
+        patience = 2 * check.limits.key_rotation_proof_gap_seconds
+        signed_in = check.sign_in(app, age=age, patience_seconds=patience)
+        return Signer(_in_its_tenant(app, signed_in), signed_in, Validity.NOT_VERIFIED, None)
+    if refusal:
+        refusal.advice = _MEND_CERTIFICATE  # no other key can repair it
+        raise refusal
+    raise _without_certificate(vault)
+
+
+def _without_certificate(vault: KeyVault) -> BackendError:
+    """Return the error if CIPP signs in with its certificate and the vault has none that can be read."""
+    try:
+        vault.read(CERTIFICATE)
+    except MissingError:
+        error: BackendError = vault.missing(CERTIFICATE, _MEND_CERTIFICATE)
+    except DisabledError as disabled:
+        error = disabled
+    else:
+        error = NotFoundError(f"{CERTIFICATE} can't be read as a certificate.", advice=_MEND_CERTIFICATE)
+    error.add_context(before="CIPP signs in with its certificate.")
+    return error
 
 
 def _served_secret(vault: KeyVault) -> tuple[Stored | None, BackendError]:
@@ -141,13 +203,46 @@ def _earlier(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> _
     return None
 
 
+def _earlier_certificate(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> _SignedInAs | None:
+    """Return the newest earlier certificate that can sign in."""
+    candidates = [version for version in vault.versions(CERTIFICATE)[1:] if _may_be_tried(version)]
+    for version in candidates[:EARLIER_TRIED]:
+        try:
+            certificate = read_certificate(vault.read(CERTIFICATE, version.id).value)
+            return _signed_in_as(check, SamApp(app_id, tenant, certificate))
+        except (SignInRefusedError, DisabledError, NotFoundError, InvalidInputError):
+            continue
+    return None
+
+
+def _any_secret(vault: KeyVault, check: SignInCheck, app_id: str, tenant: str) -> _SignedInAs | None:
+    """Return the current client secret or the newest earlier one that can sign in."""
+    served, _ = _served_secret(vault)
+    if served:
+        with suppress(SignInRefusedError):
+            return _signed_in_as(check, SamApp(app_id, tenant, served.value), served.version)
+    return _earlier(vault, check, app_id, tenant)
+
+
 def _may_be_tried(version: Version) -> bool:
     return version.enabled and not version.is_enabled_for_restore
 
 
-def served_certificate(vault: KeyVault) -> Certificate | None:
-    """Return the vault's current certificate, or None if it is missing or can't be read."""
+@dataclass(frozen=True)
+class _ServedCertificate:
+    certificate: Certificate
+    created: datetime
+
+
+def _served_certificate(vault: KeyVault) -> _ServedCertificate | None:
     try:
-        return read_certificate(vault.read(CERTIFICATE).value)
+        stored = vault.read(CERTIFICATE)
+        return _ServedCertificate(read_certificate(stored.value), stored.created)
     except (NotFoundError, DisabledError, InvalidInputError):
         return None
+
+
+def served_certificate(vault: KeyVault) -> Certificate | None:
+    """Return the vault's current certificate, or None if it is missing or can't be read."""
+    served = _served_certificate(vault)
+    return served.certificate if served else None

@@ -3,6 +3,7 @@
 from typing import Final
 
 from backend.azure.clients import Clients
+from backend.cipp.feature_flags import Flag, read_certificate_flag
 from backend.concurrency.deadline import Deadline
 from backend.credentials.kinds import IDENTITY_NAMES, is_placeholder, kind_of
 from backend.credentials.sign_in_check import SignInCheck
@@ -49,5 +50,6 @@ class KeyTrial:
             # Its age is unknown: the caller may have created it a moment ago.
             check.sign_in(SamApp(app_id, tenant, credential), age=None)
             return
-        app = choose_signer(self._vault, check, app_id, tenant).app
+        certificate_first = read_certificate_flag(self._clients).state is Flag.ON
+        app = choose_signer(self._vault, check, app_id, tenant, certificate_first=certificate_first).app
         check.entra.redeem(app, name.lower() if kind == "TenantRefreshToken" else app.tenant, value)

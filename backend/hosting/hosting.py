@@ -4,13 +4,14 @@ Pages, rotation and health call these protocols, and never check the shape. Only
 folder beside this module implements one shape.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from backend.access.tables import AccessTables
     from backend.azure.clients import Clients
+    from backend.cipp.key_reads import Sign
     from backend.cipp.tables import CippTables
     from backend.hosting.results import (
         Action,
@@ -145,17 +146,39 @@ class Processes(Protocol):
         """The time since when each app has had its credentials."""
 
     @property
+    def signs(self) -> "Collection[Sign]":
+        """What in CIPP's tables shows that its processes have read their credentials again."""
+
+    @property
     def restart_seconds(self) -> float:
         """The longest time that one restart takes, in seconds."""
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        """Return how the apps read their current credentials before a time, as an instruction without the period."""
+
+    def next_read(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """Return when CIPP reads its credentials next by itself, or None if that is not certain."""
+
+    def reason_to_wait(self, *, updates: bool) -> str | None:
+        """Return why a restart for a new credential must wait, as a sentence, or None if it need not.
+
+        `updates`: a restart may also update CIPP (`KEY_ROTATION_RESTART_CIPP` is `update`).
+        """
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        """Return until when the timers renew no key, because CIPP's own jobs run, or None if they may.
+
+        `now` and `zone` are called only if it depends on them.
+        """
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""
 
-    def restart(self, name: str) -> "Restarted":
-        """Restart one of the apps in `uptimes`.
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        """Restart one of the apps in `uptimes`. `updates`: it may also update CIPP.
 
         Raises:
-            ConflictError: The app is this app.
+            ConflictError: The app is this app, or the restart may update CIPP, and `updates` is not set.
             AzureRefusedError: Azure refused. If the status is 400 to 499 except 408 and 429, nothing was restarted.
             AzureUnreachableError: The app may have restarted.
         """

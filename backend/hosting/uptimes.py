@@ -1,23 +1,41 @@
-"""The uptimes of CIPP's apps, in any shape. They matter because CIPP reads its keys only once per process."""
+"""The uptimes of CIPP's apps, in any shape: since when each certainly has the keys that it reads.
+
+CIPP reads its keys when a process starts. Since its version 10.8.5 of August 2026, it also reads them each night at
+00:30 of its time zone, in the process that runs its permissions check.
+"""
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backend.concurrency.deadline import Deadline
 
 
+def restart_them(names: Sequence[str], before: datetime | None) -> str:
+    """Return the instruction to restart apps, without the period. Pure."""
+    when = f" before {before:%Y-%m-%d}" if before else ""
+    apps = ", ".join(f"'{name}'" for name in names)
+    return f"Restart {apps}{when}"
+
+
 @dataclass(frozen=True)
 class Uptime:
-    """One app. `since` is the start of its oldest process, None if unknown. An `idle` app is stopped."""
+    """One app.
+
+    - `since` is the start of its oldest process, or a later time at which it certainly read its keys. None is unknown.
+    - An `idle` app is stopped.
+    - `is_single`: it certainly runs on one instance, so that a sign of one of its processes counts for the app.
+    """
 
     name: str
     since: datetime | None
     idle: bool = False
+    is_single: bool = False
 
     def started_after(self, moment: datetime) -> bool | None:
-        """Return whether every process started after the moment, None if unknown."""
+        """Return whether every process started, or read its keys, after the moment. None is unknown."""
         if self.idle:
             return True
         return self.since > moment if self.since else None
@@ -34,13 +52,13 @@ class Uptimes(ABC):
         """
 
     def all_since(self, now: datetime) -> datetime | None:
-        """Return the time since when every app has run, or None if an uptime is unknown."""
+        """Return the time since when every app has its keys, or None if that is unknown for one."""
         since = [now if uptime.idle else uptime.since for uptime in self.uptimes()]
         known = [start for start in since if start]
         return min(known) if known and len(known) == len(since) else None
 
     def not_restarted_since(self, moment: datetime) -> list[str] | None:
-        """Return the apps that did not certainly start after the moment, or None if the apps can't be listed."""
+        """Return the apps that did not certainly read their keys after it, or None if the apps can't be listed."""
         uptimes = self.uptimes()
         return [uptime.name for uptime in uptimes if not uptime.started_after(moment)] if uptimes else None
 

@@ -128,6 +128,7 @@ class Details:
     - `common_cause` is equal for all keys that fail for the same reason, "" if the reason is the key's own.
     - `is_unsettled`: the vault's list does not have the served version yet, so a version that this app overwrote may
       be missing, or a chore was not done. The next run lists the versions again.
+    - `is_spare`: CIPP works without the key, so its expiry is not an alert.
     """
 
     scopes: frozenset[str] | None = None
@@ -135,3 +136,4 @@ class Details:
     is_timeout: bool = False
     common_cause: str = ""
     is_unsettled: bool = False
+    is_spare: bool = False

@@ -20,7 +20,7 @@ from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.malloc import use_few_arenas
 from backend.credentials.change_lock import LOCK
-from backend.credentials.kinds import Key, keys_in
+from backend.credentials.kinds import IDENTITY_NAMES, Key, keys_in
 from backend.errors import BackendError
 from backend.hosting.hosting import Hosting
 from backend.installation.discovery import Discovery
@@ -271,6 +271,22 @@ class KeyRotation:
         )
         return RunResult(rotation, listed)
 
+    def paused_until(self) -> datetime | None:
+        """Return until when the timers renew no key, because CIPP's own jobs may run, or None if they may renew.
+
+        A run by a person never waits.
+
+        Raises:
+            BackendError: CIPP's shape is unknown.
+        """
+        return self.services.processes.pause(self._time_in_azure, self.services.tables.zone)
+
+    def _time_in_azure(self) -> datetime:
+        """Return the vault's time, which only a response shows."""
+        with suppress(BackendError):  # then it is this machine's
+            self._vault.read(IDENTITY_NAMES[0])
+        return self._vault.now()
+
     def report_untouched(self, by: str, error: BackendError) -> None:
         """Write to CIPP's Logbook, at most once a day, that a scheduled run failed before it touched a key."""
         zone = self.services.tables.zone()
@@ -290,16 +306,29 @@ class KeyRotation:
         if context.limits.key_rotation_restart_cipp:
             zone = context.cipp.zone
             report = restarts.restart(
-                just_renewed=batch.is_secret_renewed, weekly_run=lambda: self._last_weekly_run(zone)
+                just_renewed=batch.is_vital_renewed, weekly_run=lambda: self._last_weekly_run(zone)
             )
         report += restarts.advice(batch.superseded)
+        if batch.is_read_at_night and (read := self.services.processes.next_read(self._vault.now(), context.cipp.zone)):
+            local = f"{read.astimezone(context.cipp.zone):%H:%M} of its time zone"
+            report.append(
+                f"CIPP reads its new keys on {read:%Y-%m-%d} at {read:%H:%M} UTC ({local}), or when it starts."
+            )
         return list(dict.fromkeys(report))  # both may report that the time is over
 
     def _last_weekly_run(self, zone: tzinfo) -> datetime | None:
-        """Return when the last weekly run started, or when the week started if runs have no history."""
+        """Return when the last weekly run started, or when the week started if runs have no history.
+
+        Where CIPP reads its keys at night, the weekly timer may have waited for that, and the first run after it does
+        the work. So the start of the week counts, too.
+        """
+        started = week_start(self._vault.now(), zone)
         if self._clients.tables() is None:
-            return week_start(self._vault.now(), zone)
-        return self.journal.last_started(WEEKLY)
+            return started
+        last = self.journal.last_started(WEEKLY)
+        if self.services.processes.next_read(self._vault.now(), zone) is None:
+            return last
+        return max(last or started, started)
 
     def _dry(self, names: Iterable[str] | None, *, force: bool) -> Rotation:
         listing = self._vault.served()
@@ -322,11 +351,11 @@ class KeyRotation:
         )
 
     def _general_warnings(self, context: RunContext) -> list[str]:
-        """Return the problems of the storage account and of the time zone settings."""
-        cipp = context.cipp
+        """Return the problems of the storage account, of its feature flags, and of the time zone settings."""
+        cipp, mode = context.cipp, context.mode
         if self._clients.tables() is None:
             return [NO_STORAGE, *cipp.zone_problems]
-        return [*([cipp.not_cipps] if cipp.not_cipps else []), *cipp.zone_problems]
+        return [text for text in (cipp.not_cipps, mode.problem, *cipp.zone_problems) if text]
 
 
 @contextmanager

@@ -34,17 +34,19 @@ class RotationByClock:
 
     def weekly(self) -> None:
         """Do the weekly run, and log the result of each key."""
-        self._by_timer(WEEKLY, KeyChoice.ALL)
+        if not self._must_wait(WEEKLY):
+            self._by_timer(WEEKLY, KeyChoice.ALL)
 
     def catch_up(self) -> None:
         """Finish the weekly run, and check each key by signing in once in `KEY_ROTATION_PULSE_HOURS`.
 
         Failing keys are retried with exponential backoff. A key that the check finds revoked or expired is rotated
-        immediately. The vault is listed once an hour, which takes 400 calls for 10,000 tenants.
+        immediately, also while the timers wait for CIPP's own jobs. The vault is listed once an hour, which takes 400
+        calls for 10,000 tenants.
         """
         began = time.monotonic()
         deadline = Deadline.after(function_seconds(self._environ) - TIMER_MARGIN_SECONDS)
-        result = self._by_timer(CATCH_UP, KeyChoice.RETRY)
+        result = None if self._must_wait(CATCH_UP) else self._by_timer(CATCH_UP, KeyChoice.RETRY)
         hours = self._clients.limits.key_rotation_pulse_hours
         if deadline.expired:
             logger.info("Hourly catch-up reached its time limit. This hour's sign-in checks are deferred.")
@@ -60,6 +62,18 @@ class RotationByClock:
             return
         if revoked:
             self._by_timer(CATCH_UP, revoked, doubt=True, spent=time.monotonic() - began)
+
+    def _must_wait(self, by: str) -> bool:
+        """Return whether CIPP's own jobs may run now, so that the first run after them renews the keys."""
+        try:
+            with contained("The time of CIPP's own jobs"):
+                until = self._rotation.paused_until()
+        except BackendError as error:
+            _log(f"The time of CIPP's own jobs is unknown, so {by} does not wait for them. {error}", error)
+            return False
+        if until:
+            logger.info("Rotation by %s waits for CIPP's own jobs until %s.", by, until.isoformat(timespec="minutes"))
+        return until is not None
 
     def _revoked_of_this_hour(self, result: RunResult | None, hours: int, most_seconds: float) -> list[Key]:
         """Sign in with the keys of this hour, and return those that Microsoft Entra ID refused for good.

@@ -65,8 +65,10 @@ def judged(default: Mapping[str, Any], own: Json | None, created: datetime | Non
     )
 
 
-def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
+def exempt(graph: Graph, object_id: str, policy: AppPolicy, *, with_secrets: bool = True) -> None:
     """Exempt the SAM app from the blocks, by a policy named `OUR_POLICY` that applies to no other app.
+
+    `with_secrets`: also from the blocks of client secrets. Otherwise only from those of certificates.
 
     Raises:
         ConflictError: The app has a policy with another name, or the policy also applies to other apps.
@@ -78,11 +80,11 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
                 f"Couldn't change the app management policy '{own.get('displayName')}': its name must be "
                 f"'{OUR_POLICY}', and it must apply to the SAM app only."
             )
-        _write(graph, own)
+        _write(graph, own, with_secrets=with_secrets)
         return
     unused = _unused(graph)
     if unused is not None:  # a run was interrupted after creating it and before applying it
-        _write(graph, unused)
+        _write(graph, unused, with_secrets=with_secrets)
     made = unused or graph.write(
         f"create the policy '{OUR_POLICY}'",
         "POST",
@@ -91,7 +93,7 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy) -> None:
             "displayName": OUR_POLICY,
             "description": "Allows CIPP app to manage credentials",
             "isEnabled": True,
-            "restrictions": _exemption({}),
+            "restrictions": _exemption({}, with_secrets=with_secrets),
         },
     )
     link = {"@odata.id": f"{graph.address}/{_POLICIES}/{made['id']}"}
@@ -141,14 +143,17 @@ def _advice_on(policy: AppPolicy, rules: Sequence[str], object_id: str) -> str:
     )
 
 
-def _write(graph: Graph, policy: Json) -> None:
+def _write(graph: Graph, policy: Json, *, with_secrets: bool) -> None:
     """Disable the blocks in a policy, and keep its other rules."""
-    body = {"isEnabled": True, "restrictions": _exemption(policy.get("restrictions") or {})}
+    body = {"isEnabled": True, "restrictions": _exemption(policy.get("restrictions") or {}, with_secrets=with_secrets)}
     graph.write(f"write the policy '{OUR_POLICY}'", "PATCH", f"{_POLICIES}/{policy['id']}", body)
 
 
-def _exemption(restrictions: Mapping[str, Any]) -> Json:
-    off = {"passwordCredentials": _PASSWORD_BLOCKS, "keyCredentials": ("asymmetricKeyLifetime", *_KEY_BLOCKS)}
+def _exemption(restrictions: Mapping[str, Any], *, with_secrets: bool) -> Json:
+    off = {
+        "passwordCredentials": _PASSWORD_BLOCKS if with_secrets else (),
+        "keyCredentials": ("asymmetricKeyLifetime", *_KEY_BLOCKS),
+    }
     others = {kind: _rules(restrictions, kind) for kind in off}
     return {
         kind: [*(rule for rule in others[kind] if rule.get("restrictionType") not in names), *map(_off, names)]

@@ -37,6 +37,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     ),
     "key_rotation_restart_cipp": (
         "`true` restarts CIPP's apps, one after another, after a new client secret from this app. "
+        "In certificate-only mode, it does so after a new certificate. "
+        "On a container, `true` restarts only if the restart certainly does not update CIPP, "
+        "and `update` also if it may. For function apps, both are the same. "
         "Nothing restarts from 00:00 to 00:30 in CIPP's time zone. "
         "An app is restarted at most once for a version of the client secret. "
         "The request is recorded first. If that fails, the app is not restarted. "
@@ -78,6 +81,10 @@ def values_of(kind: inspect.Type) -> str:
         kind = kind.type
     if isinstance(kind, inspect.BoolType):
         return "`true`, `false`"
+    if isinstance(kind, inspect.UnionType):
+        return ", ".join(values_of(one) for one in kind.types)
+    if isinstance(kind, inspect.LiteralType):
+        return ", ".join(code(str(value)) for value in kind.values)
     if not isinstance(kind, (inspect.IntType, inspect.FloatType)):
         raise TypeError(f"The documentation has no words for {kind}.")
     whole = "whole number, " if isinstance(kind, inspect.IntType) else ""

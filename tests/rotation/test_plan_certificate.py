@@ -4,7 +4,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from backend.rotation.planning.plan import AppCredential, Leave, Moment, PutBack, Renew, Seen, credential_step
+from backend.rotation.planning.plan import (
+    AppCredential,
+    Disable,
+    Leave,
+    Moment,
+    PutBack,
+    Renew,
+    Seen,
+    credential_chores,
+    credential_step,
+)
 from backend.rotation.running.sam_certificate import CertificateKind
 from tests.support.rotation.plan_cases import (
     A_SECOND,
@@ -44,7 +54,21 @@ def ending(left: timedelta, made: datetime, *, is_own: bool = True, **fields: ob
     return seen([make("c", made, **{"credential_id": "key of c", **fields})], [one])
 
 
+def expiring(left: timedelta) -> Seen:
+    """Return a look at a served certificate with so much time left, and an earlier one that has not expired."""
+    served = AppCredential(id="key of c", starts=ago(days=320), ends=NOW + left, is_own=True)
+    return seen([own("c", ago(days=320)), own("b", ago(days=330))], [served, BEFORE])
+
+
 DAYS_45 = timedelta(days=45)
+DAYS_7 = timedelta(days=7)
+FORCED_IN_USE = moment(force=True)
+NOT_CONFIRMED = moment(restarted=ago(days=325))
+BY_CIPP = version("b", ago(days=38), credential_id="key of b")
+ON_APP_BY_CIPP = credential("b", made=ago(days=38), days=365, is_own=False)
+# This app stored "c" over "a", and others had stored "b" meanwhile. Then a version was stored between them.
+THIRD = [own("c", ago(minutes=1), follows="a"), own("o", ago(minutes=2), follows="a"), *UNDER[1:]]
+SECOND = [own("c", ago(minutes=1), follows="a"), own("o", ago(minutes=2), follows="a", enabled=False), *UNDER[1:]]
 CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
     "the vault has none": (seen([]), MOMENT, Renew),
     "the vault has none, and as many as there may be are on the app": (
@@ -105,16 +129,77 @@ CERTIFICATES: dict[str, tuple[Seen, Moment, object]] = {
         Renew,
     ),
     # at most three
-    "forced, and two are live": (seen([SERVED, NEW], [YEAR, BEFORE]), FORCED, Renew),
+    "forced, and two are live": (seen([SERVED, NEW], [YEAR, BEFORE]), FORCED_IN_USE, Renew),
     "forced, and three are live": (seen([SERVED, NEW], [YEAR, BEFORE, ONE_MORE]), FORCED, Leave),
     "forced, and three are there, of which one ends now": (
         seen([SERVED, NEW], [YEAR, BEFORE, credential("a", made=ago(days=45), left=0)]),
-        FORCED,
+        FORCED_IN_USE,
         Renew,
     ),
     "revoked, and three are live": (seen([SERVED], [YEAR, BEFORE, ONE_MORE], validity=REVOKED), MOMENT, Renew),
     "near its expiry, and three are live": (
         seen([SERVED], [credential("c", made=ago(days=350), left=15), BEFORE, ONE_MORE]),
+        MOMENT,
+        Renew,
+    ),
+    # CIPP's weekly run removes from the app all but the newest two, so at most one is new until CIPP has read its keys
+    "forced, and CIPP might use the one before": (seen([SERVED, NEW], [YEAR, BEFORE]), FORCED, Leave),
+    "forced, and CIPP read its keys before it was stored": (
+        seen([SERVED, NEW], [YEAR, BEFORE]),
+        moment(force=True, restarted=SERVED.created),
+        Leave,
+    ),
+    "forced, and CIPP has read its keys since": (
+        seen([SERVED, NEW], [YEAR, BEFORE]),
+        moment(force=True, restarted=SERVED.created + A_SECOND),
+        Renew,
+    ),
+    "forced, and CIPP might use one by CIPP": (seen([SERVED, BY_CIPP], [YEAR, ON_APP_BY_CIPP]), FORCED, Leave),
+    "forced, CIPP's is served, and it might use the one before": (
+        seen([version("c", ago(days=3), credential_id="key of c"), NEW], [YEAR, BEFORE]),
+        FORCED,
+        Leave,
+    ),
+    "forced, and the one before is not on the app any more": (seen([SERVED, NEW], [YEAR]), FORCED, Renew),
+    "forced, and the one before has expired": (
+        seen([SERVED, NEW], [YEAR, credential("b", made=ago(days=38), left=0)]),
+        FORCED,
+        Renew,
+    ),
+    "forced, and the one before is disabled": (
+        seen([SERVED, own("b", ago(days=38), enabled=False)], [YEAR, BEFORE]),
+        FORCED,
+        Renew,
+    ),
+    "forced, and it is unknown which the one before is": (
+        seen([SERVED, version("b", ago(days=38))], [YEAR]),
+        FORCED,
+        Leave,
+    ),
+    "forced, and the one before is the same": (
+        seen([SERVED, own("b", ago(days=38), credential_id="KEY of c")], [YEAR]),
+        FORCED,
+        Renew,
+    ),
+    "near its expiry, and CIPP might use the one before": (expiring(timedelta(days=40)), NOT_CONFIRMED, Leave),
+    "in its last week, and CIPP might use the one before": (expiring(DAYS_7 - A_SECOND), NOT_CONFIRMED, Renew),
+    "a week before its expiry, and CIPP might use the one before": (expiring(DAYS_7), NOT_CONFIRMED, Leave),
+    "near its expiry, and CIPP has read its keys since": (expiring(timedelta(days=40)), moment(), Renew),
+    "revoked, and CIPP might use the one before": (
+        seen([SERVED, NEW], [YEAR, BEFORE], validity=REVOKED),
+        MOMENT,
+        Renew,
+    ),
+    # one that fell out of the newest two is never put back
+    "others' version is third": (seen(THIRD), FORCED, Leave),
+    "others' version is second, because the one above is disabled": (seen(SECOND), FORCED, (PutBack, "b")),
+    "an earlier one signs in and is second": (
+        seen([SERVED, NEW], [YEAR, BEFORE], validity=REVOKED, earlier="b"),
+        MOMENT,
+        (PutBack, "b"),
+    ),
+    "an earlier one signs in and is third": (
+        seen([SERVED, NEW, own("a", ago(days=45))], [YEAR, BEFORE, ONE_MORE], validity=REVOKED, earlier="a"),
         MOMENT,
         Renew,
     ),
@@ -160,3 +245,35 @@ def test_certificate_step_states_its_reason(look: Seen, now: Moment, words: str)
 
 def test_rules_of_the_certificate() -> None:
     assert (RULES.noun, RULES.most_live, RULES.ages) == ("certificate", 3, False)
+
+
+def certificates(makers: str, days: float = 365) -> Seen:
+    """Return a look at versions that are 10 days apart, the newest first, each with its certificate on the app.
+
+    A letter of `makers` is "o" for a version of this app, "c" for one of CIPP.
+    """
+    versions, on_app = [], []
+    for number, maker in enumerate(makers):
+        name, made, is_own = f"v{number}", ago(days=3 + 10 * number), maker == "o"
+        versions.append((own if is_own else version)(name, made, credential_id=f"key of {name}"))
+        on_app.append(credential(name, made=made, days=days, is_own=is_own))
+    return seen(versions, on_app)
+
+
+SHIELDED: dict[str, tuple[Seen, Moment, list[str]]] = {
+    "CIPP might use the one before": (certificates("oo"), MOMENT, []),
+    "CIPP might use the third": (certificates("ooo"), moment(restarted=None), ["v1"]),
+    "the third is by CIPP": (certificates("ooc"), moment(restarted=None), ["v1"]),
+    "the one between is by CIPP": (certificates("oco"), moment(restarted=None), []),
+    "CIPP has read its keys since the third": (certificates("ooo"), moment(restarted=ago(days=5)), []),
+    "CIPP has read its keys since": (certificates("ooo"), moment(), []),
+    "the third has expired": (certificates("ooo", days=22), moment(restarted=None), []),
+}
+
+
+@pytest.mark.parametrize(("look", "now", "expected"), SHIELDED.values(), ids=SHIELDED)
+def test_certificate_that_cipp_might_use_stays_among_the_newest_two(
+    look: Seen, now: Moment, expected: list[str]
+) -> None:
+    chores = credential_chores(look, now, RULES)
+    assert [step.version_id for step in chores if isinstance(step, Disable)] == expected

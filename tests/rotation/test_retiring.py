@@ -134,6 +134,7 @@ def test_old_certificate_of_this_app_is_removed_and_others_stay(scene: Scene) ->
     other = Certificate()
     scene.others.give_certificate(other)
     for _ in range(2):
+        restart(scene, *SITES)  # there is at most one new certificate until CIPP has read its keys
         scene.rotate(CERTIFICATE, force=True)
         scene.go(hours=2)
     theirs, old, new = thumbprints(scene)
@@ -242,8 +243,11 @@ def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) ->
 # At most so many are live
 
 
-@pytest.mark.parametrize(("name", "most", "days"), [(SECRET, 6, 140), (CERTIFICATE, 3, 325)])
-def test_live_credentials_stay_few_when_cipp_is_never_restarted(
+WHY_NOT = {SECRET: "keeps at most 6", CERTIFICATE: "its weekly run removes all but the newest two"}
+
+
+@pytest.mark.parametrize(("name", "most", "days"), [(SECRET, 6, 140), (CERTIFICATE, 3, 360)])
+def test_live_credentials_stay_few_when_cipp_is_not_restarted(
     scene: Scene, nowhere: pytest.MonkeyPatch, name: str, most: int, days: int
 ) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "700")
@@ -255,12 +259,14 @@ def test_live_credentials_stay_few_when_cipp_is_never_restarted(
         return [one["keyId"] for one in found if one["keyId"] not in others]
 
     for _ in range(most):
+        if name == CERTIFICATE:
+            restart(scene, *SITES)
         assert scene.report(name, force=True)["Outcome"] == "rotated"
         scene.go(hours=2)
     before = live()
     report = scene.report(name, force=True)
     assert report["Outcome"] == "unchanged"
-    assert f"keeps at most {most}" in report["Reason"]
+    assert WHY_NOT[name] in report["Reason"]
     assert f"Restart '{SITES[0]}', '{SITES[1]}'" in report["Reason"]
     assert live() == before
     scene.go(days=days)  # the served one nears its expiry, so a new one must be made

@@ -1,4 +1,4 @@
-"""The uptimes of CIPP's apps, from Azure or from this app's own restarts. CIPP reads its keys once per process.
+"""The uptimes of CIPP's apps, from Azure or from this app's own restarts. CIPP reads its keys when a process starts.
 
 This was never run against real Azure. On Linux Consumption and Flex, Azure may not show the instances or processes of a
 running app. Then its start is unknown, which is not an error. The same applies if a value is missing or can't be read.
@@ -6,7 +6,7 @@ Requires Microsoft.Web/sites/instances/processes/read on the apps (part of Websi
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,7 +16,7 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched, listed
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
-from backend.errors import AzureUnreachableError, BackendError
+from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.hosting.functions.apps import FunctionApps
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import FunctionApp
@@ -54,14 +54,11 @@ class UptimesInAzure(Uptimes):
         stored = background.start(self._own_restarts.known, name="read the stored restarts")
         apps = _by(deadline, background.start(self._listed, name="list CIPP's apps"), what="list CIPP's apps") or []
         looks = [(app, self._look(app, deadline)) for app in apps]
-        uptimes = [
-            Uptime(
-                app.name,
-                _by(deadline, look, what=f"read the uptime of '{app.name}'") if look else None,
-                idle=look is None,
-            )
-            for app, look in looks
-        ]
+        uptimes = []
+        for app, look in looks:
+            start = _by(deadline, look, what=f"read the uptime of '{app.name}'") if look else None
+            since, is_single = (start.since, start.is_single) if start else (None, False)
+            uptimes.append(Uptime(app.name, since, idle=look is None, is_single=is_single))
         if all(uptime.since or uptime.idle for uptime in uptimes):
             return uptimes
         restarted = _by(deadline, stored, what="read the stored restarts") or {}
@@ -73,22 +70,35 @@ class UptimesInAzure(Uptimes):
     def _listed(self) -> list[FunctionApp]:
         return [app for app in self._apps.apps() if app.is_main or app.offload_suffix]
 
-    def _look(self, app: FunctionApp, deadline: Deadline) -> "Future[datetime | None] | None":
+    def _look(self, app: FunctionApp, deadline: Deadline) -> "Future[_Start] | None":
         """Return the lookup of a running app's start, None if the app is stopped."""
         if app.state == STOPPED:
             return None
         return background.start(partial(self._since, app.name, deadline), name=f"read the processes of {app.name}")
 
-    def _since(self, name: str, deadline: Deadline) -> datetime | None:
-        """Return the start of an app's oldest process, None if an instance's start is unknown."""
+    def _since(self, name: str, deadline: Deadline) -> "_Start":
+        """Return the start of an app's oldest process, unknown if that of an instance is."""
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
-        with while_trying_to(f"read the processes of '{name}'"):
-            starts = [
-                _start(sites, group, name, text_or_none(instance.get("name")), deadline)
-                for instance in listed(sites.list_instance_identifiers, group, name)
-            ]
-        return _oldest(starts)
+        with while_trying_to(f"list the instances of '{name}'"):
+            instances = listed(sites.list_instance_identifiers, group, name)
+        is_single = len(instances) == 1
+        try:
+            with while_trying_to(f"read the processes of '{name}'"):
+                starts = [
+                    _start(sites, group, name, text_or_none(instance.get("name")), deadline) for instance in instances
+                ]
+        except NotFoundError:  # Azure does not show the processes of some plans
+            return _Start(None, is_single)
+        return _Start(_oldest(starts), is_single)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The start of an app's oldest process, and whether Azure shows exactly one instance."""
+
+    since: datetime | None
+    is_single: bool
 
 
 def _by(deadline: Deadline, look: "Future[T]", *, what: str) -> T | None:

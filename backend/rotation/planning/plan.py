@@ -15,19 +15,27 @@ Then come the chores, each tried once. If one fails, that is a warning, never th
 The same functions find what an interrupted run left, because they plan from Azure's state alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from backend.credentials.kinds import Validity
-from backend.rotation.planning.version_history import Version, first_stored, overwritten_foreign_version
+from backend.hosting.uptimes import restart_them
+from backend.rotation.planning.certificate_mode import CertificateMode, SecretUse
+from backend.rotation.planning.version_history import (
+    Version,
+    first_stored,
+    newest_two,
+    overwritten_foreign_version,
+)
 
 ONE_DAY: Final = timedelta(days=1)
 NEAR_END: Final = timedelta(days=45)  # CIPP's own job renews at 30 days, so it finds nothing to do
 ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of this app may be about to store a younger one
 SHORT_LIFE: Final = timedelta(hours=26)  # a credential with a shorter life can't be left alone for a day
+LAST_CALL: Final = timedelta(days=7)  # a certificate that expires sooner is renewed in any case
 FORCE_AT_MOST_EVERY: Final = timedelta(hours=1)  # an app registration can have a limited number of credentials
 
 
@@ -71,8 +79,10 @@ class Seen:
 class Moment:
     """The time by the vault's clock, and what depends on it.
 
-    `restarted` is the time since which every CIPP app runs, None if unknown. `outdated` are the apps that might not run
-    with the served credential, None if Azure does not list the apps.
+    `restarted` is the time since which every CIPP app certainly has its keys, None if unknown. `outdated` are the apps
+    that might not have the served credential, None if Azure does not list the apps. `how` is the instruction by which
+    they read it. `mode` limits what is done with the client
+    secret. It has its default for the other keys.
     """
 
     now: datetime
@@ -81,6 +91,8 @@ class Moment:
     overlap: timedelta = timedelta(days=30)
     restarted: datetime | None = None
     outdated: tuple[str, ...] | None = ()
+    how: str = ""
+    mode: CertificateMode = field(default_factory=CertificateMode)
 
 
 @dataclass(frozen=True)
@@ -88,13 +100,15 @@ class Rules:
     """How one kind of credential is planned. `ages`: it is renewed because of its age, too, not only before it expires.
 
     At most `most_live` credentials that this app created may be usable at a time. `near_end` returns how long before
-    its expiry a credential is renewed.
+    its expiry a credential is renewed. `prunes`: CIPP's weekly run removes credentials from the app that are not those
+    of the newest two enabled versions. So at most one new version is created until CIPP has read its keys.
     """
 
     noun: str
     most_live: int
     ages: bool
     near_end: Callable[[Version, AppCredential], timedelta]
+    prunes: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,15 +170,20 @@ def credential_step(  # noqa: PLR0911 - one return a rule, in their order
     seen: Seen, moment: Moment, rules: Rules
 ) -> Step:
     """Return the essential step for the client secret or the certificate."""
+    if moment.mode.use is not SecretUse.RENEWED:
+        return Leave(_not_renewed(seen, moment))
     if repair := _repair(seen, rules):
         return repair
     if _expires_soon(seen, moment, rules):
+        if (wait := _would_be_pruned(seen, moment, rules)) and not _is_last_call(seen, moment, rules):
+            return wait
         return Renew(f"It expires soon, on {seen.ends:%Y-%m-%d}.")
     made = first_stored(seen.versions)
     just_made = _made_within_the_hour(seen, moment)
     is_due = rules.ages and moment.now - made >= ONE_DAY and made < moment.due_before
     if moment.force and not just_made:
-        return _too_many(seen, moment, rules) or Renew(_due(made, moment) if rules.ages else "Forced.")
+        wait = _would_be_pruned(seen, moment, rules) or _too_many(seen, moment, rules)
+        return wait or Renew(_due(made, moment) if rules.ages else "Forced.")
     if is_due:
         return _unused(seen, moment, rules) or _too_many(seen, moment, rules) or Renew(_due(made, moment))
     if moment.force and just_made:
@@ -178,19 +197,24 @@ def credential_chores(seen: Seen, moment: Moment, rules: Rules) -> list[Step]:
     """Return the chores for the client secret or the certificate."""
     if not seen.versions:
         return []  # a deleted secret can be recovered, and its versions name credentials
+    steps = [] if moment.mode.use is SecretUse.UNKNOWN else _tidying(seen, moment, rules)
+    return steps if seen.is_locked else [*steps, Lock("The app's service principals were not locked.")]
+
+
+def _tidying(seen: Seen, moment: Moment, rules: Rules) -> list[Step]:
     steps: list[Step] = [
         Remove(f"No version in the vault names this {rules.noun} of this app.", orphan.id)
         for orphan in _orphans(seen, moment)
     ]
     if seen.validity is Validity.VALID and seen.served:
         steps += _superseded_steps(seen, moment, rules, {orphan.id for orphan in _orphans(seen, moment)})
-    steps += version_chores(seen.versions, moment)
-    if not seen.is_locked:
-        steps.append(Lock("The app's service principals were not locked."))
-    return steps
+    if rules.prunes:
+        steps += _shielding(seen, moment, {step.credential_id for step in steps if isinstance(step, Remove)})
+    disabled = {step.version_id for step in steps if isinstance(step, Disable)}
+    return steps + [step for step in version_chores(seen.versions, moment) if step.version_id not in disabled]
 
 
-def version_chores(versions: Sequence[Version], moment: Moment) -> list[Step]:
+def version_chores(versions: Sequence[Version], moment: Moment) -> list[Disable]:
     """Return steps that disable versions of this app that are older than the previous one and past the overlap."""
     return [
         Disable("It was superseded, and the overlap is over.", version.id)
@@ -219,13 +243,29 @@ def not_due(made: datetime, moment: Moment) -> str:
     )
 
 
+def _not_renewed(seen: Seen, moment: Moment) -> str:
+    """Return why the client secret is left as it is, and its state if CIPP keeps it as a fallback."""
+    match moment.mode.use:
+        case SecretUse.ABSENT:
+            return f"Not created. {moment.mode.reason}"
+        case SecretUse.UNKNOWN:
+            return f"Not changed. {moment.mode.reason}"
+    kept = f"Not renewed. {moment.mode.reason} The client secret is kept as a fallback."
+    if seen.validity is not Validity.VALID:
+        state = "can't sign in" if seen.validity is Validity.REVOKED else "is not verified yet"
+        return f"{kept} It {state}. {seen.refusal}".rstrip()
+    ends = f"expires on {seen.ends:%Y-%m-%d}" if seen.ends else "has an unknown expiry"
+    return f"{kept} It can sign in, and {ends}."
+
+
 def _repair(  # noqa: PLR0911 - one return a rule, in their order
     seen: Seen, rules: Rules
 ) -> Step | None:
     """Return the step if the current version must be repaired, or if that is not known yet."""
     if not seen.versions:
         return Renew(f"The vault doesn't have a {rules.noun} yet.")
-    if under := overwritten_foreign_version(seen.versions):
+    under = overwritten_foreign_version(seen.versions)
+    if under and _may_be_put_back(under.id, seen, rules):
         return _put_back_under(under)
     if not seen.is_readable:
         return Renew(f"The current version can't be read as a {rules.noun}.")
@@ -233,7 +273,7 @@ def _repair(  # noqa: PLR0911 - one return a rule, in their order
         return Leave(f"Not verified yet. {seen.refusal}".rstrip())
     if seen.validity is Validity.VALID:
         return None
-    if seen.earlier:
+    if seen.earlier and _may_be_put_back(seen.earlier, seen, rules):
         return PutBack(
             f"The current version can't sign in, but an earlier one can. {seen.refusal}".rstrip(),
             seen.earlier,
@@ -254,6 +294,63 @@ def _expires_soon(seen: Seen, moment: Moment, rules: Rules) -> bool:
     if rules.ages and moment.now - made < ONE_DAY and seen.ends - made > SHORT_LIFE:
         return False
     return seen.ends - moment.now < rules.near_end(seen.versions[0], served)
+
+
+def _may_be_put_back(version_id: str, seen: Seen, rules: Rules) -> bool:
+    """Return whether a version may be stored again. CIPP's weekly run removes a certificate that is older."""
+    return not rules.prunes or version_id in {version.id for version in newest_two(seen.versions)}
+
+
+def _might_be_used(seen: Seen, moment: Moment) -> list[Version]:
+    """Return the enabled earlier versions that CIPP might still use, because it may not have read its keys since.
+
+    Those whose credential expired or is not on the app any more are left out.
+    """
+    served = (seen.versions[0].credential_id or "").lower()
+    found = []
+    for newer, version in pairwise(seen.versions):
+        is_read = moment.restarted is not None and moment.restarted > newer.created
+        named = version.credential_id
+        if is_read or not version.enabled or (named is not None and named.lower() == served):
+            continue
+        credential = credential_of(version, seen.credentials)
+        if named is None or (credential and credential.ends > moment.now):
+            found.append(version)
+    return found
+
+
+def _would_be_pruned(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
+    """Return the step if a new version would let CIPP's weekly run remove one that CIPP might still use."""
+    if not rules.prunes or not _might_be_used(seen, moment):
+        return None
+    return Leave(
+        f"Not renewed: CIPP might still use an earlier {rules.noun}, and its weekly run removes all but the newest "
+        f"two. {_restart_first(moment)}"
+    )
+
+
+def _is_last_call(seen: Seen, moment: Moment, rules: Rules) -> bool:
+    """Return whether the served credential expires so soon that it is renewed in any case."""
+    if seen.ends is None or seen.served is None:
+        return False
+    return seen.ends - moment.now < min(LAST_CALL, rules.near_end(seen.versions[0], seen.served) / 2)
+
+
+def _shielding(seen: Seen, moment: Moment, removed: Container[str]) -> list[Disable]:
+    """Return steps that disable versions of this app between the served one and one that CIPP might still use.
+
+    Then that one is among the newest two enabled versions, and CIPP's weekly run keeps it. The credential of a disabled
+    version stays too, because CIPP's run removes only its own names and those of enabled versions. `removed` are the
+    credentials that are about to be removed.
+    """
+    enabled = [version for version in seen.versions if version.enabled]
+    used = {version.id for version in _might_be_used(seen, moment) if version.credential_id not in removed}
+    last = max((at for at, version in enumerate(enabled) if version.id in used), default=0)
+    return [
+        Disable("CIPP might still use the version before it, which its weekly run would remove.", version.id)
+        for version in enabled[1:last]
+        if version.is_own
+    ]
 
 
 def _unused(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
@@ -284,8 +381,8 @@ def _restart_first(moment: Moment) -> str:
         return "Azure does not list CIPP's apps, so it is unknown whether they restarted. See ListBackendRights."
     if not moment.outdated:
         return "A later run removes those that CIPP doesn't need any more."
-    apps = ", ".join(f"'{name}'" for name in moment.outdated)
-    return f"Restart {apps} (ExecFunctionAppRestart), so that CIPP reads the current one."
+    how = moment.how or restart_them(moment.outdated, None)
+    return f"{how} (ExecFunctionAppRestart), so that CIPP reads the current one."
 
 
 def _live(seen: Seen, moment: Moment) -> list[AppCredential]:
@@ -332,7 +429,7 @@ def _orphans(seen: Seen, moment: Moment) -> Iterator[AppCredential]:
 
 
 def _is_out_of_use(superseded: datetime, moment: Moment) -> bool:
-    """Return whether CIPP's apps can't use what was superseded then: the overlap is over, and each app restarted."""
+    """Return whether CIPP's apps can't use what was superseded then: the overlap is over, and each read its keys."""
     is_over = moment.now - superseded >= moment.overlap
     return is_over and moment.restarted is not None and moment.restarted > superseded
 
@@ -388,7 +485,10 @@ def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str
             steps.append(Remove(f"It expired on {one.credential.ends:%Y-%m-%d}.", one.credential.id))
         elif _is_out_of_use(one.at, moment):
             steps.append(
-                Remove(f"It was superseded on {one.at:%Y-%m-%d}, and every CIPP app restarted.", one.credential.id)
+                Remove(
+                    f"It was superseded on {one.at:%Y-%m-%d}, and every CIPP app has read its keys since.",
+                    one.credential.id,
+                )
             )
         else:
             kept.append(one)

@@ -68,6 +68,17 @@ def overwritten_foreign_version(versions: Sequence[Version]) -> Version | None:
     return None
 
 
+def newest_two(versions: Sequence[Version]) -> list[Version]:
+    """Return the newest two enabled versions. CIPP's weekly run keeps the certificates of these on its app."""
+    return [version for version in versions if version.enabled][:2]
+
+
+def pruned_ids(versions: Sequence[Version]) -> frozenset[str]:
+    """Return the ids in lower case of the credentials that only versions before the newest two enabled ones hold."""
+    kept = {version.credential_id.lower() for version in newest_two(versions) if version.credential_id}
+    return frozenset(version.credential_id.lower() for version in versions if version.credential_id) - kept
+
+
 def _came_before(written: Version, by_id: Mapping[str, Version]) -> set[str]:
     """Return the ids of the versions that came before, by the tags of this app."""
     before: set[str] = set()

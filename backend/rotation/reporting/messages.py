@@ -76,7 +76,7 @@ class RunMessages:
             return False
         if trouble.report.outcome == "failed":
             return not trouble.is_first_timeout
-        expires = trouble.report.expires
+        expires = None if trouble.details.is_spare else trouble.report.expires
         return expires is not None and expires < now + timedelta(days=self.warn_days)
 
     def alerts(

@@ -1,6 +1,6 @@
 """The data of an overview of the keys, read from Azure, CIPP's tables and the history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,6 +12,7 @@ from backend.errors import BackendError, NotFoundError
 from backend.hosting.uptimes import Uptime
 from backend.internal_errors import contained
 from backend.key_vault.secrets import Version
+from backend.rotation.planning.certificate_mode import CertificateMode
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.planning.plan import Seen
 from backend.rotation.results import KeyReport, RunReport
@@ -39,16 +40,19 @@ class SeenCredential:
 class Snapshot:
     """The state of the rotation at one time, `now`. An error takes the place of a value that could not be read.
 
+    - `mode` is whether CIPP signs in with its client secret or with its certificate.
     - `failure` is why no sign-in is possible.
     - `runs` are the last ones, the newest first. `holder` is the id of the run that has the lock.
     - `served` is the version of each secret that the vault serves, by name in lower case.
     - `left_alone` is the report of each key that runs don't touch, by name in lower case.
     - `credentials` are by the names CLIENT_SECRET and CERTIFICATE, without those that were not read.
     - `missing` are the secrets that CIPP needs and the vault does not have. `recoveries` is how to restore them.
+    - `advise` returns how apps, by their names, read their current keys before a time.
     """
 
     now: datetime
     cipp: CippData
+    mode: CertificateMode
     failure: BackendError | None
     is_set_up: bool
     is_signed_in: bool
@@ -62,6 +66,7 @@ class Snapshot:
     missing: Sequence[str]
     recoveries: Sequence[str]
     uptimes: Sequence[Uptime]
+    advise: Callable[[Sequence[str], datetime | None], str]
 
 
 def collect(  # noqa: PLR0913 - what the caller has read already
@@ -88,6 +93,7 @@ def collect(  # noqa: PLR0913 - what the caller has read already
     return Snapshot(
         now=now,
         cipp=run.cipp,
+        mode=run.mode,
         failure=run.failure,
         is_set_up=run.is_set_up,
         is_signed_in=run.is_signed_in,
@@ -104,6 +110,7 @@ def collect(  # noqa: PLR0913 - what the caller has read already
         missing=missing,
         recoveries=recoveries,
         uptimes=uptimes.result(),
+        advise=run.services.processes.advice,
     )
 
 
@@ -139,7 +146,7 @@ def _missing(run: RunContext, served: Mapping[str, Version]) -> tuple[list[str],
         return [], []
     missing: list[str] = []
     recoveries: list[str] = []
-    for name in (*IDENTITY_NAMES, CLIENT_SECRET, PARTNER_TOKEN):
+    for name in (*IDENTITY_NAMES, run.mode.vital_secret, PARTNER_TOKEN):
         version = served.get(name.lower())
         if version and not version.enabled and name in IDENTITY_NAMES:
             missing.append(f"an enabled {name}")

@@ -12,6 +12,7 @@ from backend.hosting.uptimes import Uptime
 from backend.internal_errors import contained
 from backend.key_vault.secrets import Version
 from backend.rotation.planning.calendar import next_week_start
+from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.planning.plan import NEAR_END, AppCredential, Seen, credential_of
 from backend.rotation.reporting.snapshot import SeenCredential, Snapshot
@@ -28,6 +29,8 @@ SSO_NAME: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which no j
 # With these codes a sign-in as CIPP's app is impossible: the app is disabled or not in the tenant, or the tenant does
 # not exist.
 NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS70001", "AADSTS700016", "AADSTS700011", "AADSTS90002")
+_NOUNS: Final = MappingProxyType({"ClientSecret": "client secret", "Certificate": "certificate"})
+_UNKNOWN_READ: Final = "Nothing shows since when it has its keys: neither Azure, nor CIPP's tables."
 _WORDS: Final = MappingProxyType(
     {
         Validity.REVOKED: "The current version can't sign in.",
@@ -49,6 +52,7 @@ class _Overview:
         self._served = snapshot.served
         self._now = snapshot.now
         self._problem = str(snapshot.failure) if snapshot.failure else ""
+        self._mode = snapshot.mode
         self._broken: dict[str, str] = {}
 
     def overview(self, keys: Sequence[Key]) -> KeyOverview:
@@ -113,6 +117,9 @@ class _Overview:
         if served.known_created is None:
             problems.append("Key Vault does not show when the current version was stored.")
         problems += self._problems_of_credential(key)
+        is_spare = key.kind == "ClientSecret" and self._mode.is_on
+        if is_spare and self._mode.use is SecretUse.ABSENT:
+            died, problems = None, []  # the template's placeholder, which CIPP does not use
         broken = "can't sign in" if died else self._why_broken(key, served)
         if broken:
             self._broken[key.name] = broken
@@ -123,7 +130,7 @@ class _Overview:
             current_since=served.known_created,
             ends=ends,
             last_proven=in_whole_seconds(memory.proven),
-            counts=(not early or is_postponed) and not is_unknown,
+            counts=(not early or is_postponed) and not is_unknown and not is_spare,
             overlapping=self._overlapping(key),
             problems=problems,
         )
@@ -158,6 +165,8 @@ class _Overview:
 
     def _why_broken(self, key: Key, served: Version) -> str:
         """Return why CIPP can't use the current version, "" if no problem is known."""
+        if key.kind == "ClientSecret" and self._mode.use is SecretUse.ABSENT:
+            return ""
         if not served.enabled:
             return "is disabled"
         failure, seen = self._snapshot.failure, self._seen(_own_name(key))
@@ -167,7 +176,7 @@ class _Overview:
         if seen is not None and not seen.is_readable:
             return "can't be read as a certificate"
         is_revoked = seen is not None and seen.validity is Validity.REVOKED
-        return "can't sign in" if is_revoked or (is_refused and key.kind == "ClientSecret") else ""
+        return "can't sign in" if is_revoked or (is_refused and key.kind == self._mode.vital) else ""
 
     def _end(self, key: Key, served: Version) -> datetime | None:
         """Return when the current version expires, None if unknown."""
@@ -191,10 +200,11 @@ class _Overview:
     def _held_by_apps(self, uptimes: Sequence[Uptime]) -> KeyState | None:
         """Return the first client secret to expire that CIPP's apps still use, if that is an earlier one.
 
-        An app reads its keys once per process. If Azure does not show when it started, it may use any earlier one that
-        has not expired.
+        If CIPP signs in with its certificate, return the same for that. If nothing shows since when an app has its
+        keys, it may use any earlier one that has not expired.
         """
-        seen, served = self._seen(CLIENT_SECRET), self._served.get(CLIENT_SECRET.lower())
+        vital = self._mode.vital_secret
+        seen, served = self._seen(vital), self._served.get(vital.lower())
         if seen is None or served is None or served.known_created is None:
             return None
         ends: list[tuple[datetime, str]] = []
@@ -207,12 +217,12 @@ class _Overview:
         if not ends:
             return None
         first, app = min(ends)
-        name = f"the earlier client secret that '{app}' might still use (restart it)"
+        name = f"the earlier {_NOUNS[self._mode.vital]} that '{app}' might still use (restart it)"
         if first <= self._now:
             self._broken[name] = f"expired on {first:%Y-%m-%d %H:%M} UTC"
         return KeyState(
             name=name,
-            kind="ClientSecret",
+            kind=self._mode.vital,
             current_since=served.created,
             ends=first,
             last_proven=None,
@@ -222,21 +232,19 @@ class _Overview:
         )
 
     def _app(self, uptime: Uptime) -> AppState:
-        served = self._served.get(CLIENT_SECRET.lower())
+        served = self._served.get(self._mode.vital_secret.lower())
         newer = uptime.started_after(served.created) if served and served.known_created else None
         if newer is None:
-            return AppState(
-                name=uptime.name, runs_with_current_keys="unknown", advice="Azure doesn't show when it started."
-            )
+            return AppState(name=uptime.name, runs_with_current_keys="unknown", advice=_UNKNOWN_READ)
         if newer:
             return AppState(name=uptime.name, runs_with_current_keys="yes")
-        before = f" before {self._first_end:%Y-%m-%d}" if self._first_end else ""
-        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"Restart '{uptime.name}'{before}.")
+        advice = self._snapshot.advise([uptime.name], self._first_end)
+        return AppState(name=uptime.name, runs_with_current_keys="no", advice=f"{advice}.")
 
     @property
     def _first_end(self) -> datetime | None:
-        """The first expiry of a client secret that is not served any more and that an app might still use."""
-        work = self._snapshot.credentials.get(CLIENT_SECRET)
+        """The first expiry of a key that is not served any more and with which an app might still sign in."""
+        work = self._snapshot.credentials.get(self._mode.vital_secret)
         return work.superseded_ends if isinstance(work, SeenCredential) else None
 
     def _not_rotated(self) -> list[str]:
@@ -257,9 +265,10 @@ class _Overview:
 
     def _notes(self) -> list[str]:
         snapshot, cipp = self._snapshot, self._snapshot.cipp
-        texts = (self._problem, cipp.not_cipps, *cipp.zone_problems, *snapshot.recoveries)
+        mode = self._mode.reason if snapshot.is_set_up else ""
+        texts = (self._problem, mode, cipp.not_cipps, *cipp.zone_problems, *snapshot.recoveries)
         notes = list(dict.fromkeys(text for text in texts if text))
-        if (policy := snapshot.policy) and policy.secret_lifetime < NEAR_END - LESS:
+        if (policy := snapshot.policy) and not self._mode.is_on and policy.secret_lifetime < NEAR_END - LESS:
             notes.append(
                 f"The tenant's policy allows client secrets of {(policy.secret_lifetime + LESS).days} days, so "
                 "CIPP's own job, which renews at 30 days left, will keep adding its own."
@@ -284,9 +293,9 @@ def _own_name(key: Key) -> str:
 
 
 def held_since(since: datetime, seen: Seen) -> datetime | None:
-    """Return the expiry of the client secret that the vault served at a time, or None if unknown. Pure.
+    """Return the expiry of the credential that the vault served at a time, or None if unknown. Pure.
 
-    It is also unknown if the client secret is not on the app any more, because it expired or was removed.
+    It is also unknown if the credential is not on the app any more, because it expired or was removed.
     """
     version = next((version for version in seen.versions if version.created <= since), None)
     found = credential_of(version, seen.credentials) if version else None

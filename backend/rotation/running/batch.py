@@ -66,12 +66,15 @@ class KeyResult:
 class BatchResult:
     """The results for the keys of a run.
 
-    `superseded` is the first expiry of an old key that CIPP's apps might still use, by the name of its secret.
+    `is_vital_renewed`: the key with which CIPP signs in has a new version. `is_read_at_night`: a key has one that a
+    container's CIPP reads at night, so not the token of a direct tenant. `superseded` is the first expiry of an old
+    key that CIPP's apps might still use, by the name of its secret.
     """
 
     reports: list[KeyReport]
     warnings: list[str]
-    is_secret_renewed: bool
+    is_vital_renewed: bool
+    is_read_at_night: bool
     superseded: Mapping[str, datetime]
 
 
@@ -116,7 +119,8 @@ def run_batch(run: RunContext, keys: Sequence[Key], known: KnownKeys, progress: 
     return BatchResult(
         reports=reports,
         warnings=[warning for result in results for warning in result.warnings],
-        is_secret_renewed=any(one.kind == "ClientSecret" and one.outcome == "rotated" for one in reports),
+        is_vital_renewed=any(one.kind == run.mode.vital and one.outcome == "rotated" for one in reports),
+        is_read_at_night=any(one.kind != "TenantRefreshToken" and one.outcome == "rotated" for one in reports),
         superseded={
             CLIENT_SECRET if result.report.kind == "ClientSecret" else CERTIFICATE: result.superseded_ends
             for result in results
@@ -258,12 +262,12 @@ def _moment(run: RunContext, key: Key) -> Moment:
     if key.kind != "ClientSecret":
         return moment
     days = run.limits.key_rotation_secret_max_age_days
-    return replace(moment, due_before=due_before(moment.now, run.cipp.week_zone, days))
+    return replace(moment, due_before=due_before(moment.now, run.cipp.week_zone, days), mode=run.mode)
 
 
 def _result(run: RunContext, key: Key, done: Done) -> KeyResult:
     """Return the result for a key after its steps."""
-    facts, details = done.facts, Details()
+    facts, details = done.facts, Details(is_spare=key.kind == "ClientSecret" and run.mode.is_on)
     if key.kind in TOKENS:
         is_unsettled = key.name in run.unlisted or done.postponed or bool(done.warnings)
         details = Details(scopes=facts.scopes or None, is_unsettled=is_unsettled)
@@ -309,7 +313,7 @@ def _failed(run: RunContext, key: Key, error: BackendError) -> KeyResult:
     is_common = error is run.failure
     verdict = error.verdict if isinstance(error, SignInRefusedError) else None
     # Otherwise the refused credential may be a new one that the vault does not serve.
-    is_its_own = key.kind == "ClientSecret" if is_common else key.kind in TOKENS
+    is_its_own = key.kind == run.mode.vital if is_common else key.kind in TOKENS
     details = Details(
         is_revoked=verdict is Verdict.DEAD and is_its_own,
         is_timeout=isinstance(error, AzureUnreachableError | NotVerifiedError),

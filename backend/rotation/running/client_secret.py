@@ -36,6 +36,7 @@ class ClientSecretKind:
         self._run = run
         self._registration = registration
         self.unwanted: frozenset[str] = frozenset()
+        self.pruned: frozenset[str] = frozenset()
         self._adopted: dict[str, str | None] = {}
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:

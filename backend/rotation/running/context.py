@@ -6,19 +6,20 @@ A run keeps what it read at its start. Keys are stored only through it.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Final
 
 from backend.azure.clients import Clients
+from backend.cipp.feature_flags import CertificateFlag
 from backend.cipp.held import Held
 from backend.cipp.logbook import Logbook
 from backend.cipp.tables import CippTables, Tenant
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.fresh_call import Together
 from backend.concurrency.rate_limiter import NoTimeLeftError, Pace
-from backend.credentials.kinds import CLIENT_SECRET, IDENTITY_NAMES
+from backend.credentials.kinds import IDENTITY_NAMES
 from backend.credentials.sign_in_check import SignInCheck
 from backend.credentials.signer import Signer
 from backend.errors import (
@@ -45,8 +46,11 @@ from backend.key_vault.vault import (
     KeyVault,
 )
 from backend.rotation.planning.calendar import due_before
+from backend.rotation.planning.certificate_mode import CertificateMode
 from backend.rotation.planning.plan import Moment
+from backend.rotation.running.key_reads import KeyReadTimes
 from backend.rotation.running.versions import Fresh
+from backend.sam_app.certificate import read_certificate
 from backend.sam_app.sign_in import Credential, SamApp
 
 TOO_MANY: Final = 429
@@ -96,6 +100,7 @@ class CippData:
     - `week_zone` is the deployment's time zone, or if that is unknown, the one in which a week begins last.
     - `not_cipps` is why the storage account is not CIPP's. It is "" if it is CIPP's or not configured, or if unknown.
     - `zone_problems` are the problems of the settings that define the time zone.
+    - `certificate_flag` is CIPP's flag for certificate-only mode.
     """
 
     tenants: Mapping[str, Tenant] | None
@@ -103,6 +108,7 @@ class CippData:
     week_zone: tzinfo
     not_cipps: str = ""
     zone_problems: Sequence[str] = ()
+    certificate_flag: CertificateFlag = field(default_factory=CertificateFlag)
 
     @property
     def tenants_unknown(self) -> str:
@@ -128,8 +134,9 @@ class RunContext:
     - `lock` is `NoLock` if nothing may be written.
     - `deadline`: no step begins after it.
     - `restart`: whether CIPP may be restarted for a client secret that this run stores.
-    - `check` checks credentials by signing in, `uptimes` reads when CIPP's apps started, and `addresses` returns the
-      outbound addresses. Each is shared within the run.
+    - `mode` is whether CIPP signs in with its client secret or with its certificate.
+    - `check` checks credentials by signing in, `uptimes` reads since when CIPP's apps have their keys, and `addresses`
+      returns the outbound addresses. Each is shared within the run.
     - `stored` has the last version of each key that the run stored.
     - `unsettled` are the keys with a write that was sent and not definitely refused. It may still take effect.
     - `unlisted` are the keys whose current version is not in the vault's list yet. Versions that it replaced may be
@@ -147,6 +154,7 @@ class RunContext:
         restart: RestartRight,
         cipp: CippData,
         check: SignInCheck,
+        mode: CertificateMode,
         sign_in: SignIn | BackendError | None,
     ) -> None:
         """`sign_in` is why no sign-in is possible if that failed, and None if CIPP is not set up yet."""
@@ -159,8 +167,11 @@ class RunContext:
         self.restart = restart
         self.cipp = cipp
         self.check = check
+        self.mode = mode
         self.entra = check.entra
-        self.uptimes = UptimeLook(services.processes.uptimes, deadline)
+        self.uptimes = UptimeLook(
+            KeyReadTimes(services.clients, services.processes, app_id=self._app_id, now=self.vault.now), deadline
+        )
         self.moment = Moment(
             now=self.vault.now(),
             due_before=due_before(self.vault.now(), cipp.week_zone),
@@ -174,6 +185,9 @@ class RunContext:
         self._sign_in = sign_in
         self._pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
         self._identity_now = Together(lambda: identity_versions(self.vault))
+
+    def _app_id(self) -> str:
+        return self._sign_in.app.app_id if isinstance(self._sign_in, SignIn) else ""
 
     def must_be_signed_in(self) -> SignIn:
         """Return CIPP's app and the credential that signs in as it.
@@ -263,10 +277,15 @@ class RunContext:
         if versions == self.sign_in.versions:
             return self
         app_id, tenant = (stored[name].value.reveal().strip() for name in IDENTITY_NAMES)
-        app = SamApp(app_id, tenant, self.vault.read(CLIENT_SECRET).value)
+        app = SamApp(app_id, tenant, self._read_vital())
         run = copy(self)  # which shares the sets of stored versions
         run._sign_in = replace(self.sign_in, app=app, versions=versions)  # noqa: SLF001 - of the same class
         return run
+
+    def _read_vital(self) -> Credential:
+        """Return the credential with which CIPP signs in, as the vault serves it now."""
+        stored = self.vault.read(self.mode.vital_secret)
+        return read_certificate(stored.value) if self.mode.is_on else stored.value
 
     def age_of(self, created: datetime) -> timedelta:
         """Return the age of a version, by the vault's clock."""
@@ -285,7 +304,7 @@ class RunContext:
             AzureError: If `name` is in `unsettled`, the key might have been stored. Otherwise it was not stored.
         """
         place = {FOLLOWS: over} if over else {LOOKED: self.vault.now().isoformat(timespec="seconds")}
-        waits = {RESTART: WEEKLY} if name == CLIENT_SECRET and self.restart is RestartRight.NONE else {}
+        waits = {RESTART: WEEKLY} if name == self.mode.vital_secret and self.restart is RestartRight.NONE else {}
         tags = {ROTATED_BY: OUR_NAME, "rotation-run": self.id, **fresh.tags, **place, **waits}
         deadline = self.deadline.plus(REPAIR_SECONDS if repairs else 0)
         back = self._written(name, over, replace(fresh, tags=tags), deadline)

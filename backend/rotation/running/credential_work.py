@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
-from backend.credentials.kinds import Validity
+from backend.credentials.kinds import CLIENT_SECRET, Validity
 from backend.credentials.sign_in_check import Judgement
 from backend.credentials.signer import EARLIER_TRIED
 from backend.errors import AzureRefusedError, ConflictError, InvalidInputError, NotFoundError
 from backend.key_vault.secrets import Version as VaultVersion
 from backend.key_vault.vault import DisabledError
+from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.planning.plan import (
     NEAR_END,
     Disable,
@@ -25,6 +26,7 @@ from backend.rotation.planning.plan import (
     credential_step,
     superseded_ends,
 )
+from backend.rotation.planning.version_history import pruned_ids
 from backend.rotation.running.context import OvertakenError, RunContext
 from backend.rotation.running.publish import CredentialKind, publish
 from backend.rotation.running.reconcile import KeyFacts
@@ -155,6 +157,8 @@ class CredentialWork:
         """Return whether the served version can sign in. Each version is checked once a run."""
         if version.id in self._judged:
             return self._judged[version.id]
+        if self._kind.secret_name == CLIENT_SECRET and self._run.mode.use is SecretUse.ABSENT:
+            return Judgement(Validity.REVOKED)  # the template's placeholder
         if not version.enabled:
             return Judgement(Validity.REVOKED, "It is disabled.")
         if is_listed and self._kind.is_listed_enough and not (self._doubted or moment.force):
@@ -177,7 +181,8 @@ class CredentialWork:
             return moment
         outdated = self._run.uptimes.not_restarted_since(self.facts.since) if self.facts.since else []
         known = None if outdated is None else tuple(outdated)
-        return replace(moment, restarted=self._run.uptimes.all_since(moment.now), outdated=known)
+        how = self._run.services.processes.advice(known) if known else ""
+        return replace(moment, restarted=self._run.uptimes.all_since(moment.now), outdated=known, how=how)
 
     def _signer(self) -> Credential | None:
         """Return a credential that can sign requests now: the served one, else an earlier one."""
@@ -208,6 +213,7 @@ class CredentialWork:
     def _renew(self) -> None:
         was_valid, over = self.seen.validity is Validity.VALID, self.facts.version
         self._kind.unwanted = self._unwanted()
+        self._kind.pruned = pruned_ids(self.seen.versions)
         try:
             stored = publish(
                 self._run,

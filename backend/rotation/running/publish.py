@@ -1,6 +1,6 @@
 """Publish a new credential of the SAM app: create, verify, store, read back and verify again, or clean up.
 
-The old one stays on the app, because CIPP reads its keys once per process and might still use it.
+The old one stays on the app, because CIPP keeps its keys in memory until it reads them again.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from backend.errors import AzureError, BackendError
 from backend.key_vault.secrets import Stored
 from backend.key_vault.secrets import Version as VaultVersion
 from backend.key_vault.tags import CREDENTIAL_ID
+from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.planning.ownership import credential_name
 from backend.rotation.planning.plan import AppCredential, Rules
 from backend.rotation.planning.version_history import Version, overwritten_foreign_version
@@ -44,6 +45,7 @@ class CredentialKind(Protocol):
     - `locks_app`: its chores include the lock of the app's service principals.
     - `unwanted` are the ids that are left out if the whole list on the app must be written. They are the served one if
       Entra refused it for good, and those of this app that no version names.
+    - `pruned` are the ids of which CIPP's weekly run removes what it finds on the app. They are never put back on it.
     """
 
     secret_name: str
@@ -53,6 +55,7 @@ class CredentialKind(Protocol):
     needs_signer: bool
     locks_app: bool
     unwanted: frozenset[str]
+    pruned: frozenset[str]
 
     def credentials(self, app: Registration, versions: Sequence[Version]) -> list[AppCredential]:
         """Return those on the app registration whose dates are known."""
@@ -140,7 +143,8 @@ def policy_for_new(
 ) -> AppPolicy:
     """Return what the tenant's policies allow the app. If one forbids a new credential, exempt the app from it.
 
-    `rules_of` returns the rules that forbid it. Policies are changed only if KEY_ROTATION_MANAGE_POLICY is on.
+    `rules_of` returns the rules that forbid it. Policies are changed only if KEY_ROTATION_MANAGE_POLICY is on. If CIPP
+    signs in with its certificate, or that is unknown, the rules about client secrets stay.
 
     Raises:
         ConflictError: The lock is lost, or the tenant's policy may not be changed. The advice names the rules.
@@ -151,7 +155,7 @@ def policy_for_new(
     if rules and run.limits.key_rotation_manage_policy:
         run.lock.must_hold()
         with advised(policy, rules, app.object_id):
-            exempt(registration.graph, app.object_id, policy)
+            exempt(registration.graph, app.object_id, policy, with_secrets=run.mode.use is SecretUse.RENEWED)
     return policy
 
 

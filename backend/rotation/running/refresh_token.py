@@ -76,7 +76,7 @@ class RefreshTokenWork:
 
     def chores(self, moment: Moment) -> list[Step]:
         """Return the steps that disable old versions, by the last state that was read."""
-        return version_chores(self._versions, moment)
+        return [*version_chores(self._versions, moment)]
 
     def do(self, step: Step) -> str | None:
         """Renew the token, store an earlier version again, or disable one."""

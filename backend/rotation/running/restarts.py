@@ -1,6 +1,8 @@
-"""Restart CIPP's apps that use an old client secret, because CIPP reads its keys once per process.
+"""Restart CIPP's apps that use an old client secret, because CIPP keeps its keys in memory until it reads them again.
 
-A restart is recorded before it is requested, and requested at most once per app and version of the client secret.
+If CIPP signs in with its certificate, the same applies to that. A restart is recorded before it is requested, and
+requested at most once per app and version of the key. A restart that may update CIPP needs KEY_ROTATION_RESTART_CIPP
+to be `update`. Otherwise CIPP's own read at night is waited for.
 """
 
 import time
@@ -21,52 +23,56 @@ SPARE_SECONDS: Final = 10.0  # besides the restart itself, for the writes before
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429  # Azure may still have processed the request
 _NOT_RESTARTED: Final = (
     "CIPP was not restarted, because that requires the permission CIPP.SuperAdmin.ReadWrite. {apps} might still use "
-    "the old client secret. The next weekly run restarts them. To restart them now, a CIPP superadmin must call "
+    "the old {key}. The next weekly run restarts them. To restart them now, a CIPP superadmin must call "
     "ExecFunctionAppRestart."
 )
 _NO_TIME_TO_RESTART: Final = (
-    "{apps} not restarted for the new client secret: the run reached its time limit. The next run continues."
+    "{apps} not restarted for the new {key}: too little time is left in this run. The next run continues."
 )
 _NO_TIME_TO_LOOK: Final = (
     "Couldn't check whether CIPP's apps use old keys: the run reached its time limit. The next run continues."
 )
 _NOT_LISTED: Final = (
-    "CIPP's apps were not restarted for the new client secret: they couldn't be listed. The next run continues."
+    "CIPP's apps were not restarted for the new {key}: they couldn't be listed. The next run continues."
 )
 _RECORD_UNREADABLE: Final = (
-    "{apps} not restarted for the new client secret, because it is unknown whether that was requested before: {error} "
+    "{apps} not restarted for the new {key}, because it is unknown whether that was requested before: {error} "
     "The next run continues."
 )
 _NOT_RECORDED: Final = "'{app}' was not restarted, because that couldn't be recorded: {error} The next run continues."
 _REFUSED: Final = "'{app}' was not restarted: {error} The next run tries again."
 _UNCONFIRMED: Final = "'{app}' might not have restarted: {error} If it did not, call ExecFunctionAppRestart."
 _NOT_REPEATED: Final = (
-    "A restart of '{app}' was requested{when} for this client secret, {seen}. The request is not repeated. "
+    "A restart of '{app}' was requested{when} for this {key}, {seen}. The request is not repeated. "
     'To restart it, call ExecFunctionAppRestart with {{"Name": "{app}"}}.'
 )
+_WAITS: Final = "{apps} not restarted for the new {key}. {reason}"
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 
 
 class Restarts:
-    """The restarts of CIPP's apps for the served client secret."""
+    """The restarts of CIPP's apps for the served key with which CIPP signs in."""
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
         self._vault = run.vault
         self._own_restarts = OwnRestarts(run.services.clients)
         self._processes = run.services.processes
+        self._secret = run.mode.vital_secret
+        self._key = _WORDS[self._secret]
+        self._updates = run.limits.key_rotation_restart_cipp == "update"
 
     def restart(self, *, just_renewed: bool, weekly_run: Callable[[], datetime | None]) -> list[str]:
-        """Restart the apps that started before this app stored the client secret. Return what was done.
+        """Restart the apps that may not have read the key since this app stored it. Return what was done.
 
-        They are restarted one by one, each at most once for a version of the client secret, until one fails. An app
-        with an unknown start is restarted, but without storage only right after the renewal. In the quiet half hour
-        after CIPP's midnight no app is restarted. The hourly catch-up restarts the rest. `weekly_run` returns when the
+        They are restarted one by one, each at most once for a version of the key, until one fails. An app of which that
+        is unknown is restarted, but without storage only right after the renewal. While CIPP's own jobs may run after
+        its midnight, no app is restarted. The hourly catch-up restarts the rest. `weekly_run` returns when the
         last weekly run started.
         """
         if self._time_is_over():
             return [_NO_TIME_TO_LOOK]
-        version = self._served(CLIENT_SECRET)
+        version = self._served(self._secret)
         if version is None or version.known_created is None or version.tags.get(ROTATED_BY) != OUR_NAME:
             return []
         if self._run.restart is RestartRight.NOT_FOR_WAITING and waits_for_weekly_run(version, weekly_run):
@@ -79,7 +85,7 @@ class Restarts:
             return [_NO_TIME_TO_LOOK]
         current = self._current(version.created)
         if not current:
-            return [_NOT_LISTED]
+            return [_NOT_LISTED.format(key=self._key)]
         if_unknown = just_renewed or self._own_restarts.are_kept
         outdated = [name for name, is_new in current.items() if is_new is False or (is_new is None and if_unknown)]
         if not outdated:
@@ -87,22 +93,29 @@ class Restarts:
         try:
             kept = self._own_restarts.all()
         except BackendError as error:
-            return [_RECORD_UNREADABLE.format(apps=_were(outdated), error=error)]
+            return [_RECORD_UNREADABLE.format(apps=_were(outdated), error=error, key=self._key)]
         requested = {name: kept[name.lower()] for name in outdated if _is_requested(kept, name, version)}
-        warnings = [_not_repeated(name, restart, current[name]) for name, restart in requested.items()]
+        warnings = [self._not_repeated(name, restart, current[name]) for name, restart in requested.items()]
         left = [name for name in outdated if name not in requested]
         if self._run.restart is RestartRight.NONE:
-            return warnings + ([_NOT_RESTARTED.format(apps=_listed(left))] if left else [])
-        return warnings + self._restart_all(left, version)
+            return warnings + ([_NOT_RESTARTED.format(apps=_listed(left), key=self._key)] if left else [])
+        return warnings + (self._waiting(left) or self._restart_all(left, version))
+
+    def _waiting(self, names: list[str]) -> list[str]:
+        """Return why the apps must not be restarted, because that might update CIPP, or [] if they may."""
+        if not names or self._is_quiet():
+            return []
+        reason = self._processes.reason_to_wait(updates=self._updates)
+        return [_WAITS.format(apps=_were(names), key=self._key, reason=reason)] if reason else []
 
     def _restart_all(self, names: list[str], version: Version) -> list[str]:
         """Restart apps one by one, until one fails or the time is over. Return what was done and what was not."""
         report: list[str] = []
         for number, name in enumerate(names):
-            if self._processes.is_quiet(self._vault.now(), self._run.cipp.zone):
+            if self._is_quiet():
                 break
             if not self._has_seconds(self._processes.restart_seconds + SPARE_SECONDS):
-                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]))]
+                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]), key=self._key)]
             try:
                 self._run.lock.must_hold()
                 self._own_restarts.request(name, version.id, self._vault.now())
@@ -110,10 +123,10 @@ class Restarts:
                 return [*report, _NOT_RECORDED.format(app=name, error=error)]
             if not self._has_seconds(self._processes.restart_seconds + SPARE_SECONDS / 2):  # the storage was slow
                 self._withdraw(name)
-                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]))]
+                return [*report, _NO_TIME_TO_RESTART.format(apps=_were(names[number:]), key=self._key)]
             time.sleep(max((version.created + ONE_SECOND - self._vault.now()).total_seconds(), 0))
             try:
-                restarted = self._processes.restart(name)
+                restarted = self._processes.restart(name, updates=self._updates)
             except BackendError as error:
                 if not _did_nothing(error):
                     return [*report, _UNCONFIRMED.format(app=name, error=error)]
@@ -134,11 +147,21 @@ class Restarts:
         if superseded and self._time_is_over():
             return [_NO_TIME_TO_LOOK]
         return [
-            f"Restart '{name}' before {ends:%Y-%m-%d}, because it might use the old {_WORDS[secret]} until then."
+            f"{self._processes.advice([name], ends)}, because it might use the old {_WORDS[secret]} until then."
             for secret, ends in superseded.items()
             for name, is_current in self._current(self._stored(secret)).items()
             if not is_current
         ]
+
+    def _is_quiet(self) -> bool:
+        return self._processes.is_quiet(self._vault.now(), self._run.cipp.zone)
+
+    def _not_repeated(self, name: str, restart: OwnRestart, is_current: bool | None) -> str:
+        when = f" at {restart.requested:%Y-%m-%d %H:%M} UTC" if restart.requested else ""
+        seen = (
+            "but Azure shows older processes" if is_current is False else "and Azure does not show whether it happened"
+        )
+        return _NOT_REPEATED.format(app=name, when=when, seen=seen, key=self._key)
 
     def _time_is_over(self) -> bool:
         return self._run.time_is_over
@@ -159,19 +182,13 @@ class Restarts:
         return served.known_created if served else None
 
     def _current(self, stored: datetime | None) -> dict[str, bool | None]:
-        """Return for each app whether it started after that time, or None if unknown."""
+        """Return for each app whether it has read its keys since that time, or None if unknown."""
         return {u.name: u.started_after(stored) if stored else None for u in self._run.uptimes.uptimes()}
 
 
 def _is_requested(kept: Mapping[str, OwnRestart], name: str, version: Version) -> bool:
     """Return whether a restart of an app was already requested for a version."""
     return name.lower() in kept and kept[name.lower()].version == version.id
-
-
-def _not_repeated(name: str, restart: OwnRestart, is_current: bool | None) -> str:
-    when = f" at {restart.requested:%Y-%m-%d %H:%M} UTC" if restart.requested else ""
-    seen = "but Azure shows older processes" if is_current is False else "and Azure does not show whether it happened"
-    return _NOT_REPEATED.format(app=name, when=when, seen=seen)
 
 
 def _did_nothing(error: BackendError) -> bool:

@@ -54,7 +54,7 @@ class CertificateKind:
 
     secret_name: str = CERTIFICATE
     content_type: str = "application/x-pkcs12"
-    rules: Rules = Rules("certificate", MOST_LIVE, ages=False, near_end=near_end)
+    rules: Rules = Rules("certificate", MOST_LIVE, ages=False, near_end=near_end, prunes=True)
     is_listed_enough: bool = True
     needs_signer: bool = True
     locks_app: bool = False
@@ -63,6 +63,7 @@ class CertificateKind:
         self._run = run
         self._registration = registration
         self.unwanted: frozenset[str] = frozenset()
+        self.pruned: frozenset[str] = frozenset()
         self._site = site
         self._read_already: dict[str, Certificate | None] = {}
         self._has_written_list = False
@@ -215,7 +216,8 @@ class CertificateKind:
         if not before.certificates_known:
             raise ConflictError("Couldn't write the app's list of certificates: Graph does not show all of them.")
         listed = [one.raw for one in before.certificates if one.thumbprint not in self.unwanted]
-        if signer and _find(before, signer.thumbprint) is None:  # it signed in a moment ago
+        is_missing = signer is not None and _find(before, signer.thumbprint) is None
+        if signer and is_missing and signer.thumbprint.lower() not in self.pruned:  # it signed in a moment ago
             listed.append(self._public_key(signer))
         self._run.lock.must_hold()
         self._has_written_list = True
@@ -263,7 +265,8 @@ class CertificateKind:
             return  # the sign-in check decides what happens to the new one
         if theirs := self._newly_served(over):
             seen.setdefault(theirs.thumbprint, self._public_key(theirs))
-        vanished = [raw for name, raw in seen.items() if name not in {_name(one) for one in after.certificates}]
+        there = {_name(one) for one in after.certificates}
+        vanished = [raw for name, raw in seen.items() if name not in there and name.lower() not in self.pruned]
         if vanished and after.certificates_known:
             self._run.lock.must_hold()
             self._registration.replace_keys(after.object_id, [*(one.raw for one in after.certificates), *vanished])

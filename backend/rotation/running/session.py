@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta, timezone
+from functools import partial
 from typing import Final
 
 from backend.azure.cipp_storage import NotCippsStorageError
 from backend.azure.errors.entra_errors import Verdict
+from backend.cipp.feature_flags import CertificateFlag, read_certificate_flag
 from backend.cipp.held import Held
-from backend.cipp.tables import CippTables
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.credentials.kinds import CLIENT_SECRET, IDENTITY_NAMES, Key, Validity, is_placeholder
 from backend.credentials.sign_in_check import SignInCheck
-from backend.credentials.signer import choose_signer
+from backend.credentials.signer import choose_signer, served_certificate
 from backend.errors import BackendError, NotFoundError
 from backend.key_vault.secrets import Stored
 from backend.key_vault.vault import DisabledError, KeyVault, MissingError
+from backend.rotation.planning.certificate_mode import CertificateMode, InVault, certificate_mode
 from backend.rotation.results import KeyReport
 from backend.rotation.running.context import (
     CippData,
@@ -48,12 +50,13 @@ def open_run(  # noqa: PLR0913 - the parts of a run
 
     `run_id` is empty for a run that writes nothing. For the other parameters, see `RunContext`.
     """
-    cipp = _cipp_data(services.tables)
+    cipp = _cipp_data(services)
     limits = services.clients.limits
     check = SignInCheck(Entra(services.clients.cloud, limits, deadline), limits, deadline)
+    opening = _Opening(services.vault, check, cipp.certificate_flag)
     sign_in: SignIn | BackendError | None
     try:
-        sign_in = _signed_in(services.vault, check)
+        sign_in = opening.signed_in()
     except BackendError as error:
         sign_in = error
     return RunContext(
@@ -65,44 +68,78 @@ def open_run(  # noqa: PLR0913 - the parts of a run
         restart=restart,
         cipp=cipp,
         check=check,
+        mode=opening.mode,
         sign_in=sign_in,
     )
 
 
-def _cipp_data(tables: CippTables) -> CippData:
+def _cipp_data(services: RotationServices) -> CippData:
+    tables = services.tables
     reading = background.start(tables.tenants, name="read CIPP's tenants")
+    flag = background.start(partial(read_certificate_flag, services.clients), name="read CIPP's feature flags")
     zone = tables.zone()
-    data = CippData(None, zone, LATEST_ZONE if tables.is_zone_unknown else zone, zone_problems=tables.zone_problems)
+    data = CippData(
+        None,
+        zone,
+        LATEST_ZONE if tables.is_zone_unknown else zone,
+        zone_problems=tables.zone_problems,
+        certificate_flag=flag.result(),
+    )
     try:
         return replace(data, tenants=reading.result())
     except NotCippsStorageError as error:
         return replace(data, not_cipps=str(error))
 
 
-def _signed_in(vault: KeyVault, check: SignInCheck) -> SignIn | None:
-    """Sign in as the app that the vault names. Return None if CIPP is not set up.
+class _Opening:
+    """The sign-in at the start of a run. `mode` is whether CIPP signs in with its certificate, as far as it was read.
 
     ApplicationID, TenantID and the client secret are read one after another. If another app is set up in between, they
     do not belong together, and are read again.
-
-    Raises:
-        BackendError: No credential in the vault can sign in, or Key Vault or Entra timed out or refused.
     """
-    for tries_left in reversed(range(READS_OF_IDENTITY)):
-        stored = {name: _identity(vault, name) for name in IDENTITY_NAMES}
-        values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
-        identity = {name: found.version for name, found in stored.items()}
-        if any(is_placeholder(value) for value in [*values, _value(vault, CLIENT_SECRET)]):
-            return None
-        try:
-            signer = choose_signer(vault, check, *values)
-        except SignInRefusedError:
-            if not tries_left or identity_versions(vault) == identity:
-                raise
-            continue
-        if not tries_left or signer.secret is Validity.VALID or identity_versions(vault) == identity:
-            return SignIn(signer.app, signer, identity)
-    raise AssertionError("the identity is read at least once")
+
+    def __init__(self, vault: KeyVault, check: SignInCheck, flag: CertificateFlag) -> None:
+        self._vault = vault
+        self._check = check
+        self._flag = flag
+        self.mode = certificate_mode(flag, InVault.VALUE, has_certificate=False)
+
+    def signed_in(self) -> SignIn | None:
+        """Sign in as the app that the vault names. Return None if CIPP is not set up.
+
+        Raises:
+            BackendError: No credential in the vault can sign in, or Key Vault or Entra timed out or refused.
+        """
+        vault = self._vault
+        for tries_left in reversed(range(READS_OF_IDENTITY)):
+            stored = {name: _identity(vault, name) for name in IDENTITY_NAMES}
+            values = [stored[name].value.reveal().strip() for name in IDENTITY_NAMES]
+            identity = {name: found.version for name, found in stored.items()}
+            held = _held(_value(vault, CLIENT_SECRET))
+            self.mode = self._mode(held)
+            if any(is_placeholder(value) for value in values):
+                return None
+            if held is InVault.PLACEHOLDER and not self.mode.is_on:
+                return None
+            try:
+                signer = choose_signer(vault, self._check, *values, certificate_first=self.mode.is_on)
+            except SignInRefusedError:
+                if not tries_left or identity_versions(vault) == identity:
+                    raise
+                continue
+            if not tries_left or signer.secret is Validity.VALID or identity_versions(vault) == identity:
+                return SignIn(signer.app, signer, identity)
+        raise AssertionError("the identity is read at least once")
+
+    def _mode(self, held: InVault) -> CertificateMode:
+        has_certificate = held is InVault.PLACEHOLDER and served_certificate(self._vault) is not None
+        return certificate_mode(self._flag, held, has_certificate=has_certificate)
+
+
+def _held(secret: str) -> InVault:
+    if is_placeholder(secret):
+        return InVault.PLACEHOLDER
+    return InVault.VALUE if secret.strip() else InVault.MISSING
 
 
 def _identity(vault: KeyVault, name: str) -> Stored:

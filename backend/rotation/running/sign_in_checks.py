@@ -12,6 +12,7 @@ from backend.credentials.kinds import TOKENS, Key
 from backend.errors import BackendError, NotFoundError, joined
 from backend.internal_errors import contained
 from backend.key_vault.secrets import Stored
+from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.results import KeyProof, ProofOutcome
 from backend.rotation.running.context import RunContext
 from backend.rotation.running.session import advice_on, reason_to_leave
@@ -42,8 +43,8 @@ def _checked(run: RunContext, key: Key) -> CheckedKey:
         proof = _proof(run, key)
     except NoTimeLeftError as error:
         return _left_out(key, error.detail, error.advice)
-    # If no sign-in is possible, the client secret is the reason, and the state of the others is unknown.
-    return CheckedKey(proof, is_reached=run.is_signed_in or key.kind == "ClientSecret")
+    # If no sign-in is possible, the vital key is the reason, and the state of the others is unknown.
+    return CheckedKey(proof, is_reached=run.is_signed_in or key.kind == run.mode.vital)
 
 
 def _proof(run: RunContext, key: Key) -> KeyProof:
@@ -56,17 +57,19 @@ def _proof(run: RunContext, key: Key) -> KeyProof:
         with contained(f"The sign-in check of {key.name}"):
             if early := reason_to_leave(key, run):
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
+            if key.kind == "ClientSecret" and run.mode.use is SecretUse.ABSENT:
+                return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=run.mode.reason)
             run.must_be_signed_in()
             sign_in_with(key, run.vault.read(key.name), run)
     except NoTimeLeftError:
         raise
     except NotFoundError as error:
-        is_optional = key.kind == "Certificate" and run.is_signed_in
+        is_optional = key.kind == "Certificate" and run.is_signed_in and not run.mode.is_on
         outcome: ProofOutcome = "skipped" if is_optional else "unproven"
         return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=error.detail, advice=error.advice or None)
     except SignInRefusedError as error:
-        # If no sign-in was possible, the refusal concerns the client secret and not the other keys.
-        is_its_own = run.is_signed_in or key.kind == "ClientSecret"
+        # If no sign-in was possible, the refusal concerns the vital key and not the others.
+        is_its_own = run.is_signed_in or key.kind == run.mode.vital
         outcome = "dead" if error.verdict is Verdict.DEAD and is_its_own else "unproven"
         advice = advice_on(error, run)
         return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=error.detail, advice=advice)

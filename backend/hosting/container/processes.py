@@ -1,0 +1,135 @@
+"""CIPP's process in a container, which reads its credentials when it starts and each night at 00:30 of its time zone.
+
+The nightly read is from CIPP's public source of August 2026 and was never run. An older CIPP does not do it. Then
+nothing shows that it has a new key, and old ones stay. Process start times of Azure Resource Manager are not used,
+because it is unknown what they mean for a container.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, tzinfo
+from typing import Final, Protocol
+
+from backend.azure.clients import Clients
+from backend.cipp import night
+from backend.cipp.key_reads import Sign
+from backend.cipp.update_time import read_update_time
+from backend.concurrency import background
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError
+from backend.hosting.own_restarts import OwnRestarts
+from backend.hosting.results import FunctionApp, Restarted
+from backend.hosting.uptimes import Uptime, Uptimes, restart_them
+
+READY_SECONDS: Final = 180.0  # how long a restart waits until CIPP is ready again
+_STOPPED: Final = "Stopped"  # the state of an app that is not started
+_UPDATE: Final = (
+    "{update} CIPP reads its keys at 00:30 of its time zone without a restart. To allow the update, set "
+    "KEY_ROTATION_RESTART_CIPP to update."
+)
+
+
+class Image(Protocol):
+    """The image that a start would pull."""
+
+    def possible_update(self) -> str | None:
+        """Return why a start may be an update, as a sentence, or None if it certainly is not."""
+
+
+class ContainerApps(Protocol):
+    """The site of CIPP's container."""
+
+    def apps(self) -> Sequence[FunctionApp]:
+        """Return the sites as Azure shows them, the main app first."""
+
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:
+        """Restart the site, and follow CIPP for at most `READY_SECONDS`.
+
+        `moment` is the time of the request, if CIPP was seen not ready and then ready afterwards. Then it is stored
+        with `OwnRestarts.note`. Otherwise it is None, because the old process may still run.
+        """
+
+
+class ContainerProcesses:
+    """The service of the process. Requires Website Contributor on the site."""
+
+    def __init__(self, clients: Clients, apps: ContainerApps, image: Image) -> None:
+        self._clients = clients
+        self._apps = apps
+        self._image = image
+        self.uptimes = ContainerUptimes(clients, apps)
+
+    @property
+    def signs(self) -> Collection[Sign]:
+        """All of CIPP's tables, because one process writes them."""
+        return tuple(Sign)
+
+    @property
+    def restart_seconds(self) -> float:
+        """The longest time that one restart takes, in seconds."""
+        return self._clients.limits.restart_timeout_seconds + READY_SECONDS
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        """Return the instruction to wait for the nightly read, or to restart the container."""
+        restart = restart_them(names, before)
+        return f"Let CIPP read its keys at 00:30 of its time zone, or {restart[:1].lower()}{restart[1:]}"
+
+    def next_read(self, now: datetime, zone: tzinfo) -> datetime:
+        """Return the next 00:30 of CIPP's zone."""
+        return night.next_read(now, zone)
+
+    def reason_to_wait(self, *, updates: bool) -> str | None:
+        """Return why a restart must wait: it may update CIPP, which the setting does not allow."""
+        if updates:
+            return None
+        try:
+            update = self._image.possible_update()
+        except BackendError as error:
+            update = f"It is unknown whether a restart would update CIPP: {error}"
+        return _UPDATE.format(update=update) if update else None
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        """Return until when CIPP's own update, renewal and permissions check may run."""
+        return night.pause_until(now(), zone(), read_update_time(self._clients))
+
+    def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
+        """Return whether a restart would interrupt CIPP's jobs of the night."""
+        return self.pause(lambda: now, lambda: zone) is not None
+
+    def restart(self, name: str, *, updates: bool = False) -> Restarted:
+        """Restart the container, and follow CIPP until it is ready.
+
+        Raises:
+            ConflictError: The app is this app, it was started too often, or the restart may be an update that is not
+                allowed.
+            AzureUnreachableError: Azure did not respond. The container may have restarted.
+            BackendError: The restart failed.
+        """
+        return self._apps.restart(name, updates=updates)
+
+
+class ContainerUptimes(Uptimes):
+    """The last restart by this app after which CIPP was ready. CIPP's tables show the rest."""
+
+    def __init__(self, clients: Clients, apps: ContainerApps) -> None:
+        self._clients = clients
+        self._apps = apps
+        self._own_restarts = OwnRestarts(clients)
+
+    def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
+        """Return the main app, or [] if it can't be listed."""
+        latest = Deadline.after(self._clients.limits.azure_deadline_seconds)
+        deadline = latest if deadline is None else min(deadline, latest)
+        if deadline.expired:
+            return []
+        stored = background.start(self._own_restarts.known, name="read the stored restarts")
+        listing = background.start(self._apps.apps, name="list CIPP's app")
+        try:
+            apps = background.by(deadline, listing, what="list CIPP's app")
+            restarted = background.by(deadline, stored, what="read the stored restarts")
+        except BackendError:
+            return []
+        return [
+            Uptime(app.name, restarted.get(app.name.lower()), idle=app.state == _STOPPED, is_single=True)
+            for app in apps
+            if app.is_main
+        ]

@@ -1,0 +1,148 @@
+"""Certificate-only mode in the plan, as tables: what the flag and the vault mean, and what is done with the secret."""
+
+from datetime import timedelta
+
+import pytest
+
+from backend.cipp.feature_flags import CertificateFlag, Flag, flag_of
+from backend.rotation.planning.certificate_mode import CertificateMode, InVault, SecretUse, certificate_mode
+from backend.rotation.planning.plan import Leave, Lock, Moment, Remove, Renew, Seen, credential_chores, credential_step
+from backend.rotation.running.client_secret import ClientSecretKind
+from tests.support.rotation.plan_cases import (
+    ALL_THREE,
+    NEW,
+    NOT_VERIFIED,
+    ORPHAN,
+    REVOKED,
+    SERVED,
+    UNDER,
+    ago,
+    all_of,
+    credential,
+    moment,
+    own,
+    seen,
+    version,
+    what,
+)
+
+RULES = ClientSecretKind.rules
+ON, OFF, UNREADABLE = (CertificateFlag(state, "The table timed out." * (state is Flag.UNREADABLE)) for state in Flag)
+VALUE, PLACEHOLDER, MISSING = InVault
+RENEWED, FALLBACK, ABSENT, UNKNOWN = SecretUse
+
+MODES: dict[str, tuple[CertificateFlag, InVault, bool, SecretUse]] = {
+    "on, a value": (ON, VALUE, True, FALLBACK),
+    "on, a value, no certificate": (ON, VALUE, False, FALLBACK),
+    "on, the placeholder": (ON, PLACEHOLDER, True, ABSENT),
+    "on, the placeholder, no certificate": (ON, PLACEHOLDER, False, ABSENT),
+    "on, missing": (ON, MISSING, True, ABSENT),
+    "off, a value": (OFF, VALUE, True, RENEWED),
+    "off, a value, no certificate": (OFF, VALUE, False, RENEWED),
+    "off, the placeholder": (OFF, PLACEHOLDER, True, ABSENT),
+    "off, the placeholder, no certificate: not set up": (OFF, PLACEHOLDER, False, RENEWED),
+    "off, missing": (OFF, MISSING, True, RENEWED),
+    "unreadable, a value": (UNREADABLE, VALUE, True, UNKNOWN),
+    "unreadable, a value, no certificate": (UNREADABLE, VALUE, False, UNKNOWN),
+    "unreadable, the placeholder": (UNREADABLE, PLACEHOLDER, True, ABSENT),
+    "unreadable, the placeholder, no certificate": (UNREADABLE, PLACEHOLDER, False, UNKNOWN),
+    "unreadable, missing": (UNREADABLE, MISSING, True, UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("flag", "secret", "has_certificate", "expected"), MODES.values(), ids=MODES)
+def test_mode_by_flag_and_vault(
+    flag: CertificateFlag, secret: InVault, has_certificate: bool, expected: SecretUse
+) -> None:
+    mode = certificate_mode(flag, secret, has_certificate=has_certificate)
+    assert mode.use is expected
+    assert mode.is_on == (mode.vital == "Certificate") == (mode.vital_secret == "SAMCertificate")
+    assert (mode.reason == "") == (expected is RENEWED)
+    assert bool(mode.problem) == (expected is UNKNOWN)
+    assert ("The table timed out." in mode.reason) == (flag is UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        (True, Flag.ON),
+        ("true", Flag.ON),
+        ("True", Flag.ON),
+        (" TRUE ", Flag.ON),
+        (False, Flag.OFF),
+        ("false", Flag.OFF),
+        ("False", Flag.OFF),
+        (None, Flag.UNREADABLE),
+        ("", Flag.UNREADABLE),
+        ("yes", Flag.UNREADABLE),
+        (1, Flag.UNREADABLE),
+        (0, Flag.UNREADABLE),
+    ],
+)
+def test_flag_is_a_boolean_or_text(value: object, state: Flag) -> None:
+    flag = flag_of(value)
+    assert flag.state is state
+    assert bool(flag.problem) == (state is Flag.UNREADABLE)
+
+
+def by(use: SecretUse, **fields: object) -> Moment:
+    return moment(mode=CertificateMode(use, "" if use is RENEWED else "The reason."), **fields)
+
+
+DUE = own("c", ago(days=8))
+LOOKS: dict[str, tuple[Seen, dict[str, object]]] = {
+    "due": (seen([DUE]), {}),
+    "forced": (seen([SERVED]), {"force": True}),
+    "near its expiry": (seen([SERVED], [credential("c", made=ago(days=170), left=10)]), {}),
+    "expired": (seen([SERVED], [credential("c", made=ago(days=190), left=-1)], validity=REVOKED), {}),
+    "revoked": (seen([SERVED], validity=REVOKED), {}),
+    "revoked, and an earlier one signs in": (seen([SERVED, NEW], ALL_THREE, validity=REVOKED, earlier="b"), {}),
+    "the vault has none": (seen([]), {}),
+    "unreadable": (seen([SERVED], is_readable=False), {}),
+    "not verified yet": (seen([DUE], validity=NOT_VERIFIED), {}),
+    "others' version lies under this app's": (seen(UNDER), {}),
+    "the placeholder over this app's": (seen([version("p", ago(days=1)), DUE], validity=REVOKED), {}),
+}
+
+
+@pytest.mark.parametrize("use", [FALLBACK, ABSENT, UNKNOWN])
+@pytest.mark.parametrize(("look", "fields"), LOOKS.values(), ids=LOOKS)
+def test_client_secret_is_never_written_unless_cipp_signs_in_with_it(
+    look: Seen, fields: dict[str, object], use: SecretUse
+) -> None:
+    step = credential_step(look, by(use, **fields), RULES)
+    assert isinstance(step, Leave)
+    assert "The reason." in step.reason
+
+
+@pytest.mark.parametrize(("look", "fields"), [*LOOKS.values()][:4], ids=[*LOOKS][:4])
+def test_client_secret_is_renewed_as_ever_without_the_mode(look: Seen, fields: dict[str, object]) -> None:
+    assert what(credential_step(look, by(RENEWED, **fields), RULES)) is Renew
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        (seen([SERVED], ALL_THREE[:1]), "kept as a fallback. It can sign in, and expires on 2027-01-29."),
+        (seen([SERVED]), "has an unknown expiry"),
+        (seen([SERVED], validity=REVOKED, refusal="Entra refused."), "It can't sign in. Entra refused."),
+        (seen([SERVED], validity=NOT_VERIFIED), "It is not verified yet."),
+    ],
+)
+def test_state_of_a_fallback_is_reported(look: Seen, words: str) -> None:
+    assert words in credential_step(look, by(FALLBACK), RULES).reason
+
+
+OLD_ONES = seen([SERVED, NEW], [*ALL_THREE[:2], ORPHAN], is_locked=False)
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (FALLBACK, [(Remove, "key of nothing"), (Remove, "key of b"), Lock]),
+        (ABSENT, [(Remove, "key of nothing"), (Remove, "key of b"), Lock]),
+        (UNKNOWN, [Lock]),
+    ],
+)
+def test_old_secrets_of_this_app_are_tidied_unless_the_mode_is_unknown(use: SecretUse, expected: list[object]) -> None:
+    assert all_of(credential_chores(OLD_ONES, by(use, overlap=timedelta(days=2)), RULES)) == expected
