@@ -1,6 +1,6 @@
 """The hosting of CIPP in its present shape, which is looked up when a capability is used."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from backend.hosting.uptimes import Uptime, Uptimes
 from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
+    from backend.cipp.key_reads import Sign
     from backend.hosting.hosting import (
         Apps,
         AppSettings,
@@ -102,14 +103,30 @@ class _CurrentProcesses:
         self.uptimes = _CurrentUptimes(now)
 
     @property
+    def signs(self) -> "Collection[Sign]":
+        return self._now().signs
+
+    @property
     def restart_seconds(self) -> float:
         return self._now().restart_seconds
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        return self._now().advice(names, before)
+
+    def next_read(self, now: datetime, zone: tzinfo) -> datetime | None:
+        return self._now().next_read(now, zone)
+
+    def reason_to_wait(self, *, updates: bool) -> str | None:
+        return self._now().reason_to_wait(updates=updates)
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        return self._now().pause(now, zone)
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         return self._now().is_quiet(now, zone)
 
-    def restart(self, name: str) -> "Restarted":
-        return self._now().restart(name)
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        return self._now().restart(name, updates=updates)
 
 
 class _CurrentUptimes(Uptimes):

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from backend.hosting.container.app_settings import ContainerSettings
     from backend.hosting.container.apps import ContainerApps
     from backend.hosting.container.image import ContainerImage
+    from backend.hosting.container.processes import ContainerProcesses
     from backend.hosting.container.start_plan import ContainerStarts
     from backend.hosting.container.web_app import WebApp
-    from backend.hosting.functions.processes import FunctionAppProcesses
     from backend.hosting.hosting import Core, Hosting
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
@@ -96,19 +96,19 @@ class _ContainerHosting:
         return NoInvitations()
 
     @made_once
-    def processes(self) -> "FunctionAppProcesses":
-        from backend.hosting.functions.apps import FunctionApps
-        from backend.hosting.functions.processes import FunctionAppProcesses
+    def processes(self) -> "ContainerProcesses":
+        from backend.hosting.container.processes import ContainerProcesses
 
-        apps = FunctionApps(self._core.clients, self._core.discovery)
-        return FunctionAppProcesses(self._core.clients, self._core.discovery, apps)
+        return ContainerProcesses(self._core.clients, self.apps, self.image)
 
     @made_once
     def probes(self) -> "Sequence[Probe]":
-        return ()
+        from backend.hosting.container.probes import probes
+
+        return probes(self._core, self.web_app)
 
     @made_once
     def needs(self) -> "HostingNeeds":
-        from backend.installation.needs import HostingNeeds
+        from backend.hosting.container.needs import hosting_needs
 
-        return HostingNeeds((), ())
+        return hosting_needs(self._core.discovery)

@@ -1,6 +1,6 @@
 """CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -8,10 +8,11 @@ from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
 from backend.errors import BackendError
 from backend.hosting.shape_errors import UnknownShapeError
-from backend.hosting.uptimes import Uptime, Uptimes
+from backend.hosting.uptimes import Uptime, Uptimes, restart_them
 from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
+    from backend.cipp.key_reads import Sign
     from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, UserRoles
     from backend.hosting.results import (
         Action,
@@ -182,10 +183,27 @@ class _Processes:
     def __init__(self, cause: Cause) -> None:
         self._cause = cause
 
+    @property
+    def signs(self) -> "Collection[Sign]":
+        return ()
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        return restart_them(names, before)
+
+    def next_read(self, now: datetime, zone: tzinfo) -> None:
+        """Return None, which means unknown."""
+
+    def reason_to_wait(self, *, updates: bool) -> str:
+        del updates
+        return "It is not certain whether CIPP runs as function apps or as a container, so it is not restarted."
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> None:
+        """Return None: a key that is stored signs in, whatever CIPP's own jobs do meanwhile."""
+
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         del now, zone
         return True
 
-    def restart(self, name: str) -> "Restarted":
-        del name
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        del name, updates
         _refuse(self._cause)
