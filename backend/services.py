@@ -129,7 +129,11 @@ class Services:
         hostings = {
             Shape.FUNCTIONS: as_functions,
             Shape.CONTAINER: container.hosting(self),
-            Shape.UNKNOWN: unknown.hosting(as_functions, lambda: main_app.seen().error),
+            Shape.UNKNOWN: unknown.hosting(
+                as_functions,
+                lambda: main_app.seen().error,
+                lambda: self.installation_states.warnings(Deadline.after(WAIT_SECONDS)),
+            ),
         }
         return CurrentHosting(lambda: main_app.seen().shape, hostings)
 

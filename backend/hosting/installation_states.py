@@ -61,6 +61,10 @@ class InstallationStates:
         """Return the sentences of the states."""
         return [state.text for state in self.states(deadline)]
 
+    def remember(self) -> None:
+        """Store what is seen of the main app now, and wait for it."""
+        self._memory.remember(self._discovery.main_app.seen())
+
     def _look(self) -> list[State]:
         app = self._discovery.main_app.seen()
         deployment = self._discovery.deployment()
@@ -106,7 +110,7 @@ class InstallationStates:
     def _remembered(self, app: MainApp) -> list[State]:
         """Store the shape of function apps, so that their migration is noticed. They have no states here."""
         if app.shape.is_known:
-            self._memory.remember(app)
+            background.start(lambda: self._memory.remember(app), name="remember CIPP's main app")
         return []
 
     def _listed(self, what: str, read: Callable[[], Sequence[Json]]) -> Sequence[Json]:

@@ -74,8 +74,10 @@ def _without_main_app(seen: Seen) -> list[State]:
     """S3 and S6: the main app is gone."""
     if seen.main_app.exists is not False or seen.sites is None:
         return []
-    new = next((site for site in _containers(seen) if text_of(site.get("name")).lower() == seen.vault.lower()), None)
-    if new:
+    containers = _containers(seen)
+    named = [site for site in containers if text_of(site.get("name")).lower() == seen.vault.lower()]
+    new = next(iter(named or containers), None)
+    if new and len(named or containers) == 1:
         name = text_of(new.get("name"))
         return [
             State(
@@ -130,13 +132,13 @@ def _beside_the_container(seen: Seen) -> list[State]:
             )
         )
     if len(containers) > 1:
-        named = "the one with the vault's name counts as CIPP" if seen.name.lower() == seen.vault.lower() else ""
         found.append(
             State(
                 "S11",
                 "WebApp",
-                f"The resource group has several containers: {_names(containers)}. Two that run with the same tables "
-                f"do every job twice{'. ' + named.capitalize() if named else ''}. Stop or delete those that are not "
+                "The resource group has several containers: "
+                f"{_names(containers)}. Two that run with the same tables "
+                f"do every job twice. Stop or delete those that are not "
                 f"CIPP. This app counts '{seen.name}' as CIPP (CIPP_FUNCTION_APP).",
             )
         )
@@ -159,18 +161,7 @@ def _of_the_site(seen: Seen) -> list[State]:
         )
     if problem := pinned(seen.main_app.image or ""):
         found.append(State("S9", "WebApp", problem))
-    settings = seen.settings
-    if seen.vault and seen.name.lower() != seen.vault.lower() and not (settings or {}).get("cipp_kv_name"):
-        unread = "" if settings is not None else " The settings could not be read, so this is not certain."
-        found.append(
-            State(
-                "S12",
-                "KeyVault",
-                f"CIPP can't read its keys: a container takes its vault from its own name '{seen.name}', and the vault "
-                f"is '{seen.vault}'. Set CIPP_KV_NAME of '{seen.name}' to '{seen.vault}'.{unread}",
-                is_severe=settings is not None,
-            )
-        )
+    found += _of_the_vault(seen)
     plan = text_of(properties_of(site).get("serverFarmId"))
     plan_group = plan.split("/")[4] if plan.count("/") >= 8 else ""  # noqa: PLR2004 - parts of a resource ID
     if plan_group and plan_group.lower() != seen.group.lower():
@@ -182,11 +173,33 @@ def _of_the_site(seen: Seen) -> list[State]:
                 "there, and other apps may run on it. Grant this app's identity Reader on that group.",
             )
         )
-    if (settings or {}).get("cipp_hosted", "").strip().lower() == "true":
+    if (seen.settings or {}).get("cipp_hosted", "").strip().lower() == "true":
         found.append(
             State("S15", "WebApp", "CyberDrain hosts this CIPP (CIPP_HOSTED is true). Ask CyberDrain for changes.")
         )
     return found
+
+
+def _of_the_vault(seen: Seen) -> list[State]:
+    """S12: a container takes its vault from its own name, unless its setting CIPP_KV_NAME names another one."""
+    if not seen.vault:
+        return []
+    certain = seen.settings is not None
+    unread = "" if certain else " The settings could not be read, so this is not certain."
+    used = (seen.settings or {}).get("cipp_kv_name", "").strip() or seen.name
+    if used.lower() != seen.vault.lower():
+        text = (
+            f"CIPP takes its keys from the vault '{used}', and this app uses '{seen.vault}'. Set CIPP_KV_NAME of "
+            f"'{seen.name}' and of this app to the vault that has CIPP's keys.{unread}"
+        )
+    elif seen.vault_exists is False:
+        text = (
+            f"CIPP can't read its keys: it takes them from the vault '{used}', which Azure does not show. Set "
+            f"CIPP_KV_NAME of '{seen.name}' and of this app to the vault's name.{unread}"
+        )
+    else:
+        return []
+    return [State("S12", "WebApp", text, is_severe=certain)]
 
 
 def _of_the_sign_in(seen: Seen) -> list[State]:

@@ -67,7 +67,7 @@ def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
             exists=app.exists,
             state=status.state,
             link=link,
-            problems=[*problems, *found, *_states(core, "KeyVault")],
+            problems=[*problems, *found],
             notes=notes,
         )
     ]

@@ -98,9 +98,9 @@ def reference_problems(reference: Mapping[str, Any]) -> list[str]:
         return []
     return [
         (
-            f"The setting {SETTING} is a Key Vault reference in state {status}, so nobody can sign in to CIPP. Check that "
-            "the app's identity may get secrets of the vault, that the vault's name is right, and that SSOAppSecret is "
-            "enabled."
+            f"The setting {SETTING} is a Key Vault reference in state {status}, so nobody can sign in to CIPP. Check "
+            "that the app's identity may get secrets of the vault, that the vault's name is right, and that "
+            "SSOAppSecret is enabled."
         )
     ]
 
