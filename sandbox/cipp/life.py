@@ -8,13 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import names
+from sandbox.arm.site_document import host_name
 from sandbox.cipp import written
 from sandbox.cipp.calendar import last_check, last_nightly, next_hour, next_nightly, next_weekly, quarter, zone_of
 from sandbox.cipp.keys import read_keys
 from sandbox.cipp.process import Check, Process, stopped
 from sandbox.cipp.sign_in import signs_in
+from sandbox.cipp.unready_starts import UnreadyStarts
 from sandbox.cipp.update_check import is_due, restarts
 from sandbox.cipp.weekly_run import weekly_run
+from sandbox.clouds import CLOUDS
 from sandbox.registry.images import LATEST, is_cipps, tag_of
 from sandbox.tables.cipps_tables import VERSION
 
@@ -48,6 +51,7 @@ class Life:
     pending: "dict[tuple[str, str, str], Row]" = field(default_factory=dict)
     zone: "tzinfo | None" = None  # None: not read yet
     flag: bool = False  # certificate-only mode, as it was last read
+    _unready: UnreadyStarts = field(default_factory=UnreadyStarts)
     _sampled: datetime | None = None
     _settings: dict[str, Any] = field(default_factory=dict)  # of the check for updates, as they were last read
     _table_zone: "tzinfo" = UTC  # as the table had it when it was last read
@@ -101,17 +105,20 @@ class Life:
         for site in cipps_sites(azure):
             running = site.running(now)
             known = self.processes.get(site.name)
-            if not running and known is not None:
+            if known is not None and (not running or known.instance != running[0].name):
+                self._unready.ended(known, running[0].started if running else now)
                 del self.processes[site.name]
-            if running and (known is None or known.instance != running[0].name):
-                self.processes[site.name] = _begun(azure, site, running[0])
+            if running and site.name not in self.processes:
+                process = _begun(azure, site, running[0])
+                process.is_quiet = self._unready.is_quiet(process)
+                self.processes[site.name] = process
         due = [event for process in self.processes.values() for event in self._due(process, now)]
         if quarter(self.caught_up) != quarter(now):
             due += await self._timers(azure, rows, now)
         return min(due, key=lambda event: event.at, default=None)
 
     def _due(self, process: Process, now: datetime) -> "Iterator[_Event]":
-        if process.has_image and not process.is_ready and process.reads <= now:
+        if process.can_start and not process.is_ready and process.reads <= now:
             yield _Event(process.reads, partial(self._start, process))
         if process.check is not None and process.check.ends <= now:
             yield _Event(process.check.ends, partial(self._end_check, process))
@@ -287,7 +294,7 @@ def seeded_life(azure: "Azure", image: "Image | None") -> Life:
     for site in cipps_sites(azure):
         for instance in site.running(now):
             process = _begun(azure, site, instance)
-            process.is_ready = process.has_image
+            process.is_ready = process.can_start
             life.processes[site.name] = process
             life.read_first(azure, process)
     if options.shape == "container":
@@ -300,7 +307,7 @@ def _rows_of_the_seed(azure: "Azure", life: Life, image: "Image | None") -> "Ite
     now, options = azure.clock.now(), azure.options
     yield from written.seeded_users()
     for process in life.processes.values():
-        host = f"{process.site}.azurewebsites.net"
+        host = host_name(azure.arm.sites[process.site], CLOUDS[0])
         yield written.address_row(host)
         if not options.sign_in_off:
             yield written.sign_in_row(host, process.started)
