@@ -120,6 +120,9 @@ class Site(Resource):
             "appSettings": self.app_settings,
             "siteConfig": self.site_config,
             "sourceControl": self.source_control,
+            "kind": self.kind,
+            "authSettings": self.auth_settings,
+            "hostNameBindings": {one.name: one.properties(self.name) for one in self.bindings.values()},
             "deployments": [
                 {
                     "id": d.id,

@@ -57,7 +57,7 @@ def _response(azure: "Azure", site: "Site", request: Request) -> Response:
         return Response(STOPPED_PAGE, 403, media_type="text/html")
     now = azure.clock.now()
     if process.phase(now) == "Dark":
-        status = 502 if process.has_image and now >= process.reads else 503
+        status = 502 if process.can_start and now >= process.reads else 503
         return Response(_SHUT_PAGE.format(status=status, phrase=_PHRASES[status]), status, media_type="text/html")
     if request.method != "GET":
         return not_in_the_sandbox(request)

@@ -194,6 +194,20 @@ def test_container_with_a_missing_tag_stays_dark(sandbox: Sandbox) -> None:
     assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Dark", None)
 
 
+def test_container_that_is_started_too_often_stays_dark(sandbox: Sandbox) -> None:
+    sandbox.reset(shape="container")
+    arm = Arm(sandbox)
+    for _ in range(4):
+        arm.call("POST", f"{SITE}/restart")
+        sandbox.advance(20)
+    sandbox.advance(600)
+    assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Dark", None)
+    sandbox.advance(1800)
+    arm.call("POST", f"{SITE}/restart")
+    sandbox.advance(90)
+    assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Ready", True)
+
+
 def test_instance_health_has_samples_unless_the_version_lacks_it(sandbox: Sandbox) -> None:
     sandbox.reset(shape="container", now=NOON)
     sandbox.advance(301)
