@@ -122,20 +122,19 @@ class Services:
         from backend.hosting.current import CurrentHosting
         from backend.hosting.functions import hosting as functions
         from backend.hosting.unknown import hosting as unknown
-        from backend.installation.shape import Shape
 
         main_app = self.discovery.main_app
         as_functions = functions.hosting(self)
-        hostings = {
-            Shape.FUNCTIONS: as_functions,
-            Shape.CONTAINER: container.hosting(self),
-            Shape.UNKNOWN: unknown.hosting(
+        return CurrentHosting(
+            lambda: main_app.seen().shape,
+            functions=as_functions,
+            container=container.hosting(self),
+            unknown=unknown.hosting(
                 as_functions,
                 lambda: main_app.seen().error,
                 lambda: self.installation_states.warnings(Deadline.after(WAIT_SECONDS)),
             ),
-        }
-        return CurrentHosting(lambda: main_app.seen().shape, hostings)
+        )
 
     @property
     def is_container(self) -> bool | None:

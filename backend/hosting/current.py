@@ -1,6 +1,6 @@
 """The hosting of CIPP in its present shape, which is looked up when a capability is used."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
@@ -33,9 +33,13 @@ class CurrentHosting:
     `shape` returns CIPP's shape, and may wait for Azure. It does not raise.
     """
 
-    def __init__(self, shape: Callable[[], Shape], hostings: "Mapping[Shape, Hosting]") -> None:
+    def __init__(
+        self, shape: Callable[[], Shape], *, functions: "Hosting", container: "Hosting", unknown: "Hosting"
+    ) -> None:
         self._shape = shape
-        self._hostings = hostings
+        self._functions = functions
+        self._container = container
+        self._unknown = unknown
 
     @property
     def shape(self) -> Shape:
@@ -94,7 +98,8 @@ class CurrentHosting:
 
     @property
     def _now(self) -> "Hosting":
-        return self._hostings[self._shape()]
+        shape = self._shape()
+        return shape.choose(functions=self._functions, container=self._container, unknown=self._unknown)
 
 
 class _CurrentProcesses:

@@ -14,7 +14,6 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import rows
 from backend.errors import BackendError, NotFoundError
 from backend.installation.main_app import MainApp
-from backend.installation.shape import Shape
 from backend.readings import object_of, text_of, time_or_none
 
 logger = logging.getLogger("cipp.backend")
@@ -45,7 +44,7 @@ class Memory:
         )
         if seen.site_id != self.site_id:
             return Memory(seen.site_id, seen.shape, seen.principal)
-        if (self.shape, seen.shape) == (Shape.FUNCTIONS.value, Shape.CONTAINER.value):
+        if app.shape.replaced(self.shape):
             return Memory(seen.site_id, seen.shape, seen.principal, now, self.principal)
         return seen
 

@@ -1,11 +1,13 @@
 """The shape in which CIPP is installed, as its main app in Azure shows it. Pure."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 _FUNCTIONS: Final = "functionapp"
 _CONTAINER: Final = "container"
 _IMAGES: Final = ("docker", "compose", "sitecontainers")  # what linuxFxVersion begins with, up to its first bar
+
+T = TypeVar("T")
 
 
 class Shape(StrEnum):
@@ -15,7 +17,7 @@ class Shape(StrEnum):
     - `CONTAINER`: one container on App Service.
     - `UNKNOWN`: the main app was not read, or looks like neither. Nothing may be concluded from it.
 
-    `backend.hosting.current` alone chooses by it. The protocols of `backend.hosting.hosting` hide all differences.
+    It is compared only here. The protocols of `backend.hosting.hosting` hide all differences but the links.
     """
 
     FUNCTIONS = "functions"
@@ -31,6 +33,19 @@ class Shape(StrEnum):
     def is_container(self) -> bool:
         """Whether CIPP is a container."""
         return self is Shape.CONTAINER
+
+    def choose(self, *, functions: T, container: T, unknown: T) -> T:
+        """Return the value for this shape."""
+        return {Shape.FUNCTIONS: functions, Shape.CONTAINER: container, Shape.UNKNOWN: unknown}[self]
+
+    def replaced(self, before: str) -> bool:
+        """Return whether CIPP was function apps `before`, by the text of its shape then, and is a container now."""
+        return before == Shape.FUNCTIONS.value and self.is_container
+
+
+def is_of_a_container(kind: str) -> bool:
+    """Return whether a site of this kind is a container, CIPP's or another one."""
+    return _CONTAINER in _parts_of(kind)
 
 
 def may_be_container(kind: str) -> bool:

@@ -1,7 +1,7 @@
 """The links that depend on the shape of CIPP, and the warnings about them. Pure."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 from backend.configuration.problems import tier_of
 from backend.installation.discovery import Found
 from backend.installation.portal import Portal
-from backend.installation.shape import Shape
 from backend.readings import object_of, properties_of, text_or_none
 
 SITES: Final = "Microsoft.Web/sites"
@@ -89,16 +88,10 @@ def _of_container(found: Found, portal: Portal, _environ: Mapping[str, str]) -> 
     )
 
 
-_LINKS_OF: Final[Mapping[Shape, Callable[[Found, Portal, Mapping[str, str]], ShapeLinks]]] = {
-    Shape.FUNCTIONS: _of_functions,
-    Shape.CONTAINER: _of_container,
-    Shape.UNKNOWN: _of_functions,
-}
-
-
 def shape_links(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
     """Return the links of CIPP's shape."""
-    return _LINKS_OF[found.main_app.shape](found, portal, environ)
+    links = found.main_app.shape.choose(functions=_of_functions, container=_of_container, unknown=_of_functions)
+    return links(found, portal, environ)
 
 
 def plan_link(found: Found, portal: Portal) -> str | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from backend.installation.main_app import MainApp
 from backend.installation.results import CardKind
-from backend.installation.shape import may_be_container
+from backend.installation.shape import is_of_a_container, may_be_container
 from backend.readings import Json, object_of, properties_of, text_of, text_or_none
 
 _PUBLIC_TAGS: Final = ("latest", "dev", "nightly")
@@ -109,7 +109,7 @@ def _beside_the_container(seen: Seen) -> list[State]:
     if not containers:
         return []
     found = []
-    others = [site for site in seen.sites or () if "container" not in text_of(site.get("kind")).lower()]
+    others = [site for site in seen.sites or () if not is_of_a_container(text_of(site.get("kind")))]
     ours = [site for site in others if text_of(site.get("name")).lower() == seen.this_app.lower()]
     if others:
         own = " One of them is this app: move it to a resource group of its own." if ours else ""

@@ -12,6 +12,7 @@ import pytest
 
 from backend.azure.clients import Clients
 from backend.azure.sdk_json import listed
+from backend.hosting.functions import hosting as functions
 from backend.installation.shape import Shape
 from backend.services import Services
 from sandbox import names
@@ -20,13 +21,14 @@ from tests.support.sandbox_client import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = [ROOT / "function_app.py", *(path for top in ("backend", "settings") for path in (ROOT / top).rglob("*.py"))]
-SHAPES = "backend.hosting.functions"  # the package of each shape
-CHOICES = {"backend/services.py": {"Services.hosting"}}  # in addition to installation/shape.py
-VALUES = {str(shape) for shape in Shape} | {"container"}
+FUNCTIONS = "backend.hosting.functions"
+SHAPES = (FUNCTIONS, "backend.hosting.container", "backend.hosting.unknown")  # the package of each shape
+VALUES = {"functions", "container"}
 LOADED = """
 import json, sys
+from backend.hosting.functions.hosting import hosting
 from backend.services import Services
-getattr(Services({}).hosting, sys.argv[1])
+getattr(hosting(Services({})), sys.argv[1])
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -68,16 +70,17 @@ def is_a_shape(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_services_imports_the_implementation_of_a_shape(path: Path) -> None:
-    found = {name for name in imports(ast.parse(path.read_text("utf-8"))) if f"{name}.".startswith(f"{SHAPES}.")}
-    is_inside = path.is_relative_to(ROOT / SHAPES.replace(".", "/"))
-    assert not found or is_inside or path == ROOT / "backend/services.py"
+    for shape in SHAPES:
+        found = {name for name in imports(ast.parse(path.read_text("utf-8"))) if f"{name}.".startswith(f"{shape}.")}
+        is_inside = path.is_relative_to(ROOT / shape.replace(".", "/"))
+        assert not found or is_inside or path == ROOT / "backend/services.py"
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shape_is_chosen_in_one_place(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
     if name != "backend/installation/shape.py":
-        assert set(choices_by_shape(ast.parse(path.read_text("utf-8")))) <= CHOICES.get(name, set())
+        assert set(choices_by_shape(ast.parse(path.read_text("utf-8")))) == set()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_choice_by_shape_is_recognized(code: str, where: list[str]) -> None:
     ],
 )
 def test_import_of_a_shape_is_recognized(code: str, *, is_import: bool) -> None:
-    assert any(f"{name}.".startswith(f"{SHAPES}.") for name in imports(ast.parse(code))) is is_import
+    assert any(f"{name}.".startswith(f"{FUNCTIONS}.") for name in imports(ast.parse(code))) is is_import
 
 
 @pytest.mark.parametrize(
@@ -137,12 +140,14 @@ def test_capability_loads_what_it_needs_and_nothing_else(capability: str, module
         check=True,
         timeout=60,
     )
-    loaded = {name.removeprefix(f"{SHAPES}.") for name in json.loads(done.stdout) if name.startswith(f"{SHAPES}.")}
+    loaded = {
+        name.removeprefix(f"{FUNCTIONS}.") for name in json.loads(done.stdout) if name.startswith(f"{FUNCTIONS}.")
+    }
     assert loaded == {"hosting"} | modules
 
 
 def test_capabilities_are_made_once() -> None:
-    hosting = Services({}).hosting
+    hosting = functions.hosting(Services({}))
     assert hosting.shape is Shape.FUNCTIONS
     assert hosting.apps is hosting.apps
     assert hosting.probes is hosting.probes

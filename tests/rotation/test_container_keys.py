@@ -46,6 +46,7 @@ class Site:
         return [
             FunctionApp(
                 name=SITE,
+                kind="WebApp",
                 state=self.state,
                 is_main=True,
                 offload_suffix=None,
@@ -61,7 +62,7 @@ class Site:
         moment = self.scene.now() if self.is_ready_again else None
         if moment:
             OwnRestarts(Clients(dict(os.environ))).note(name, moment)
-        return Restarted(Controlled(name=name, state="Running", seen="It is ready."), moment)
+        return Restarted(Controlled(name=name, kind="WebApp", state="Running", seen="It is ready."), moment)
 
     def addresses(self) -> str:
         return ""
