@@ -61,16 +61,16 @@ class Life:
     async def catch_up(self, azure: "Azure", rows: "Rows") -> None:
         """Let everything happen that is due. If Azurite does not accept a row, it is written later."""
         async with self._one_at_a_time:
-            while (event := await self._next(azure, rows)) is not None:
-                self.caught_up = max(self.caught_up, event.at)
-                await event.happen(azure, rows, event.at)
-            self.caught_up = max(self.caught_up, azure.clock.now())
-            self._sample(azure)
             try:
+                while (event := await self._next(azure, rows)) is not None:
+                    self.caught_up = max(self.caught_up, event.at)
+                    await event.happen(azure, rows, event.at)
+                self.caught_up = max(self.caught_up, azure.clock.now())
+                self._sample(azure)
                 tables = {row.table for row in self.pending.values()}
                 await asyncio.gather(*(self._write(table, azure, rows) for table in tables))
             except OSError:
-                _log.exception("CIPP's rows can't be written")
+                _log.exception("CIPP's rows can't be read or written")
 
     def shown(self, azure: "Azure") -> list[dict[str, Any]]:
         """Return one object for each process, as `/sandbox/state` shows them."""
