@@ -61,18 +61,16 @@ class Life:
     async def catch_up(self, azure: "Azure", rows: "Rows") -> None:
         """Let everything happen that is due. If Azurite does not accept a row, it is written later."""
         async with self._one_at_a_time:
-            while (event := await self._next(azure, rows)) is not None:
-                self.caught_up = max(self.caught_up, event.at)
-                await event.happen(azure, rows, event.at)
-            self.caught_up = max(self.caught_up, azure.clock.now())
-            self._sample(azure)
             try:
-                while self.pending:
-                    key = next(iter(self.pending))
-                    await rows.write(self.pending[key], azure.clock)
-                    del self.pending[key]
+                while (event := await self._next(azure, rows)) is not None:
+                    self.caught_up = max(self.caught_up, event.at)
+                    await event.happen(azure, rows, event.at)
+                self.caught_up = max(self.caught_up, azure.clock.now())
+                self._sample(azure)
+                tables = {row.table for row in self.pending.values()}
+                await asyncio.gather(*(self._write(table, azure, rows) for table in tables))
             except OSError:
-                _log.exception("CIPP's rows can't be written")
+                _log.exception("CIPP's rows can't be read or written")
 
     def shown(self, azure: "Azure") -> list[dict[str, Any]]:
         """Return one object for each process, as `/sandbox/state` shows them."""
@@ -99,6 +97,12 @@ class Life:
         """Return the phase of the process of a site."""
         process = self.processes.get(site)
         return process.phase(azure.clock.now()) if process else "Stopped"
+
+    async def _write(self, table: str, azure: "Azure", rows: "Rows") -> None:
+        """Write the pending rows of one table."""
+        for key, row in [(key, row) for key, row in self.pending.items() if row.table == table]:
+            await rows.write(row, azure.clock)
+            del self.pending[key]
 
     async def _next(self, azure: "Azure", rows: "Rows") -> "_Event | None":
         now = azure.clock.now()
