@@ -116,7 +116,7 @@ def test_unreadable_starts_need_force(container: Sandbox) -> None:
     TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"]).create_table_if_not_exists(TABLE)
     starts = Starts(Clients({**container.env, "AZURE_DEADLINE_SECONDS": "1"}))
     container.faults([{"host": "127.0.0.1", "mode": "refuse", "status": 403, "times": 0}])
-    with pytest.raises(BackendError, match="starts") as raised:
+    with pytest.raises(BackendError, match="a start") as raised:
         starts.begin(SITE, NOW, force=False)
     assert "Force" in raised.value.advice
     assert starts.begin(SITE, NOW, force=True)
