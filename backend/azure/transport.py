@@ -49,7 +49,7 @@ class PlainConnections(Connections):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers["User-Agent"] = "CIPP-Backend"
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
+    def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None, as if no response were a redirect."""
         del resp
 
