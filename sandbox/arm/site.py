@@ -52,6 +52,7 @@ class Site(Resource):
     type: ClassVar[str] = "Microsoft.Web/sites"
 
     plan: str
+    host_label: str = ""  # before the suffix of its host name. Empty: its name.
     plan_group: str = ""  # empty: the group of the app
     principal_id: str
     tenant_id: str

@@ -1,6 +1,7 @@
 """A SAM certificate in the form in which CIPP makes and stores it: base64 of a PFX without a password."""
 
 import base64
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
@@ -16,6 +17,8 @@ from sandbox.application import KeyCredential
 
 _VALID: Final = timedelta(days=365)
 _EARLY: Final = timedelta(minutes=15)
+_KEPT: Final = 64
+_MADE: Final[OrderedDict[str, "SamCertificate"]] = OrderedDict()  # reading a key checks it, which is slow
 _KEYS: Final = 2  # made once for a process of the sandbox: making one takes a tenth of a second
 
 
@@ -66,12 +69,20 @@ def made_certificate(site: str, now: datetime) -> SamCertificate:
         .sign(key, hashes.SHA256())
     )
     whole = pkcs12.serialize_key_and_certificates(b"CIPP", key, certificate, None, NoEncryption())
-    return SamCertificate(certificate, base64.b64encode(whole).decode())
+    made = SamCertificate(certificate, base64.b64encode(whole).decode())
+    _MADE[made.value] = made
+    while len(_MADE) > _KEPT:
+        _MADE.popitem(last=False)
+    return made
 
 
-@lru_cache(maxsize=64)  # reading a key checks it, which is slow
 def read_certificate(value: str) -> SamCertificate | None:
     """Return the certificate that a vault's value contains, or None if it has none with its own key."""
+    return _MADE.get(value) or _read(value)
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(value: str) -> SamCertificate | None:
     try:
         key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(value, validate=True), None)
     except ValueError:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import names
+from sandbox.arm.site_document import host_name
 from sandbox.cipp import written
 from sandbox.cipp.calendar import last_check, last_nightly, next_hour, next_nightly, next_weekly, quarter, zone_of
 from sandbox.cipp.keys import read_keys
@@ -16,6 +17,7 @@ from sandbox.cipp.sign_in import signs_in
 from sandbox.cipp.unready_starts import UnreadyStarts
 from sandbox.cipp.update_check import is_due, restarts
 from sandbox.cipp.weekly_run import weekly_run
+from sandbox.clouds import CLOUDS
 from sandbox.registry.images import LATEST, is_cipps, tag_of
 from sandbox.tables.cipps_tables import VERSION
 
@@ -65,10 +67,8 @@ class Life:
             self.caught_up = max(self.caught_up, azure.clock.now())
             self._sample(azure)
             try:
-                while self.pending:
-                    key = next(iter(self.pending))
-                    await rows.write(self.pending[key], azure.clock)
-                    del self.pending[key]
+                tables = {row.table for row in self.pending.values()}
+                await asyncio.gather(*(self._write(table, azure, rows) for table in tables))
             except OSError:
                 _log.exception("CIPP's rows can't be written")
 
@@ -97,6 +97,12 @@ class Life:
         """Return the phase of the process of a site."""
         process = self.processes.get(site)
         return process.phase(azure.clock.now()) if process else "Stopped"
+
+    async def _write(self, table: str, azure: "Azure", rows: "Rows") -> None:
+        """Write the pending rows of one table."""
+        for key, row in [(key, row) for key, row in self.pending.items() if row.table == table]:
+            await rows.write(row, azure.clock)
+            del self.pending[key]
 
     async def _next(self, azure: "Azure", rows: "Rows") -> "_Event | None":
         now = azure.clock.now()
@@ -305,7 +311,7 @@ def _rows_of_the_seed(azure: "Azure", life: Life, image: "Image | None") -> "Ite
     now, options = azure.clock.now(), azure.options
     yield from written.seeded_users()
     for process in life.processes.values():
-        host = f"{process.site}.azurewebsites.net"
+        host = host_name(azure.arm.sites[process.site], CLOUDS[0])
         yield written.address_row(host)
         if not options.sign_in_off:
             yield written.sign_in_row(host, process.started)

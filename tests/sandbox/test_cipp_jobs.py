@@ -9,10 +9,10 @@ import pytest
 from sandbox import names
 from sandbox.cipp.calendar import next_nightly, next_weekly, quarter
 from sandbox.cipp.update_check import is_due
-from tests.sandbox.test_cipp_process import DAY, NOON, SHAPES, main, put, row, rows
 from tests.support.rotation.pfx import pfx, thumbprint
 from tests.support.sandbox.arm import SITE, Arm
 from tests.support.sandbox.certificate import Certificate
+from tests.support.sandbox.cipp_process import DAY, NOON, SHAPES, main, put, row, rows
 from tests.support.sandbox.sign_in import sam
 from tests.support.sandbox.vault_calls import VAULT, identity_token
 from tests.support.sandbox_client import Sandbox
