@@ -36,6 +36,7 @@ LOADED_BEFORE = {
     "clients.py": "a client is created under the lock",
     "lock_row.py": "the client of the table has loaded it",
     "own_restarts.py": "the same",
+    "starts.py": "the same",
     "graph.py": "a call loads everything before it starts",
     "journal.py": "the client of the table has loaded it",
     "registration.py": "the same",

@@ -110,14 +110,9 @@ class PublicWeb:
     def _session(self) -> "requests.Session":
         with LOADING:
             if self._made is None:
-                from http.cookiejar import DefaultCookiePolicy  # noqa: PLC0415 - loaded with requests
+                from backend.azure.transport import PlainConnections  # noqa: PLC0415 - it imports requests
 
-                from backend.azure.transport import Connections  # noqa: PLC0415 - it imports requests
-
-                session = Connections(most=4)
-                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-                session.headers["User-Agent"] = "CIPP-Backend"
-                self._made = session
+                self._made = PlainConnections(most=4)
             return self._made
 
 

@@ -8,6 +8,7 @@ Import it only to create a client.
 import os
 import ssl
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -35,6 +36,22 @@ class Connections(requests.Session):
             "verify": options["verify"] if verify in (None, True) else verify,
             "cert": cert,
         }
+
+
+class PlainConnections(Connections):
+    """Connections for public addresses. They store no cookies, and leave redirects to the caller.
+
+    requests reads the whole body of a redirect and parses its address, even if it does not follow it.
+    """
+
+    def __init__(self, most: int = 1) -> None:
+        super().__init__(most)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers["User-Agent"] = "CIPP-Backend"
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None, as if no response were a redirect."""
+        del resp
 
 
 def _by_environment(origin: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def container(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     azure.reset(shape="container", start_seconds=START, propagation_seconds=0)
     forget_starts(azure)
     yield azure
+    azure.faults([])
     forget_starts(azure)
 
 

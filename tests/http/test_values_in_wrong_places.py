@@ -43,6 +43,7 @@ NAMES: list[tuple[str, dict[str, object], str]] = [
     ("ExecFunctionAppStart", {"Name": "VALUE"}, "Name"),
     ("ExecFunctionAppStart", {"Name": "nosuchapp", "Update": "VALUE"}, "Update"),
     ("ExecFunctionAppStop", {"Name": "VALUE"}, "Name"),
+    ("ExecFunctionAppStop", {"Name": "nosuchapp", "Update": "VALUE"}, "Update"),
     ("ExecFunctionAppRestart", {"Name": "VALUE"}, "Name"),
     ("ExecFunctionAppRestart", {"Name": "nosuchapp", "Update": "VALUE"}, "Update"),
     ("ExecFunctionAppDeploymentSync", {"Name": "VALUE"}, "Name"),

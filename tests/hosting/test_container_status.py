@@ -1,0 +1,131 @@
+"""What the overview shows of CIPP's container, and the stored starts."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.data.tables import TableServiceClient
+
+from backend.azure.clients import Clients
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError, ConflictError
+from backend.hosting.container.hosting import hosting
+from backend.hosting.container.image import ContainerImage
+from backend.hosting.container.starts import Starts
+from backend.hosting.container.web_app import WebApp, WebAppStatus
+from backend.hosting.own_restarts import TABLE
+from backend.installation.main_app import MainApp
+from backend.services import Services
+from tests.hosting.test_container_apps import SITE, container
+from tests.support.sandbox_client import Sandbox
+
+__all__ = ("container",)  # a fixture
+NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
+
+
+def status(sandbox: Sandbox) -> WebAppStatus:
+    services = Services(sandbox.env)
+    image = ContainerImage(services.clients, services.discovery, services.tables)
+    now = datetime.fromisoformat(sandbox.state()["now"])
+    return WebApp(services.clients, image).status(services.discovery.main_app.seen(), Deadline.after(10), now)
+
+
+def test_status_of_a_running_container(container: Sandbox) -> None:
+    shown = status(container)
+    assert (shown.state, shown.image, shown.is_pinned) == ("Running", "ghcr.io/cyberdrain/cipp:latest", False)
+    assert (shown.versions.running, shown.versions.in_registry, shown.pending) == ("10.8.5", "10.8.5", None)
+    assert shown.health.is_ready
+    assert "UTC" in shown.own_update
+
+
+def test_pending_update_is_shown(container: Sandbox) -> None:
+    container.reset(shape="container", update_available=True)
+    shown = status(container)
+    assert shown.pending is not None
+    assert shown.pending.consent == "10.8.6"
+
+
+def test_starts_and_samples_are_those_of_cipps_table(container: Sandbox) -> None:
+    now = datetime.fromisoformat(container.state()["now"])
+    tables = TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"])
+    tables.create_table_if_not_exists("InstanceHealth")
+    for kind, age in (("boot", 20), ("sample", 5)):
+        moment = now - timedelta(minutes=age)
+        bucket = f"{moment:%Y-%m-%dT%H:%M}"
+        row = {"PartitionKey": "InstanceHealth", "RowKey": f"{bucket}_{kind}", "Kind": kind, "Bucket": bucket}
+        tables.get_table_client("InstanceHealth").upsert_entity({**row, "BootTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+    shown = status(container)
+    assert shown.started is not None
+    assert shown.sampled is not None
+    assert now - shown.started <= timedelta(minutes=21)
+    assert shown.runs_jobs is True
+
+
+@pytest.mark.parametrize("host", ["ghcr.io", "*.azurewebsites.net", "127.0.0.1"])
+def test_status_never_fails(container: Sandbox, host: str) -> None:
+    services = Services(container.env)
+    main_app = services.discovery.main_app.seen()
+    image = ContainerImage(services.clients, services.discovery, services.tables)
+    container.faults([{"host": host, "mode": "hang", "times": 0}])
+    shown = WebApp(services.clients, image).status(main_app, Deadline.after(1))
+    assert shown.image == "ghcr.io/cyberdrain/cipp:latest"
+
+
+def test_status_of_an_unread_app_is_unknown(container: Sandbox) -> None:
+    services = Services(container.env)
+    image = ContainerImage(services.clients, services.discovery, services.tables)
+    shown = WebApp(services.clients, image).status(MainApp(services.discovery.main_app.seen().shape), Deadline.after(5))
+    assert (shown.state, shown.image, shown.health.is_up) == (None, None, None)
+    assert shown.pending is not None
+
+
+def test_possible_update_is_a_sentence_or_nothing(container: Sandbox) -> None:
+    made = hosting(Services(container.env)).image  # type: ignore[attr-defined] # of this shape alone
+    assert made.possible_update() is None
+    container.faults([{"host": "management.azure.com", "mode": "refuse", "status": 403, "times": 0}])
+    assert made.possible_update()
+
+
+def test_concurrent_starts_stay_within_the_limit(container: Sandbox) -> None:
+    clients = Clients(container.env)
+
+    def begin(_: int) -> bool:
+        try:
+            Starts(clients).begin(SITE, NOW, force=False)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as workers:
+        assert sum(workers.map(begin, range(6))) <= 2
+    refusal = Starts(clients).refusal(SITE, NOW)
+    assert refusal is None or "Force" in refusal.advice
+
+
+def test_old_and_withdrawn_starts_do_not_count(container: Sandbox) -> None:
+    starts = Starts(Clients(container.env))
+    first = starts.begin(SITE, NOW, force=False)
+    starts.begin(SITE, NOW, force=False)
+    assert starts.refusal(SITE, NOW + timedelta(minutes=29))
+    assert starts.refusal(SITE, NOW + timedelta(minutes=30)) is None
+    starts.withdraw(SITE, first)
+    assert starts.refusal(SITE, NOW) is None
+
+
+def test_unreadable_starts_need_force(container: Sandbox) -> None:
+    TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"]).create_table_if_not_exists(TABLE)
+    starts = Starts(Clients({**container.env, "AZURE_DEADLINE_SECONDS": "1"}))
+    container.faults([{"host": "127.0.0.1", "mode": "refuse", "status": 403, "times": 0}])
+    with pytest.raises(BackendError, match="a start") as raised:
+        starts.begin(SITE, NOW, force=False)
+    assert "Force" in raised.value.advice
+    assert starts.begin(SITE, NOW, force=True)
+
+
+def test_starts_without_storage_count_in_this_process(container: Sandbox) -> None:
+    clients = Clients({name: value for name, value in container.env.items() if "Storage" not in name})
+    starts = Starts(clients)
+    starts.begin(SITE, NOW, force=False)
+    starts.begin(SITE, NOW, force=False)
+    with pytest.raises(ConflictError):
+        starts.begin(SITE, NOW, force=False)
