@@ -9,6 +9,7 @@ PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
 
 PYTHON ?=
 HOST_PORT ?= 7071
+SHAPE ?= functions
 SWAGGER_UI := settings/openapi/swagger_ui
 SWAGGER_UI_VERSION := 5.35.0
 # make and C toolchains hold an assembler in AS; that is no role
@@ -31,8 +32,8 @@ setup: ## make .venv and install everything (every target below begins with it);
 		$(VENV)/.packages $(AZURITE)/node_modules/.installed
 	@$(PY) -m compileall -q function_app.py backend settings sandbox || true # as the packages: for speed alone
 
-run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, AS=readonly or AS=nobody
-	@exec $(PY) -m sandbox.run --port='$(HOST_PORT)' --as '$(ROLE)'
+run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST_PORT=7072, SHAPE=container, AS=readonly or AS=nobody
+	@exec $(PY) -m sandbox.run --port='$(HOST_PORT)' --as '$(ROLE)' --shape '$(SHAPE)'
 
 # Bytecode of the rewritten tests, so that a second process need not compile them again.
 RUN_TESTS := PYTHONDONTWRITEBYTECODE= $(PY) -m tests.run

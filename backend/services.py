@@ -100,10 +100,21 @@ class Services:
 
     @made_once
     def hosting(self) -> "Hosting":
-        """The hosting of this CIPP. Only this property chooses its kind. So far, every CIPP counts as function apps."""
-        from backend.hosting.functions.hosting import hosting
+        """The hosting of this CIPP. Only here is it chosen by shape, whenever a capability is used."""
+        from backend.hosting.container import hosting as container
+        from backend.hosting.current import CurrentHosting
+        from backend.hosting.functions import hosting as functions
+        from backend.hosting.unknown import hosting as unknown
+        from backend.installation.shape import Shape
 
-        return hosting(self)
+        main_app = self.discovery.main_app
+        as_functions = functions.hosting(self)
+        hostings = {
+            Shape.FUNCTIONS: as_functions,
+            Shape.CONTAINER: container.hosting(self),
+            Shape.UNKNOWN: unknown.hosting(as_functions, lambda: main_app.seen().error),
+        }
+        return CurrentHosting(lambda: main_app.seen().shape, hostings)
 
     @made_once
     def time_zone(self) -> "TimeZone":

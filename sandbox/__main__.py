@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sandbox.azurite import AzuriteError, start_azurite
 from sandbox.env_file import EnvFile, OccupiedError
+from sandbox.shapes import SHAPES
 
 if TYPE_CHECKING:
     from sandbox.connection import HttpServer
@@ -17,19 +18,19 @@ if TYPE_CHECKING:
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run(folder: Path, *, quiet: bool) -> int:
+async def run(folder: Path, shape: str, *, quiet: bool) -> int:
     """Run until a signal arrives or Azurite exits. Return the exit code."""
     stop = asyncio.Event()
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     env_file = EnvFile(folder)
     try:
-        return await _serve(folder, env_file, stop, quiet=quiet)
+        return await _serve(folder, env_file, shape, stop, quiet=quiet)
     finally:
         env_file.remove()
 
 
-async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet: bool) -> int:
+async def _serve(folder: Path, env_file: EnvFile, shape: str, stop: asyncio.Event, *, quiet: bool) -> int:
     azurite = await start_azurite(folder / "azurite.log")
     servers: list[HttpServer] = []
     try:
@@ -39,10 +40,11 @@ async def _serve(folder: Path, env_file: EnvFile, stop: asyncio.Event, *, quiet:
         from sandbox.seed import direct_tenants  # noqa: PLC0415
         from sandbox.tables.cipps_tables import CippsTables  # noqa: PLC0415
 
-        cipps = CippsTables(azurite.tables)
-        variables = await listen(folder, servers, azurite.tables, cipps)
+        cipps, options = CippsTables(azurite.tables), Options(shape=shape)
+        variables = await listen(folder, servers, azurite.tables, cipps, options)
         await azurite.wait_until_ready()
-        await asyncio.to_thread(cipps.make, direct_tenants(Options()))
+        await asyncio.to_thread(cipps.make, direct_tenants(options), {})
+        cipps.has_seeded_config = shape == "container"
         env_file.write({**variables, "AzureWebJobsStorage": azurite.connection_string(variables["SANDBOX_URL"])})
         if not quiet:
             sys.stdout.write(_welcome(variables["SANDBOX_URL"], folder))
@@ -75,12 +77,15 @@ def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Run a local Azure emulator.")
     parser.add_argument("--quiet", action="store_true", help="print errors only. The log file has everything else.")
+    parser.add_argument(
+        "--shape", choices=SHAPES, default=SHAPES[0], help="how CIPP is installed until the first reset"
+    )
     arguments = parser.parse_args()
     folder = Path.cwd() / ".sandbox"
     folder.mkdir(exist_ok=True)
     try:
         _log_to(folder / "sandbox.log", quiet=arguments.quiet)
-        return asyncio.run(run(folder, quiet=arguments.quiet))
+        return asyncio.run(run(folder, arguments.shape, quiet=arguments.quiet))
     except (AzuriteError, OccupiedError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

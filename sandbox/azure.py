@@ -1,13 +1,18 @@
 """Everything that the sandbox stores between two resets."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox.arm.state import ArmState
 from sandbox.clock import Clock
 from sandbox.directory import Directory
 from sandbox.key_vault.state import Vault
 from sandbox.options import Options
+from sandbox.registry.images import Registry
 from sandbox.tokens import TokenIssuer
+
+if TYPE_CHECKING:
+    from sandbox.cipp.life import Life
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,5 @@ class Azure:
     directory: Directory
     vaults: dict[str, Vault]  # by lower-case name
     arm: ArmState
+    registry: Registry
+    cipp: "Life"

@@ -25,6 +25,7 @@ class Clock:
         real = datetime.now(UTC)
         self._rate = rate
         self._segments = [_Segment(real, start or real)]
+        self._pins: dict[datetime, datetime] = {}
 
     def now(self) -> datetime:
         """Return the sandbox's time as an aware UTC time."""
@@ -32,6 +33,8 @@ class Clock:
 
     def at(self, real: datetime) -> datetime:
         """Return the sandbox's time at a time of this machine. Before the start, the first segment applies."""
+        if real in self._pins:
+            return self._pins[real]
         began = bisect_right(self._segments, real, key=lambda segment: segment.real)
         return self._in(self._segments[max(0, began - 1)], real)
 
@@ -41,5 +44,21 @@ class Clock:
         shown = self._in(self._segments[-1], real) + timedelta(seconds=seconds)
         self._segments.append(_Segment(real, shown))
 
+    def pin(self, real: datetime, shown: datetime) -> None:
+        """Let a time of this machine mean another time: when the sandbox wrote a row, and when CIPP would have."""
+        self._pins[real] = shown
+
     def _in(self, segment: _Segment, real: datetime) -> datetime:
         return segment.shown + (real - segment.real) * self._rate
+
+
+class StoppedClock(Clock):
+    """A clock that shows one time."""
+
+    def __init__(self, shown: datetime) -> None:
+        super().__init__(shown)
+        self._shown = shown
+
+    def now(self) -> datetime:
+        """Return the time that it shows."""
+        return self._shown

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Plane = Literal["arm", "entra", "graph", "vault", "tables"]
+Plane = Literal["arm", "entra", "graph", "vault", "tables", "registry", "blobs", "site"]
+REGISTRY_HOST: Final = "ghcr.io"
+BLOBS_HOST: Final = "pkg-containers.githubusercontent.com"
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Cloud:
     logins: tuple[str, ...]
     vault_suffix: str
     storage_suffix: str
+    site_suffix: str
 
     @property
     def login(self) -> str:
@@ -43,6 +46,7 @@ CLOUDS: Final = (
         logins=("login.microsoftonline.com", "login.windows.net"),
         vault_suffix="vault.azure.net",
         storage_suffix="core.windows.net",
+        site_suffix="azurewebsites.net",
     ),
     Cloud(
         name="usgov",
@@ -52,6 +56,7 @@ CLOUDS: Final = (
         logins=("login.microsoftonline.us",),
         vault_suffix="vault.usgovcloudapi.net",
         storage_suffix="core.usgovcloudapi.net",
+        site_suffix="azurewebsites.us",
     ),
     Cloud(
         name="china",
@@ -61,6 +66,7 @@ CLOUDS: Final = (
         logins=("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"),
         vault_suffix="vault.azure.cn",
         storage_suffix="core.chinacloudapi.cn",
+        site_suffix="chinacloudsites.cn",
     ),
 )
 
@@ -73,21 +79,28 @@ class Place:
     plane: Plane
     vault: str | None = None  # lower case
     account: str | None = None  # of storage, lower case
+    site: str | None = None  # with a default host name, lower case
 
 
 def place_of(host: str) -> Place | None:
-    """Return the service behind `host` (without port, case-insensitive), or None if the host is not one of Azure's."""
+    """Return the service behind `host` (without port, case-insensitive), or None if the sandbox does not know it."""
     host = host.lower()
-    for cloud in CLOUDS:
-        if host == cloud.arm:
-            return Place(cloud, "arm")
-        if host == cloud.graph:
-            return Place(cloud, "graph")
-        if host in cloud.logins:
-            return Place(cloud, "entra")
-        name, dot, suffix = host.partition(".")
-        if dot and suffix == cloud.vault_suffix:
-            return Place(cloud, "vault", name)
-        if suffix == f"table.{cloud.storage_suffix}":
-            return Place(cloud, "tables", account=name)
-    return None
+    if host in _OUTSIDE:
+        return _OUTSIDE[host]
+    return next((place for cloud in CLOUDS if (place := _in(cloud, host))), None)
+
+
+def _in(cloud: Cloud, host: str) -> Place | None:
+    planes: dict[str, Plane] = {cloud.arm: "arm", cloud.graph: "graph", **dict.fromkeys(cloud.logins, "entra")}
+    if host in planes:
+        return Place(cloud, planes[host])
+    name, _, suffix = host.partition(".")
+    named = {
+        cloud.vault_suffix: Place(cloud, "vault", name),
+        f"table.{cloud.storage_suffix}": Place(cloud, "tables", account=name),
+        cloud.site_suffix: Place(cloud, "site", site=name),
+    }
+    return named.get(suffix)
+
+
+_OUTSIDE: Final = {REGISTRY_HOST: Place(CLOUDS[0], "registry"), BLOBS_HOST: Place(CLOUDS[0], "blobs")}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,34 +28,52 @@ class _InvalidBodyError(Exception):
     """The body of a control call is not valid. The message states why."""
 
 
+class _Control:
+    """The calls of the control address. `make` seeds a new Azure."""
+
+    def __init__(self, server: Server, make: Callable[[Options], Azure], cipps: CippsTables) -> None:
+        self._server = server
+        self._make = make
+        self._cipps = cipps
+
+    async def state(self, request: Request) -> Response:
+        await self._server.catch_up()
+        if request.method == "POST":
+            restore(self._server.azure, await _body(request))
+        return JSONResponse(snapshot(self._server.azure))
+
+    async def reset(self, request: Request) -> Response:
+        options = read_options(await _body(request))
+        await asyncio.to_thread(self._cipps.make, direct_tenants(options), self._server.writes)
+        self._cipps.has_seeded_config = options.shape == "container" or bool(options.timezone)
+        self._server.reset(self._make(options))
+        await self._server.catch_up()
+        return JSONResponse(snapshot(self._server.azure))
+
+    async def faults(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._server.replace_faults(read_faults(await _body(request)))
+        return JSONResponse({"faults": [{"seen": fault.seen, "held": fault.held} for fault in self._server.faults]})
+
+    async def clock(self, request: Request) -> Response:
+        self._server.azure.clock.advance(_advance(await _body(request)))
+        await self._server.catch_up()
+        return JSONResponse({"now": moment(self._server.azure.clock.now())})
+
+    async def registry(self, request: Request) -> Response:
+        tag, version = _moved_tag(await _body(request))
+        azure = self._server.azure
+        azure.registry.move(tag, version, azure.clock.now())
+        return JSONResponse({"registry": azure.registry.snapshot()})
+
+    async def calls(self, request: Request) -> Response:
+        tables = request.query_params.get("tables") == "true"
+        return JSONResponse([call.as_json() for call in self._server.calls if tables or not call.is_by_key])
+
+
 def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables) -> ASGIApp:
     """Return the control address. `make` seeds a new Azure. The managed identity responds beside it."""
-
-    async def state(request: Request) -> Response:
-        await server.catch_up()
-        if request.method == "POST":
-            restore(server.azure, await _body(request))
-        return JSONResponse(snapshot(server.azure))
-
-    async def reset(request: Request) -> Response:
-        options = read_options(await _body(request))
-        await asyncio.to_thread(cipps.make, direct_tenants(options))
-        server.reset(make(options))
-        return JSONResponse(snapshot(server.azure))
-
-    async def faults(request: Request) -> Response:
-        if request.method == "POST":
-            server.replace_faults(read_faults(await _body(request)))
-        return JSONResponse({"faults": [{"seen": fault.seen, "held": fault.held} for fault in server.faults]})
-
-    async def clock(request: Request) -> Response:
-        server.azure.clock.advance(_advance(await _body(request)))
-        await server.catch_up()
-        return JSONResponse({"now": moment(server.azure.clock.now())})
-
-    async def calls(request: Request) -> Response:
-        tables = request.query_params.get("tables") == "true"
-        return JSONResponse([call.as_json() for call in server.calls if tables or not call.is_by_key])
+    calls = _Control(server, make, cipps)
 
     async def invalid(request: Request, error: Exception) -> Response:
         del request
@@ -62,11 +81,12 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
 
     app = Starlette(
         routes=[
-            Route("/sandbox/state", state, methods=["GET", "POST"]),
-            Route("/sandbox/reset", reset, methods=["POST"]),
-            Route("/sandbox/faults", faults, methods=["GET", "POST"]),
-            Route("/sandbox/clock", clock, methods=["POST"]),
-            Route("/sandbox/calls", calls),
+            Route("/sandbox/state", calls.state, methods=["GET", "POST"]),
+            Route("/sandbox/reset", calls.reset, methods=["POST"]),
+            Route("/sandbox/faults", calls.faults, methods=["GET", "POST"]),
+            Route("/sandbox/clock", calls.clock, methods=["POST"]),
+            Route("/sandbox/registry", calls.registry, methods=["POST"]),
+            Route("/sandbox/calls", calls.calls),
         ],
         exception_handlers={
             _InvalidBodyError: invalid,
@@ -90,6 +110,8 @@ def snapshot(azure: Azure) -> dict[str, Any]:
         "vaults": {name: vault.snapshot() for name, vault in azure.vaults.items()},
         **azure.directory.snapshot(),
         **azure.arm.snapshot(),
+        "registry": azure.registry.snapshot(),
+        "cipp": azure.cipp.shown(azure),
     }
 
 
@@ -99,6 +121,16 @@ async def _body(request: Request) -> object:
         return json.loads(raw or b"{}")
     except ValueError as error:
         raise _InvalidBodyError(f"The body is not JSON: {error}.") from error
+
+
+def _moved_tag(body: object) -> tuple[str, str]:
+    if not isinstance(body, dict) or body.keys() != {"tag", "version"} or not all(map(_is_tag, body.values())):
+        raise _InvalidBodyError('The body must be {"tag": "latest", "version": "10.8.6"}.')
+    return body["tag"], body["version"]
+
+
+def _is_tag(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[\w.+-]{1,128}", value) is not None
 
 
 def _advance(body: object) -> float:

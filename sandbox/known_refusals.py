@@ -24,7 +24,7 @@ _POLICY: Final = f"{_SUBSCRIPTION}/providers/Microsoft.Authorization/policyAssig
 _POLICY_NAME: Final = "Only approved changes"
 _DENY_ID: Final = "7d3e5b1c2a4f4e6d8c9b0a1f2e3d4c5b"
 # Responses of a stopped site and its deployment site, shortened.
-_STOPPED_PAGE: Final = (
+STOPPED_PAGE: Final = (
     "<!DOCTYPE html>\r\n<html>\r\n<head>\r\n    <title>Web App - Unavailable</title>\r\n</head>\r\n"
     '<body bgcolor="#00abec">\r\n    <div id="content">\r\n'
     '        <h1 id="unavailable">Error 403 - This web app is stopped.</h1>\r\n'
@@ -203,7 +203,7 @@ REFUSALS: Final[dict[str, Callable[[Refused], Response]]] = {
     "ExpiredAuthenticationToken": _plain(
         401, "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than current UTC time."
     ),
-    "SiteStopped": _page(_STOPPED_PAGE),
+    "SiteStopped": _page(STOPPED_PAGE),
     "SiteBlocked": _page(_BLOCKED_PAGE),
     "KeyBasedAuthenticationNotPermitted": _storage(
         403,

@@ -23,18 +23,25 @@ _LOOPBACK: Final = "127.0.0.1"
 
 
 async def listen(
-    folder: Path, servers: list[HttpServer], tables: Callable[[], Tables], cipps: CippsTables
+    folder: Path,
+    servers: list[HttpServer],
+    tables: Callable[[], Tables],
+    cipps: CippsTables,
+    options: Options,
 ) -> dict[str, str]:
-    """Open the proxy and the control address. Return the variables that lead to them. `tables`: see Azurite."""
+    """Open the proxy and the control address. Return the variables that lead to them. `tables`: see Azurite.
+
+    `options` are those of the seed until the first reset.
+    """
     loop = asyncio.get_running_loop()
     authority = CertificateAuthority()
     bundle = folder / "ca.pem"
     authority.write_bundle(bundle)
     tokens = TokenIssuer()
     identity_header = str(uuid.uuid4()).upper()
-    azure = Server(seed(Options(), tokens), identity_header, AzuriteTables(tables))
+    azure = Server(seed(options, tokens), identity_header, AzuriteTables(tables))
     https = HttpServer(azure)
-    plain = HttpServer(control(azure, lambda options: seed(options, tokens), cipps))
+    plain = HttpServer(control(azure, lambda chosen: seed(chosen, tokens), cipps))
     servers += [https, plain]
     proxy = await loop.create_server(lambda: ProxyProtocol(authority, https), _LOOPBACK, 0)
     local = await loop.create_server(plain.protocol, _LOOPBACK, 0)

@@ -18,6 +18,13 @@ STATIC_SITE: Final = "cipp-swa-abc12"
 STORAGE_ACCOUNT: Final = "cippstgabc12"
 CUSTOM_DOMAIN: Final = "cipp.contosomsp.com"
 
+# CIPP as a container: the site has the name of the main app and of the vault.
+CONTAINER_PLAN: Final = f"{MAIN_SITE}-plan"
+SECOND_CONTAINER_SITE: Final = f"{MAIN_SITE}-test"
+RENAMED_SITE: Final = "cippxyz89"  # after a migration that changed the name
+OTHER_VAULT: Final = "cippkvabc12"
+PLAN_GROUP: Final = "shared-plans"
+
 RESOURCE_GROUP_ID: Final = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{RESOURCE_GROUP}"
 BACKEND_SITE_ID: Final = f"{RESOURCE_GROUP_ID}/providers/Microsoft.Web/sites/{BACKEND_SITE}"
 
@@ -27,11 +34,19 @@ SAM_OBJECT_ID: Final = "e5b82d90-17c4-4f3a-9d6e-48a1c0b7f352"
 SAM_SERVICE_PRINCIPAL_ID: Final = "70c6f9a4-d3e1-45b8-8a2f-b91e6d0c5738"
 SAM_DISPLAY_NAME: Final = "CIPP-SAM"
 
+# The app registration with which people sign in to CIPP as a container.
+SSO_APP_ID: Final = "5e2b9c70-d41f-4a86-9b3e-c8f0a7d15264"
+SSO_OBJECT_ID: Final = "b90f4d2e-3a75-4c19-8e6d-7f1c52a08b93"
+SSO_DISPLAY_NAME: Final = "CIPP-SSO"
+OTHER_SSO_APP_ID: Final = "27d6a1f8-904c-4e5b-a3b7-1d8e60c9f542"
+
 # System-assigned identities: `principal` is the object ID in role assignments.
 BACKEND_PRINCIPAL_ID: Final = "3f0a9d57-e82b-4c16-97a4-0d5e8b3c7f21"
 BACKEND_CLIENT_ID: Final = "a84e2c61-5f09-4d7b-b3e2-6c1d9f0a8b54"
 MAIN_PRINCIPAL_ID: Final = "94d1b7e0-2a6c-4e83-8f5d-c07e1a9b3d62"
 OFFLOAD_PRINCIPAL_ID: Final = "b62f8e15-c4d9-4073-a1b6-5e8d3f9c0a47"
+CONTAINER_PRINCIPAL_ID: Final = "1c7a94e2-6f3d-4b08-9e51-a2d8c04f7b36"
+SECOND_CONTAINER_PRINCIPAL_ID: Final = "e09d3b57-81c6-4f2a-b7d4-6a5c1e93f820"
 
 # The service account of CIPP's refresh token.
 ADMIN_ID: Final = "d70e5b3c-9a18-4f62-8c4d-1b6f3e0a9d85"

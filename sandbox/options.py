@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
+from sandbox.shapes import SHAPES
+
 _EARLIEST: Final = datetime(1980, 1, 1, tzinfo=UTC)  # the seed is older than `now`, and Key Vault's times start in 1970
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)  # leaves centuries for `advance_seconds`
 _FASTEST: Final = 1_000
+STATES: Final = ("S3", "S4", "S5", "S6", "S7", "S11", "S12", "S13", "S14")
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,39 @@ class Options:
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, in addition to the seeded ones
     now: datetime | None = None  # the time at which the clock starts. None: this machine's time.
     clock_rate: float = 1.0  # the clock's speed, as a multiple of real time
+    shape: str = "functions"  # how CIPP is installed: function apps, or one container
+    certificate_only: bool = False  # CIPP signs in with its certificate and has no client secret
+    old_cipp: bool = False  # a CIPP that neither reads its keys at 00:30 nor reconciles its certificates
+    no_reconcile: bool = False  # a CIPP that reads its keys at 00:30, and does not reconcile its certificates
+    cipp_jobs: bool = False  # CIPP's own weekly run, and the hourly check of a container for updates
+    timezone: str = ""  # in CIPP's table Config. Empty: as it is, and UTC for a container.
+    # The remaining options need the shape "container".
+    start_seconds: float = 45.0  # from a start until the container responds
+    no_instance_health: bool = False  # a CIPP without the table InstanceHealth
+    pinned: str = ""  # the tag of the image, or "digest". Empty: "latest".
+    update_available: bool = False  # the tag moved after the container started
+    sign_in_off: bool = False  # App Service authentication is off
+    state: str = ""  # a state of the migration or of the installation, such as "S4"
 
 
 _FRACTIONS = (
+    "start_seconds",
     "propagation_seconds",
     "graph_read_lag_seconds",
     "vault_list_lag_seconds",
     "vault_recovery_seconds",
 )
+_FLAGS = (
+    "certificate_only",
+    "old_cipp",
+    "no_reconcile",
+    "cipp_jobs",
+    "no_instance_health",
+    "update_available",
+    "sign_in_off",
+)
+_WORDS: Final = {"shape": SHAPES, "state": ("", *STATES), "pinned": None, "timezone": None}  # with the allowed values
+_OF_A_CONTAINER: Final = ("no_instance_health", "pinned", "update_available", "sign_in_off", "state")
 _CENTURY = 3_155_760_000  # seconds
 
 
@@ -60,10 +88,9 @@ def read_options(body: object) -> Options:
         raise InvalidOptionsError("The body must be an object.")
     if unknown := sorted(map(str, body.keys() - {field.name for field in fields(Options)})):
         raise InvalidOptionsError(f"Unknown fields: {', '.join(unknown)}.")
+    others = {"latency_seconds", "secrets", "now", "clock_rate", *_FLAGS, *_WORDS}
     for name, value in body.items():
-        if name not in ("latency_seconds", "secrets", "now", "clock_rate") and not _is_number(
-            value, whole=name not in _FRACTIONS
-        ):
+        if name not in others and not _is_number(value, whole=name not in _FRACTIONS):
             raise InvalidOptionsError(f"{name} must be a number of at least 0.")
         if name in _FRACTIONS and value > _CENTURY:
             raise InvalidOptionsError(f"{name} must be a number of seconds, at most a century.")
@@ -76,7 +103,23 @@ def read_options(body: object) -> Options:
         read["now"] = _moment(body["now"])
     if "clock_rate" in body:
         read["clock_rate"] = _rate(body["clock_rate"])
+    _check_cipp(body)
     return Options(**{**body, **read})
+
+
+def _check_cipp(body: Mapping[str, object]) -> None:
+    """Check the options that choose how CIPP is installed."""
+    for name in _FLAGS:
+        if not isinstance(body.get(name, False), bool):
+            raise InvalidOptionsError(f"{name} must be true or false.")
+    for name, allowed in _WORDS.items():
+        value = body.get(name, "" if allowed is None else allowed[0])
+        if not isinstance(value, str) or (allowed is not None and value not in allowed):
+            raise InvalidOptionsError(
+                f"{name} must be {'text' if allowed is None else 'one of ' + str(list(allowed))}."
+            )
+    if body.get("shape", SHAPES[0]) != "container" and (named := [n for n in _OF_A_CONTAINER if body.get(n)]):
+        raise InvalidOptionsError(f"{', '.join(named)}: the shape must be container.")
 
 
 def _moment(value: object) -> datetime:

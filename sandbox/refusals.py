@@ -35,6 +35,8 @@ _UNAVAILABLE: Final = (
     "</BODY></HTML>\r\n"
 )
 
+_OF_OTHERS: Final = ("registry", "blobs", "site")
+_OF_REGISTRY: Final = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS", 503: "UNAVAILABLE"}
 _WEB: Final = "/providers/microsoft.web/"
 _BY_WEB: Final = {
     409: ("59206", "Cannot modify this site because another operation is in progress."),
@@ -52,6 +54,14 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
         known = REFUSALS[fault.code](Refused(place, method, path, now))
         known.headers.update(headers)
         return known
+    if place is not None and place.plane in _OF_OTHERS:
+        return _by_others(place, status, headers)
+    return _of_azure(place, fault, method, path, now)
+
+
+def _of_azure(place: Place | None, fault: Fault, method: str, path: str, now: datetime) -> Response:
+    status = fault.status
+    headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
     phrase = _phrase(status)
     message = f"The sandbox refused this call with {status} {phrase}, because a test planted this fault."
     body: dict[str, Any]
@@ -83,6 +93,14 @@ def refusal(place: Place | None, fault: Fault, method: str, path: str, now: date
             }
     cause = {"x-ms-failure-cause": "gateway"} if place is not None and place.plane == "arm" else {}
     return JSONResponse(body, status, {**cause, **headers})
+
+
+def _by_others(place: Place, status: int, headers: dict[str, str]) -> Response:
+    """Respond as the registry, or as the front end of an app."""
+    if place.plane != "registry":
+        return Response(_UNAVAILABLE.replace("503", str(status)), status, headers, "text/html")
+    code = _OF_REGISTRY.get(status, _phrase(status).replace(" ", "").upper())
+    return JSONResponse({"errors": [{"code": code, "message": _phrase(status).lower()}]}, status, headers)
 
 
 def _of_web(status: int, path: str, headers: dict[str, str]) -> Response:

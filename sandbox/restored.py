@@ -22,6 +22,8 @@ class InvalidStateError(Exception):
 def restore(azure: Azure, body: object) -> None:
     """Replace the contents of the vaults and applications in the body. The others and the clock stay as they are.
 
+    CIPP reads its keys again.
+
     A state doesn't show everything. A credential's creation time becomes its start. If the seed knows a secret as a
     refresh token, its versions are tokens of the same account, each issued when it was stored.
 
@@ -49,6 +51,7 @@ def restore(azure: Azure, body: object) -> None:
                 _accept(azure, tokens[secret.name], secret)
     for app in apps:
         azure.directory.change(app, azure.clock.now())
+    azure.cipp.read_again(azure)
 
 
 def _secrets(vault: Vault, shown: Mapping[str, Any]) -> list[Secret]:

@@ -14,6 +14,7 @@ from typing import NoReturn
 from sandbox.child import Child, ChildEndedError, Children
 from sandbox.env_file import EnvFile, OccupiedError
 from sandbox.host import port, principal
+from sandbox.shapes import SHAPES
 from sandbox.welcome import is_ready, welcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -41,7 +42,7 @@ def main() -> int:
         EnvFile(folder).remove()
         try:
             with Children() as children, _uninterrupted_stop():
-                _run(children, folder, arguments.port, arguments.role)
+                _run(children, folder, arguments)
         finally:
             # A sandbox that had to be killed leaves this file.
             (folder / "env").unlink(missing_ok=True)
@@ -62,10 +63,13 @@ def _uninterrupted_stop() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
+def _run(children: Children, folder: Path, arguments: argparse.Namespace) -> NoReturn:
+    on_port, role = arguments.port, arguments.role
     _print("Starting the sandbox Azure ...")
     env_file = folder / "env"
-    sandbox = children.start("The sandbox", ["sandbox", "--quiet"], os.environ, folder / "sandbox.log")
+    sandbox = children.start(
+        "The sandbox", ["sandbox", "--quiet", "--shape", arguments.shape], os.environ, folder / "sandbox.log"
+    )
     _wait(env_file.exists, sandbox)
     log = folder / "host.log"
     log.unlink(missing_ok=True)
@@ -73,7 +77,7 @@ def _run(children: Children, folder: Path, on_port: int, role: str) -> NoReturn:
     environ = {**_environment_outside_azure(), **_variables(env_file)}
     host = children.start("The API's host", ["sandbox.host", "--port", str(on_port), "--as", role], environ, log)
     _wait(lambda: is_ready(on_port), sandbox, host)
-    _print(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}"))
+    _print(welcome(on_port, role, f"{log}, {folder / 'sandbox.log'}, {folder / 'azurite.log'}", arguments.shape))
     _follow(log, sandbox, host)
 
 
@@ -139,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--as", dest="role", default="superadmin", help=f"the caller's role, or '{principal.NOBODY}' for no caller"
     )
+    parser.add_argument("--shape", choices=SHAPES, default=SHAPES[0], help="how CIPP is installed")
     return parser.parse_args()
 
 

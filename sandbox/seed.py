@@ -9,18 +9,28 @@ from sandbox import names
 from sandbox.application import Application, PasswordCredential, new_secret_text
 from sandbox.arm.seed import seed_arm
 from sandbox.azure import Azure
+from sandbox.cipp.certificate import SamCertificate, made_certificate
+from sandbox.cipp.life import Life, seeded_life
 from sandbox.clock import Clock
+from sandbox.container.layout import Layout, layout
 from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
 from sandbox.key_vault.seed import seed_vault
 from sandbox.options import Options
 from sandbox.past import Past
 from sandbox.people import Group, Person
 from sandbox.permissions import SAM_ROLES, SAM_SCOPES
+from sandbox.registry.images import NEXT, reference, seeded_registry
 from sandbox.seed_secret import SeedSecret
 from sandbox.tokens import TokenIssuer
 
 _SECRET_LEFT: Final = timedelta(days=20)  # the client secret expires soon
 _INSTALLED: Final = timedelta(days=401)
+PLACEHOLDER: Final = "AppSecret"  # what CIPP's template stores as ApplicationSecret
+_SIGN_IN_SCOPES: Final = (  # openid, profile and email of Microsoft Graph
+    "37f7f235-527c-4136-accd-4a02d197296e",
+    "14dad69e-099b-42c9-810b-d002981feec1",
+    "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
+)
 _CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum", "Woodgrove Bank", "Litware")
 
 
@@ -30,7 +40,9 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     now = clock.now().replace(microsecond=0)
     directory = Directory(past=Past(timedelta(seconds=options.graph_read_lag_seconds)))
     stored = now - timedelta(days=options.stored_days)
-    sam = _sam(now, stored)
+    placed = layout(options)
+    certificate = _certificate(options, placed, stored)
+    sam = _sam(options, now, stored, certificate)
     directory.applications[sam.app_id] = sam
     partner = Tenant(names.TENANT_ID, names.TENANT_NAME, names.TENANT_DOMAIN)
     customers = direct_tenants(options)
@@ -43,7 +55,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         directory.add(principals=[_sam_principal(spare.app_id, partner)])
     values = {
         "ApplicationID": sam.app_id,
-        "ApplicationSecret": sam.passwords[0].secret_text,
+        "ApplicationSecret": sam.passwords[0].secret_text if sam.passwords else PLACEHOLDER,
         "TenantID": partner.id,
         "RefreshToken": _refresh_token(directory, partner, admin, stored),
     }
@@ -51,21 +63,32 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         user = User(_id(customer.id, "user"), f"cipp.service@{customer.domain}")
         values[customer.id] = _refresh_token(directory, customer, user, stored)
     secrets = {name: SeedSecret(value, created=stored) for name, value in values.items()}
+    if certificate is not None:
+        secrets["SAMCertificate"] = SeedSecret(certificate.value, stored, content_type="application/x-pkcs12")
+    if options.shape == "container" and not options.sign_in_off:
+        secrets |= _seed_sign_in(directory, partner, placed, stored)
     for name, planned in options.secrets.items():
         secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
-    arm = seed_arm(clock)
-    vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds))
+    registry = seeded_registry(now)
+    arm = seed_arm(clock, options, reference(options.pinned, registry))
+    vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds), options)
     vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
-    return Azure(
+    azure = Azure(
         clock=clock,
         tokens=tokens,
         tenant_id=names.TENANT_ID,
         subscription_id=names.SUBSCRIPTION_ID,
         options=options,
         directory=directory,
-        vaults={names.VAULT: vault},
+        vaults={vault.name: vault},
         arm=arm,
+        registry=registry,
+        cipp=Life(now),
     )
+    azure = replace(azure, cipp=seeded_life(azure, registry.tags["latest"]))
+    if options.update_available:
+        registry.move("latest", NEXT, now)
+    return azure
 
 
 def direct_tenants(options: Options) -> list[Tenant]:
@@ -73,7 +96,58 @@ def direct_tenants(options: Options) -> list[Tenant]:
     return [_customer(number) for number in range(options.direct_tenants)]
 
 
-def _sam(now: datetime, stored: datetime) -> Application:
+def _certificate(options: Options, placed: Layout, stored: datetime) -> SamCertificate | None:
+    """Return the certificate that a container makes at its first start. Function apps have it in one mode alone."""
+    if options.shape == "functions" and not options.certificate_only:
+        return None
+    return made_certificate(placed.site or names.MAIN_SITE, stored)
+
+
+def _seed_sign_in(directory: Directory, partner: Tenant, placed: Layout, stored: datetime) -> dict[str, SeedSecret]:
+    """Add the app registration with which people sign in to a container. Return its secrets of the vault."""
+    secret = PasswordCredential(
+        new_secret_text(),
+        start=stored,
+        end=stored + timedelta(days=730),
+        created=stored,
+        display_name=f"{names.SSO_DISPLAY_NAME}-Secret",
+    )
+    host = f"{placed.site or names.MAIN_SITE}.azurewebsites.net"
+    directory.applications[names.SSO_APP_ID] = Application(
+        id=names.SSO_OBJECT_ID,
+        app_id=names.SSO_APP_ID,
+        tenant_id=partner.id,
+        display_name=names.SSO_DISPLAY_NAME,
+        created=stored,
+        passwords=(secret,),
+        properties={
+            "signInAudience": "AzureADMyOrg",
+            "web": {
+                "homePageUrl": None,
+                "logoutUrl": None,
+                "redirectUris": [f"https://{host}/.auth/login/aad/callback"],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": True},
+                "redirectUriSettings": [],
+            },
+            "requiredResourceAccess": [
+                {
+                    "resourceAppId": names.GRAPH_APP_ID,
+                    "resourceAccess": [{"id": scope, "type": "Scope"} for scope in _SIGN_IN_SCOPES],
+                }
+            ],
+        },
+    )
+    directory.add(
+        principals=[
+            ServicePrincipal(names.SSO_APP_ID, partner.id, names.SSO_DISPLAY_NAME, id=_id(names.SSO_APP_ID, "sso"))
+        ]
+    )
+    values = {"SSOAppId": names.SSO_APP_ID, "SSOAppSecret": secret.secret_text, "SSOMultiTenant": "False"}
+    return {name: SeedSecret(value, created=stored) for name, value in values.items()}
+
+
+def _sam(options: Options, now: datetime, stored: datetime, certificate: SamCertificate | None) -> Application:
+    site = layout(options).site or names.MAIN_SITE
     secret = PasswordCredential(
         new_secret_text(), start=stored, end=now + _SECRET_LEFT, created=stored, display_name="UpdateTokens"
     )
@@ -83,7 +157,8 @@ def _sam(now: datetime, stored: datetime) -> Application:
         tenant_id=names.TENANT_ID,
         display_name=names.SAM_DISPLAY_NAME,
         created=now - _INSTALLED,
-        passwords=(secret,),
+        passwords=() if options.certificate_only else (secret,),
+        keys=() if certificate is None else (certificate.credential(site, stored),),
         properties={"signInAudience": "AzureADMultipleOrgs"},
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Final
@@ -19,6 +20,7 @@ from sandbox.buffered_response import BufferedResponse, buffered_response_of
 from sandbox.calls import Call, shown, text
 from sandbox.clouds import CLOUDS, Place, place_of
 from sandbox.connection import connection_of
+from sandbox.container.face import face_app, site_of
 from sandbox.edits import edited_json
 from sandbox.entra.app import app as entra_app
 from sandbox.faults import Fault
@@ -26,11 +28,13 @@ from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
 from sandbox.late_effects import LateEffects
 from sandbox.refusals import refusal
+from sandbox.registry.app import blobs_app, registry_app
 from sandbox.service import not_in_the_sandbox
 from sandbox.small_pages import keep_page, page_request
 from sandbox.tables.app import app as tables_app
 from sandbox.tables.app import by_key_app
 from sandbox.tables.azurite_tables import AzuriteTables
+from sandbox.tables.rows import Rows
 from sandbox.tables.shared_key import is_by_key
 
 IDENTITY_PATH: Final = "/msi/token"
@@ -44,10 +48,16 @@ class Server:
     def __init__(self, azure: Azure, identity_header: str, tables: AzuriteTables) -> None:
         self._identity_header = identity_header
         self._tables = tables
+        self._rows = Rows(tables)
         self._held_back: list[asyncio.Event] = []
         self._late_effects = LateEffects()
         self.faults: list[Fault] = []
         self.reset(azure)
+
+    @property
+    def writes(self) -> Mapping[str, int]:
+        """How many calls changed each of the tables, by lower-case name."""
+        return dict(self._tables.writes)
 
     def reset(self, azure: Azure) -> None:
         """Start over with another Azure, without calls and faults. Pending late effects are dropped."""
@@ -62,6 +72,9 @@ class Server:
             "entra": entra_app(azure),
             "tables": tables_app(azure, self._tables),
             "tables by key": by_key_app(azure, self._tables),
+            "registry": registry_app(azure),
+            "blobs": blobs_app(azure),
+            "site": face_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
 
@@ -73,12 +86,13 @@ class Server:
         self.faults = faults
 
     async def catch_up(self) -> None:
-        """Apply every refused request whose late effect is due."""
+        """Apply every refused request whose late effect is due, and let CIPP do what it does by now."""
 
         async def handle(scope: Scope, body: bytes) -> None:
             await self._handle(scope, body, _place(scope))
 
         await self._late_effects.happen(self.azure.clock.now, handle)
+        await self.azure.cipp.catch_up(self.azure, self._rows)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call: read the whole body, then send the response."""
@@ -169,8 +183,14 @@ class Server:
             return BufferedResponse(Response("The sandbox failed. For the cause, see its log.", 500))
 
     def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
-        if place is not None and (place.vault is None or place.vault in self.azure.vaults):
+        if (
+            place is not None
+            and place.plane in self._apps
+            and (place.vault is None or place.vault in self.azure.vaults)
+        ):
             return self._apps[place.plane]
+        if place is None and scope["scheme"] == "https" and site_of(self.azure, _host(scope)[0]):
+            return self._apps["site"]
         if place is None and scope["scheme"] == "http" and scope["path"] == IDENTITY_PATH:
             return self._identity
         if place is None and is_by_key(scope["scheme"], scope["path"]):

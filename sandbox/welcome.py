@@ -5,14 +5,17 @@ import json
 import time
 from collections.abc import Iterator
 
+from sandbox.shapes import SHAPES
+
 RESPONSE_SECONDS = 60
 WARM_SECONDS = 2
 JSON = "-H 'Content-Type: application/json'"
 # The Functions host of Azure refuses this call if it has no body.
 INPUT = '{"input": ""}'
+_SHAPES = {"functions": "function apps with a static web app", "container": "one container on App Service"}
 
 
-def welcome(port: int, role: str, logs: str) -> str:
+def welcome(port: int, role: str, logs: str, shape: str = SHAPES[0]) -> str:
     """Return a summary of the API's links and keys, and requests to try."""
     url = f"http://localhost:{port}"
     caller = "without a signed-in caller" if role == "nobody" else f"as {role}"
@@ -21,6 +24,7 @@ def welcome(port: int, role: str, logs: str) -> str:
     lines = [
         "",
         f"CIPP Backend runs on {url}. Requests are sent {caller}.",
+        f"The CIPP that it manages is {_SHAPES[shape]}.",
         "",
         "Links (GET /api/ExecBackendURLs)",
         *_links(_links_once_warm(port)),

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from backend.access.tables import AccessTables
     from backend.azure.clients import Clients
     from backend.cipp.key_reads import Sign
+    from backend.cipp.tables import CippTables
     from backend.hosting.results import (
         Action,
+        Consent,
         Control,
         Deployments,
         Domain,
@@ -46,12 +48,14 @@ class Apps(Protocol):
     def addresses(self) -> str:
         """Return sentences with the outbound addresses of CIPP and this app."""
 
-    def control(self, action: "Action", *, name: str | None, every: bool, dry_run: bool, force: bool) -> "Control":
+    def control(
+        self, action: "Action", *, name: str | None, every: bool, dry_run: bool, consent: "Consent"
+    ) -> "Control":
         """Start, stop or restart one app (by default the main app), or every app of CIPP in turn.
 
         Raises:
             NotFoundError: The app does not exist.
-            ConflictError: The app is this app, and `force` is not set.
+            ConflictError: The action needs a consent: the app is this app, or a start may update CIPP.
         """
 
 
@@ -62,13 +66,13 @@ class AppSettings(Protocol):
         """Return an app's settings, by name. Values that may be secret are masked."""
 
     def change(
-        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, force: bool
+        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: "Consent"
     ) -> "SettingsAct":
         """Set and remove settings of an app, and keep every other one.
 
         Raises:
             InvalidInputError: A name or a value is not allowed.
-            ConflictError: The change needs `force`, or others write at the same time.
+            ConflictError: The change needs a consent, or others write at the same time.
         """
 
 
@@ -241,6 +245,10 @@ class Core(Protocol):
     @property
     def discovery(self) -> "Discovery":
         """The discovery of this installation in Azure."""
+
+    @property
+    def tables(self) -> "CippTables":
+        """CIPP's tables: its time zone and its tenants."""
 
     @property
     def access_tables(self) -> "AccessTables":

@@ -49,15 +49,18 @@ class SettingsAct(Act, frozen=True, kw_only=True):
 
 
 Action = Literal["start", "stop", "restart"]
+AppKind = Literal["FunctionApp", "WebApp"]
 
 
 class FunctionApp(Value, frozen=True):
     """One app as ARM shows it. `state` is Azure's, such as `Running` or `Stopped`, or `Unknown` if it is missing.
 
-    `problems` state what keeps it from working, and what to do.
+    `kind` is the site's own, `WebApp` for a container of CIPP. `problems` state what keeps it from working, and what to
+    do.
     """
 
     name: str
+    kind: AppKind | None
     state: str
     is_main: bool
     offload_suffix: str | None
@@ -143,9 +146,10 @@ class Deployments(Value, frozen=True):
 
 
 class Controlled(Value, frozen=True):
-    """The result for one app: what ARM showed afterwards, and what it can't show."""
+    """The result for one app: what ARM showed afterwards, and what it can't show. `kind` is null if it is unknown."""
 
     name: str
+    kind: AppKind | None
     state: str | None
     seen: str
     not_seen: str | None = None
@@ -157,6 +161,18 @@ class Restarted:
 
     app: Controlled
     moment: datetime | None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What a request allows. `force` is its field Force.
+
+    `update` is its field Update: the version to which a start of CIPP's container may update CIPP. Function apps are
+    not updated by a start, so it has no effect on them.
+    """
+
+    force: bool = False
+    update: str | None = None
 
 
 class Control(ActionResult, frozen=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import fetched, listed, sent
+from backend.azure.sdk_json import listed, sent
 from backend.concurrency import background
 from backend.concurrency.cached import ABANDONED_SECONDS, Cached
 from backend.concurrency.deadline import Deadline
@@ -19,11 +19,11 @@ from backend.errors import (
     AzureUnreachableError,
     BackendError,
     NotConfiguredError,
-    NotFoundError,
     UnreadableResponseError,
 )
 from backend.installation.app_states import condition_of
 from backend.installation.installation import Deployment
+from backend.installation.main_app import NOT_READ, MainApp, MainAppInAzure
 from backend.internal_errors import stack_of
 from backend.readings import Json, objects_of, properties_of, text_of, text_or_none
 
@@ -35,7 +35,6 @@ ID_PARTS: Final = (
     9  # of the ID of a resource in a group: /subscriptions/../resourceGroups/../providers/<namespace>/<type>/..
 )
 T = TypeVar("T")
-_NOT_SHOWN: Final = "not shown"
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Found:
     vault_id: str | None = None
     static_web_app_id: str | None = None
     has_no_static_web_app: bool = False
+    main_app: MainApp = NOT_READ
     warnings: tuple[str, ...] = ()
     complete: bool = True
 
@@ -60,6 +60,7 @@ class Discovery:
         self._environ = environ
         self._clients = clients
         self._claims: dict[str, Any] | None = None
+        self.main_app = MainAppInAzure(clients, self.deployment)
         self._found = Cached(
             self._look,
             action="discover CIPP's resources",
@@ -126,16 +127,16 @@ class Discovery:
         """Look up the main app, the vault and the static web app concurrently."""
         if not deployment.subscription_id:
             return Found(deployment)
-        app = background.start(lambda: self._main_app_problems(deployment), name="discover the main app")
+        app = background.start(lambda: self._main_app(deployment), name="discover the main app")
         vault = background.start(lambda: _id_of(self._vault(deployment)), name="discover the vault")
         static = background.start(lambda: _id_of(self._static_web_app(deployment)), name="discover the static web app")
         problems: list[str] = []
-        faults = _or_problem(app, problems)
-        app_exists = None if faults is None else faults != _NOT_SHOWN
+        main_app = _or_problem(app, problems) or NOT_READ
         vault_id = _or_problem(vault, problems)
         linked = _or_problem(static, problems)
         warnings = [f"Not checked in Azure. {problem}" for problem in problems]
-        if app_exists is False:
+        faults = " ".join(condition_of(properties_of(main_app.site)).problems) if main_app.exists else ""
+        if main_app.exists is False:
             warnings.append(
                 f"Azure shows no function app '{deployment.main_app}' in resource group '{deployment.resource_group}'. "
                 "Set CIPP_FUNCTION_APP to the name of CIPP's main function app. If CIPP's resource group or "
@@ -149,30 +150,30 @@ class Discovery:
                 "vault's name, or CIPP_FUNCTION_APP to the app with the same name. "
                 f"{recovery_of_vault(deployment.vault_name)}"
             )
-        found = Found(deployment, vault_id=vault_id or None, warnings=tuple(warnings), complete=not problems)
+        found = Found(
+            deployment,
+            vault_id=vault_id or None,
+            main_app=main_app,
+            warnings=tuple(warnings),
+            complete=not problems,
+        )
         if linked is None:
             return found
         return replace(
             found,
             static_web_app_id=linked or None,
             # Nothing is linked to a main app that Azure does not show, so no conclusion is possible.
-            has_no_static_web_app=linked == "" and app_exists is True,
+            has_no_static_web_app=linked == "" and main_app.exists is True,
         )
 
-    def _main_app_problems(self, deployment: Deployment) -> str | None:
-        """Return what keeps the main app from working, or "" if nothing does.
-
-        Return `_NOT_SHOWN` if Azure shows no such app, None if its name is unknown.
-        """
+    def _main_app(self, deployment: Deployment) -> MainApp:
+        """Return the main app, `NOT_READ` if its name is unknown. Raises why it could not be read."""
         if not (deployment.subscription_id and deployment.resource_group and deployment.main_app):
-            return None
-        try:
-            with while_trying_to(f"look up function app '{deployment.main_app}'"):
-                sites = self._clients.web(deployment.subscription_id).web_apps
-                app = fetched(sites.get, deployment.resource_group, deployment.main_app)
-        except NotFoundError:
-            return _NOT_SHOWN
-        return " ".join(condition_of(properties_of(app)).problems)
+            return NOT_READ
+        seen = self.main_app.seen()
+        if seen.exists is None and seen.error:
+            raise seen.error
+        return seen
 
     def _vault(self, deployment: Deployment) -> Mapping[str, Any] | None:
         if not deployment.vault_name:

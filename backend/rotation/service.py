@@ -78,7 +78,7 @@ class KeyRotation:
             vault,
             CippTables(clients, environ),
             hosting.processes,
-            hosting.apps.addresses,
+            lambda: hosting.apps.addresses(),  # noqa: PLW0108 - looked up by each run, because CIPP's shape may change
             Logbook(clients, node_name(environ)),
             discovery.deployment,
         )

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.arm import (
     authorization,
+    certificates,
     custom_domains,
     linked_backends,
     plans,
@@ -46,6 +47,7 @@ _NOUNS: Final = (
     static_sites,
     static_site_users,
     custom_domains,
+    certificates,
     linked_backends,
     plans,
     stacks,

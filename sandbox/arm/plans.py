@@ -15,6 +15,7 @@ _PLANS: Final = "providers/Microsoft.Web/serverfarms"
 def _shown(call: Call, plan: Plan) -> dict[str, Any]:
     sites = [s for s in call.arm.sites.values() if s.plan.lower() == plan.name.lower()]
     linux = "-Linux" if plan.linux else ""
+    workers = plan.sku["capacity"]
     return {
         "id": plan.id,
         "name": plan.name,
@@ -29,14 +30,14 @@ def _shown(call: Call, plan: Plan) -> dict[str, Any]:
             "workerSizeId": 0,
             "currentWorkerSize": "Default",
             "currentWorkerSizeId": 0,
-            "currentNumberOfWorkers": 0,
-            "numberOfWorkers": 0,
+            "currentNumberOfWorkers": workers,
+            "numberOfWorkers": workers,
             "status": "Ready",
             "webSpace": f"{plan.group}-{plan.location.replace(' ', '')}webspace{linux}",
             "subscription": plan.subscription_id,
             "maximumNumberOfWorkers": 0,
             "planName": "VirtualDedicatedPlan",
-            "computeMode": "Dynamic",
+            "computeMode": "Dedicated" if workers else "Dynamic",
             "geoRegion": plan.location,
             "perSiteScaling": False,
             "elasticScaleEnabled": False,
@@ -50,7 +51,7 @@ def _shown(call: Call, plan: Plan) -> dict[str, Any]:
             "isXenon": False,
             "hyperV": False,
             "mdmId": "waws-prod-am2-501_41207",
-            "targetWorkerCount": 0,
+            "targetWorkerCount": workers,
             "targetWorkerSizeId": 0,
             "provisioningState": "Succeeded",
             "zoneRedundant": False,

@@ -74,6 +74,7 @@ class KeyVault(Resource):
 
     created: str
     retention_days: int = 90
+    for_deployment: bool = False  # `enabledForDeployment`
 
 
 @dataclass(frozen=True)

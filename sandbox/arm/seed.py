@@ -7,37 +7,80 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sandbox import names
-from sandbox.arm.access import CONTRIBUTOR, OWNER, Role, RoleAssignment
+from sandbox.arm.access import CONTRIBUTOR, OWNER, READER, Role, RoleAssignment
 from sandbox.arm.resource import KeyVault, Plan, Resource, ResourceGroup, StorageAccount
-from sandbox.arm.seed_sites import sites
+from sandbox.arm.seed_container import container_plan, container_sites
+from sandbox.arm.seed_sites import backend_site, offload_site, sites
 from sandbox.arm.state import ArmState
 from sandbox.arm.static_site import Backend, CustomDomain, StaticSite, User
 from sandbox.clock import Clock
+from sandbox.container.layout import layout
+from sandbox.options import Options
 
 _TAGS: Final = {"product": "CIPP"}
 
 
-def seed_arm(clock: Clock) -> ArmState:
-    """Return the resources that Azure Resource Manager starts with."""
+def seed_arm(clock: Clock, options: Options, image: str = "") -> ArmState:
+    """Return the resources that Azure Resource Manager starts with. A container runs this image."""
     now = clock.now()
     created = now - timedelta(days=401, hours=7)
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
-    hidden = {"hidden-title": "A title that only the portal shows"}
-    group = ResourceGroup(names.SUBSCRIPTION_ID, names.RESOURCE_GROUP, names.LOCATION, {**_TAGS, **hidden})
     storage = _storage(created)
-    state.groups[group.name] = group
     state.storage_accounts[storage.name] = storage
-    state.vaults[names.VAULT] = _vault(created)
-    state.plans = {p.name: p for p in _plans()}
-    state.sites = {s.name: s for s in sites(now, storage.keys[0])}
-    state.static_sites[names.STATIC_SITE] = _static_site(created, state.sites[names.MAIN_SITE])
-    for principal, role, scope in (
-        (names.MAIN_PRINCIPAL_ID, CONTRIBUTOR, group.id),
-        (names.BACKEND_PRINCIPAL_ID, CONTRIBUTOR, group.id),
-        (names.ADMIN_ID, OWNER, f"/subscriptions/{names.SUBSCRIPTION_ID}"),
-    ):
-        state.access.assignments.append(_assignment(principal, role, scope, created))
+    if options.shape == "container":
+        _seed_container(state, created, image, options)
+    else:
+        _seed_functions(state, now, created)
+    _assign(state, names.ADMIN_ID, OWNER, f"/subscriptions/{names.SUBSCRIPTION_ID}", created)
     return state
+
+
+def _seed_functions(state: ArmState, now: datetime, created: datetime) -> None:
+    hidden = {"hidden-title": "A title that only the portal shows"}
+    group = _group(state, names.RESOURCE_GROUP, {**_TAGS, **hidden})
+    state.vaults[names.VAULT] = _vault(created, names.VAULT)
+    state.plans = {p.name: p for p in _plans()}
+    storage_key = state.storage_accounts[names.STORAGE_ACCOUNT].keys[0]
+    state.sites = {s.name: s for s in sites(now, storage_key)}
+    state.static_sites[names.STATIC_SITE] = _static_site(created, state.sites[names.MAIN_SITE])
+    for principal in (names.MAIN_PRINCIPAL_ID, names.BACKEND_PRINCIPAL_ID):
+        _assign(state, principal, CONTRIBUTOR, group.id, created)
+
+
+def _seed_container(state: ArmState, created: datetime, image: str, options: Options) -> None:
+    """Seed one container, and the remains of a migration that the option `state` names."""
+    placed, now = layout(options), state.clock.now()
+    group = _group(state, names.RESOURCE_GROUP, {"Linux": "true", **({"NG": "true"} if placed.migrated else {})})
+    if placed.plan_group != group.name:
+        _group(state, placed.plan_group, {})
+    state.vaults[placed.vault] = _vault(created, placed.vault)
+    state.vaults[placed.vault].for_deployment = True
+    of_functions, own_plan = _plans()
+    storage_key = state.storage_accounts[names.STORAGE_ACCOUNT].keys[0]
+    found = container_sites(now, storage_key, image, options, placed)
+    plans = [own_plan, *([container_plan(placed)] if found else [])]
+    for site in found:
+        _assign(state, site.principal_id, CONTRIBUTOR, site.id, created)
+    if placed.state == "S5":
+        plans.append(of_functions)
+        found.append(offload_site(now, storage_key))
+    state.plans = {plan.name: plan for plan in plans}
+    state.sites = {site.name: site for site in [*found, backend_site(now, storage_key)]}
+    if placed.state == "S7" and placed.site:
+        state.static_sites[names.STATIC_SITE] = _static_site(created, state.sites[placed.site])
+    if placed.migrated:  # the role of the old function app remains
+        _assign(state, names.MAIN_PRINCIPAL_ID, CONTRIBUTOR, group.id, created)
+    # In S4, the role of this app was on the old site, and was deleted with it.
+    _assign(state, names.BACKEND_PRINCIPAL_ID, READER if placed.state == "S4" else CONTRIBUTOR, group.id, created)
+
+
+def _group(state: ArmState, name: str, tags: dict[str, str]) -> ResourceGroup:
+    state.groups[name] = ResourceGroup(names.SUBSCRIPTION_ID, name, names.LOCATION, tags)
+    return state.groups[name]
+
+
+def _assign(state: ArmState, principal: str, role: Role, scope: str, created: datetime) -> None:
+    state.access.assignments.append(_assignment(principal, role, scope, created))
 
 
 def _assignment(principal: str, role: Role, scope: str, created: datetime) -> RoleAssignment:
@@ -61,11 +104,11 @@ def _storage(created: datetime) -> StorageAccount:
     )
 
 
-def _vault(created: datetime) -> KeyVault:
+def _vault(created: datetime, name: str) -> KeyVault:
     return KeyVault(
         subscription_id=names.SUBSCRIPTION_ID,
         group=names.RESOURCE_GROUP,
-        name=names.VAULT,
+        name=name,
         location=names.LOCATION,
         created=_time(created),
     )

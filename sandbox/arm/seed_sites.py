@@ -17,13 +17,8 @@ _HTTP: Final = (
 
 def sites(now: datetime, storage_key: str) -> list[Site]:
     """Return the apps, which started some time before `now`."""
-    storage = (
-        f"DefaultEndpointsProtocol=https;AccountName={names.STORAGE_ACCOUNT};"
-        f"AccountKey={storage_key};EndpointSuffix=core.windows.net"
-    )
+    storage = storage_string(storage_key)
     main = _cipp(names.MAIN_SITE, names.MAIN_PRINCIPAL_ID, storage, now)
-    offload = _cipp(names.OFFLOAD_SITE, names.OFFLOAD_PRINCIPAL_ID, storage, now)
-    offload.app_settings["CIPP_PROCESSOR"] = "true"
     main.source_control = {
         "repoUrl": _FORK,
         "branch": "master",
@@ -33,12 +28,32 @@ def sites(now: datetime, storage_key: str) -> list[Site]:
         "isMercurial": False,
     }
     main.deployments = _deployments(now)
-    return [main, offload, _backend(storage, now)]
+    return [main, offload_site(now, storage_key), backend_site(now, storage_key)]
+
+
+def offload_site(now: datetime, storage_key: str) -> Site:
+    """Return CIPP's offload app."""
+    offload = _cipp(names.OFFLOAD_SITE, names.OFFLOAD_PRINCIPAL_ID, storage_string(storage_key), now)
+    offload.app_settings["CIPP_PROCESSOR"] = "true"
+    return offload
+
+
+def backend_site(now: datetime, storage_key: str) -> Site:
+    """Return this API's own app."""
+    return _backend(storage_string(storage_key), now)
+
+
+def storage_string(key: str) -> str:
+    """Return the connection string of CIPP's storage account, as CIPP's template writes it."""
+    return (
+        f"DefaultEndpointsProtocol=https;AccountName={names.STORAGE_ACCOUNT};"
+        f"AccountKey={key};EndpointSuffix=core.windows.net"
+    )
 
 
 def _cipp(name: str, principal_id: str, storage: str, now: datetime) -> Site:
     return Site(
-        **_common(name, principal_id, now),
+        **common(name, principal_id, now),
         kind="functionapp",
         plan="cipp-srv-abc12",
         site_config={
@@ -77,7 +92,7 @@ def _cipp(name: str, principal_id: str, storage: str, now: datetime) -> Site:
 def _backend(storage: str, now: datetime) -> Site:
     name = names.BACKEND_SITE
     return Site(
-        **_common(name, names.BACKEND_PRINCIPAL_ID, now),
+        **common(name, names.BACKEND_PRINCIPAL_ID, now),
         kind="functionapp,linux",
         plan="cippabc12-backend-plan",
         site_config={
@@ -109,7 +124,8 @@ def _backend(storage: str, now: datetime) -> Site:
     )
 
 
-def _common(name: str, principal_id: str, now: datetime) -> dict[str, Any]:
+def common(name: str, principal_id: str, now: datetime) -> dict[str, Any]:
+    """Return what all seeded sites have in common."""
     digest = hashlib.sha256(name.encode()).hexdigest()
     return {
         "subscription_id": names.SUBSCRIPTION_ID,

@@ -1,10 +1,12 @@
-"""A function app as ARM stores it."""
+"""A function app or a container as ARM stores it."""
 
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
+from sandbox.arm.host_binding import HostBinding
+from sandbox.arm.key_references import References
 from sandbox.arm.resource import Resource
 from sandbox.moment import moment
 
@@ -50,6 +52,7 @@ class Site(Resource):
     type: ClassVar[str] = "Microsoft.Web/sites"
 
     plan: str
+    plan_group: str = ""  # empty: the group of the app
     principal_id: str
     tenant_id: str
     modified: datetime
@@ -65,12 +68,26 @@ class Site(Resource):
     functions: tuple[Function, ...] = ()
     host_keys: dict[str, Any] = field(default_factory=dict)
     changed_properties: dict[str, Any] = field(default_factory=dict)  # properties from a PATCH or PUT
+    bindings: dict[str, HostBinding] = field(default_factory=dict)  # of custom host names, in the order of binding
+    references: References = field(default_factory=References)
     instances: tuple[Instance, ...] = ()  # the last one might not have started yet
 
     @property
     def linux(self) -> bool:
         """Whether it runs on Linux."""
         return self.kind is not None and "linux" in self.kind
+
+    @property
+    def container(self) -> bool:
+        """Whether it is a web app that runs one container."""
+        parts = (self.kind or "").split(",")
+        return "container" in parts and "functionapp" not in parts
+
+    @property
+    def plan_id(self) -> str:
+        """The ID of its plan."""
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.plan_group or self.group}"
+        return f"{group}/providers/Microsoft.Web/serverfarms/{self.plan}"
 
     def start(self, now: datetime) -> None:
         """Start the app if it is stopped."""
@@ -89,7 +106,7 @@ class Site(Resource):
     def restart(self, now: datetime, *, at_once: bool = False) -> None:
         """Replace the instance of a running app. A stopped app stays as it is."""
         if self.state == "Running":
-            started = now if at_once else now + _START_TAKES
+            started = now if at_once or self.container else now + _START_TAKES
             self.instances = (*self.running(now), Instance(started))
 
     def running(self, now: datetime) -> tuple[Instance, ...]:

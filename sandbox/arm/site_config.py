@@ -40,6 +40,7 @@ def _write(call: Call, base: dict[str, Any]) -> Response:
         read = settings_of(settings)
         check_settings(call, site, read)
         site.app_settings = read
+        site.references.forget()
     site.site_config = base | {k: v for k, v in given.items() if v is not None}
     site.modified = call.now
     site.restart(call.now)

@@ -4,15 +4,11 @@ import hashlib
 from datetime import datetime
 from typing import Any, Final
 
+from sandbox.arm.host_binding import HostBinding
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Site
 from sandbox.clouds import Cloud
 
-SITE_SUFFIXES: Final = {
-    "public": "azurewebsites.net",
-    "usgov": "azurewebsites.us",
-    "china": "chinacloudsites.cn",
-}
 _FROM_CONFIG: Final = (
     "acrUseManagedIdentityCreds",
     "alwaysOn",
@@ -22,16 +18,22 @@ _FROM_CONFIG: Final = (
     "minimumElasticInstanceCount",
     "numberOfWorkers",
 )
+_ONLY_IN_CONFIG: Final = ("alwaysOn", "healthCheckPath", "linuxFxVersion", "numberOfWorkers")
 
 
 def host_name(site: Site, cloud: Cloud) -> str:
     """Return the app's own host name in its cloud."""
-    return f"{site.name}.{SITE_SUFFIXES[cloud.name]}"
+    return f"{site.name}.{cloud.site_suffix}"
 
 
 def scm_host_name(site: Site, cloud: Cloud) -> str:
     """Return the host name of the app's deployment site."""
-    return f"{site.name}.scm.{SITE_SUFFIXES[cloud.name]}"
+    return f"{site.name}.scm.{cloud.site_suffix}"
+
+
+def verification_id(site: Site) -> str:
+    """Return the text that a TXT record `asuid` must have."""
+    return hashlib.sha256(site.subscription_id.encode()).hexdigest().upper()
 
 
 def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
@@ -65,16 +67,16 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
     linux = "-Linux" if site.linux else ""
     web_space = f"{site.group}-{site.location.replace(' ', '')}webspace{linux}"
     stamp = shape("site")["homeStamp"]
-    version = site.site_config.get("linuxFxVersion")
+    version = None if site.container else site.site_config.get("linuxFxVersion")
     return {
         "name": site.name,
         "state": site.state,
-        "hostNames": [host],
+        "hostNames": [host, *site.bindings],
         "webSpace": web_space,
         "selfLink": f"https://{stamp}.api.azurewebsites.windows.net:454/subscriptions/"
         f"{site.subscription_id}/webspaces/{web_space}/sites/{site.name}",
         "repositorySiteName": site.name,
-        "enabledHostNames": [host, scm],
+        "enabledHostNames": [host, *site.bindings, scm],
         "siteProperties": {
             "metadata": None,
             "properties": [
@@ -83,15 +85,18 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
             ],
             "appSettings": None,
         },
-        "hostNameSslStates": [_ssl_state(host, "Standard"), _ssl_state(scm, "Repository")],
-        "serverFarmId": f"/subscriptions/{site.subscription_id}/resourceGroups/{site.group}"
-        f"/providers/Microsoft.Web/serverfarms/{site.plan}",
+        "hostNameSslStates": [
+            _ssl_state(host, "Standard"),
+            *(_ssl_state(one.name, "Standard", one) for one in site.bindings.values()),
+            _ssl_state(scm, "Repository"),
+        ],
+        "serverFarmId": site.plan_id,
         "reserved": site.linux,
         "lastModifiedTimeUtc": without_zone(site.modified),
-        "siteConfig": {**shape("site_config_summary"), **{k: site.site_config[k] for k in _FROM_CONFIG}},
+        "siteConfig": _config_summary(site),
         "deploymentId": site.name,
         "sku": sku,
-        "customDomainVerificationId": hashlib.sha256(site.subscription_id.encode()).hexdigest().upper(),
+        "customDomainVerificationId": verification_id(site),
         "kind": site.kind,
         "ftpUsername": f"{site.name}\\${site.name}",
         "tags": site.tags or None,
@@ -101,14 +106,20 @@ def _properties(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
     }
 
 
-def _ssl_state(host: str, host_type: str) -> dict[str, Any]:
+def _config_summary(site: Site) -> dict[str, Any]:
+    """Return the part of the configuration that a site shows. Of a container, even the image is only in config/web."""
+    shown = {**shape("site_config_summary"), **{name: site.site_config[name] for name in _FROM_CONFIG}}
+    return {**shown, **dict.fromkeys(_ONLY_IN_CONFIG)} if site.container else shown
+
+
+def _ssl_state(host: str, host_type: str, binding: HostBinding | None = None) -> dict[str, Any]:
     return {
         "name": host,
-        "sslState": "Disabled",
+        "sslState": (binding.ssl_state if binding else None) or "Disabled",
         "ipBasedSslResult": None,
         "virtualIP": None,
         "virtualIPv6": None,
-        "thumbprint": None,
+        "thumbprint": binding.thumbprint if binding else None,
         "certificateResourceId": None,
         "toUpdate": None,
         "toUpdateIpBasedSsl": None,

@@ -79,6 +79,9 @@ def _get(call: Call) -> Response:
 
 def _processes(call: Call) -> Response:
     site = call.site()
+    if site.container:
+        _find(call, site)
+        return JSONResponse(page([]))  # not known of a custom container: it shows no process of CIPP here
     scm = f"https://{scm_host_name(site, call.cloud)}"
     return JSONResponse(page([_process(site, _find(call, site), scm, whole=False)]))
 
@@ -86,7 +89,7 @@ def _processes(call: Call) -> Response:
 def _get_process(call: Call) -> Response:
     site = call.site()
     instance = _find(call, site)
-    if call.params["process"] not in ("0", str(_PID)):  # 0 means the app's own process
+    if site.container or call.params["process"] not in ("0", str(_PID)):  # 0 means the app's own process
         raise not_found(f"Process with id {call.params['process']} not found.")
     return JSONResponse(_process(site, instance, f"https://{scm_host_name(site, call.cloud)}", whole=True))
 

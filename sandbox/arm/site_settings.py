@@ -1,25 +1,19 @@
 """An app's settings and connection strings, and which of them are slot settings."""
 
 import json
-import re
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
 from sandbox.arm.config_check import check_settings
-from sandbox.arm.errors import bad_request
+from sandbox.arm.errors import bad_request, not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
 from sandbox.arm.site import Site
 from sandbox.arm.sites import SITE, page
 
-_REFERENCE: Final = re.compile(
-    r"@Microsoft\.KeyVault\("
-    r"(?:SecretUri=https://(?P<host>[^./]+)\.[^/]+/secrets/(?P<name>[^/)]+)(?:/(?P<version>[^/)]*))?/?"
-    r"|VaultName=(?P<host2>[^;)]+);SecretName=(?P<name2>[^;)]+)(?:;SecretVersion=(?P<version2>[^;)]*))?)\)",
-    re.IGNORECASE,
-)
+_REFERENCES: Final = f"{SITE}/config/configreferences/appsettings"
 
 
 def config(site: Site, name: str, properties: object) -> dict[str, Any]:
@@ -44,6 +38,7 @@ def _put_settings(call: Call) -> Response:
     settings = {name: _text(name, v) for name, v in call.properties.items() if v is not None}
     check_settings(call, site, settings)
     site.app_settings = settings
+    site.references.forget()
     site.modified = call.now
     site.restart(call.now)
     return JSONResponse(config(site, "appsettings", site.app_settings), headers=etag(site.modified))
@@ -93,34 +88,42 @@ def _put_slot_names(call: Call) -> Response:
 
 def _references(call: Call) -> Response:
     site = call.site()
-    items = []
-    for name, value in site.app_settings.items():
-        if match := _REFERENCE.fullmatch(value):
-            items.append(_reference(call, site, name, value, match))
-    return JSONResponse(page(items))
+    return JSONResponse(page([one for name in site.app_settings if (one := _reference(call, site, name))]))
 
 
-def _reference(call: Call, site: Site, name: str, value: str, match: re.Match[str]) -> dict[str, Any]:
-    vault_name = match["host"] or match["host2"]
-    secret_name = match["name"] or match["name2"]
-    vault = call.azure.vaults.get(vault_name.lower())
-    stored = {n.lower() for n in vault.snapshot()["secrets"]} if vault else set()
-    known = "Resolved" if secret_name.lower() in stored else "SecretNotFound"
+def _get_reference(call: Call) -> Response:
+    site, wanted = call.site(), call.params["setting"].lower()
+    for name in site.app_settings:
+        if name.lower() == wanted and (one := _reference(call, site, name)):
+            return JSONResponse(one)
+    raise not_found(f"Cannot find KeyVault reference with name {call.params['setting']}.")
+
+
+def _refresh_references(call: Call) -> Response:
+    """Read all references again. Not in Azure's published specification, and not verified on real Azure."""
+    call.site().references.forget()
+    return _references(call)
+
+
+def _reference(call: Call, site: Site, name: str) -> dict[str, Any] | None:
+    found = site.references.resolved(call.azure, site.principal_id, name, site.app_settings[name])
+    if found is None:
+        return None
     return {
         "id": f"{site.id}/config/configreferences/appsettings/{name}",
         "name": name,
         "type": "Microsoft.Web/sites/config/configreferences",
         "location": site.location,
         "properties": {
-            "reference": value,
-            "status": known if vault else "VaultNotFound",
-            "vaultName": vault_name,
-            "secretName": secret_name,
-            "secretVersion": match["version"] or match["version2"] or None,
+            "reference": found.reference.text,
+            "status": found.status,
+            "vaultName": found.reference.vault,
+            "secretName": found.reference.secret,
+            "secretVersion": found.reference.version,
             "identityType": {"type": "SystemAssigned"},
-            "details": "Reference has been successfully resolved." if known == "Resolved" else "",
+            "details": "Reference has been successfully resolved." if found.status == "Resolved" else "",
             "source": "KeyVault",
-            "activeVersion": None,
+            "activeVersion": found.active_version,
         },
     }
 
@@ -132,5 +135,7 @@ OPERATIONS: Final = (
     Operation("PUT", f"{SITE}/config/connectionstrings", _put_connections),
     Operation("GET", f"{SITE}/config/slotConfigNames", _get_slot_names),
     Operation("PUT", f"{SITE}/config/slotConfigNames", _put_slot_names),
-    Operation("GET", f"{SITE}/config/configreferences/appsettings", _references),
+    Operation("GET", _REFERENCES, _references),
+    Operation("GET", f"{_REFERENCES}/{{setting}}", _get_reference),
+    Operation("POST", f"{_REFERENCES}/refresh", _refresh_references),
 )

@@ -115,8 +115,11 @@ def _change(call: Call, site: Site) -> None:
     site.changed_properties |= {k: properties[k] for k in _KEPT if k in properties}
     if read is not None:
         site.app_settings = read
+        site.references.forget()
     site.site_config |= {k: v for k, v in config.items() if v is not None}
     site.modified = call.now
+    if site.container and (config or read is not None):
+        site.restart(call.now)
 
 
 def _start(call: Call) -> Response:

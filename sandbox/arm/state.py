@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.arm.access import AccessControl
+from sandbox.arm.host_binding import Certificate
 from sandbox.arm.resource import KeyVault, Plan, Resource, ResourceGroup, StorageAccount
 from sandbox.arm.site import Site
 from sandbox.arm.static_site import StaticSite
@@ -32,6 +33,7 @@ class ArmState:
     sites: dict[str, Site] = field(default_factory=dict)
     static_sites: dict[str, StaticSite] = field(default_factory=dict)
     storage_accounts: dict[str, StorageAccount] = field(default_factory=dict)
+    certificates: dict[str, Certificate] = field(default_factory=dict)
     vaults: dict[str, KeyVault] = field(default_factory=dict)
     access: AccessControl = field(default_factory=AccessControl)
     operations: dict[str, Operation] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class ArmState:
         yield from self.plans.values()
         yield from self.sites.values()
         yield from self.static_sites.values()
+        yield from self.certificates.values()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the part of `/sandbox/state` for these resources."""

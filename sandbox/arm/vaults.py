@@ -36,7 +36,7 @@ def _shown(call: Call, vault: KeyVault) -> dict[str, Any]:
             "sku": {"family": "A", "name": "standard"},
             "tenantId": tenant,
             "accessPolicies": [_policy(tenant, who, rights) for who, rights in vault_state.permissions.items()],
-            "enabledForDeployment": False,
+            "enabledForDeployment": vault.for_deployment,
             "enabledForDiskEncryption": False,
             "enabledForTemplateDeployment": True,
             "enableSoftDelete": True,

@@ -32,7 +32,7 @@ def authenticate(azure: Azure, form: Mapping[str, str], tenant: Tenant, host: st
     if form.get("client_assertion"):
         _check_assertion(azure, app, form, tenant, host)
     elif form.get("client_secret"):
-        _check_secret(azure, app, form["client_secret"])
+        check_secret(azure, app, form["client_secret"])
     else:
         raise EntraError(
             401,
@@ -43,7 +43,12 @@ def authenticate(azure: Azure, form: Mapping[str, str], tenant: Tenant, host: st
     return app
 
 
-def _check_secret(azure: Azure, app: Application, text: str) -> None:
+def check_secret(azure: Azure, app: Application, text: str) -> None:
+    """Accept a client secret that can sign in now.
+
+    Raises:
+        EntraError: It can't.
+    """
     now = azure.clock.now()
     known = [p for p in app.passwords if compare.compare_digest(p.secret_text.encode(), text.encode())]
     if any(is_live(password, now, _propagation(azure)) for password in known):

@@ -55,7 +55,7 @@ def _refresh(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Clo
         tenant_name = found.tenant_id
     tenant = _tenant(azure, tenant_name)
     app = authenticate(azure, form, tenant, host)
-    old = _good(azure, found, app, tenant)
+    old = check_grant(azure, found, app, tenant)
     audience = _audience(form, cloud, tenant, default_only=False)
     principal = _principal(azure, app, tenant)
     by_certificate = "client_assertion" in form
@@ -75,8 +75,12 @@ def _refresh(azure: Azure, tenant_name: str, form: Mapping[str, str], cloud: Clo
     return response
 
 
-def _good(azure: Azure, token: RefreshToken | None, app: Application, tenant: Tenant) -> RefreshToken:
-    """Return `token` if this application can redeem it in this tenant."""
+def check_grant(azure: Azure, token: RefreshToken | None, app: Application, tenant: Tenant) -> RefreshToken:
+    """Return `token` if this application can redeem it in this tenant now.
+
+    Raises:
+        EntraError: It can't.
+    """
     if token is None:
         raise EntraError(400, "invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
     if token.app_id != app.app_id:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sandbox.arm.access import AccessControl
 
 DEFAULT_RETENTION_DAYS: Final = 90
+_GET: Final = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 SECRET_PERMISSIONS: Final = frozenset({"get", "list", "set", "delete", "recover", "backup", "restore", "purge"})
 
 
@@ -50,6 +51,12 @@ class Vault:
         """Key Vault's name for this mix of retention and purge protection."""
         customized = "" if self.retention_days == DEFAULT_RETENTION_DAYS else "Customized"
         return f"{customized}Recoverable" + ("" if self.purge_protection else "+Purgeable")
+
+    def may_get(self, principal: str, name: str) -> bool:
+        """Return whether a principal may read the secret, by access policy or by role."""
+        if self.rbac and self.access is not None:
+            return self.access.allows_data(principal, _GET, f"{self.resource_id.lower()}/secrets/{name.lower()}")
+        return "get" in self.permissions.get(principal, frozenset())
 
     def listed_secrets(self) -> list[Secret]:
         """Return the live secrets as a list shows them, by upper-case name. The list can be out of date."""

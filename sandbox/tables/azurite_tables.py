@@ -1,6 +1,7 @@
 """Calls to Azurite's tables, over connections that stay open."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from sandbox.azurite import Tables
 
+_TABLE: Final = re.compile(rb"/(?:Tables\(')?([A-Za-z][A-Za-z0-9]{2,62})(?=\(|'\)|\?|\s|$)")
 Headers = Sequence[tuple[bytes, bytes]]
 _SECONDS: Final = 30
 _IDLE_SECONDS: Final = 2  # Azurite closes an idle connection after 5 s. One that may be closing is not used.
@@ -102,6 +104,7 @@ class AzuriteTables:
     def __init__(self, where: Callable[[], Tables]) -> None:
         self._where = where
         self._idle: list[_Connection] = []
+        self.writes: dict[str, int] = {}  # how many calls changed each table, by lower-case name
 
     @property
     def account(self) -> Tables:
@@ -110,6 +113,7 @@ class AzuriteTables:
 
     async def forward(self, call: TablesCall) -> Response:
         """Return Azurite's response. Headers of a single connection are removed in both directions, others stay."""
+        self._count(call)
         headers = [b"%s: %s" % header for header in call.headers if header[0].lower() not in _OF_ONE_CONNECTION]
         head = [f"{call.method} {call.target} HTTP/1.1".encode("latin-1"), *headers]
         head.append(b"content-length: %d" % len(call.body))
@@ -123,6 +127,13 @@ class AzuriteTables:
         if connection.is_open:
             self._idle.append(connection)
         return _response(reply)
+
+    def _count(self, call: TablesCall) -> None:
+        if call.method == "GET":
+            return
+        found = _TABLE.findall(call.target.encode()) + (_TABLE.findall(call.body) if "$batch" in call.target else [])
+        for name in {name.decode().lower() for name in found}:
+            self.writes[name] = self.writes.get(name, 0) + 1
 
     async def _connection(self) -> _Connection:
         """Return an idle connection, or open one."""

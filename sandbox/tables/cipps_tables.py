@@ -1,25 +1,38 @@
 """The tables that every CIPP has in its storage account. They are created at each start and each reset.
 
-A reset keeps other rows and tables: Azurite stores them as long as the sandbox runs.
+A reset removes the tables with the state of one CIPP, and keeps other rows and tables: Azurite stores them as long as
+the sandbox runs.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 
 from sandbox import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sandbox.azurite import Tables
     from sandbox.directory import Tenant
 
 TABLES: Final = ("Version", "Config", "Tenants")
-_VERSION: Final = "10.9.0"
+OF_ONE_RESET: Final = (
+    "AccessChecks",
+    "allowedUsers",
+    "ContainerUpdateSettings",
+    "FeatureFlags",
+    "InstanceHealth",
+    "SSOMigration",
+    "VersionHistory",
+)
+SEEDED_CONFIG: Final = (("TimeSettings", "TimeSettings"), ("InstanceProperties", "CIPPURL"))
+VERSION: Final = "10.9.0"
 _ROWS_AT_ONCE: Final = 100  # in one transaction (Table storage)
 
 
@@ -29,14 +42,18 @@ class CippsTables:
     def __init__(self, tables: "Callable[[], Tables]") -> None:
         self._tables = tables
         self._service: TableServiceClient | None = None
+        self.has_seeded_config = False  # the reset wrote rows of Config, which the next one removes
+        self._writes: Mapping[str, int] = {}
         self._tenants: set[str] = set()  # whose row was written since the table was created
 
-    def make(self, tenants: "list[Tenant]") -> None:
+    def make(self, tenants: "list[Tenant]", writes: "Mapping[str, int]") -> None:
         """Create the missing tables, with the rows of CIPP's apps and of these tenants. This blocks.
 
-        If nothing is missing, this is one call.
+        Tables with CIPP's own state are removed if a call changed them: `writes` counts such calls. If nothing is
+        missing and nothing was changed, this is one call.
         """
         service = self._opened()
+        self._remove(service, writes)
         missing = set(TABLES) - {table.name for table in service.list_tables()}
         with ThreadPoolExecutor(len(TABLES)) as workers:
             list(workers.map(service.create_table_if_not_exists, missing))
@@ -53,6 +70,16 @@ class CippsTables:
             )
         self._tenants |= {tenant.id for tenant in tenants}
 
+    def _remove(self, service: TableServiceClient, writes: "Mapping[str, int]") -> None:
+        changed = [name for name in OF_ONE_RESET if writes.get(name.lower(), 0) != self._writes.get(name.lower(), 0)]
+        with ThreadPoolExecutor(len(OF_ONE_RESET)) as workers:
+            list(workers.map(service.delete_table, changed))
+        self._writes = writes
+        for partition, key in SEEDED_CONFIG if self.has_seeded_config else ():
+            with suppress(ResourceNotFoundError):
+                service.get_table_client("Config").delete_entity(partition, key)
+        self.has_seeded_config = False
+
     def _opened(self) -> TableServiceClient:
         if self._service is None:
             tables = self._tables()
@@ -66,7 +93,7 @@ class CippsTables:
 
 def _version(site: str) -> dict[str, str]:
     """Return the row that an app of CIPP writes when it starts."""
-    return {"PartitionKey": "Version", "RowKey": site, "Version": _VERSION}
+    return {"PartitionKey": "Version", "RowKey": site, "Version": VERSION}
 
 
 def _row(tenant: "Tenant") -> dict[str, object]:

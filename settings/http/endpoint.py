@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import azure.functions as func
 
 from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+from backend.hosting.shape_errors import AbsentError, ShapeError
 from backend.text.pasted_text import Takes, problem_with_text
 from backend.text.quoting import quoted
 from backend.values import Act
@@ -40,7 +41,12 @@ class Endpoint:
             if caller:
                 authorize(caller, self._route.needs, self._route.name, method=request.method, headers=request.headers)
             call = self._call(request, caller)
-            result = self._run(call, self._decoded(request, caller)) if self._route.is_audited else self._work(call)
+            try:
+                result = self._run(call, self._decoded(request, caller)) if self._route.is_audited else self._work(call)
+            except AbsentError as error:
+                if self._route.body is not None:
+                    raise
+                return json_response({"Results": error.empty, "NotInThisShape": error.absence})
         if isinstance(result, RawResponse):
             return raw_response(request, result)
         return json_response({"Results": result} if self._route.enveloped else result)
@@ -77,7 +83,7 @@ class Endpoint:
         except NotAllowedError:
             raise  # `audited_denials` records it
         except ConflictError as error:
-            if not dry_run:
+            if not dry_run or isinstance(error, ShapeError):
                 self._audit(call.caller, error, dry_run=dry_run)
                 raise
             result = Act(dry_run=True, would_do=[f"Refuse: {error}"])

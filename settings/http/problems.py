@@ -16,6 +16,7 @@ from backend.errors import (
     NotFoundError,
     NotSignedInError,
 )
+from backend.hosting.shape_errors import AbsentError
 from backend.internal_errors import InternalError
 
 
@@ -77,6 +78,8 @@ def problem_of(error: BackendError) -> dict[str, Any]:
     if isinstance(error, AzureRefusedError):
         problem["azureStatus"] = error.status
         problem["azureCode"] = error.code
+    if isinstance(error, AbsentError):
+        problem["NotInThisShape"] = error.absence
     if error.retry_after > 0:
         problem["retryAfterSeconds"] = ceil(error.retry_after)
     return problem

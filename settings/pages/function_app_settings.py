@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from backend.cipp.results import TimeZoneAct
-from backend.hosting.results import Deployments, Setting, SettingsAct, SyncAct
+from backend.hosting.results import Consent, Deployments, Setting, SettingsAct, SyncAct
 from settings.access.caller import Permission
 from settings.http.body import Body
 from settings.http.routes import Call, Parameter, Routes, Shown
@@ -15,13 +15,18 @@ APP: Final = Parameter("Name", "An app of this deployment. The default is CIPP's
 
 
 class Change(Body, frozen=True):
-    """The settings to set and to remove. All other settings are kept."""
+    """The settings to set and to remove. All other settings are kept.
+
+    `Update` allows CIPP's container to update to the version that the dry run showed, because a write restarts it.
+    Function apps are not updated by a restart, so `Update` has no effect on them.
+    """
 
     name: str | None = None
     set: dict[str, str] = {}  # noqa: RUF012 - msgspec copies the default
     remove: list[str] = []  # noqa: RUF012 - msgspec copies the default
     dry_run: bool = False
     force: bool = False
+    update: str | None = None
 
 
 class App(Body, frozen=True):
@@ -58,9 +63,13 @@ def settings(call: Call) -> list[Setting]:
     shown=Shown(example={"Set": {"CIPP_EXAMPLE": "1"}, "Remove": ["CIPP_FORMER"], "DryRun": True}),
 )
 def change(call: Call, body: Change) -> SettingsAct:
-    """Set and remove settings of an app, and keep all others. The change restarts the app."""
+    """Set and remove settings of an app, and keep all others. The change restarts the app (see Update)."""
     return call.services.hosting.settings.change(
-        body.name, to_set=body.set, remove=body.remove, dry_run=body.dry_run, force=body.force
+        body.name,
+        to_set=body.set,
+        remove=body.remove,
+        dry_run=body.dry_run,
+        consent=Consent(body.force, body.update),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from backend.errors import InvalidInputError
-from backend.hosting.results import Action, Control, FunctionApp
+from backend.hosting.results import Action, Consent, Control, FunctionApp
 from settings.access.caller import Permission
 from settings.http.body import Body
 from settings.http.routes import Call, Routes, Shown
@@ -21,6 +21,15 @@ class Target(Body, frozen=True):
     force: bool = False
 
 
+class StartTarget(Target, frozen=True):
+    """An app to start. `Update` allows CIPP's container to update to the version that the dry run showed.
+
+    Function apps are not updated by a start, so `Update` has no effect on them.
+    """
+
+    update: str | None = None
+
+
 @routes.get("ListFunctionApps", needs=Permission.APP_SETTINGS_READ)
 def apps(call: Call) -> list[FunctionApp]:
     """List CIPP's main app, its offload apps and this app, with their states."""
@@ -28,9 +37,9 @@ def apps(call: Call) -> list[FunctionApp]:
 
 
 @routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
-def start(call: Call, body: Target) -> Control:
-    """Start an app, or all of CIPP's apps."""
-    return _control(call, body, "start")
+def start(call: Call, body: StartTarget) -> Control:
+    """Start an app, or all of CIPP's apps. A container pulls its image: allow an update with Update."""
+    return _control(call, body, "start", update=body.update)
 
 
 @routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
@@ -40,16 +49,16 @@ def stop(call: Call, body: Target) -> Control:
 
 
 @routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
-def restart(call: Call, body: Target) -> Control:
-    """Restart an app, or all of CIPP's, and check it for up to 20 seconds. To restart this app itself, set Force."""
-    return _control(call, body, "restart")
+def restart(call: Call, body: StartTarget) -> Control:
+    """Restart an app, or all of CIPP's, and check it. A container pulls its image: allow an update with Update."""
+    return _control(call, body, "restart", update=body.update)
 
 
-def _control(call: Call, body: Target, action: Action) -> Control:
+def _control(call: Call, body: Target, action: Action, *, update: str | None = None) -> Control:
     if body.name is not None and body.all:
         raise InvalidInputError("Invalid All: it can't be combined with Name.", field="All", advice="Send one of them.")
     if body.name is not None and not body.name.strip():
         raise InvalidInputError("Invalid Name: it is empty.", field="Name", advice="For CIPP's main app, leave it out.")
     return call.services.hosting.apps.control(
-        action, name=body.name, every=body.all, dry_run=body.dry_run, force=body.force
+        action, name=body.name, every=body.all, dry_run=body.dry_run, consent=Consent(body.force, update)
     )

@@ -7,7 +7,7 @@ import pytest
 from backend.configuration.own_settings import ACCESS, NEVER_BLANK, WRITABLE, problem_with
 from backend.configuration.problems import setting_problems
 from backend.configuration.timeouts import Limits
-from backend.hosting.functions import platform_names
+from backend.hosting import platform_names
 from sandbox import names
 from tests.support.api import Api
 from tests.support.markdown import names as names_in

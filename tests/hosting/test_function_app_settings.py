@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.hosting.functions.setting_rules import HARMLESS
+from backend.hosting.setting_rules import HARMLESS
 from sandbox import names
 from tests.support.api import Api
 from tests.support.sandbox.arm import SITE, Arm

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.hosting.functions.app_settings import completed, is_there, lost, merged
+from backend.hosting.app_settings import completed, is_there, lost, merged
 from tests.support.api import Answer, Api
 from tests.support.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
 from tests.support.sandbox_client import Sandbox

@@ -117,7 +117,7 @@ def test_import_of_a_shape_is_recognized(code: str, *, is_import: bool) -> None:
     ("capability", "modules"),
     [
         ("apps", {"apps"}),
-        ("settings", {"apps", "app_settings", "setting_rules", "platform_names"}),
+        ("settings", {"apps", "app_settings"}),
         ("frontend", {"static_web_app", "static_web_app.site"}),
         (
             "domains",

@@ -318,6 +318,24 @@ def test_timers_follow_the_time_of_cipps_own_update(container: Container) -> Non
     assert is_renewed(container)
 
 
+@pytest.mark.parametrize(
+    ("settings", "waits"),
+    [
+        ({}, True),
+        ({"CheckTime": "3"}, False),
+        ({"CheckTime": ""}, False),
+        ({"AutoUpdate": "False"}, False),
+        ({"CheckInterval": "0"}, False),
+        ({"CheckTime": "noon"}, True),
+    ],
+)
+def test_evening_is_left_out_only_for_an_update(container: Container, settings: dict[str, str], waits: bool) -> None:
+    container.scene.go(hours=11)  # 23:00
+    container.scene.others.row("ContainerUpdateSettings", "Settings", "UpdateConfig", **settings)
+    until = container.services().key_rotation.paused_until()
+    assert (until is not None) == waits
+
+
 def test_person_is_not_restricted(container: Container) -> None:
     container.scene.go(hours=11)  # 23:00
     container.rotate(SECRET)

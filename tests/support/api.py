@@ -24,7 +24,11 @@ from tests.support.planted import FINDS
 # Variables that a machine may set and that would change how the app is configured.
 AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_", "LEGION_", "KUBERNETES_")
 # Waits that a test need not have.
-QUICK = {"KEY_ROTATION_PROOF_GAP_SECONDS": "0.05", "RESTART_POLL_SECONDS": "0.05"}
+QUICK = {
+    "KEY_ROTATION_PROOF_GAP_SECONDS": "0.05",
+    "RESTART_POLL_SECONDS": "0.05",
+    "CONTAINER_START_POLL_SECONDS": "0.05",
+}
 
 
 @dataclass(frozen=True)

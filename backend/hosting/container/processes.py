@@ -12,10 +12,11 @@ from typing import Final, Protocol
 from backend.azure.clients import Clients
 from backend.cipp import night
 from backend.cipp.key_reads import Sign
-from backend.cipp.update_time import read_update_time
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
+from backend.hosting.container.updates.cipps_own import settings_of
+from backend.hosting.container.updates.cipps_rows import CippsRows
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import FunctionApp, Restarted
 from backend.hosting.uptimes import Uptime, Uptimes, restart_them
@@ -89,7 +90,16 @@ class ContainerProcesses:
 
     def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
         """Return until when CIPP's own update, renewal and permissions check may run."""
-        return night.pause_until(now(), zone(), read_update_time(self._clients))
+        return night.pause_until(now(), zone(), self._update_time())
+
+    def _update_time(self) -> night.UpdateTime:
+        """Return when CIPP looks for an update. If its settings can't be read, that is CIPP's default."""
+        try:
+            settings = settings_of(CippsRows(self._clients).update_settings())
+        except BackendError:
+            return night.UpdateTime()
+        is_off = not settings.updates_itself or settings.interval is None
+        return night.UpdateTime(None if is_off else settings.hour)
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether a restart would interrupt CIPP's jobs of the night."""

@@ -1,81 +1,30 @@
-"""An app's settings. ARM replaces all of them without an ETag, so a write reads, merges, writes and checks them.
+"""The settings of CIPP's function apps."""
 
-A lock allows one writer at a time across instances. Settings that an interrupted write removed are restored.
-"""
-
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
-from uuid import uuid4
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from backend.azure.clients import Clients
-from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import fetched, listed, sent
-from backend.cipp.held import Held
-from backend.cipp.row_lock import row_lock
-from backend.configuration.own_settings import as_read, consequences
-from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError
+from backend.hosting.app_settings import Change, SettingsInAzure
 from backend.hosting.functions.apps import FunctionApps
-from backend.hosting.functions.setting_rules import (
-    check_confirmed,
-    check_force,
-    check_names,
-    is_harmless,
-    is_vital,
-    unconfirmed,
-)
-from backend.hosting.results import FunctionApp, Setting, SettingsAct
+from backend.hosting.results import Consent, Setting, SettingsAct
+from backend.hosting.setting_rules import FUNCTION_APP
 from backend.installation.discovery import Discovery
-from backend.readings import properties_of, text_of, text_or_none, texts_of
-from backend.text.quoting import WITHHELD, by_lower_case, shown, spelled
-
-_HOST: Final = r"[0-9a-z-]{1,63}(?:\.[0-9a-z-]{1,63}){1,8}"
-_NAME_THERE: Final = r"[0-9a-z-]{1,127}"
-_VERSION: Final = r"[0-9a-f]{32}"
-_BY_ADDRESS: Final = rf" *SecretUri *= *https://{_HOST}/secrets/{_NAME_THERE}(?:/{_VERSION})?/? *"
-_BY_NAMES: Final = (
-    rf" *VaultName *= *[0-9a-z-]{{1,24}} *; *SecretName *= *{_NAME_THERE} *(?:; *SecretVersion *= *{_VERSION} *)?"
-)
-# The two documented forms of a Key Vault reference, as the whole value. Any other value may be a secret.
-# That Azure accepts spaces around the parts was never tried on real Azure.
-REFERENCE: Final = re.compile(rf"@Microsoft\.KeyVault\((?:{_BY_ADDRESS}|{_BY_NAMES})\)", re.IGNORECASE | re.ASCII)
-WAIT_SECONDS: Final = 12.0  # for other writers
-WRITES: Final = 3  # at most, until nothing is missing
-RESTARTS: Final = "The write restarts the app."
 
 
 class FunctionAppSettings:
     """The service of the settings. Requires Website Contributor on the app."""
 
     def __init__(self, clients: Clients, discovery: Discovery, apps: FunctionApps) -> None:
-        self._clients = clients
-        self._discovery = discovery
         self._apps = apps
+        self._azure = SettingsInAzure(clients, discovery)
 
     def settings(self, name: str | None) -> list[Setting]:
-        """Return an app's settings, by name. Values are masked, except `HARMLESS` ones of the expected kind."""
-        app = self._apps.find(name)
-        subscription, group = self._discovery.deployment().group()
-        sites = self._clients.web(subscription).web_apps
-        current = {name: value for name, value in self._shown(app).items() if value is not None}
-        with while_trying_to(f"read the settings of '{app.name}'"):
-            slot = properties_of(fetched(sites.list_slot_configuration_names, group, app.name))
-            references = {
-                text_of(found.get("name")).rpartition("/")[2].lower(): text_or_none(properties_of(found).get("status"))
-                for found in listed(sites.get_app_settings_key_vault_references, group, app.name)
-            }
-        sticky = {name.lower() for name in texts_of(slot.get("appSettingNames"))}
-        return [
-            _setting(key, value, sticky, references)
-            for key, value in sorted(current.items(), key=lambda kv: kv[0].lower())
-        ]
+        """Return an app's settings, by name. Values are masked, except harmless ones of the expected kind."""
+        return self._azure.settings(self._apps.find(name))
 
     def change(
-        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, force: bool
+        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: Consent
     ) -> SettingsAct:
-        """Set and remove settings, and keep every other one. The write restarts the app.
+        """Set and remove settings, and keep every other one. The write restarts the app, with the same code.
 
         Raises:
             InvalidInputError: A name breaks App Service's rule, is both set and removed, or is never changed by this
@@ -85,183 +34,4 @@ class FunctionAppSettings:
             AzureError: The settings could not be read or written. The message states the current ones.
         """
         app = self._apps.find(name)
-        check_names(to_set, remove, app)
-        if app.answers_this:
-            to_set = as_read(to_set)
-        if unconfirmed([*to_set, *remove]):
-            check_confirmed(to_set, remove, self._read(app))
-        meaning = consequences(to_set, remove) if app.answers_this else []
-        if not force:
-            check_force([*to_set, *remove], app, meaning)
-        follows = [
-            *(f"Without {shown(name)} '{app.name}' may not start." for name in remove if is_vital(name)),
-            *meaning,
-        ]
-        if dry_run:
-            act, what = _described(app, to_set, remove, self._read(app), dry_run=True)
-            would_do = [f"On '{app.name}' {what}. All other settings stay.", RESTARTS, *follows]
-            return _with(act, would_do=would_do)
-        lock = f"settings of {app.name}"
-        with row_lock(self._clients, lock, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as owned:
-            before = self._read(app)
-            written = self._write(app, before, to_set, remove, owned)
-        act, what = _described(app, to_set, remove, before, dry_run=False)
-        if not written:
-            return _with(act, done=[f"No change: '{app.name}' already has these settings ({what})."])
-        return _with(act, done=[f"On '{app.name}' {what}. All other settings are unchanged.", RESTARTS, *follows])
-
-    def _write(
-        self,
-        app: FunctionApp,
-        before: Mapping[str, str],
-        to_set: Mapping[str, str],
-        remove: Sequence[str],
-        lock: Held,
-    ) -> bool:
-        """Write and read back until all settings are present, and return whether a write was needed.
-
-        A write that Azure refused or that was interrupted is repeated only if it removed settings. Otherwise its error
-        is raised.
-        """
-        wanted = merged(before, to_set, remove)
-        if wanted == before:
-            return False
-        kept = [name for name in wanted if name in before]
-        hidden = [name for name in wanted if name not in before and shown(name) == WITHHELD]
-        whole = wanted
-        for _ in range(WRITES):
-            lock.must_hold()
-            failure = self._put(app, whole, hidden)
-            after = self._read_back(app, failure)
-            if is_there(after, wanted, to_set, remove):
-                return True
-            if failure and not lost(kept, after):
-                raise failure
-            whole = merged(completed(after, wanted), to_set, remove)
-        missing = ", ".join(name if name in before else shown(name) for name in lost(wanted, after)) or "none"
-        raise ConflictError(
-            f"Couldn't write the settings of '{app.name}': each of {WRITES} writes was undone by Azure or another "
-            f"writer. Missing now: {missing}.",
-            advice="Set these settings again, in the portal if necessary.",
-        ) from failure
-
-    def _read(self, app: FunctionApp, **options: int) -> dict[str, str]:
-        """Return the settings in the form that a write sends.
-
-        Raises:
-            AzureUnreachableError: A value is not text, so it could not be sent back unchanged.
-        """
-        found = self._shown(app, **options)
-        if unreadable := sorted(name for name, value in found.items() if not isinstance(value, str)):
-            raise AzureUnreachableError(
-                f"Couldn't read the settings of '{app.name}': the values of {', '.join(map(shown, unreadable))} "
-                "are not text.",
-                advice="Correct them in the portal.",
-            )
-        return {name: str(value) for name, value in found.items()}
-
-    def _shown(self, app: FunctionApp, **options: Any) -> dict[str, object]:  # noqa: ANN401 - the SDK's own
-        """Return the settings as Azure shows them."""
-        subscription, group = self._discovery.deployment().group()
-        with while_trying_to(f"read the settings of '{app.name}'"):
-            sites = self._clients.web(subscription).web_apps
-            found = fetched(sites.list_application_settings, group, app.name, **options)
-        properties = found.get("properties")
-        if not isinstance(properties, dict):
-            raise AzureUnreachableError(
-                f"Couldn't read the settings of '{app.name}': Azure's response does not contain any."
-            )
-        return dict(properties)
-
-    def _read_back(self, app: FunctionApp, failure: AzureError | None) -> dict[str, str]:
-        """Return the settings after a write. If the write failed, the read is not retried.
-
-        Raises:
-            AzureError: The settings could not be read. The message also has the result of the write.
-        """
-        try:
-            return self._read(app, **({"retry_total": 0} if failure else {}))
-        except (AzureError, NotFoundError) as error:
-            written = failure.detail if failure else f"Azure accepted the write of the settings of '{app.name}'."
-            error.add_context(before=f"{written} Couldn't check whether all settings are present.")
-            if failure and failure.advice not in error.advice:
-                error.advice = f"{failure.advice} {error.advice}".strip()
-            raise
-
-    def _put(self, app: FunctionApp, settings: Mapping[str, str], hidden: Sequence[str]) -> AzureError | None:
-        """Replace all settings, and return an error instead of raising it: only a read shows whether they changed."""
-        subscription, group = self._discovery.deployment().group()
-        try:
-            with while_trying_to(f"write the settings of '{app.name}'", withhold=hidden):
-                sites = self._clients.web(subscription).web_apps
-                body = {"properties": dict(settings)}
-                sent(sites.update_application_settings, group, app.name, body, retry_total=0)
-        except AzureError as error:
-            return error
-        return None
-
-
-def merged(before: Mapping[str, str], to_set: Mapping[str, str], remove: Sequence[str]) -> dict[str, str]:
-    """Return the settings with a change. Names are case-insensitive, and existing ones keep their spelling. Pure."""
-    spelled = {name.lower(): name for name in before}
-    gone = {name.lower() for name in remove}
-    kept = {name: value for name, value in before.items() if name.lower() not in gone}
-    return kept | {name if name in kept else spelled.get(name.lower(), name): value for name, value in to_set.items()}
-
-
-def completed(after: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with the missing ones of `wanted`. Existing ones stay, even if others wrote them. Pure."""
-    missing = lost(wanted, after)
-    return {**after, **{name: wanted[name] for name in missing}}
-
-
-def lost(names: Iterable[str], after: Mapping[str, str]) -> list[str]:
-    """Return the sorted names that are missing, case-insensitive. Pure."""
-    here = {name.lower() for name in after}
-    return sorted(name for name in names if name.lower() not in here)
-
-
-def is_there(
-    after: Mapping[str, str], wanted: Mapping[str, str], to_set: Mapping[str, str], remove: Sequence[str]
-) -> bool:
-    """Return whether a change took effect and no setting is missing. Changes by others in between are fine. Pure."""
-    return not lost(wanted, after) and merged(after, to_set, remove) == after
-
-
-def _setting(name: str, value: object, sticky: set[str], references: Mapping[str, str | None]) -> Setting:
-    """Return a setting as the API shows it. A value that is not text is masked, because its content is unknown."""
-    if not isinstance(value, str):
-        is_sticky = name.lower() in sticky
-        return Setting(
-            name=name,
-            value=None,
-            masked=True,
-            key_vault_reference=None,
-            reference_status=None,
-            slot_setting=is_sticky,
-        )
-    is_reference = REFERENCE.fullmatch(value) is not None
-    masked = not is_reference and not is_harmless(name, value)
-    return Setting(
-        name=name,
-        value=None if masked or is_reference else value,
-        masked=masked,
-        key_vault_reference=value if is_reference else None,
-        reference_status=references.get(name.lower()) if is_reference else None,
-        slot_setting=name.lower() in sticky,
-    )
-
-
-def _described(
-    app: FunctionApp, to_set: Mapping[str, str], remove: Sequence[str], before: Mapping[str, str], *, dry_run: bool
-) -> tuple[SettingsAct, str]:
-    """Return the result of a change without its sentences, and a description. `before` are the app's old settings."""
-    confirmed = by_lower_case(before)
-    names = sorted(spelled(name, confirmed) for name in to_set)
-    removed = sorted(spelled(name, confirmed) for name in remove)
-    parts = [f"{verb} {', '.join(some)}" for verb, some in (("set", names), ("remove", removed)) if some]
-    return SettingsAct(dry_run=dry_run, name=app.name, set=names, removed=removed), " and ".join(parts)
-
-
-def _with(act: SettingsAct, *, would_do: Sequence[str] = (), done: Sequence[str] = ()) -> SettingsAct:
-    return msgspec.structs.replace(act, would_do=list(would_do), done=list(done))
+        return self._azure.change(app, Change(to_set, remove), FUNCTION_APP, dry_run=dry_run, consent=consent)

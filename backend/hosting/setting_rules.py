@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from backend.configuration.kinds import (
@@ -19,7 +20,7 @@ from backend.configuration.kinds import (
 )
 from backend.configuration.own_settings import check_own_change
 from backend.errors import ConflictError, InvalidInputError
-from backend.hosting.functions.platform_names import PLATFORM
+from backend.hosting.platform_names import PLATFORM
 from backend.hosting.results import FunctionApp
 from backend.text.quoting import is_like_a_key, quoted, shown
 
@@ -45,13 +46,37 @@ _SHOWN: Final[Mapping[str, Callable[[str], bool]]] = {
 }
 _KIND_OF: Final = {name.lower(): kind for name, kind in _SHOWN.items()}
 HARMLESS: Final = frozenset(_KIND_OF)
-# Without these settings the app does not start, or starts with other code.
-VITAL: Final = (
+# Without these settings a function app does not start, or starts with other code.
+_VITAL: Final = (
     r"AzureWebJobsStorage(__.*)?|DEPLOYMENT_STORAGE_CONNECTION_STRING|FUNCTIONS_EXTENSION_VERSION"
     r"|FUNCTIONS_WORKER_RUNTIME|WEBSITE_CONTENTAZUREFILECONNECTIONSTRING|WEBSITE_CONTENTSHARE|WEBSITE_RUN_FROM_PACKAGE"
 )
+# The same for CIPP's container: its storage, group, sign-in, port and registry, and its host program Craft.
+_VITAL_OF_CONTAINER: Final = (
+    r"AzureWebJobsStorage(__.*)?|WEBSITE_RESOURCE_GROUP|AUTH_SECRET|WEBSITES_.*|DOCKER_.*|App__.*|CRAFT_(SERVE|RUN).*"
+)
+# The deployment of the container sets the group, and CIPP the scope, which people must correct by hand.
+_SET_ON_CONTAINER: Final = r"WEBSITE_RESOURCE_GROUP|WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES"
 
 
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one kind of app, as patterns of names. `settable` are exceptions to those of the platform."""
+
+    vital: str
+    settable: str = ""
+
+    def is_vital(self, name: str) -> bool:
+        """Return whether an app does not start without this setting, or starts with other code."""
+        return _is(self.vital, name)
+
+    def is_platforms(self, name: str) -> bool:
+        """Return whether this app never changes this setting."""
+        return _is(PLATFORM, name) and not _is(self.settable, name)
+
+
+FUNCTION_APP: Final = Rules(_VITAL)
+CONTAINER: Final = Rules(_VITAL_OF_CONTAINER, settable=_SET_ON_CONTAINER)
 _REPEAT: Final = "To continue, repeat with Force: true."
 
 
@@ -61,7 +86,7 @@ def is_harmless(name: str, value: str) -> bool:
     return kind is not None and kind(value)
 
 
-def check_names(to_set: Mapping[str, str], remove: Iterable[str], app: FunctionApp) -> None:
+def check_names(to_set: Mapping[str, str], remove: Iterable[str], app: FunctionApp, rules: Rules) -> None:
     """Check a change's names by the rules of App Service and this app, and the values for this app's settings.
 
     `check_confirmed` checks the names that `unconfirmed` returns.
@@ -80,7 +105,7 @@ def check_names(to_set: Mapping[str, str], remove: Iterable[str], app: FunctionA
     if app.answers_this:
         check_own_change(to_set, remove)
     for name in names:
-        if _is(PLATFORM, name):
+        if rules.is_platforms(name):
             field = "Set" if name in to_set else "Remove"
             raise InvalidInputError(
                 f"Couldn't change {quoted(name)}: this app never changes it, because only the platform may set it, or "
@@ -115,22 +140,17 @@ def _not_a_name(field: str) -> InvalidInputError:
     )
 
 
-def check_force(names: Iterable[str], app: FunctionApp, meaning: Iterable[str]) -> None:
+def check_force(names: Iterable[str], app: FunctionApp, meaning: Iterable[str], rules: Rules) -> None:
     """Refuse a change that needs Force. `meaning` is its effect on this app, which the refusal shows.
 
     Raises:
         ConflictError: The change is on this app, or on a setting without which an app may not start.
     """
-    if vital := [shown(name) for name in names if is_vital(name)]:
+    if vital := [shown(name) for name in names if rules.is_vital(name)]:
         raise ConflictError(f"Without {', '.join(vital)} '{app.name}' may not start.", advice=_REPEAT)
     if app.answers_this:
         refusal = f"'{app.name}' is this app, and a write of its settings restarts it."
         raise ConflictError(" ".join([refusal, *meaning]), advice=_REPEAT)
-
-
-def is_vital(name: str) -> bool:
-    """Return whether an app does not start without this setting, or starts with other code."""
-    return _is(VITAL, name)
 
 
 def _is(pattern: str, name: str) -> bool:

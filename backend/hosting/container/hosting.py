@@ -1,0 +1,104 @@
+"""CIPP in the shape of one container on App Service. Each capability is loaded and created on first use."""
+
+from typing import TYPE_CHECKING, Final
+
+from backend.concurrency.made_once import made_once
+from backend.installation.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backend.hosting.container.absent import NoDomains, NoFork, NoInvitations, NoStaticWebApp, NoUserRoles
+    from backend.hosting.container.app_settings import ContainerSettings
+    from backend.hosting.container.apps import ContainerApps
+    from backend.hosting.container.image import ContainerImage
+    from backend.hosting.container.processes import ContainerProcesses
+    from backend.hosting.container.start_plan import ContainerStarts
+    from backend.hosting.hosting import Core, Hosting
+    from backend.installation.needs import HostingNeeds
+    from backend.installation.probes import Probe
+
+
+def hosting(core: "Core") -> "Hosting":
+    """Return the capabilities of CIPP in this shape."""
+    return _ContainerHosting(core)
+
+
+class _ContainerHosting:
+    shape: Final = Shape.CONTAINER
+
+    def __init__(self, core: "Core") -> None:
+        self._core = core
+
+    @made_once
+    def image(self) -> "ContainerImage":
+        """The image of the container."""
+        from backend.hosting.container.image import ContainerImage
+
+        return ContainerImage(self._core.clients, self._core.discovery, self._core.tables)
+
+    @made_once
+    def starts(self) -> "ContainerStarts":
+        """The starts of the container."""
+        from backend.hosting.container.start_plan import ContainerStarts
+        from backend.hosting.container.starts import Starts
+
+        return ContainerStarts(self._core.clients, self.image, Starts(self._core.clients))
+
+    @made_once
+    def apps(self) -> "ContainerApps":
+        from backend.hosting.container.apps import ContainerApps
+
+        return ContainerApps(self._core.clients, self._core.discovery, self.starts)
+
+    @made_once
+    def settings(self) -> "ContainerSettings":
+        from backend.hosting.container.app_settings import ContainerSettings
+
+        return ContainerSettings(self._core.clients, self._core.discovery, self.apps, self.starts)
+
+    @made_once
+    def code(self) -> "NoFork":
+        from backend.hosting.container.absent import NoFork
+
+        return NoFork()
+
+    @made_once
+    def frontend(self) -> "NoStaticWebApp":
+        from backend.hosting.container.absent import NoStaticWebApp
+
+        return NoStaticWebApp()
+
+    @made_once
+    def domains(self) -> "NoDomains":
+        from backend.hosting.container.absent import NoDomains
+
+        return NoDomains()
+
+    @made_once
+    def users(self) -> "NoUserRoles":
+        from backend.hosting.container.absent import NoUserRoles
+
+        return NoUserRoles()
+
+    @made_once
+    def invitations(self) -> "NoInvitations":
+        from backend.hosting.container.absent import NoInvitations
+
+        return NoInvitations()
+
+    @made_once
+    def processes(self) -> "ContainerProcesses":
+        from backend.hosting.container.processes import ContainerProcesses
+
+        return ContainerProcesses(self._core.clients, self.apps, self.image)
+
+    @made_once
+    def probes(self) -> "Sequence[Probe]":
+        return ()
+
+    @made_once
+    def needs(self) -> "HostingNeeds":
+        from backend.installation.needs import HostingNeeds
+
+        return HostingNeeds((), ())

@@ -1,0 +1,121 @@
+"""A start of CIPP's container, from its plan to the health of the new process.
+
+Every start pulls the newest image of the tag: a start, a restart, and a write of settings. So each is planned here:
+which image it would pull, whether that may be an update, and whether the request allows it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from backend.azure.clients import Clients
+from backend.concurrency import background
+from backend.concurrency.deadline import Deadline
+from backend.errors import ConflictError
+from backend.hosting.container.health import Health, SiteHealth, Start
+from backend.hosting.container.image import Container, ContainerImage
+from backend.hosting.container.starts import Starts, StoredStart
+from backend.hosting.container.updates.possible import PossibleUpdate, Versions, possible_update, refusal_of
+from backend.hosting.results import Consent
+
+RESPONSE_SECONDS: Final = 210.0  # an HTTP response must come within 230 s
+OPEN_JOBS: Final = "Whether CIPP's jobs are running now is unknown. Those that run are interrupted."
+_NO_UPDATE: Final = "It does not update CIPP, because both versions are the same."
+_STILL: Final = "A start can take 10 minutes. This is not a failure: look again with ListBackend."
+
+
+@dataclass(frozen=True)
+class StartPlan:
+    """A start that was planned. `refusal` is why the request does not allow it.
+
+    `before` is the health before the start. Both it and `site` are None if the address of CIPP is unknown.
+    """
+
+    app: str
+    container: Container
+    versions: Versions
+    possible: PossibleUpdate | None
+    refusal: ConflictError | None
+    site: SiteHealth | None
+    before: Health | None
+    deadline: Deadline
+
+    @property
+    def moment(self) -> datetime:
+        """Azure's time when the start was planned."""
+        return self.container.moment
+
+
+class ContainerStarts:
+    """The service of the starts. Requires Reader on the site, and that CIPP's registry can be reached."""
+
+    def __init__(self, clients: Clients, image: ContainerImage, starts: Starts) -> None:
+        self._clients = clients
+        self._image = image
+        self._starts = starts
+
+    def plan(self, app: str, action: str, consent: Consent, *, allows_any: bool = False) -> StartPlan:
+        """Return the plan of a start now. `action` completes "Couldn't ...". `allows_any`: any update is allowed.
+
+        Raises:
+            BackendError: Azure did not return the container.
+        """
+        deadline = Deadline.after(RESPONSE_SECONDS)
+        container = self._image.container()
+        site = self._image.health(container)
+        looking = background.start(site.look, name="health before the start") if site else None
+        versions = self._image.versions(container)
+        possible = possible_update(versions)
+        refusal = None
+        if not consent.force:
+            needing = None if allows_any else possible
+            refusal = refusal_of(needing, consent.update, action) or self._starts.refusal(app, container.moment)
+        before = background.by(deadline, looking, what="check CIPP's health") if looking else None
+        return StartPlan(app, container, versions, possible, refusal, site, before, deadline)
+
+    def description(self, plan: StartPlan) -> list[str]:
+        """Return what the start would do, as sentences."""
+        versions = plan.versions
+        shown = [
+            f"It pulls {versions.image or 'an image that this app does not know'}.",
+            f"Running version: {versions.running or 'unknown'}.",
+            f"Version in the registry: {versions.in_registry or 'unknown'}.",
+            plan.possible.reason if plan.possible else _NO_UPDATE,
+        ]
+        if plan.possible:
+            shown.append(f'To allow the update, send Update: "{plan.possible.consent}".')
+        return [" ".join(shown), self._image.own_update(versions, plan.moment), OPEN_JOBS]
+
+    def begin(self, plan: StartPlan, consent: Consent) -> StoredStart:
+        """Store the start, which is about to be requested.
+
+        Raises:
+            ConflictError: The container was started too often.
+            BackendError: The start couldn't be stored.
+        """
+        return self._starts.begin(plan.app, plan.moment, force=consent.force)
+
+    def withdraw(self, plan: StartPlan, stored: StoredStart) -> None:
+        """Remove a start that Azure certainly refused."""
+        self._starts.withdraw(plan.app, stored)
+
+    def follow(self, plan: StartPlan) -> Start | None:
+        """Follow the health for at most `container_start_timeout_seconds`, None if CIPP's address is unknown."""
+        if plan.site is None or plan.before is None:
+            return None
+        limits = self._clients.limits
+        deadline = min(plan.deadline, Deadline.after(limits.container_start_timeout_seconds))
+        return plan.site.follow(plan.before, deadline=deadline, every_seconds=limits.container_start_poll_seconds)
+
+    def outcome(self, plan: StartPlan, start: Start | None) -> str:
+        """Return what was seen of a start, as sentences."""
+        if start is None:
+            return "CIPP's health is unknown, because Azure does not show the host name of its site."
+        seen = f"After {start.seconds:.0f} s: {start.health}"
+        if start.is_complete:
+            build = self._image.running(plan.container)
+            version = f"It runs version {build.version}." if build.version else build.why_unknown
+            return f"{seen} {version}"
+        if not start.is_seen:
+            return f"{seen} It is still the process from before, so the start may not have begun. {_STILL}"
+        return f"{seen} CIPP is still starting. {_STILL}" if start.health.is_up is not None else f"{seen} {_STILL}"

@@ -1,0 +1,138 @@
+"""The hosting of CIPP in its present shape, which is looked up when a capability is used."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from backend.concurrency.deadline import Deadline
+from backend.concurrency.made_once import made_once
+from backend.hosting.uptimes import Uptime, Uptimes
+from backend.installation.shape import Shape
+
+if TYPE_CHECKING:
+    from backend.cipp.key_reads import Sign
+    from backend.hosting.hosting import (
+        Apps,
+        AppSettings,
+        Code,
+        Domains,
+        Frontend,
+        Hosting,
+        Invitations,
+        Processes,
+        UserRoles,
+    )
+    from backend.hosting.results import Restarted
+    from backend.installation.needs import HostingNeeds
+    from backend.installation.probes import Probe
+
+
+class CurrentHosting:
+    """The hosting by shape. A CIPP that is migrated while this process runs gets its new shape at the next look.
+
+    `shape` returns CIPP's shape, and may wait for Azure. It does not raise.
+    """
+
+    def __init__(self, shape: Callable[[], Shape], hostings: "Mapping[Shape, Hosting]") -> None:
+        self._shape = shape
+        self._hostings = hostings
+
+    @property
+    def shape(self) -> Shape:
+        """The shape."""
+        return self._shape()
+
+    @property
+    def apps(self) -> "Apps":
+        """The apps."""
+        return self._now.apps
+
+    @property
+    def settings(self) -> "AppSettings":
+        """The apps' settings."""
+        return self._now.settings
+
+    @property
+    def code(self) -> "Code":
+        """The code that the apps run."""
+        return self._now.code
+
+    @property
+    def frontend(self) -> "Frontend":
+        """The static web app that serves CIPP's frontend."""
+        return self._now.frontend
+
+    @property
+    def domains(self) -> "Domains":
+        """The frontend's domains."""
+        return self._now.domains
+
+    @property
+    def users(self) -> "UserRoles":
+        """The users with roles."""
+        return self._now.users
+
+    @property
+    def invitations(self) -> "Invitations":
+        """Invitations to a role."""
+        return self._now.invitations
+
+    @made_once
+    def processes(self) -> "Processes":
+        """CIPP's processes. The shape is looked up when they are used, so that a run begins without waiting for it."""
+        return _CurrentProcesses(lambda: self._now.processes)
+
+    @property
+    def probes(self) -> "Sequence[Probe]":
+        """The probes of CIPP's parts for the overview."""
+        return self._now.probes
+
+    @property
+    def needs(self) -> "HostingNeeds":
+        """The permissions that this app's identity needs on the resources that host CIPP."""
+        return self._now.needs
+
+    @property
+    def _now(self) -> "Hosting":
+        return self._hostings[self._shape()]
+
+
+class _CurrentProcesses:
+    def __init__(self, now: "Callable[[], Processes]") -> None:
+        self._now = now
+        self.uptimes = _CurrentUptimes(now)
+
+    @property
+    def signs(self) -> "Collection[Sign]":
+        return self._now().signs
+
+    @property
+    def restart_seconds(self) -> float:
+        return self._now().restart_seconds
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        return self._now().advice(names, before)
+
+    def next_read(self, now: datetime, zone: tzinfo) -> datetime | None:
+        return self._now().next_read(now, zone)
+
+    def reason_to_wait(self, *, updates: bool) -> str | None:
+        return self._now().reason_to_wait(updates=updates)
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        return self._now().pause(now, zone)
+
+    def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
+        return self._now().is_quiet(now, zone)
+
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        return self._now().restart(name, updates=updates)
+
+
+class _CurrentUptimes(Uptimes):
+    def __init__(self, now: "Callable[[], Processes]") -> None:
+        self._now = now
+
+    def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
+        """Return the uptimes in CIPP's present shape."""
+        return self._now().uptimes.uptimes(deadline)

@@ -1,0 +1,1 @@
+"""CIPP in an unknown shape: reads show what Azure shows, and writes are refused."""

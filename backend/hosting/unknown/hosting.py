@@ -1,0 +1,206 @@
+"""CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from backend.cipp.key_reads import Sign
+from backend.concurrency.deadline import Deadline
+from backend.concurrency.made_once import made_once
+from backend.errors import BackendError
+from backend.hosting.shape_errors import UnknownShapeError
+from backend.hosting.uptimes import Uptime, Uptimes, restart_them
+from backend.installation.shape import Shape
+
+if TYPE_CHECKING:
+    from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, UserRoles
+    from backend.hosting.results import (
+        Action,
+        Consent,
+        Control,
+        Deployments,
+        Domain,
+        DomainAct,
+        FunctionApp,
+        Guest,
+        Invitation,
+        Restarted,
+        Setting,
+        SettingsAct,
+        SyncAct,
+        UserAct,
+        Users,
+        Validation,
+    )
+    from backend.installation.needs import HostingNeeds
+    from backend.installation.probes import Probe
+
+Cause = Callable[[], BackendError | None]
+
+
+def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
+    """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, and `cause` is why it is unknown."""
+    return _UnknownHosting(reads, cause)
+
+
+def _refuse(cause: Cause) -> NoReturn:
+    error = cause()
+    detail = "It is not certain whether CIPP runs as function apps or as a container, so nothing was changed."
+    raise UnknownShapeError(f"{detail} {error.detail}" if error else detail, advice=error.advice if error else "")
+
+
+class _UnknownHosting:
+    shape: Final = Shape.UNKNOWN
+
+    def __init__(self, reads: "Hosting", cause: Cause) -> None:
+        self._reads = reads
+        self._cause = cause
+
+    @made_once
+    def apps(self) -> "_Apps":
+        return _Apps(self._reads.apps, self._cause)
+
+    @made_once
+    def settings(self) -> "_Settings":
+        return _Settings(self._reads.settings, self._cause)
+
+    @made_once
+    def code(self) -> "_Code":
+        return _Code(self._reads.code, self._cause)
+
+    @property
+    def frontend(self) -> "Frontend":
+        return self._reads.frontend
+
+    @made_once
+    def domains(self) -> "_Domains":
+        return _Domains(self._reads.domains, self._cause)
+
+    @made_once
+    def users(self) -> "_Users":
+        return _Users(self._reads.users, self._cause)
+
+    @made_once
+    def invitations(self) -> "_Invitations":
+        return _Invitations(self._cause)
+
+    @made_once
+    def processes(self) -> "_Processes":
+        return _Processes(self._cause)
+
+    @property
+    def probes(self) -> "Sequence[Probe]":
+        return self._reads.probes
+
+    @property
+    def needs(self) -> "HostingNeeds":
+        return self._reads.needs
+
+
+class _Apps:
+    def __init__(self, reads: "Apps", cause: Cause) -> None:
+        self.apps: Callable[[], list[FunctionApp]] = reads.apps
+        self.addresses: Callable[[], str] = reads.addresses
+        self._cause = cause
+
+    def control(
+        self, action: "Action", *, name: str | None, every: bool, dry_run: bool, consent: "Consent"
+    ) -> "Control":
+        del action, name, every, dry_run, consent
+        _refuse(self._cause)
+
+
+class _Settings:
+    def __init__(self, reads: "AppSettings", cause: Cause) -> None:
+        self.settings: Callable[[str | None], list[Setting]] = reads.settings
+        self._cause = cause
+
+    def change(
+        self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: "Consent"
+    ) -> "SettingsAct":
+        del name, to_set, remove, dry_run, consent
+        _refuse(self._cause)
+
+
+class _Code:
+    def __init__(self, reads: "Code", cause: Cause) -> None:
+        self.deployments: Callable[[str | None], Deployments] = reads.deployments
+        self._cause = cause
+
+    def sync(self, name: str | None, *, dry_run: bool, force: bool) -> "SyncAct":
+        del name, dry_run, force
+        _refuse(self._cause)
+
+
+class _Domains:
+    def __init__(self, reads: "Domains", cause: Cause) -> None:
+        self.domains: Callable[[], list[Domain]] = reads.domains
+        self._cause = cause
+
+    def add(self, domain: str, validation: "Validation", *, dry_run: bool, force: bool = False) -> "DomainAct":
+        del domain, validation, dry_run, force
+        _refuse(self._cause)
+
+    def remove(self, domain: str, *, dry_run: bool) -> "DomainAct":
+        del domain, dry_run
+        _refuse(self._cause)
+
+
+class _Users:
+    def __init__(self, reads: "UserRoles", cause: Cause) -> None:
+        self.users: Callable[[], Users] = reads.users
+        self._cause = cause
+
+    def set_roles(self, *, user_id: str, provider: str, roles: Sequence[str], dry_run: bool) -> "UserAct":
+        del user_id, provider, roles, dry_run
+        _refuse(self._cause)
+
+    def remove(self, *, user_id: str, provider: str, dry_run: bool) -> "UserAct":
+        del user_id, provider, dry_run
+        _refuse(self._cause)
+
+
+class _Invitations:
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+
+    def invite(self, guest: "Guest", *, dry_run: bool) -> "Invitation":
+        del guest, dry_run
+        _refuse(self._cause)
+
+
+class _NoUptimes(Uptimes):
+    def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
+        """Return [], which means unknown."""
+        del deadline
+        return []
+
+
+class _Processes:
+    restart_seconds: Final = 0.0
+    uptimes: Final = _NoUptimes()
+    signs: Final[Collection[Sign]] = ()
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+
+    def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
+        return restart_them(names, before)
+
+    def next_read(self, now: datetime, zone: tzinfo) -> None:
+        del now, zone
+
+    def reason_to_wait(self, *, updates: bool) -> str:
+        del updates
+        return "It is not certain whether CIPP runs as function apps or as a container."
+
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> None:
+        del now, zone
+
+    def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
+        del now, zone
+        return True
+
+    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
+        del name, updates
+        _refuse(self._cause)

@@ -1,0 +1,104 @@
+"""CIPP's main app as Azure shows it, and the shape of CIPP that follows from it.
+
+Requires Microsoft.Web/sites/read and Microsoft.Web/sites/config/read on the app (Reader). Never run against real Azure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from backend.azure.clients import Clients
+from backend.azure.errors.translation import while_trying_to
+from backend.azure.sdk_json import fetched
+from backend.concurrency.cached import MARGIN_SECONDS, Cached
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError, NotFoundError
+from backend.installation.installation import Deployment
+from backend.installation.shape import Shape, may_be_container, shape_of
+from backend.readings import Json, properties_of, text_of, text_or_none
+
+UNKNOWN_SECONDS: Final = 3.0  # how long an app counts as missing or unrecognized. Then it is read again.
+_ADVICE: Final = (
+    "Set CIPP_FUNCTION_APP to the name of CIPP's main app. If CIPP's resource group or subscription differs from this "
+    "app's, also set CIPP_RESOURCE_GROUP and CIPP_SUBSCRIPTION_ID."
+)
+
+
+@dataclass(frozen=True)
+class MainApp:
+    """CIPP's main app. `site` and `web` (its `config/web`) are the responses of ARM, {} if they were not read.
+
+    `error` states why the shape is unknown. If `exists` is None, Azure did not tell.
+    """
+
+    shape: Shape
+    site: Json = field(default_factory=dict)
+    web: Json = field(default_factory=dict)
+    error: BackendError | None = None
+    exists: bool | None = True
+
+    @property
+    def image(self) -> str | None:
+        """The image of the container as in `linuxFxVersion`, None if it is unknown."""
+        return text_or_none(properties_of(self.web).get("linuxFxVersion"))
+
+
+NOT_READ: Final = MainApp(Shape.UNKNOWN, exists=None)
+
+
+class MainAppInAzure:
+    """The main app, with one cached result for all callers in this process. A failure is not cached.
+
+    When the result is older than `discovery_lifetime_seconds`, it is read again while callers get the old one. So a
+    CIPP that was migrated under the same name has its new shape at the next look.
+    """
+
+    def __init__(self, clients: Clients, deployment: Callable[[], Deployment]) -> None:
+        self._clients = clients
+        self._deployment = deployment
+        self._seen = Cached(
+            self._look,
+            action="read CIPP's main app",
+            lifetime=lambda seen: clients.limits.discovery_lifetime_seconds if seen.shape.is_known else UNKNOWN_SECONDS,
+            abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+            may_be_stale=lambda seen: seen.shape.is_known,
+        )
+
+    def seen(self, deadline: Deadline | None = None) -> MainApp:
+        """Return the main app, by default within `azure_deadline_seconds`. It never raises: a failure is `error`."""
+        try:
+            return self._seen.get(deadline)
+        except BackendError as error:
+            return MainApp(Shape.UNKNOWN, error=error, exists=None)
+
+    def last_seen(self) -> MainApp | None:
+        """Return the last result without waiting, None before the first, and begin to read it again if it is old."""
+        self._seen.begin()
+        return self._seen.peek()
+
+    def _look(self) -> MainApp:
+        deployment = self._deployment()
+        subscription, group = deployment.group()
+        name = deployment.main_app
+        if not name:
+            return MainApp(Shape.UNKNOWN, error=NotFoundError("CIPP's main app is unknown.", advice=_ADVICE))
+        sites = self._clients.web(subscription).web_apps
+        try:
+            with while_trying_to(f"look up function app '{name}'"):
+                site = fetched(sites.get, group, name)
+        except NotFoundError as error:
+            return MainApp(Shape.UNKNOWN, error=error, exists=False)
+        kind, web = text_of(site.get("kind")), {}
+        if may_be_container(kind):
+            with while_trying_to(f"read the configuration of '{name}'"):
+                web = fetched(sites.get_configuration, group, name)
+        shape = shape_of(kind, text_or_none(properties_of(web).get("linuxFxVersion")))
+        return MainApp(shape, site, web, None if shape.is_known else _unrecognized(name, kind, web))
+
+
+def _unrecognized(name: str, kind: str, web: Json) -> BackendError:
+    image = text_or_none(properties_of(web).get("linuxFxVersion"))
+    shown = f"of kind '{kind}'" + (f" with linuxFxVersion '{image}'" if image else "")
+    return BackendError(
+        f"'{name}' is {shown}, which is neither a function app nor a container of CIPP.", advice=_ADVICE
+    )

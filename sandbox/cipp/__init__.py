@@ -1,0 +1,1 @@
+"""The processes of CIPP: the keys that each has read, and what they write into CIPP's tables."""
