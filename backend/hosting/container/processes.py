@@ -5,6 +5,7 @@ nothing shows that it has a new key, and old ones stay. Process start times of A
 because it is unknown what they mean for a container.
 """
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from typing import Final, Protocol
@@ -20,7 +21,9 @@ from backend.hosting.container.updates.cipps_rows import CippsRows
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import FunctionApp, Restarted
 from backend.hosting.uptimes import Uptime, Uptimes, restart_them
+from backend.internal_errors import stack_of
 
+logger = logging.getLogger("cipp.uptime")
 READY_SECONDS: Final = 180.0  # how long a restart waits until CIPP is ready again
 _STOPPED: Final = "Stopped"  # the state of an app that is not started
 _UPDATE: Final = (
@@ -137,6 +140,11 @@ class ContainerUptimes(Uptimes):
             apps = background.by(deadline, listing, what="list CIPP's app")
             restarted = background.by(deadline, stored, what="read the stored restarts")
         except BackendError:
+            return []
+        except Exception as error:  # noqa: BLE001 - after any error it is unknown, and the run continues
+            logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
+                "Uptime unknown: internal error.", extra={"stack": stack_of(error)}
+            )
             return []
         return [
             Uptime(app.name, restarted.get(app.name.lower()), idle=app.state == _STOPPED, is_single=True)
