@@ -62,7 +62,7 @@ class Site:
         moment = self.scene.now() if self.is_ready_again else None
         if moment:
             OwnRestarts(Clients(dict(os.environ))).note(name, moment)
-        return Restarted(Controlled(name=name, state="Running", seen="It is ready."), moment)
+        return Restarted(Controlled(name=name, kind="WebApp", state="Running", seen="It is ready."), moment)
 
     def addresses(self) -> str:
         return ""
