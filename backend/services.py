@@ -4,15 +4,19 @@ So a cold start loads only what the first request uses.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backend.access.role_holders import RoleHolders
+from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
-from backend.concurrency.seats import Seats, worker_threads
+from backend.concurrency.seats import Seat, Seats, SeatsTakenError, worker_threads
+from backend.errors import BackendError
 
 if TYPE_CHECKING:
+    from backend.access.graph_lookups import SamGraph
     from backend.access.group_membership import GroupMembers
     from backend.access.partner_tenant import PartnerTenant
+    from backend.access.roles_in_cipp import RolesInCipp
     from backend.access.served_tenants import ServedTenants
     from backend.access.sign_in_door import SignInDoor
     from backend.access.standing import Standing
@@ -22,15 +26,20 @@ if TYPE_CHECKING:
     from backend.cipp.tables import CippTables
     from backend.cipp.time_zone import TimeZone
     from backend.credentials.manual_changes import SecretChanges
+    from backend.credentials.setup_state import SetupState
     from backend.health.overview import BackendOverview
     from backend.health.permissions import BackendRights
     from backend.hosting.hosting import Hosting
+    from backend.hosting.installation_states import InstallationStates
+    from backend.installation.cipp_settings import CippSettings, CippSettingsInAzure
     from backend.installation.discovery import Discovery
     from backend.installation.links import Links
     from backend.installation.resources import ResourceGroup
     from backend.key_vault.vault import KeyVault
     from backend.rotation.service import KeyRotation
     from backend.rotation.timers import RotationByClock
+
+WAIT_SECONDS: Final = 2.5  # the longest wait of a caller without an app role for CIPP's shape, and for its settings
 
 
 class Services:
@@ -85,11 +94,19 @@ class Services:
         return Logbook(self.clients, node_name(self.environ))
 
     @made_once
+    def installation_states(self) -> "InstallationStates":
+        """The states in which a migration or an admin left the installation."""
+        from backend.hosting.installation_states import InstallationStates
+
+        return InstallationStates(self.clients, self.discovery, self.cipp_settings, lambda: self.key_vault)
+
+    @made_once
     def links(self) -> "Links":
         """The links of CIPP's Backend page."""
         from backend.installation.links import Links
 
-        return Links(self.environ, self.clients, self.discovery, self.tables)
+        states = self.installation_states.warnings
+        return Links(self.environ, self.clients, self.discovery, self.tables, states)
 
     @made_once
     def resource_group(self) -> "ResourceGroup":
@@ -112,9 +129,50 @@ class Services:
         hostings = {
             Shape.FUNCTIONS: as_functions,
             Shape.CONTAINER: container.hosting(self),
-            Shape.UNKNOWN: unknown.hosting(as_functions, lambda: main_app.seen().error),
+            Shape.UNKNOWN: unknown.hosting(
+                as_functions,
+                lambda: main_app.seen().error,
+                lambda: self.installation_states.warnings(Deadline.after(WAIT_SECONDS)),
+            ),
         }
         return CurrentHosting(lambda: main_app.seen().shape, hostings)
+
+    @property
+    def is_container(self) -> bool | None:
+        """Whether CIPP was a container at the last look, None if its shape is unknown. It never waits for Azure."""
+        seen = self.discovery.main_app.last_seen()
+        return seen.shape.is_container if seen and seen.shape.is_known else None
+
+    def look_at_shape(self, seat: Seat) -> bool | None:
+        """Return whether CIPP is a container, None if its shape is unknown. It waits for at most `WAIT_SECONDS`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
+        seen = self.discovery.main_app.seen(Deadline.after(WAIT_SECONDS), seat)
+        return seen.shape.is_container if seen.shape.is_known else None
+
+    def settings_of_users(self, seat: Seat) -> tuple[float, Mapping[str, str]] | None:
+        """Return when CIPP's settings were read, by the monotonic clock, and them, None if that was not possible.
+
+        It waits for at most `WAIT_SECONDS`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
+        try:
+            found: CippSettings | None = self.cipp_settings.current(Deadline.after(WAIT_SECONDS), seat)
+        except SeatsTakenError:
+            raise
+        except BackendError:
+            found = self.cipp_settings.peek()
+        return (found.read, found.values) if found else None
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether CyberDrain hosts this CIPP, by CIPP_HOSTED of the container or else of this app. It never waits."""
+        last = self.cipp_settings.last() if self.is_container else None
+        return last.is_hosted if last else self.environ.get("CIPP_HOSTED", "").strip().lower() == "true"
 
     @made_once
     def time_zone(self) -> "TimeZone":
@@ -131,6 +189,20 @@ class Services:
         return KeyVault(self.clients, self.discovery)
 
     @made_once
+    def cipp_settings(self) -> "CippSettingsInAzure":
+        """The settings of CIPP's main app that this app depends on."""
+        from backend.installation.cipp_settings import CippSettingsInAzure
+
+        return CippSettingsInAzure(self.clients, self.discovery.deployment)
+
+    @made_once
+    def setup_state(self) -> "SetupState":
+        """Whether CIPP is set up."""
+        from backend.credentials.setup_state import SetupState
+
+        return SetupState(self.key_vault)
+
+    @made_once
     def partner_tenant(self) -> "PartnerTenant":
         """The partner tenant."""
         from backend.access.partner_tenant import PartnerTenant
@@ -145,18 +217,41 @@ class Services:
         return ServedTenants(self.environ, self.partner_tenant)
 
     @made_once
+    def sam_graph(self) -> "SamGraph":
+        """Microsoft Graph as CIPP's SAM app, for lookups of callers."""
+        from backend.access.graph_lookups import SamGraph
+
+        return SamGraph(self.clients, self.key_vault)
+
+    @made_once
     def group_members(self) -> "GroupMembers":
         """The groups that a user is in."""
         from backend.access.group_membership import GroupMembers
 
-        return GroupMembers(self.clients, self.key_vault)
+        return GroupMembers(self.sam_graph)
 
     @made_once
     def standing(self) -> "Standing":
         """The CIPP roles that a caller has."""
         from backend.access.standing import Standing
 
-        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of)
+        return Standing(self.access_tables, self.partner_tenant, self.group_members.roles_of, self.roles_in_cipp)
+
+    @made_once
+    def roles_in_cipp(self) -> "RolesInCipp":
+        """The roles that a container CIPP gives its users."""
+        from backend.access.allowed_users import AllowedUsers
+        from backend.access.entra_users import EntraUsers
+        from backend.access.roles_in_cipp import RolesInCipp
+
+        return RolesInCipp(
+            AllowedUsers(self.clients),
+            EntraUsers(self.sam_graph),
+            self.partner_tenant,
+            is_container=lambda: self.is_container,
+            look_at_shape=self.look_at_shape,
+            settings_read=self.settings_of_users,
+        )
 
     @made_once
     def key_rotation(self) -> "KeyRotation":

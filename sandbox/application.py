@@ -1,6 +1,7 @@
 """An app registration and its credentials."""
 
 import base64
+import hashlib
 import secrets
 import string
 import uuid
@@ -59,6 +60,11 @@ class KeyCredential:
     def loaded(self) -> x509.Certificate:
         """Return the certificate."""
         return x509.load_der_x509_certificate(self.certificate)
+
+    @property
+    def thumbprint_sha1(self) -> str:
+        """The SHA-1 thumbprint in upper-case hexadecimal."""
+        return hashlib.sha1(self.certificate, usedforsecurity=False).hexdigest().upper()
 
     def thumbprint(self, algorithm: hashes.HashAlgorithm) -> str:
         """Return the thumbprint in the format of a JWT header."""

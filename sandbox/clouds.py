@@ -95,10 +95,11 @@ def _in(cloud: Cloud, host: str) -> Place | None:
     if host in planes:
         return Place(cloud, planes[host])
     name, _, suffix = host.partition(".")
+    if host.endswith(f".{cloud.site_suffix}") and ".scm." not in host:
+        return Place(cloud, "site", site=name)
     named = {
         cloud.vault_suffix: Place(cloud, "vault", name),
         f"table.{cloud.storage_suffix}": Place(cloud, "tables", account=name),
-        cloud.site_suffix: Place(cloud, "site", site=name),
     }
     return named.get(suffix)
 

@@ -10,6 +10,7 @@ from sandbox.shapes import SHAPES
 _EARLIEST: Final = datetime(1980, 1, 1, tzinfo=UTC)  # the seed is older than `now`, and Key Vault's times start in 1970
 _LATEST: Final = datetime(2900, 1, 1, tzinfo=UTC)  # leaves centuries for `advance_seconds`
 _FASTEST: Final = 1_000
+UNKNOWNS: Final = ("U1", "U2", "U3", "U13")
 STATES: Final = ("S3", "S4", "S5", "S6", "S7", "S11", "S12", "S13", "S14")
 
 
@@ -50,6 +51,7 @@ class Options:
     pinned: str = ""  # the tag of the image, or "digest". Empty: "latest".
     update_available: bool = False  # the tag moved after the container started
     sign_in_off: bool = False  # App Service authentication is off
+    unknowns: tuple[str, ...] = ()  # points in which Azure is not known, and which behave in the second way
     state: str = ""  # a state of the migration or of the installation, such as "S4"
 
 
@@ -70,7 +72,7 @@ _FLAGS = (
     "sign_in_off",
 )
 _WORDS: Final = {"shape": SHAPES, "state": ("", *STATES), "pinned": None, "timezone": None}  # with the allowed values
-_OF_A_CONTAINER: Final = ("no_instance_health", "pinned", "update_available", "sign_in_off", "state")
+_OF_A_CONTAINER: Final = ("no_instance_health", "pinned", "update_available", "sign_in_off", "state", "unknowns")
 _CENTURY = 3_155_760_000  # seconds
 
 
@@ -88,7 +90,7 @@ def read_options(body: object) -> Options:
         raise InvalidOptionsError("The body must be an object.")
     if unknown := sorted(map(str, body.keys() - {field.name for field in fields(Options)})):
         raise InvalidOptionsError(f"Unknown fields: {', '.join(unknown)}.")
-    others = {"latency_seconds", "secrets", "now", "clock_rate", *_FLAGS, *_WORDS}
+    others = {"latency_seconds", "secrets", "unknowns", "now", "clock_rate", *_FLAGS, *_WORDS}
     for name, value in body.items():
         if name not in others and not _is_number(value, whole=name not in _FRACTIONS):
             raise InvalidOptionsError(f"{name} must be a number of at least 0.")
@@ -104,6 +106,7 @@ def read_options(body: object) -> Options:
     if "clock_rate" in body:
         read["clock_rate"] = _rate(body["clock_rate"])
     _check_cipp(body)
+    read["unknowns"] = _unknowns(body.get("unknowns", []))
     return Options(**{**body, **read})
 
 
@@ -120,6 +123,12 @@ def _check_cipp(body: Mapping[str, object]) -> None:
             )
     if body.get("shape", SHAPES[0]) != "container" and (named := [n for n in _OF_A_CONTAINER if body.get(n)]):
         raise InvalidOptionsError(f"{', '.join(named)}: the shape must be container.")
+
+
+def _unknowns(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(one in UNKNOWNS for one in value):
+        raise InvalidOptionsError(f"unknowns must be a list of {', '.join(UNKNOWNS)}.")
+    return tuple(value)
 
 
 def _moment(value: object) -> datetime:

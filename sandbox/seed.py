@@ -8,10 +8,12 @@ from typing import Final
 from sandbox import names
 from sandbox.application import Application, PasswordCredential, new_secret_text
 from sandbox.arm.seed import seed_arm
+from sandbox.arm.site_document import host_name
 from sandbox.azure import Azure
 from sandbox.cipp.certificate import SamCertificate, made_certificate
 from sandbox.cipp.life import Life, seeded_life
 from sandbox.clock import Clock
+from sandbox.clouds import CLOUDS
 from sandbox.container.layout import Layout, layout
 from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
 from sandbox.key_vault.seed import seed_vault
@@ -65,12 +67,14 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     secrets = {name: SeedSecret(value, created=stored) for name, value in values.items()}
     if certificate is not None:
         secrets["SAMCertificate"] = SeedSecret(certificate.value, stored, content_type="application/x-pkcs12")
-    if options.shape == "container" and not options.sign_in_off:
-        secrets |= _seed_sign_in(directory, partner, placed, stored)
     for name, planned in options.secrets.items():
         secrets[name] = SeedSecret(planned.value, created=stored, managed=planned.managed)
     registry = seeded_registry(now)
     arm = seed_arm(clock, options, reference(options.pinned, registry))
+    if options.shape == "container" and not options.sign_in_off:
+        site = arm.sites.get(placed.site or "")
+        host = host_name(site, CLOUDS[0]) if site else f"{names.MAIN_SITE}.{CLOUDS[0].site_suffix}"
+        secrets = {**_seed_sign_in(directory, partner, host, stored), **secrets}
     vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds), options)
     vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
     azure = Azure(
@@ -103,7 +107,7 @@ def _certificate(options: Options, placed: Layout, stored: datetime) -> SamCerti
     return made_certificate(placed.site or names.MAIN_SITE, stored)
 
 
-def _seed_sign_in(directory: Directory, partner: Tenant, placed: Layout, stored: datetime) -> dict[str, SeedSecret]:
+def _seed_sign_in(directory: Directory, partner: Tenant, host: str, stored: datetime) -> dict[str, SeedSecret]:
     """Add the app registration with which people sign in to a container. Return its secrets of the vault."""
     secret = PasswordCredential(
         new_secret_text(),
@@ -112,7 +116,6 @@ def _seed_sign_in(directory: Directory, partner: Tenant, placed: Layout, stored:
         created=stored,
         display_name=f"{names.SSO_DISPLAY_NAME}-Secret",
     )
-    host = f"{placed.site or names.MAIN_SITE}.azurewebsites.net"
     directory.applications[names.SSO_APP_ID] = Application(
         id=names.SSO_OBJECT_ID,
         app_id=names.SSO_APP_ID,

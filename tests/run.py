@@ -21,7 +21,7 @@ from tests.support.tiers import STEP, Step
 TESTS_FAILED: Final = 1  # pytest's exit statuses
 NONE_COLLECTED: Final = 5
 QUIET_WORKERS: Final = 1
-AGAIN_AT_MOST: Final = 10  # of about 11,000 tests. More are no accident.
+AGAIN_AT_MOST: Final = 10  # of about 11,000 tests. More have another cause.
 LAST_FAILED: Final = Path(".pytest_cache/v/cache/lastfailed")
 
 

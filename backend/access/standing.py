@@ -1,6 +1,7 @@
 """The roles of CIPP that a principal has.
 
-- A user by claims: from the token's roles, otherwise from its groups, otherwise from Microsoft Graph.
+- A user by claims: from the token's roles, otherwise from CIPP's users if CIPP is a container, otherwise from the
+  token's groups, otherwise from Microsoft Graph.
 - A user of the static web app: from the roles there, otherwise from Microsoft Graph.
 - An application: from CIPP only.
 """
@@ -12,13 +13,15 @@ from typing import Final
 
 from backend.access.partner_tenant import PartnerTenant
 from backend.access.principals import ENTRA, Application, StaticWebAppUser, User
-from backend.access.roles import BASE, PLATFORM, Held, base_of
+from backend.access.roles import BASE, PLATFORM, UNBOUND, Held, base_of
+from backend.access.roles_in_cipp import RolesInCipp
 from backend.access.tables import SHORT_WAIT_SECONDS, WAIT_SECONDS, AccessTables, Known
 from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
-from backend.errors import BackendError, NotAllowedError
+from backend.errors import BackendError, NotAllowedError, joined
 from backend.formats import is_guid
+from backend.text.quoting import quoted
 
-# The roles that a user has from another source than the sign-in. Raises BackendError if they are unknown.
+# The roles that a user has by groups. Raises BackendError if they are unknown.
 RoleSource = Callable[[str, Known, Seat], list[str]]
 logger = logging.getLogger("cipp.access")
 # The log has the cause. Any signed-in caller gets these messages.
@@ -33,12 +36,18 @@ _GROUPS_UNKNOWN: Final = (
 
 
 class Standing:
-    """The service for a caller's roles. It requires the permissions of `AccessTables` and `GroupMembers`."""
+    """The service for a caller's roles.
 
-    def __init__(self, tables: AccessTables, partner_tenant: PartnerTenant, role_source: RoleSource) -> None:
+    It requires the permissions of `AccessTables`, `GroupMembers` and `RolesInCipp`.
+    """
+
+    def __init__(
+        self, tables: AccessTables, partner_tenant: PartnerTenant, role_source: RoleSource, in_cipp: RolesInCipp
+    ) -> None:
         self._tables = tables
         self._partner_tenant = partner_tenant
         self._roles_of = role_source
+        self._in_cipp = in_cipp
 
     def of_static_web_app_user(self, user: StaticWebAppUser, seat: Seat = NOT_NEEDED) -> Held:
         """Return the roles of a user of the static web app.
@@ -65,16 +74,27 @@ class Standing:
         known = self._known(WAIT_SECONDS, seat)
         if known is None:
             return Held(unknown=tuple(own), note=_TABLES_UNREACHABLE)
-        found = [name for name in own if name in known.custom_roles]
-        if not found and (by_groups := known.roles_of(_lower(user.groups))):
+        if found := [name for name in own if name in known.custom_roles]:
+            return _counted(found, known)
+        listing = self._in_cipp.of(user, seat)
+        if listing.is_final:
+            held = _counted(list(listing.roles), known)
+            return replace(held, note=listing.note or _not_in_cipp(held.unknown))
+        held = self._by_any_groups(user, known, seat)
+        if listing.may_restrict and not (held.base and held.base.name in UNBOUND):
+            held = Held(all_custom=held.all_custom, note=held.note)
+        return replace(held, note=joined(listing.note, held.note))
+
+    def _by_any_groups(self, user: User, known: Known, seat: Seat) -> Held:
+        """Return the roles that a user has by the token's groups, otherwise by those that Graph returns."""
+        if by_groups := known.roles_of(_lower(user.groups)):
             try:
-                found = by_groups if self._partner_tenant.is_partner(user.tenant.lower(), seat) else []
+                if self._partner_tenant.is_partner(user.tenant.lower(), seat):
+                    return _counted(by_groups, known)
             except SeatsTakenError:
                 raise
             except BackendError as error:
                 return _groups_unknown(known, error)
-        if found:
-            return _counted(found, known)
         return self._by_groups(user.object_id, seat, tenant=user.tenant)
 
     def of_application(self, application: Application, seat: Seat = NOT_NEEDED) -> Held:
@@ -151,6 +171,13 @@ def _groups_unknown(known: Known, error: BackendError) -> Held:
     """Return a result without roles, with the note that roles by groups are unknown."""
     logger.warning("Couldn't resolve roles by Entra groups: %s", error)
     return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
+
+
+def _not_in_cipp(unknown: tuple[str, ...]) -> str:
+    """Return a note about roles in CIPP's table of users that are not roles, or ""."""
+    names = ", ".join(quoted(name) for name in unknown)
+    detail = f"CIPP's table of users gives you {names}, but CIPP has no such role."
+    return f"{detail} Role names are case-sensitive there." if unknown else ""
 
 
 def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> Held:

@@ -22,8 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     azure_deadline_seconds: Timeout = 18  # one call with all its retries. With 0, no call could correct the setting
     restart_timeout_seconds: Timeout = 20
     restart_poll_seconds: Seconds = 1
-    container_start_timeout_seconds: Annotated[float, msgspec.Meta(ge=0, le=180)] = 180  # HTTP ends after 230 s
-    container_start_poll_seconds: Seconds = 5
+    cipp_start_timeout_seconds: Annotated[float, msgspec.Meta(ge=0, le=180)] = 180  # HTTP ends after 230 s
+    cipp_start_poll_seconds: Seconds = 5
     registry_timeout_seconds: Timeout = 8
     key_rotation_proof_count: Count = 3  # Entra's replicas can differ, so one success is not enough
     key_rotation_proof_gap_seconds: Seconds = 5

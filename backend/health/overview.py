@@ -26,6 +26,8 @@ from backend.internal_errors import contained
 from backend.readings import properties_of, text_or_none
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from backend.rotation.service import KeyRotation
 
 FUNCTIONS_WAIT_SECONDS: Final = 4.0  # the longest wait of the keys' card for the list of functions
@@ -73,14 +75,13 @@ class BackendOverview:
 
     def probes(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
         """Return the probes by kind of card."""
+        return {"ResourceGroup": self._group, "KeyVault": self._vault, **self._of_hosting(), "Keys": self._keys}
+
+    def _of_hosting(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
+        """Return the probes of CIPP's shape, which may have to be looked up."""
         return {
-            "ResourceGroup": self._group,
-            "KeyVault": self._vault,
-            **{
-                probe.kind: partial(self._with_sign_in, probe) if probe.shows_this_app else probe.look
-                for probe in self._hosting.probes
-            },
-            "Keys": self._keys,
+            probe.kind: partial(self._with_sign_in, probe) if probe.shows_this_app else probe.look
+            for probe in self._hosting.probes
         }
 
     def look(self) -> list[Card]:
@@ -99,10 +100,9 @@ class BackendOverview:
         return with_problem(cards, app, problem) if problem else cards
 
     def _probed(self, deadline: Deadline) -> list[Card]:
-        started = [
-            (kind, background.start(partial(_contained, kind, probe), name=f"probe {kind}"))
-            for kind, probe in self.probes().items()
-        ]
+        started = [_start("ResourceGroup", self._group), _start("KeyVault", self._vault)]
+        keys = _start("Keys", self._keys)  # before the wait for the shape
+        started += [*(_start(kind, probe) for kind, probe in self._of_hosting().items()), keys]
         cards: list[Card] = []
         for kind, probe in started:
             try:
@@ -211,6 +211,10 @@ def unready(what: str, state: str | None) -> list[str]:
     if word in ("deleting", "deleted"):
         return [f"Azure is deleting this {what} ({state}) with its contents."]
     return [f"Azure is still changing this {what} ({state}), so it may not work yet. Check again in some minutes."]
+
+
+def _start(kind: CardKind, probe: Callable[[], list[Card]]) -> "tuple[CardKind, Future[list[Card]]]":
+    return kind, background.start(partial(_contained, kind, probe), name=f"probe {kind}")
 
 
 def _contained(kind: CardKind, probe: Callable[[], list[Card]]) -> list[Card]:

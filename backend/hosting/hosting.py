@@ -9,10 +9,12 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from backend.access.graph_lookups import SamGraph
     from backend.access.tables import AccessTables
     from backend.azure.clients import Clients
     from backend.cipp.key_reads import Sign
     from backend.cipp.tables import CippTables
+    from backend.hosting.installation_states import InstallationStates
     from backend.hosting.results import (
         Action,
         Consent,
@@ -253,3 +255,11 @@ class Core(Protocol):
     @property
     def access_tables(self) -> "AccessTables":
         """CIPP's access tables."""
+
+    @property
+    def sam_graph(self) -> "SamGraph":
+        """Microsoft Graph as CIPP's SAM app."""
+
+    @property
+    def installation_states(self) -> "InstallationStates":
+        """The states of the installation."""

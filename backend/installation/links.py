@@ -3,33 +3,40 @@
 Every link works: if a resource's name is unknown, the link opens its nearest known parent.
 """
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from backend.azure.clients import Clients
 from backend.cipp.tables import CippTables
 from backend.concurrency.cached import MARGIN_SECONDS, Attempt, Cached
 from backend.concurrency.deadline import Deadline
-from backend.configuration.problems import setting_problems, tier_of
+from backend.configuration.problems import setting_problems
 from backend.installation.discovery import Discovery, Found
 from backend.installation.installation import Deployment, misfits
 from backend.installation.portal import Portal
 from backend.installation.results import PortalLinks
+from backend.installation.shape_links import SITES, plan_link, shape_links
 
 FIRST_STORAGE_WAIT_SECONDS: Final = 2.4  # beside the wait for Azure, so that the links still come within 3 s
 STORAGE_WAIT_SECONDS: Final = 0.4
 STORAGE_LIFETIME_SECONDS: Final = 3.0
 MANAGEMENT = "https://management.cipp.app"
 VAULTS = "Microsoft.KeyVault/vaults"
-SITES = "Microsoft.Web/sites"
-STATIC_SITES = "Microsoft.Web/staticSites"
 
 
 class Links:
     """The service behind ExecBackendURLs."""
 
-    def __init__(self, environ: Mapping[str, str], clients: Clients, discovery: Discovery, tables: CippTables) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        clients: Clients,
+        discovery: Discovery,
+        tables: CippTables,
+        states: Callable[[Deadline], Sequence[str]],
+    ) -> None:
+        """Create it. `states` returns warnings about the state of the installation, by a deadline."""
+        self._states = states
         self._environ = environ
         self._discovery = discovery
         self._tables = tables
@@ -41,7 +48,8 @@ class Links:
         look, deadline = self._storage.look()
         found, zone = self._discovery.found(), self._tables.zone_name()
         storage_problem = self._storage.by(look, deadline)
-        problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
+        states = self._states(deadline)
+        problems = [*states, *self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
         last = self._last
         if last is None or last[0] is not found or last[1:3] != (zone, problems):
             last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
@@ -80,45 +88,34 @@ def portal_links(found: Found, environ: Mapping[str, str], timezone: str, proble
     deployment = found.deployment
     warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
     warnings += [problem for problem in problems if problem not in warnings]
-    static_web_app_id = found.static_web_app_id
-    static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
-    if not static_web_app and found.has_no_static_web_app:
-        warnings.append(
-            f"No static web app is linked to '{deployment.main_app}' (CIPP may run in a container), "
-            "so these two links open the resource group."
-        )
-    elif not static_web_app and deployment.main_app:
-        static_web_app = deployment.template_static_web_app
-        warnings.append(
-            f"The static web app's name '{static_web_app}' is derived by CIPP's deployment template, not seen in Azure."
-            if static_web_app
-            else f"The static web app is unknown: '{deployment.main_app}' does not follow CIPP's deployment template, "
-            "and Azure did not show the linked one. Give this app's identity Reader on the resource group."
-        )
     portal = Portal(deployment)
+    by_shape = shape_links(found, portal, environ)
     app = portal.id_of(SITES, deployment.main_app)
     vault = found.vault_id or portal.id_of(VAULTS, deployment.vault_name)
-    static = static_web_app_id or portal.id_of(STATIC_SITES, static_web_app)
     hosted = environ.get("CIPP_HOSTED", "").lower() == "true"
     return PortalLinks(
         subscription=deployment.subscription_id,
         resource_group_name=deployment.resource_group,
         function_name=deployment.main_app,
-        static_web_app_name=static_web_app,
+        static_web_app_name=by_shape.static_web_app_name,
         hosted=hosted,
-        os="Linux" if sys.platform.startswith("linux") else "Windows",
-        sku=tier_of(environ),
+        os=by_shape.operating_system,
+        sku=by_shape.sku,
         timezone=timezone,
         resource_group=portal.link(None),
         key_vault=portal.link(vault, "secrets"),
         function_app=portal.link(app, "appServices"),
         function_config=portal.link(app, "configuration"),
-        function_deployment=portal.link(app, "vstscd"),
-        static_web_app_domains=portal.link(static, "customDomains"),
-        static_web_app_roles=portal.link(static, "roleManagement"),
+        function_deployment=by_shape.function_deployment,
+        app_service_plan=plan_link(found, portal),
+        static_web_app_domains=by_shape.static_web_app_domains,
+        static_web_app_roles=by_shape.static_web_app_roles,
+        domains=by_shape.domains,
+        log_stream=by_shape.log_stream,
+        container_settings=by_shape.container_settings,
         cloud_shell=deployment.cloud.cloud_shell,
         management=MANAGEMENT if hosted else None,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *by_shape.warnings),
     )
 
 

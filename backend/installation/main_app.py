@@ -10,13 +10,16 @@ from typing import Final
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched
+from backend.concurrency import background
 from backend.concurrency.cached import MARGIN_SECONDS, Cached
 from backend.concurrency.deadline import Deadline
+from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
 from backend.errors import BackendError, NotFoundError
 from backend.installation.installation import Deployment
 from backend.installation.shape import Shape, may_be_container, shape_of
 from backend.readings import Json, properties_of, text_of, text_or_none
 
+ID_PARTS: Final = 9  # of /subscriptions/../resourceGroups/../providers/Microsoft.Web/serverfarms/..
 UNKNOWN_SECONDS: Final = 3.0  # how long an app counts as missing or unrecognized. Then it is read again.
 _ADVICE: Final = (
     "Set CIPP_FUNCTION_APP to the name of CIPP's main app. If CIPP's resource group or subscription differs from this "
@@ -26,7 +29,9 @@ _ADVICE: Final = (
 
 @dataclass(frozen=True)
 class MainApp:
-    """CIPP's main app. `site` and `web` (its `config/web`) are the responses of ARM, {} if they were not read.
+    """CIPP's main app. `site`, `web` (its `config/web`) and `plan` are the responses of ARM, {} if they were not read.
+
+    Only for a container, `web` and `plan` are read.
 
     `error` states why the shape is unknown. If `exists` is None, Azure did not tell.
     """
@@ -34,6 +39,7 @@ class MainApp:
     shape: Shape
     site: Json = field(default_factory=dict)
     web: Json = field(default_factory=dict)
+    plan: Json = field(default_factory=dict)
     error: BackendError | None = None
     exists: bool | None = True
 
@@ -64,10 +70,16 @@ class MainAppInAzure:
             may_be_stale=lambda seen: seen.shape.is_known,
         )
 
-    def seen(self, deadline: Deadline | None = None) -> MainApp:
-        """Return the main app, by default within `azure_deadline_seconds`. It never raises: a failure is `error`."""
+    def seen(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> MainApp:
+        """Return the main app, by default within `azure_deadline_seconds`. A failure is `error`.
+
+        Raises:
+            SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
+        """
         try:
-            return self._seen.get(deadline)
+            return self._seen.get(deadline, seat=seat)
+        except SeatsTakenError:
+            raise
         except BackendError as error:
             return MainApp(Shape.UNKNOWN, error=error, exists=None)
 
@@ -88,12 +100,26 @@ class MainAppInAzure:
                 site = fetched(sites.get, group, name)
         except NotFoundError as error:
             return MainApp(Shape.UNKNOWN, error=error, exists=False)
-        kind, web = text_of(site.get("kind")), {}
-        if may_be_container(kind):
-            with while_trying_to(f"read the configuration of '{name}'"):
-                web = fetched(sites.get_configuration, group, name)
+        kind = text_of(site.get("kind"))
+        if not may_be_container(kind):
+            shape = shape_of(kind, None)
+            return MainApp(shape, site, error=None if shape.is_known else _unrecognized(name, kind, {}))
+        plan = background.start(lambda: self._plan(site), name="read the plan")
+        with while_trying_to(f"read the configuration of '{name}'"):
+            web = fetched(sites.get_configuration, group, name)
         shape = shape_of(kind, text_or_none(properties_of(web).get("linuxFxVersion")))
-        return MainApp(shape, site, web, None if shape.is_known else _unrecognized(name, kind, web))
+        return MainApp(shape, site, web, plan.result(), None if shape.is_known else _unrecognized(name, kind, web))
+
+    def _plan(self, site: Json) -> Json:
+        """Return the plan of the site, which may be in another resource group. {} if it can't be read."""
+        parts = text_of(properties_of(site).get("serverFarmId")).split("/")
+        if len(parts) < ID_PARTS:
+            return {}
+        try:
+            with while_trying_to("read the App Service plan"):
+                return fetched(self._clients.web(parts[2]).app_service_plans.get, parts[4], parts[-1])
+        except BackendError:
+            return {}
 
 
 def _unrecognized(name: str, kind: str, web: Json) -> BackendError:

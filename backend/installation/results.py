@@ -5,12 +5,16 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from backend.values import Value
 
 
-class PortalLinks(Value, frozen=True):
-    """The names and the links, with the frontend's field names. None is unknown, and `warnings` state why."""
+class PortalLinks(Value, frozen=True, kw_only=True):
+    """The names and the links, with the frontend's field names. None is unknown, and `warnings` state why.
+
+    CIPP as a container has `domains`, `log_stream` and `container_settings`. Its links to a static web app are "".
+    """
 
     subscription: str | None
     resource_group_name: str | None = msgspec.field(name="RGName")
@@ -25,8 +29,12 @@ class PortalLinks(Value, frozen=True):
     function_app: str
     function_config: str
     function_deployment: str
+    app_service_plan: str | None
     static_web_app_domains: str = msgspec.field(name="SWADomains")
     static_web_app_roles: str = msgspec.field(name="SWARoles")
+    domains: str | UnsetType = UNSET
+    log_stream: str | UnsetType = UNSET
+    container_settings: str | UnsetType = UNSET
     cloud_shell: str
     management: str | None
     warnings: tuple[str, ...]
@@ -62,7 +70,9 @@ class Resources(Value, frozen=True):
     resources: list[Resource]
 
 
-CardKind = Literal["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
+CardKind = Literal[
+    "ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "WebApp", "AppServicePlan", "SignIn", "Keys"
+]
 
 
 class Card(Value, frozen=True):

@@ -27,6 +27,11 @@ class Shape(StrEnum):
         """Whether something may be concluded from it."""
         return self is not Shape.UNKNOWN
 
+    @property
+    def is_container(self) -> bool:
+        """Whether CIPP is a container."""
+        return self is Shape.CONTAINER
+
 
 def may_be_container(kind: str) -> bool:
     """Return whether a site of this kind can be CIPP's container, so that its image must be read to decide."""

@@ -85,6 +85,7 @@ def _container(shared: dict[str, Any], storage: str, image: str, options: Option
     return Site(
         **shared,
         kind="app,linux,container",
+        host_label=f"{name}-c4f2h7bxd9e5a8g3.westeurope-01" if "U13" in options.unknowns else "",
         plan=placed.plan,
         plan_group=placed.plan_group,
         site_config={

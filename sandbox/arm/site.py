@@ -52,6 +52,7 @@ class Site(Resource):
     type: ClassVar[str] = "Microsoft.Web/sites"
 
     plan: str
+    host_label: str = ""  # before the suffix of its host name. Empty: its name.
     plan_group: str = ""  # empty: the group of the app
     principal_id: str
     tenant_id: str
@@ -120,6 +121,9 @@ class Site(Resource):
             "appSettings": self.app_settings,
             "siteConfig": self.site_config,
             "sourceControl": self.source_control,
+            "kind": self.kind,
+            "authSettings": self.auth_settings,
+            "hostNameBindings": {one.name: one.properties(self.name) for one in self.bindings.values()},
             "deployments": [
                 {
                     "id": d.id,

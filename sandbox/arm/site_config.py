@@ -43,7 +43,8 @@ def _write(call: Call, base: dict[str, Any]) -> Response:
         site.references.forget()
     site.site_config = base | {k: v for k, v in given.items() if v is not None}
     site.modified = call.now
-    site.restart(call.now)
+    if not (site.container and "U3" in call.azure.options.unknowns):
+        site.restart(call.now)
     whole = {**config(site, "web", site.site_config), "id": site.id, "name": site.name, "type": site.type}
     return JSONResponse(whole, headers=etag(site.modified))
 

@@ -23,7 +23,7 @@ _ONLY_IN_CONFIG: Final = ("alwaysOn", "healthCheckPath", "linuxFxVersion", "numb
 
 def host_name(site: Site, cloud: Cloud) -> str:
     """Return the app's own host name in its cloud."""
-    return f"{site.name}.{cloud.site_suffix}"
+    return f"{site.host_label or site.name}.{cloud.site_suffix}"
 
 
 def scm_host_name(site: Site, cloud: Cloud) -> str:

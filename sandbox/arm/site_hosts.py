@@ -75,7 +75,7 @@ def _put(call: Call) -> Response:
 
 
 def _check_host(call: Call, site: Site, host: str, record: str | None) -> None:
-    if not is_host_name(host) or host.endswith(host_name(site, call.cloud).partition(".")[2]):
+    if not is_host_name(host) or host.endswith(f".{call.cloud.site_suffix}"):
         raise bad_request(f"The host name {host} is invalid.")
     if any(host in other.bindings for other in call.arm.sites.values()):
         message = f"Hostname '{host}' already exists. Please try a different hostname."

@@ -67,6 +67,11 @@ def _find(call: Call, site: Site) -> Instance:
     raise not_found(f"Cannot find instance with name {call.params['instance']}.")
 
 
+def _hides_processes(call: Call, site: Site) -> bool:
+    """Return whether the processes are not shown. What Azure shows of a custom container is not known."""
+    return site.container and "U1" not in call.azure.options.unknowns
+
+
 def _list(call: Call) -> Response:
     site = call.site()
     return JSONResponse(page([_instance(call, site, i) for i in site.running(call.now)]))
@@ -79,7 +84,7 @@ def _get(call: Call) -> Response:
 
 def _processes(call: Call) -> Response:
     site = call.site()
-    if site.container:
+    if _hides_processes(call, site):
         _find(call, site)
         return JSONResponse(page([]))  # not known of a custom container: it shows no process of CIPP here
     scm = f"https://{scm_host_name(site, call.cloud)}"
@@ -89,7 +94,7 @@ def _processes(call: Call) -> Response:
 def _get_process(call: Call) -> Response:
     site = call.site()
     instance = _find(call, site)
-    if site.container or call.params["process"] not in ("0", str(_PID)):  # 0 means the app's own process
+    if _hides_processes(call, site) or call.params["process"] not in ("0", str(_PID)):  # 0 means the app's own process
         raise not_found(f"Process with id {call.params['process']} not found.")
     return JSONResponse(_process(site, instance, f"https://{scm_host_name(site, call.cloud)}", whole=True))
 

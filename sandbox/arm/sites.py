@@ -139,6 +139,8 @@ def _restart(call: Call) -> Response:
     site = call.site()
     if not call.flag("softRestart"):
         site.restart(call.now, at_once=call.flag("synchronous"))
+        if "U2" in call.azure.options.unknowns:
+            site.references.forget()
     return Response(headers=etag(site.modified))
 
 

@@ -52,5 +52,6 @@ class ArmState:
         now = self.clock.now()
         return {
             "sites": {s.name: s.snapshot() for s in self.sites.values()},
+            "certificates": {c.name: {"host": c.canonical_name, "group": c.group} for c in self.certificates.values()},
             "staticSites": {s.name: s.snapshot(now) for s in self.static_sites.values()},
         }

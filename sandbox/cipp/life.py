@@ -2,17 +2,22 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import names
+from sandbox.arm.site_document import host_name
 from sandbox.cipp import written
-from sandbox.cipp.calendar import last_check, last_nightly, next_nightly, quarter, zone_of
+from sandbox.cipp.calendar import last_check, last_nightly, next_hour, next_nightly, next_weekly, quarter, zone_of
 from sandbox.cipp.keys import read_keys
 from sandbox.cipp.process import Check, Process, stopped
 from sandbox.cipp.sign_in import signs_in
+from sandbox.cipp.unready_starts import UnreadyStarts
+from sandbox.cipp.update_check import is_due, restarts
+from sandbox.cipp.weekly_run import weekly_run
+from sandbox.clouds import CLOUDS
 from sandbox.registry.images import LATEST, is_cipps, tag_of
 from sandbox.tables.cipps_tables import VERSION
 
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
     from sandbox.tables.rows import Row, Rows
 
 _CHECK_TAKES: Final = timedelta(minutes=2)
-_NIGHTS: Final = 3  # of a long jump of the clock, only the last are played: nothing changes between the others
+_JUMP: Final = timedelta(days=3)  # of a longer one of the clock, only the end is played: nothing changes before it
 _log = logging.getLogger("sandbox")
 
 
@@ -43,10 +48,13 @@ class Life:
 
     caught_up: datetime
     processes: dict[str, Process] = field(default_factory=dict)  # by site
-    pending: "list[Row]" = field(default_factory=list)
+    pending: "dict[tuple[str, str, str], Row]" = field(default_factory=dict)
     zone: "tzinfo | None" = None  # None: not read yet
     flag: bool = False  # certificate-only mode, as it was last read
+    _unready: UnreadyStarts = field(default_factory=UnreadyStarts)
     _sampled: datetime | None = None
+    _settings: dict[str, Any] = field(default_factory=dict)  # of the check for updates, as they were last read
+    _table_zone: "tzinfo" = UTC  # as the table had it when it was last read
     _seen_writes: dict[str, int] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,8 +68,9 @@ class Life:
             self._sample(azure)
             try:
                 while self.pending:
-                    await rows.write(self.pending[0], azure.clock)
-                    self.pending.pop(0)
+                    key = next(iter(self.pending))
+                    await rows.write(self.pending[key], azure.clock)
+                    del self.pending[key]
             except OSError:
                 _log.exception("CIPP's rows can't be written")
 
@@ -71,6 +80,10 @@ class Life:
             self.processes[site.name].shown(azure) if site.name in self.processes else stopped(site.name)
             for site in cipps_sites(azure)
         ]
+
+    def put(self, *written_rows: "Row") -> None:
+        """Write these rows at the next opportunity. A row replaces an earlier one that is not written yet."""
+        self.pending |= {(row.table, row.partition, row.key): row for row in written_rows}
 
     def read_first(self, azure: "Azure", process: Process) -> None:
         """Let a process have the keys that the vault has, as if it had read them at its start."""
@@ -92,27 +105,64 @@ class Life:
         for site in cipps_sites(azure):
             running = site.running(now)
             known = self.processes.get(site.name)
-            if not running and known is not None:
+            if known is not None and (not running or known.instance != running[0].name):
+                self._unready.ended(known, running[0].started if running else now)
                 del self.processes[site.name]
-            if running and (known is None or known.instance != running[0].name):
-                self.processes[site.name] = _begun(azure, site, running[0])
+            if running and site.name not in self.processes:
+                process = _begun(azure, site, running[0])
+                process.is_quiet = self._unready.is_quiet(process)
+                self.processes[site.name] = process
         due = [event for process in self.processes.values() for event in self._due(process, now)]
         if quarter(self.caught_up) != quarter(now):
-            due += await self._nightly(azure, rows, now)
+            due += await self._timers(azure, rows, now)
         return min(due, key=lambda event: event.at, default=None)
 
     def _due(self, process: Process, now: datetime) -> "Iterator[_Event]":
-        if process.has_image and not process.is_ready and process.reads <= now:
+        if process.can_start and not process.is_ready and process.reads <= now:
             yield _Event(process.reads, partial(self._start, process))
         if process.check is not None and process.check.ends <= now:
             yield _Event(process.check.ends, partial(self._end_check, process))
 
-    async def _nightly(self, azure: "Azure", rows: "Rows", now: datetime) -> "list[_Event]":
-        if azure.options.old_cipp:
-            return []
-        zone = await self._zone(azure, rows)
-        night = next_nightly(max(self.caught_up, now - timedelta(days=_NIGHTS)), zone)
-        return [_Event(night, self._check)] if night <= now else []
+    async def _timers(self, azure: "Azure", rows: "Rows", now: datetime) -> "list[_Event]":
+        """Return the next event of each of CIPP's timers. With its own jobs, no night of a long jump is left out."""
+        options, zone = azure.options, await self._zone(azure, rows)
+        since, jump = self.caught_up, now - self.caught_up
+        if jump > _JUMP and not options.cipp_jobs:
+            since = now - _JUMP
+        timers: list[_Event] = []
+        if not options.old_cipp:
+            timers.append(_Event(next_nightly(since, zone), self._check))
+        if options.cipp_jobs:
+            timers.append(_Event(next_weekly(since, zone), self._run_week))
+        if options.cipp_jobs and options.shape == "container":
+            timers.append(_Event(next_hour(max(since, now - _JUMP)), self._look_for_update))
+        first = min((timer.at for timer in timers if timer.at <= now), default=None)
+        return [] if first is None else [_Event(first, _all([timer for timer in timers if timer.at == first]))]
+
+    async def _run_week(self, azure: "Azure", rows: "Rows", at: datetime) -> None:
+        del rows
+        reconciles = not (azure.options.old_cipp or azure.options.no_reconcile)
+        for process in list(self.processes.values()):
+            if process.site != names.OFFLOAD_SITE and process.phase(at) == "Ready" and process.is_ready:
+                weekly_run(azure, process, at, reconciles=reconciles)
+                break
+
+    async def _look_for_update(self, azure: "Azure", rows: "Rows", at: datetime) -> None:
+        """Check for an update, and restart for one. The check is skipped at most hours."""
+        if self._changed(rows, "ContainerUpdateSettings"):
+            self._settings = await rows.read("ContainerUpdateSettings", "Settings", "UpdateConfig") or {}
+        for site in cipps_sites(azure):
+            process = self.processes.get(site.name)
+            name = str(site.site_config["linuxFxVersion"])
+            image = azure.registry.image(name)
+            zone = await self._read_zone(rows)
+            if process is None or process.phase(at) != "Ready" or not is_due(self._settings, at, zone):
+                continue
+            row = written.update_settings(at, process.version, tag_of(name), image if tag_of(name) else None)
+            self._settings = {**(row.columns or {}), **_chosen(self._settings)}
+            self.put(replace(row, columns=self._settings))
+            if self._settings["UpdateAvailable"] == "True" and restarts(self._settings):
+                site.restart(at)
 
     async def _check(self, azure: "Azure", rows: "Rows", at: datetime) -> None:
         """Read the keys again and sign in with them, in every process that runs timers."""
@@ -124,7 +174,7 @@ class Life:
 
     async def _end_check(self, process: Process, _azure: "Azure", _rows: "Rows", _at: datetime) -> None:
         if process.check is not None:
-            self.pending.append(written.access_check(process.check))
+            self.put(written.access_check(process.check))
             process.check = None
 
     async def _start(self, process: Process, azure: "Azure", rows: "Rows", at: datetime) -> None:
@@ -138,9 +188,9 @@ class Life:
         current = await rows.read("VersionHistory", "Version", "Current")
         old = None if current is None else (str(current["Version"]), str(current["ImageTag"]))
         if old is None or old[0] != process.version:
-            self.pending += written.version_rows(at, (process.version, process.image_tag), old)
+            self.put(*written.version_rows(at, (process.version, process.image_tag), old))
         if not azure.options.no_instance_health:
-            self.pending.append(written.boot(process.responds, process.version))
+            self.put(written.boot(process.responds, process.version))
 
     def _read(self, azure: "Azure", process: Process) -> None:
         vault = azure.vaults.get(process.vault)
@@ -154,15 +204,15 @@ class Life:
 
     async def _zone(self, azure: "Azure", rows: "Rows") -> tzinfo:
         """Return the zone of CIPP's timers. A container keeps that of its start."""
-        is_functions = azure.options.shape == "functions"
-        if self.zone is None or (is_functions and self._changed(rows, "Config")):
+        if self.zone is None or azure.options.shape == "functions":
             self.zone = await self._read_zone(rows)
         return self.zone
 
     async def _read_zone(self, rows: "Rows") -> tzinfo:
-        self._changed(rows, "Config")
-        row = await rows.read("Config", "TimeSettings", "TimeSettings")
-        return zone_of(str((row or {}).get("Timezone", "")))
+        if self._changed(rows, "Config"):
+            row = await rows.read("Config", "TimeSettings", "TimeSettings")
+            self._table_zone = zone_of(str((row or {}).get("Timezone", "")))
+        return self._table_zone
 
     def _changed(self, rows: "Rows", table: str) -> bool:
         """Return whether the table was written since the last call of this method."""
@@ -178,7 +228,7 @@ class Life:
         ready = any(p.phase(now) == "Ready" and p.started + p.start * 1.5 <= newest for p in self.processes.values())
         if ready and newest != self._sampled:
             self._sampled = newest
-            self.pending.append(written.sample(newest))
+            self.put(written.sample(newest))
 
 
 def cipps_sites(azure: "Azure") -> "list[Site]":
@@ -190,6 +240,21 @@ def _is_cipp(azure: "Azure", site: "Site") -> bool:
     if azure.options.shape == "functions":
         return site.name in (names.MAIN_SITE, names.OFFLOAD_SITE)
     return site.container
+
+
+def _all(timers: "list[_Event]") -> "Callable[[Azure, Rows, datetime], Awaitable[None]]":
+    """Return what happens if all of these timers fire at the same time."""
+
+    async def happen(azure: "Azure", rows: "Rows", at: datetime) -> None:
+        for timer in timers:
+            await timer.happen(azure, rows, at)
+
+    return happen
+
+
+def _chosen(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what an admin chose."""
+    return {name: settings[name] for name in ("AutoUpdate", "CheckInterval", "CheckTime") if name in settings}
 
 
 def _begun(azure: "Azure", site: "Site", instance: "Instance") -> Process:
@@ -222,18 +287,18 @@ def seeded_life(azure: "Azure", image: "Image | None") -> Life:
     now, options = azure.clock.now(), azure.options
     life = Life(now, flag=options.certificate_only)
     if options.certificate_only or options.shape == "container":
-        life.pending.append(written.certificate_flag(enabled=options.certificate_only))
+        life.put(written.certificate_flag(enabled=options.certificate_only))
     if options.timezone or options.shape == "container":
         life.zone = zone_of(options.timezone)
-        life.pending.append(written.time_zone_row(options.timezone or "UTC"))
+        life.put(written.time_zone_row(options.timezone or "UTC"))
     for site in cipps_sites(azure):
         for instance in site.running(now):
             process = _begun(azure, site, instance)
-            process.is_ready = process.has_image
+            process.is_ready = process.can_start
             life.processes[site.name] = process
             life.read_first(azure, process)
     if options.shape == "container":
-        life.pending += _rows_of_the_seed(azure, life, image)
+        life.put(*_rows_of_the_seed(azure, life, image))
     return life
 
 
@@ -242,7 +307,7 @@ def _rows_of_the_seed(azure: "Azure", life: Life, image: "Image | None") -> "Ite
     now, options = azure.clock.now(), azure.options
     yield from written.seeded_users()
     for process in life.processes.values():
-        host = f"{process.site}.azurewebsites.net"
+        host = host_name(azure.arm.sites[process.site], CLOUDS[0])
         yield written.address_row(host)
         if not options.sign_in_off:
             yield written.sign_in_row(host, process.started)

@@ -26,10 +26,16 @@ class Process:
     image_tag: str = ""  # empty: a function app
     start: timedelta = timedelta()  # how long it takes until a container responds
     has_image: bool = True
+    is_quiet: bool = False  # it starts no port, because it was started too often
     image: "Image | None" = None
     held: Held = field(default_factory=Held)
     is_ready: bool = False  # it has read its keys, and its first rows are written
     check: "Check | None" = None
+
+    @property
+    def can_start(self) -> bool:
+        """Whether it gets as far as reading its keys."""
+        return self.has_image and not self.is_quiet
 
     @property
     def reads(self) -> datetime:
@@ -43,7 +49,7 @@ class Process:
 
     def phase(self, now: datetime) -> str:
         """Return how far it is: Dark, HttpReady or Ready."""
-        if not self.has_image or now < self.responds:
+        if not self.can_start or now < self.responds:
             return "Dark"
         return "HttpReady" if now < self.started + self.start * 1.5 else "Ready"
 

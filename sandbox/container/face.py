@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from sandbox import names
+from sandbox.arm.site_document import host_name
+from sandbox.clouds import CLOUDS
 from sandbox.known_refusals import STOPPED_PAGE
 from sandbox.moment import moment
 from sandbox.service import not_in_the_sandbox
@@ -44,9 +46,10 @@ def face_app(azure: "Azure") -> "ASGIApp":
 
 def site_of(azure: "Azure", host: str) -> "Site | None":
     """Return the container behind a host name, its own or a custom one."""
-    name = host.lower().partition(".")[0]
+    host = host.lower()
     for site in azure.arm.sites.values():
-        if site.container and (site.name.lower() == name or host.lower() in site.bindings):
+        own = {host_name(site, cloud) for cloud in CLOUDS}
+        if site.container and (host in own or host in site.bindings):
             return site
     return None
 
@@ -57,7 +60,7 @@ def _response(azure: "Azure", site: "Site", request: Request) -> Response:
         return Response(STOPPED_PAGE, 403, media_type="text/html")
     now = azure.clock.now()
     if process.phase(now) == "Dark":
-        status = 502 if process.has_image and now >= process.reads else 503
+        status = 502 if process.can_start and now >= process.reads else 503
         return Response(_SHUT_PAGE.format(status=status, phrase=_PHRASES[status]), status, media_type="text/html")
     if request.method != "GET":
         return not_in_the_sandbox(request)

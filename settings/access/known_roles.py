@@ -28,7 +28,7 @@ def has_known_role(principal: Principal, services: Services) -> bool:
 
 def note_role(principal: Principal, held: Held, services: Services) -> None:
     """Remember whether a caller has a role, unless that could not be determined."""
-    if not held.note:
+    if held.names or not held.note:
         services.role_holders.note(caller_id(principal), has_role=bool(held.names))
 
 

@@ -13,20 +13,16 @@ ONE: Final = Shown(example={"Name": "cippabc12-proc", "DryRun": True})
 
 
 class Target(Body, frozen=True):
-    """One app, or all of CIPP's apps. The default is CIPP's main app."""
+    """One app, or all of CIPP's apps. The default is CIPP's main app.
+
+    `Update` allows a start of CIPP's container to update it to the version that the dry run showed. It has no effect
+    on function apps, which a start does not update, and on a stop.
+    """
 
     name: str | None = None
     all: bool = False
     dry_run: bool = False
     force: bool = False
-
-
-class StartTarget(Target, frozen=True):
-    """An app to start. `Update` allows CIPP's container to update to the version that the dry run showed.
-
-    Function apps are not updated by a start, so `Update` has no effect on them.
-    """
-
     update: str | None = None
 
 
@@ -37,9 +33,9 @@ def apps(call: Call) -> list[FunctionApp]:
 
 
 @routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
-def start(call: Call, body: StartTarget) -> Control:
+def start(call: Call, body: Target) -> Control:
     """Start an app, or all of CIPP's apps. A container pulls its image: allow an update with Update."""
-    return _control(call, body, "start", update=body.update)
+    return _control(call, body, "start")
 
 
 @routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
@@ -49,16 +45,16 @@ def stop(call: Call, body: Target) -> Control:
 
 
 @routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
-def restart(call: Call, body: StartTarget) -> Control:
+def restart(call: Call, body: Target) -> Control:
     """Restart an app, or all of CIPP's, and check it. A container pulls its image: allow an update with Update."""
-    return _control(call, body, "restart", update=body.update)
+    return _control(call, body, "restart")
 
 
-def _control(call: Call, body: Target, action: Action, *, update: str | None = None) -> Control:
+def _control(call: Call, body: Target, action: Action) -> Control:
     if body.name is not None and body.all:
         raise InvalidInputError("Invalid All: it can't be combined with Name.", field="All", advice="Send one of them.")
     if body.name is not None and not body.name.strip():
         raise InvalidInputError("Invalid Name: it is empty.", field="Name", advice="For CIPP's main app, leave it out.")
     return call.services.hosting.apps.control(
-        action, name=body.name, every=body.all, dry_run=body.dry_run, consent=Consent(body.force, update)
+        action, name=body.name, every=body.all, dry_run=body.dry_run, consent=Consent(body.force, body.update)
     )

@@ -22,11 +22,19 @@ class ClientPrincipal(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Me(msgspec.Struct, frozen=True, rename="camel"):
-    """The caller and their permissions, in CIPP's own format. `message` states why permissions are missing."""
+    """The caller and their permissions, in CIPP's own format. `message` states why permissions are missing.
+
+    Only a user gets the other fields, and only if they are known without waiting for Resource Manager: `ng` is whether
+    CIPP runs as a container, `hosted` whether CyberDrain hosts it. `initialSetupComplete` is false only if this call
+    read the template's placeholders in the vault, because CIPP's frontend blocks the portal then.
+    """
 
     client_principal: ClientPrincipal | None
     permissions: list[str]
     message: str | UnsetType = UNSET
+    ng: bool | UnsetType = UNSET
+    hosted: bool | UnsetType = UNSET
+    initial_setup_complete: bool | UnsetType = UNSET
 
 
 @routes.get("me", enveloped=False)
@@ -41,7 +49,16 @@ def me(call: Call) -> Me:
         return Me(ClientPrincipal(app_id=caller.user_id, app_role=caller.role_names), caller.permissions)
     if caller.address_denial:
         return Me(None, [], str(caller.address_denial.error()))
-    return Me(_user(caller), caller.permissions, caller.held.note or UNSET)
+    is_container = call.services.is_container
+    complete = call.services.setup_state.is_complete() if caller.permissions else None
+    return Me(
+        _user(caller),
+        caller.permissions,
+        caller.held.note or UNSET,
+        ng=UNSET if is_container is None else is_container,
+        hosted=UNSET if is_container is None else call.services.is_hosted,
+        initial_setup_complete=UNSET if complete is None else complete,
+    )
 
 
 def _user(caller: Caller) -> ClientPrincipal:

@@ -41,7 +41,7 @@ def test_groups_are_cached_and_a_new_role_counts_after_expiry(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
 ) -> None:
     cipp.group("superadmin", names.EMPTY_GROUP_ID)
-    nowhere.setattr("backend.access.group_membership.LIFETIME_SECONDS", 4.0)
+    nowhere.setattr("backend.access.graph_lookups.LIFETIME_SECONDS", 4.0)
     api = Api()
     assert [roles(user(), api) for _ in range(3)] == [set()] * 3
     assert len(questions(azure)) == 1
@@ -109,8 +109,8 @@ def test_hanging_graph_delays_only_the_first_caller_for_long(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
 ) -> None:
     cipp.group("admin", names.GROUP_ID)
-    nowhere.setattr("backend.access.group_membership.WAIT_SECONDS", 4.0)
-    nowhere.setattr("backend.access.group_membership.SHORT_WAIT_SECONDS", 0.5)
+    nowhere.setattr("backend.access.graph_lookups.WAIT_SECONDS", 4.0)
+    nowhere.setattr("backend.access.graph_lookups.SHORT_WAIT_SECONDS", 0.5)
     azure.faults([{"host": "login.*", "path": "/token$", "mode": "hang", "times": 0}])
     api, took = Api(), []
     for _ in range(3):

@@ -25,7 +25,7 @@ STRICT = {"requireAuthentication": True, "unauthenticatedClientAction": "Return4
 @pytest.fixture
 def impatient(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Looks are given up soon, while a call to Azure has the usual time."""
-    for module in ("azure.cipp_storage", "installation.links", "access.sign_in_door", "access.group_membership"):
+    for module in ("azure.cipp_storage", "installation.links", "access.sign_in_door", "access.graph_lookups"):
         nowhere.setattr(f"backend.{module}.MARGIN_SECONDS", ABANDONED_SECONDS - 18.0)
     nowhere.setattr("backend.installation.discovery.ABANDONED_SECONDS", ABANDONED_SECONDS)
     yield nowhere
@@ -112,7 +112,7 @@ def test_closed_sign_in_opens_after_a_look_that_hung(azure: Sandbox, impatient: 
 
 
 def test_groups_are_read_after_a_call_that_hung(azure: Sandbox, impatient: pytest.MonkeyPatch) -> None:
-    impatient.setattr("backend.access.group_membership.WAIT_SECONDS", 2.5)
+    impatient.setattr("backend.access.graph_lookups.WAIT_SECONDS", 2.5)
     with cipp_of(azure) as cipp:
         cipp.group("admin", names.GROUP_ID)
         api = Api()

@@ -148,7 +148,7 @@ def test_parallel_calls_by_group_role_are_served_when_the_cache_expired(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
     cipp.group("admin", names.GROUP_ID)
-    nowhere.setattr("backend.access.group_membership.LIFETIME_SECONDS", 0.0)
+    nowhere.setattr("backend.access.graph_lookups.LIFETIME_SECONDS", 0.0)
     nowhere.setattr("backend.access.tables.LIFETIME_SECONDS", 0.0)
     nowhere.setattr("backend.access.partner_tenant.LIFETIME_SECONDS", 0.0)
     api = Api()

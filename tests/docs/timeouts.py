@@ -16,10 +16,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "azure_deadline_seconds": "Time for one call to Azure with all its retries",
     "restart_timeout_seconds": "How long a restart waits for what Azure can show",
     "restart_poll_seconds": "Time between two checks of an app that restarts",
-    "container_start_timeout_seconds": (
+    "cipp_start_timeout_seconds": (
         "How long the health of CIPP's container is followed after a start. The response then states its phase"
     ),
-    "container_start_poll_seconds": "Time between two of these checks",
+    "cipp_start_poll_seconds": "Time between two of these checks",
     "registry_timeout_seconds": "Time for all calls to the registry of CIPP's image, and for one to CIPP's own site",
     "key_rotation_proof_count": "Number of sign-ins in a row that verify a new client secret or certificate",
     "key_rotation_proof_gap_seconds": "Time between two of these sign-ins",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,10 +151,17 @@ def test_capabilities_are_made_once() -> None:
 @pytest.mark.parametrize("kind", ["app,linux,container", "app", "functionapp,linux,container", "", None, 7])
 def test_unusual_kind_of_the_main_app_is_ignored(azure: Sandbox, kind: object) -> None:
     endpoints = ("ListFunctionApps", "ListFunctionAppSettings", "ListStaticWebApp", "ListBackendRights")
-    before = [Api().get(name).results for name in endpoints]
+    before = [_without_kinds(Api().get(name).results) for name in endpoints]
     path = f"/providers/Microsoft.Web/sites(/{names.MAIN_SITE})?$"
     azure.faults([{"path": path, "times": 0, "edit": [["value.*.kind", kind], ["kind", kind]]}])
     clients = Clients(azure.env)
     sites = listed(clients.web(names.SUBSCRIPTION_ID).web_apps.list_by_resource_group, names.RESOURCE_GROUP)
     assert [site["kind"] for site in sites] == [kind] * len(sites)
-    assert [Api().get(name).results for name in endpoints] == before
+    assert [_without_kinds(Api().get(name).results) for name in endpoints] == before
+
+
+def _without_kinds(results: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return results without the member that shows the kind itself."""
+    if isinstance(results, list):
+        return [_without_kinds(entry) for entry in results]
+    return {name: value for name, value in results.items() if name != "Kind"} if isinstance(results, dict) else results

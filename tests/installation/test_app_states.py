@@ -107,7 +107,7 @@ GONE = {"error": {"code": "ResourceNotFound", "message": "The Resource 'x' was n
 def test_action_is_not_reported_as_failed_when_the_app_is_gone_afterwards(azure: Sandbox, action: str) -> None:
     api = Api()
     azure.faults(
-        [{"method": "GET", "path": f"/sites/{MAIN}$", "answer": {"status": 404, "body": GONE}, "times": 0, "nth": 1}]
+        [{"method": "GET", "path": f"/sites/{MAIN}$", "answer": {"status": 404, "body": GONE}, "times": 0, "nth": 2}]
     )
     answer = api.post(f"ExecFunctionApp{action}")
     assert answer.status == 200
@@ -119,7 +119,7 @@ def test_action_is_not_reported_as_failed_when_the_app_is_gone_afterwards(azure:
 
 @pytest.mark.parametrize("action", ["Start", "Stop"])
 def test_action_succeeds_when_reading_the_state_afterwards_is_refused(azure: Sandbox, action: str) -> None:
-    azure.faults([{"method": "GET", "path": f"/sites/{MAIN}$", "mode": "refuse", "status": 403, "times": 0}])
+    azure.faults([{"method": "GET", "path": f"/sites/{MAIN}$", "mode": "refuse", "status": 403, "times": 0, "nth": 2}])
     answer = Api().post(f"ExecFunctionApp{action}")
     assert answer.status == 200
     assert f"ARM accepted the {action.lower()}, but the state" in answer.results["Apps"][0]["Seen"]

@@ -17,7 +17,7 @@ from tests.support.api import Api
 KEYS = {
     *("Subscription", "RGName", "FunctionName", "SWAName", "Hosted", "OS", "SKU", "Timezone"),
     *("ResourceGroup", "KeyVault", "FunctionApp", "FunctionConfig", "FunctionDeployment", "SWADomains", "SWARoles"),
-    *("CloudShell", "Management", "Warnings"),
+    *("AppServicePlan", "CloudShell", "Management", "Warnings"),
 }
 LINKS = ("ResourceGroup", "KeyVault", "FunctionApp", "FunctionConfig", "FunctionDeployment", "SWADomains", "SWARoles")
 

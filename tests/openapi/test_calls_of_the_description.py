@@ -46,6 +46,7 @@ THERE: Final[dict[str, list[Json]]] = {
     "Provider": ["aad"],
     "Roles": [["editor"], ["superadmin", "editor"], []],
     "UserDetails": ["alex@contosomsp.com"],
+    "Update": ["10.8.5", "unknown"],
     "Timezone": ["Europe/Amsterdam", "Nowhere"],
     "Set": [{"CIPP_EXAMPLE": "1"}, {"WEBSITE_TIME_ZONE": ""}],
     "Hours": [1, 24],

@@ -2,29 +2,15 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableServiceClient
 
 from sandbox import names
 from tests.support.sandbox.arm import SITE, WEB, Arm
+from tests.support.sandbox.cipp_process import DAY, NOON, SHAPES, main, processes, put, row, rows
 from tests.support.sandbox.sign_in import Sam, sam
 from tests.support.sandbox.vault_calls import VAULT, identity_token
 from tests.support.sandbox_client import Sandbox
-
-NOON = "2026-12-02T12:00:00Z"  # a Wednesday
-DAY = 86_400
-SHAPES = ["functions", "container"]
-
-
-def processes(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    return {one["name"]: one for one in sandbox.state()["cipp"]}
-
-
-def main(sandbox: Sandbox) -> dict[str, Any]:
-    return processes(sandbox)[names.MAIN_SITE]
 
 
 def latest(sandbox: Sandbox, name: str) -> str:
@@ -44,27 +30,6 @@ def renewed_secret(app: Sam) -> None:
     made = app.graph("POST", f"/v1.0/applications/{app.object_id}/addPassword", {}).json()
     store(app.sandbox, "ApplicationSecret", made["secretText"])
     app.graph("POST", f"/v1.0/applications/{app.object_id}/removePassword", {"keyId": old["keyId"]})
-
-
-def rows(sandbox: Sandbox, table: str) -> list[dict[str, Any]]:
-    tables = TableServiceClient.from_connection_string(sandbox.env["AzureWebJobsStorage"])
-    try:
-        return [
-            {**row, "Timestamp": row.metadata["timestamp"]} for row in tables.get_table_client(table).list_entities()
-        ]
-    except ResourceNotFoundError:
-        return []
-
-
-def row(sandbox: Sandbox, table: str, key: str) -> dict[str, Any]:
-    (found,) = (one for one in rows(sandbox, table) if one["RowKey"] == key)
-    return found
-
-
-def put(sandbox: Sandbox, table: str, partition: str, key: str, **columns: object) -> None:
-    tables = TableServiceClient.from_connection_string(sandbox.env["AzureWebJobsStorage"])
-    entity = {"PartitionKey": partition, "RowKey": key, **columns}
-    tables.create_table_if_not_exists(table).upsert_entity(entity)
 
 
 def test_function_apps_have_a_process_each(sandbox: Sandbox) -> None:
@@ -192,6 +157,20 @@ def test_container_with_a_missing_tag_stays_dark(sandbox: Sandbox) -> None:
     Arm(sandbox).call("PATCH", f"{SITE}/config/web", image)
     sandbox.advance(DAY)
     assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Dark", None)
+
+
+def test_container_that_is_started_too_often_stays_dark(sandbox: Sandbox) -> None:
+    sandbox.reset(shape="container")
+    arm = Arm(sandbox)
+    for _ in range(4):
+        arm.call("POST", f"{SITE}/restart")
+        sandbox.advance(20)
+    sandbox.advance(600)
+    assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Dark", None)
+    sandbox.advance(1800)
+    arm.call("POST", f"{SITE}/restart")
+    sandbox.advance(90)
+    assert (main(sandbox)["phase"], main(sandbox)["works"]) == ("Ready", True)
 
 
 def test_instance_health_has_samples_unless_the_version_lacks_it(sandbox: Sandbox) -> None:

@@ -139,3 +139,38 @@ def test_change_of_the_container_restarts_it(arm: Arm, method: str, path: str, b
     assert [name] != before
     assert arm.get(f"{SITE}/instances/{name}/processes")["value"] == []
     assert arm.call("GET", f"{SITE}/instances/{name}/processes/0").status_code == 404
+
+
+def test_processes_can_be_shown(sandbox: Sandbox) -> None:
+    sandbox.reset(shape="container", unknowns=["U1"])
+    arm = Arm(sandbox)
+    (instance,) = arm.get(f"{SITE}/instances")["value"]
+    assert arm.get(f"{SITE}/instances/{instance['name']}/processes/0")["properties"]["start_time"]
+
+
+def test_restart_can_read_references_again(sandbox: Sandbox) -> None:
+    sandbox.reset(shape="container", unknowns=["U2"])
+    arm = Arm(sandbox)
+    before = reference(arm)["activeVersion"]
+    stored = version_of(arm, "another")
+    assert reference(arm)["activeVersion"] == before
+    arm.call("POST", f"{SITE}/restart")
+    assert reference(arm)["activeVersion"] == stored
+
+
+def test_change_of_the_image_can_wait_for_a_start(sandbox: Sandbox) -> None:
+    sandbox.reset(shape="container", unknowns=["U3"])
+    arm, image = Arm(sandbox), {"properties": {"linuxFxVersion": "DOCKER|ghcr.io/cyberdrain/cipp:10.8.4"}}
+    assert arm.call("PATCH", f"{SITE}/config/web", image).status_code == 200
+    assert sandbox.state()["cipp"][0]["version"] == "10.8.5"
+    arm.call("POST", f"{SITE}/restart")
+    assert sandbox.state()["cipp"][0]["version"] == "10.8.4"
+
+
+def test_default_host_name_can_have_a_hash_and_a_region(sandbox: Sandbox) -> None:
+    state = sandbox.reset(shape="container", unknowns=["U13"])
+    host = Arm(sandbox).get(SITE)["properties"]["defaultHostName"]
+    assert host == f"{names.MAIN_SITE}-c4f2h7bxd9e5a8g3.westeurope-01.azurewebsites.net"
+    assert sandbox.web().get(f"https://{host}/version.json").json()["version"] == "10.8.5"
+    assert sandbox.web().get(f"https://{names.MAIN_SITE}.azurewebsites.net/version.json").status_code == 501
+    assert set(state["sites"]) == {names.MAIN_SITE, names.BACKEND_SITE}

@@ -179,6 +179,7 @@ def test_state_s14_has_a_plan_that_this_app_may_not_read(sandbox: Sandbox) -> No
         ({"state": "S4"}, "container"),
         ({"pinned": 1, "shape": "container"}, "pinned"),
         ({"old_cipp": "yes"}, "old_cipp"),
+        ({"unknowns": ["U9"], "shape": "container"}, "unknowns"),
         ({"start_seconds": -1}, "start_seconds"),
     ],
 )

@@ -1,9 +1,11 @@
 """CIPP's access tables, as CIPP itself writes them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from backend.access.allowed_users import TABLE as USERS
 from backend.access.tables import TABLES
 from tests.support.api import Answer, Api
 from tests.support.principals import CLIENT_ID
@@ -36,11 +38,15 @@ class Cipp:
     def ranges(self, role: str, *ranges: str) -> None:
         self._row("AccessIPRanges", role, IPRanges=json.dumps(ranges))
 
+    def user(self, name: str, *roles: str, partition: str = "User", **fields: object) -> None:
+        """Write a row of a user of a container CIPP."""
+        self.others.row(USERS, partition, name, **{"Roles": json.dumps(roles), "Source": "Manual", **fields})
+
     def forget(self, table: str, key: str) -> None:
         self.others.tables.get_table_client(table).delete_entity(table, key)
 
     def clear(self) -> None:
-        for table in TABLES:
+        for table in (*TABLES, USERS):
             self.others.tables.delete_table(table)
 
     def _row(self, table: str, key: str, **fields: object) -> None:
@@ -73,6 +79,11 @@ def roles(headers: Mapping[str, str], api: Api | None = None) -> set[str]:
     answer = ask(headers, api=api)
     assert answer.status == 200, answer.text
     return set(answer.body["clientPrincipal"]["userRoles"]) - {"authenticated", "anonymous"}
+
+
+def looks(azure: Sandbox) -> list[str]:
+    """Return the paths of the requests to Graph for a user."""
+    return [call["path"] for call in azure.calls(GRAPH_HOST) if re.search(r"/users/[^/]+$", call["path"])]
 
 
 def questions(azure: Sandbox) -> list[str]:

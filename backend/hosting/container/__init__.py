@@ -1,1 +1,1 @@
-"""CIPP as one Linux container on App Service."""
+"""CIPP in the shape of one container on App Service."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backend.hosting.container.image import ContainerImage
     from backend.hosting.container.processes import ContainerProcesses
     from backend.hosting.container.start_plan import ContainerStarts
+    from backend.hosting.container.web_app import WebApp
     from backend.hosting.hosting import Core, Hosting
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
@@ -44,6 +45,13 @@ class _ContainerHosting:
         from backend.hosting.container.starts import Starts
 
         return ContainerStarts(self._core.clients, self.image, Starts(self._core.clients))
+
+    @made_once
+    def web_app(self) -> "WebApp":
+        """What the overview shows of the container."""
+        from backend.hosting.container.web_app import WebApp
+
+        return WebApp(self._core.clients, self.image)
 
     @made_once
     def apps(self) -> "ContainerApps":
@@ -95,10 +103,12 @@ class _ContainerHosting:
 
     @made_once
     def probes(self) -> "Sequence[Probe]":
-        return ()
+        from backend.hosting.container.probes import probes
+
+        return probes(self._core, self.web_app)
 
     @made_once
     def needs(self) -> "HostingNeeds":
-        from backend.installation.needs import HostingNeeds
+        from backend.hosting.container.needs import hosting_needs
 
-        return HostingNeeds((), ())
+        return hosting_needs(self._core.discovery)

@@ -100,12 +100,12 @@ class ContainerStarts:
         self._starts.withdraw(plan.app, stored)
 
     def follow(self, plan: StartPlan) -> Start | None:
-        """Follow the health for at most `container_start_timeout_seconds`, None if CIPP's address is unknown."""
+        """Follow the health for at most `cipp_start_timeout_seconds`, None if CIPP's address is unknown."""
         if plan.site is None or plan.before is None:
             return None
         limits = self._clients.limits
-        deadline = min(plan.deadline, Deadline.after(limits.container_start_timeout_seconds))
-        return plan.site.follow(plan.before, deadline=deadline, every_seconds=limits.container_start_poll_seconds)
+        deadline = min(plan.deadline, Deadline.after(limits.cipp_start_timeout_seconds))
+        return plan.site.follow(plan.before, deadline=deadline, every_seconds=limits.cipp_start_poll_seconds)
 
     def outcome(self, plan: StartPlan, start: Start | None) -> str:
         """Return what was seen of a start, as sentences."""

@@ -1,10 +1,13 @@
 """CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from backend.cipp.key_reads import Sign
+import msgspec
+
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
 from backend.errors import BackendError
@@ -13,6 +16,7 @@ from backend.hosting.uptimes import Uptime, Uptimes, restart_them
 from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
+    from backend.cipp.key_reads import Sign
     from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, UserRoles
     from backend.hosting.results import (
         Action,
@@ -34,13 +38,17 @@ if TYPE_CHECKING:
     )
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
+    from backend.installation.results import Card
 
 Cause = Callable[[], BackendError | None]
 
 
-def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
-    """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, and `cause` is why it is unknown."""
-    return _UnknownHosting(reads, cause)
+def hosting(reads: "Hosting", cause: Cause, states: Callable[[], Sequence[str]]) -> "Hosting":
+    """Return the capabilities of CIPP in an unknown shape.
+
+    `reads` does the reads, `cause` is why the shape is unknown, and `states` are the states of the installation.
+    """
+    return _UnknownHosting(reads, cause, states)
 
 
 def _refuse(cause: Cause) -> NoReturn:
@@ -52,9 +60,10 @@ def _refuse(cause: Cause) -> NoReturn:
 class _UnknownHosting:
     shape: Final = Shape.UNKNOWN
 
-    def __init__(self, reads: "Hosting", cause: Cause) -> None:
+    def __init__(self, reads: "Hosting", cause: Cause, states: Callable[[], Sequence[str]]) -> None:
         self._reads = reads
         self._cause = cause
+        self._states = states
 
     @made_once
     def apps(self) -> "_Apps":
@@ -90,7 +99,13 @@ class _UnknownHosting:
 
     @property
     def probes(self) -> "Sequence[Probe]":
-        return self._reads.probes
+        first, *others = self._reads.probes
+        return [replace(first, look=partial(self._with_states, first)), *others]
+
+    def _with_states(self, probe: "Probe") -> "list[Card]":
+        """Return the cards of a probe. The states of the installation are problems of the first."""
+        card, *others = probe.look()
+        return [msgspec.structs.replace(card, problems=[*self._states(), *card.problems]), *others]
 
     @property
     def needs(self) -> "HostingNeeds":
@@ -179,23 +194,26 @@ class _NoUptimes(Uptimes):
 class _Processes:
     restart_seconds: Final = 0.0
     uptimes: Final = _NoUptimes()
-    signs: Final[Collection[Sign]] = ()
 
     def __init__(self, cause: Cause) -> None:
         self._cause = cause
+
+    @property
+    def signs(self) -> "Collection[Sign]":
+        return ()
 
     def advice(self, names: Sequence[str], before: datetime | None = None) -> str:
         return restart_them(names, before)
 
     def next_read(self, now: datetime, zone: tzinfo) -> None:
-        del now, zone
+        """Return None, which means unknown."""
 
     def reason_to_wait(self, *, updates: bool) -> str:
         del updates
-        return "It is not certain whether CIPP runs as function apps or as a container."
+        return "It is not certain whether CIPP runs as function apps or as a container, so it is not restarted."
 
     def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> None:
-        del now, zone
+        """Return None: a key that is stored signs in, whatever CIPP's own jobs do meanwhile."""
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         del now, zone

@@ -1,0 +1,53 @@
+"""The permissions that are needed on CIPP's container and its plan, and the commands to grant them (bash).
+
+The names of actions are those that ARM derives from the calls of this app. Never run against real Azure.
+"""
+
+from functools import partial
+from typing import Final
+
+from backend.concurrency import background
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError
+from backend.installation.discovery import Discovery
+from backend.installation.needs import HostingNeeds, ManagedIdentity, Need, assign
+from backend.readings import properties_of, text_of
+
+READS: Final = (
+    "Microsoft.Web/sites/read",
+    "Microsoft.Web/sites/config/read",
+    "Microsoft.Web/sites/config/appsettings/read",
+    "Microsoft.Web/staticSites/read",
+)
+ON_SITE: Final = (
+    "Microsoft.Web/sites/start/action",
+    "Microsoft.Web/sites/stop/action",
+    "Microsoft.Web/sites/restart/action",
+    "Microsoft.Web/sites/config/list/action",
+    "Microsoft.Web/sites/config/write",
+)
+ON_PLAN: Final = ("Microsoft.Web/serverfarms/read",)
+
+
+def hosting_needs(discovery: Discovery) -> HostingNeeds:
+    """Return the needs on the site, and on its plan, which may be in another resource group."""
+    return HostingNeeds(reads=READS, resources=(partial(_on_site, discovery), partial(_on_plan, discovery)))
+
+
+def _on_site(discovery: Discovery, identity: ManagedIdentity, _deadline: Deadline) -> list[Need]:
+    deployment = discovery.deployment()
+    site = deployment.resource_id("Microsoft.Web/sites", deployment.main_app or "")
+    feature = f"Controls and settings of '{deployment.main_app}'"
+    return [Need(feature, "azure", site, ON_SITE, assign(identity, "Website Contributor", site))]
+
+
+def _on_plan(discovery: Discovery, identity: ManagedIdentity, deadline: Deadline) -> list[Need]:
+    looking = background.start(discovery.main_app.seen, name="rights")
+    try:
+        seen = background.by(deadline, looking, what="look up this app's permissions")
+    except BackendError:
+        return []
+    plan = text_of(properties_of(seen.site).get("serverFarmId"))
+    if not plan:
+        return []
+    return [Need("Plan and tier of CIPP", "azure", plan, ON_PLAN, assign(identity, "Reader", plan))]

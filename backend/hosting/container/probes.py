@@ -1,0 +1,112 @@
+"""The cards of CIPP's container: its sign-in, its web app and its plan. Each shows the states of the installation."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError
+from backend.hosting.container.sign_in import ContainerSignIn
+from backend.hosting.container.web_app import WebApp, WebAppStatus
+from backend.installation.app_states import condition_of
+from backend.installation.portal import Portal
+from backend.installation.probes import Probe
+from backend.installation.results import Card, CardKind
+from backend.readings import object_of, properties_of, text_of, text_or_none
+
+if TYPE_CHECKING:
+    from backend.hosting.hosting import Core
+    from backend.installation.states import State
+
+LOOK_SECONDS: Final = 8.0  # of the container over HTTP, its registry and its tables
+_NO_PLAN: Final = "The plan can't be read. Give this app's identity Reader on the plan's resource group."
+_ONE: Final = "CIPP must run on one instance, and the plan has {}: jobs run twice. Set its number of instances to 1."
+
+
+def probes(core: "Core", web_app: WebApp) -> Sequence[Probe]:
+    """Return the probes of these cards, the sign-in first. Requires Reader."""
+    return (
+        Probe("SignIn", partial(_sign_in, core)),
+        Probe("WebApp", partial(_web_app, core, web_app), shows_this_app=True),
+        Probe("AppServicePlan", partial(_plan, core)),
+    )
+
+
+def _states(core: "Core", kind: CardKind) -> list[str]:
+    states: Sequence[State] = core.installation_states.states(Deadline.after(LOOK_SECONDS))
+    return [state.text for state in states if state.card == kind]
+
+
+def _sign_in(core: "Core") -> list[Card]:
+    severe = _states(core, "SignIn")
+    try:
+        problems, notes = ContainerSignIn(core.clients, core.discovery, core.sam_graph).problems()
+    except BackendError as error:
+        problems, notes = [str(error)], []
+    deployment = core.discovery.deployment()
+    link = Portal(deployment).link(deployment.resource_id("Microsoft.Web/sites", deployment.main_app or ""), "authV2")
+    state = "Problem" if severe or problems else "On"
+    card = Card(name=deployment.main_app or "", kind="SignIn", exists=True, state=state, link=link)
+    return [msgspec.structs.replace(card, problems=[*severe, *problems], notes=notes)]
+
+
+def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
+    app = core.discovery.main_app.seen()
+    status = web_app.status(app, Deadline.after(LOOK_SECONDS))
+    deployment = core.discovery.deployment()
+    link = Portal(deployment).link(text_or_none(app.site.get("id")), "appServices")
+    problems = [*_states(core, "WebApp"), *condition_of(properties_of(app.site)).problems]
+    found, notes = _of_status(status)
+    name = text_of(app.site.get("name")) or deployment.main_app or ""
+    return [
+        Card(
+            name=name,
+            kind="WebApp",
+            exists=app.exists,
+            state=status.state,
+            link=link,
+            problems=[*problems, *found],
+            notes=notes,
+        )
+    ]
+
+
+def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
+    """Return the problems and notes of a container's status. Pure."""
+    problems, notes = [], []
+    if status.state == "Running" and not status.health.is_ready:
+        problems.append(f"{status.health} A start takes some minutes. If it lasts longer, check the link LogStream.")
+    elif status.health.phase:
+        notes.append(str(status.health))
+    if status.runs_jobs is False and status.sampled:
+        problems.append(
+            f"CIPP's background jobs left no sample since {status.sampled:%Y-%m-%d %H:%M} UTC. They write one each 5 "
+            "minutes, so they may not run. Restart CIPP."
+        )
+    running = f" and runs version {status.versions.running}" if status.versions.running else ""
+    notes.append(f"CIPP's image is {status.image}{running}." if status.image else "CIPP's image is unknown.")
+    if status.pending:
+        notes.append(status.pending.reason)
+    notes.append(status.own_update)
+    if status.started:
+        notes.append(f"CIPP last started at {status.started:%Y-%m-%d %H:%M} UTC.")
+    return problems, notes
+
+
+def _plan(core: "Core") -> list[Card]:
+    app = core.discovery.main_app.seen()
+    plan, problems = app.plan, _states(core, "AppServicePlan")
+    plan_id = text_or_none(properties_of(app.site).get("serverFarmId"))
+    link = Portal(core.discovery.deployment()).link(plan_id)
+    name = text_of(plan.get("name")) or (plan_id or "").rpartition("/")[2]
+    if not plan:
+        return [Card(name=name, kind="AppServicePlan", exists=None, link=link, problems=[*problems, _NO_PLAN])]
+    sku = object_of(plan.get("sku"))
+    capacity = sku.get("capacity")
+    if isinstance(capacity, int) and capacity > 1:
+        problems.append(_ONE.format(capacity))
+    notes = [f"Its tier is {text_of(sku.get('tier'))} ({text_of(sku.get('name'))})."] if sku.get("tier") else []
+    state = text_or_none(properties_of(plan).get("status"))
+    return [Card(name=name, kind="AppServicePlan", exists=True, state=state, link=link, problems=problems, notes=notes)]

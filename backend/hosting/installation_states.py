@@ -1,0 +1,135 @@
+"""The states of the installation (`backend.installation.states`), as of the last minute.
+
+Requires Reader on CIPP's resource group. What can't be read is unknown and causes no state. Of function apps that run
+as such, nothing is read. Never run against real Azure.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from backend.access.platform_sign_in import auth_settings
+from backend.azure.clients import Clients
+from backend.azure.errors.translation import while_trying_to
+from backend.azure.sdk_json import listed
+from backend.concurrency import background
+from backend.concurrency.cached import Cached
+from backend.concurrency.deadline import Deadline
+from backend.errors import BackendError, NotFoundError
+from backend.hosting.installation_memory import InstallationMemory
+from backend.installation.cipp_settings import CippSettingsInAzure
+from backend.installation.discovery import Discovery
+from backend.installation.main_app import MainApp
+from backend.installation.states import Seen, State, states_of
+from backend.readings import Json
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from backend.key_vault.vault import KeyVault
+
+LIFETIME_SECONDS: Final = 60.0
+SSO_APP_ID: Final = "SSOAppId"
+T = TypeVar("T")
+
+
+class InstallationStates:
+    """The service of the states, with one cached result for all callers in this process."""
+
+    def __init__(
+        self, clients: Clients, discovery: Discovery, settings: CippSettingsInAzure, vault: "Callable[[], KeyVault]"
+    ) -> None:
+        self._clients = clients
+        self._discovery = discovery
+        self._settings = settings
+        self._vault = vault
+        self._memory = InstallationMemory(clients)
+        self._states = Cached(
+            self._look,
+            action="look at the state of the installation",
+            lifetime=LIFETIME_SECONDS,
+            may_be_stale=lambda _: True,
+        )
+
+    def states(self, deadline: Deadline | None = None) -> list[State]:
+        """Return the states, severe ones first. [] if they were not read by the deadline."""
+        try:
+            return self._states.get(deadline)
+        except BackendError:
+            return self._states.peek() or []
+
+    def warnings(self, deadline: Deadline) -> list[str]:
+        """Return the sentences of the states."""
+        return [state.text for state in self.states(deadline)]
+
+    def remember(self) -> None:
+        """Store what is seen of the main app now, and wait for it."""
+        self._memory.remember(self._discovery.main_app.seen())
+
+    def _look(self) -> list[State]:
+        app = self._discovery.main_app.seen()
+        deployment = self._discovery.deployment()
+        name, subscription = deployment.main_app, deployment.subscription_id
+        group, this_app = deployment.resource_group, deployment.answering_app or ""
+        if not (name and subscription and group) or not (app.shape.is_container or app.exists is False):
+            return self._remembered(app)
+        web = self._clients.web(subscription)
+        sites = _started(
+            lambda: self._listed("apps", lambda: listed(web.web_apps.list_by_resource_group, group)), "list apps"
+        )
+        static = _started(
+            lambda: self._listed(
+                "static web apps", lambda: listed(web.static_sites.get_static_sites_by_resource_group, group)
+            ),
+            "list static web apps",
+        )
+        vault = _started(lambda: self._discovery.vault() is not None, "look up the vault")
+        auth = settings = sso = None
+        if app.shape.is_container:
+            auth = _started(lambda: auth_settings(self._clients, subscription, group, name), "read CIPP's sign-in")
+            settings = _started(lambda: self._settings.current().values, "read CIPP's settings")
+            sso = _started(self._sso_app_id, "read SSOAppId")
+        memory = self._memory.remember(app) if app.shape.is_container else None
+        return states_of(
+            Seen(
+                main_app=app,
+                name=name,
+                group=group,
+                vault=deployment.vault_name or "",
+                this_app=this_app,
+                vault_exists=_or_none(vault),
+                sites=_or_none(sites),
+                static_web_apps=_or_none(static),
+                auth=_or_none(auth),
+                settings=_or_none(settings),
+                sso_app_id=_or_none(sso),
+                was_functions=memory is not None and memory.is_recent_migration(self._memory.now()),
+                was_principal=memory.former_principal if memory else "",
+            )
+        )
+
+    def _remembered(self, app: MainApp) -> list[State]:
+        """Store the shape of function apps, so that their migration is noticed. They have no states here."""
+        if app.shape.is_known:
+            background.start(lambda: self._memory.remember(app), name="remember CIPP's main app")
+        return []
+
+    def _listed(self, what: str, read: Callable[[], Sequence[Json]]) -> Sequence[Json]:
+        with while_trying_to(f"list the {what} of CIPP's resource group"):
+            return read()
+
+    def _sso_app_id(self) -> str:
+        try:
+            return self._vault().read(SSO_APP_ID).value.reveal().strip()
+        except NotFoundError:
+            return ""
+
+
+def _started(read: Callable[[], T], name: str) -> "Future[T]":
+    return background.start(read, name=name)
+
+
+def _or_none(read: "Future[T] | None") -> T | None:
+    try:
+        return read.result() if read else None
+    except BackendError:
+        return None

@@ -1,0 +1,189 @@
+"""What each shape of CIPP lacks has one form, and an unknown shape changes nothing."""
+
+from typing import Any
+
+import pytest
+
+from sandbox import names
+from settings.http.process import services
+from tests.support.api import Api
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import Sandbox
+
+ABSENT_READS = {
+    "ListStaticWebApp": "Exists",
+    "ListStaticWebAppDomains": None,
+    "ListStaticWebAppUsers": "Users",
+    "ListFunctionAppDeployments": "Deployments",
+}
+ABSENT_WRITES: dict[str, dict[str, object]] = {
+    "ExecStaticWebAppDomainAdd": {"Domain": "new.contosomsp.com"},
+    "ExecStaticWebAppDomainRemove": {"Domain": "cipp.contosomsp.com"},
+    "ExecStaticWebAppUserInvite": {"UserDetails": "alex@contosomsp.com", "Roles": ["editor"], "Hours": 24},
+    "ExecStaticWebAppUserRoles": {"UserId": "9f40b7c2", "Provider": "aad", "Roles": ["editor"]},
+    "ExecStaticWebAppUserRemove": {"UserId": "9f40b7c2", "Provider": "aad"},
+    "ExecFunctionAppDeploymentSync": {},
+}
+WRITES: dict[str, dict[str, object]] = {
+    **ABSENT_WRITES,
+    "ExecFunctionAppStart": {},
+    "ExecFunctionAppStop": {},
+    "ExecFunctionAppRestart": {},
+    "ExecFunctionAppSettings": {"Set": {"CIPP_X": "1"}},
+}
+
+
+@pytest.fixture
+def container(azure: Sandbox) -> Api:
+    azure.reset(propagation_seconds=0, shape="container")
+    return Api()
+
+
+@pytest.fixture
+def unknown(azure: Sandbox) -> Api:
+    """A main app of a kind that is neither a function app nor a container."""
+    path = f"/sites/{names.MAIN_SITE}$"
+    azure.faults([{"method": "GET", "path": path, "edit": [["kind", "app,linux"]], "times": 0}])
+    return Api()
+
+
+def changes(azure: Sandbox) -> list[str]:
+    """Return the calls that may change something in Azure."""
+    return [call["url"] for call in azure.calls() if call["method"] in ("PUT", "PATCH", "DELETE")]
+
+
+@pytest.mark.parametrize(("name", "part"), ABSENT_READS.items())
+def test_read_of_what_a_container_lacks_is_empty_and_states_why(container: Api, name: str, part: str | None) -> None:
+    answer = container.get(name)
+    assert answer.status == 200
+    assert not (answer.results[part] if part else answer.results)
+    absence = answer.body["NotInThisShape"]
+    assert set(absence) == {"Shape", "Reason", "Instead"}
+    assert absence["Shape"] == "container"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("name", ABSENT_WRITES)
+def test_write_of_what_a_container_lacks_is_refused(container: Api, azure: Sandbox, name: str, dry_run: bool) -> None:
+    answer = container.post(name, {**ABSENT_WRITES[name], "DryRun": dry_run})
+    assert answer.status == 409
+    assert answer.body["NotInThisShape"]["Shape"] == "container"
+    assert answer.body["NotInThisShape"]["Instead"] in answer.results
+    assert changes(azure) == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("name", WRITES)
+def test_unknown_shape_changes_nothing_and_states_the_cause(
+    unknown: Api, azure: Sandbox, name: str, dry_run: bool
+) -> None:
+    answer = unknown.post(name, {**WRITES[name], "DryRun": dry_run})
+    assert answer.status == 409
+    assert "'app,linux'" in answer.results
+    assert "CIPP_FUNCTION_APP" in answer.body["advice"]
+    assert changes(azure) == []
+    assert not [
+        call for call in azure.calls() if call["url"].partition("?")[0].endswith(("/start", "/stop", "/restart"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["ListFunctionApps", "ListStaticWebApp", "ListStaticWebAppUsers"])
+def test_unknown_shape_does_not_prevent_reads(unknown: Api, name: str) -> None:
+    answer = unknown.get(name)
+    assert answer.status == 200
+    assert "NotInThisShape" not in answer.body
+
+
+def test_function_apps_lack_nothing(api: Api) -> None:
+    for name in ABSENT_READS:
+        answer = api.get(name)
+        assert answer.status == 200
+        assert set(answer.body) == {"Results"}
+
+
+def test_links_of_a_container_have_its_plan_and_its_pages(container: Api) -> None:
+    links = container.get("ExecBackendURLs").results
+    assert [links[name] for name in ("SWAName", "SWADomains", "SWARoles", "FunctionDeployment")] == [""] * 4
+    assert links["AppServicePlan"].endswith(f"/serverfarms/{names.MAIN_SITE}-plan/overview")
+    assert (links["OS"], links["SKU"]) == ("Linux", "Basic")
+    pages = {name: links[name].rpartition("/")[2] for name in ("Domains", "LogStream", "ContainerSettings")}
+    assert pages == {"Domains": "customDomains", "LogStream": "logStream", "ContainerSettings": "containerSettings"}
+    assert not [warning for warning in links["Warnings"] if "static web app" in warning]
+
+
+def test_links_of_a_container_without_access_to_the_plan_state_that_its_tier_is_unknown(
+    container: Api, azure: Sandbox
+) -> None:
+    azure.faults([{"path": "/serverfarms/", "mode": "refuse", "status": 403, "times": 0}])
+    links = container.get("ExecBackendURLs").results
+    assert links["SKU"] is None
+    assert [warning for warning in links["Warnings"] if "plan" in warning]
+
+
+def test_links_of_function_apps_have_the_plan_and_no_pages_of_a_container(api: Api) -> None:
+    links = api.get("ExecBackendURLs").results
+    assert "/serverfarms/" in links["AppServicePlan"]
+    assert not {"Domains", "LogStream", "ContainerSettings"} & set(links)
+
+
+def kinds(api: Api) -> list[str]:
+    return list(dict.fromkeys(card["Kind"] for card in api.get("ListBackend").results["Cards"]))
+
+
+def test_overview_has_the_cards_of_the_shape(container: Api, azure: Sandbox) -> None:
+    assert kinds(container) == ["ResourceGroup", "KeyVault", "SignIn", "WebApp", "AppServicePlan", "Keys"]
+    azure.reset(propagation_seconds=0)
+    assert kinds(Api()) == ["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
+
+
+def test_migration_in_place_changes_the_shape_at_the_next_look(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("DISCOVERY_LIFETIME_SECONDS", "0.1")
+    api = Api()
+    assert "NotInThisShape" not in api.get("ListStaticWebApp").body
+    azure.reset(propagation_seconds=0, shape="container")
+    services().discovery.main_app.seen()
+    bodies: list[Any] = []
+    while not bodies or "NotInThisShape" not in bodies[-1]:
+        bodies.append(api.get("ListStaticWebApp").body)
+        assert len(bodies) < 100
+
+
+def test_me_shows_the_shape_once_it_is_known(container: Api) -> None:
+    services().discovery.main_app.seen()
+    me = container.get("me").body
+    assert (me["ng"], me["hosted"], me["initialSetupComplete"]) == (True, False, True)
+
+
+def test_me_of_function_apps_is_not_of_a_container(api: Api) -> None:
+    services().discovery.main_app.seen()
+    assert api.get("me").body["ng"] is False
+
+
+def test_me_does_not_wait_for_the_shape(azure: Sandbox) -> None:
+    azure.faults([{"path": f"/sites/{names.MAIN_SITE}$", "mode": "hang", "times": 0}])
+    me = Api().get("me").body
+    assert "ng" not in me
+    assert "hosted" not in me
+    azure.faults([])
+
+
+def test_me_states_that_the_setup_is_incomplete_if_the_vault_has_placeholders(azure: Sandbox) -> None:
+    Others(azure).store("RefreshToken", "RefreshToken")
+    assert Api().get("me").body["initialSetupComplete"] is False
+
+
+def test_me_without_the_vault_does_not_state_whether_the_setup_is_complete(azure: Sandbox) -> None:
+    azure.faults(
+        [
+            {
+                "host": "cippabc12.vault.azure.net",
+                "path": "/ApplicationID|/RefreshToken",
+                "mode": "refuse",
+                "status": 403,
+                "times": 0,
+            }
+        ]
+    )
+    me = Api().get("me")
+    assert me.status == 200
+    assert "initialSetupComplete" not in me.body
