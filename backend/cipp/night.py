@@ -9,10 +9,9 @@ CheckTime is 23 unless an admin changed it, so both parts together are 22:15 to 
 source, and was never run.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
 DEFAULT_HOUR: Final = 23
 BEFORE_CHECK: Final = timedelta(minutes=45)  # zones with a part of an hour check before or after the full hour
@@ -20,7 +19,6 @@ AFTER_CHECK: Final = timedelta(hours=1)  # 45 minutes, and a start that takes lo
 AFTER_MIDNIGHT: Final = timedelta(minutes=35)
 READ: Final = timedelta(minutes=30)  # after midnight
 ONE_DAY: Final = timedelta(days=1)
-HOURS: Final = 24
 _STEPS: Final = 4  # parts that follow each other, with one to spare
 
 
@@ -29,22 +27,6 @@ class UpdateTime:
     """When CIPP looks for an update of its own. `hour` is local, None if at no certain time or not at all."""
 
     hour: int | None = DEFAULT_HOUR
-
-
-def update_time_of(row: Mapping[str, Any]) -> UpdateTime:
-    """Return when CIPP looks for an update by its row of settings, {} if it has none. Unreadable values count as unset.
-
-    An empty CheckTime is any time. Then, and without updates, the hour is None.
-    """
-    is_off = _text(row.get("AutoUpdate")) == "false" or _text(row.get("CheckInterval")) == "0"
-    if is_off or row.get("CheckTime") == "":
-        return UpdateTime(None)
-    hour = _text(row.get("CheckTime"))
-    return UpdateTime(int(hour)) if hour.isdecimal() and int(hour) < HOURS else UpdateTime()
-
-
-def _text(value: object) -> str:
-    return str(value).strip().lower()
 
 
 def pause_until(now: datetime, zone: tzinfo, update: UpdateTime) -> datetime | None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.cipp.night import UpdateTime, next_read, pause_until, update_time_of
+from backend.cipp.night import UpdateTime, next_read, pause_until
 
 DEFAULT = UpdateTime()
 NONE = UpdateTime(None)
@@ -80,23 +80,3 @@ READS = {
 @pytest.mark.parametrize(("zone", "now", "expected"), READS.values(), ids=READS)
 def test_cipp_reads_its_keys_at_half_past_midnight(zone: str, now: str, expected: str) -> None:
     assert next_read(at(now, zone), ZoneInfo(zone)).timestamp() == at(expected, zone).timestamp()
-
-
-@pytest.mark.parametrize(
-    ("row", "hour"),
-    [
-        ({}, 23),
-        ({"CheckTime": "3"}, 3),
-        ({"CheckTime": "0"}, 0),
-        ({"CheckTime": 5}, 5),
-        ({"CheckTime": "24"}, 23),
-        ({"CheckTime": "noon"}, 23),
-        ({"CheckTime": ""}, None),
-        ({"CheckTime": "3", "AutoUpdate": "True", "CheckInterval": "1d"}, 3),
-        ({"CheckTime": "3", "AutoUpdate": "False"}, None),
-        ({"CheckTime": "3", "AutoUpdate": False}, None),
-        ({"CheckTime": "3", "CheckInterval": "0"}, None),
-    ],
-)
-def test_time_of_cipps_own_update(row: dict[str, object], hour: int | None) -> None:
-    assert update_time_of(row).hour == hour

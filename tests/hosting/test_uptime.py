@@ -106,3 +106,13 @@ def test_azure_is_not_called_after_the_deadline(azure: Sandbox) -> None:
     uptimes.uptimes()
     time.sleep(1.5)
     assert not [call for call in azure.calls(ARM) if "/processes" in call["path"]]
+
+
+def test_app_is_single_if_azure_shows_one_instance(azure: Sandbox) -> None:
+    """Then a row of one process in CIPP's tables counts for the app, also if Azure does not show its processes."""
+    assert [uptime.is_single for uptime in in_azure(azure).uptimes()] == [True, True]
+    azure.faults([{"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}])
+    assert [(uptime.since, uptime.is_single) for uptime in in_azure(azure).uptimes()] == [(None, True)] * 2
+    for instances, is_single in (([{"name": "AAA"}, {"name": "BBB"}], False), ([], False)):
+        azure.faults([{"host": ARM, "path": "/instances$", "answer": {"body": {"value": instances}}, "times": 0}])
+        assert [uptime.is_single for uptime in in_azure(azure).uptimes()] == [is_single] * 2

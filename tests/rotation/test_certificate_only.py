@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from sandbox import names
+from tests.support.admin import Admin
 from tests.support.rotation.pfx import pfx
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, Scene, key_of, moment
 from tests.support.sandbox.certificate import Certificate
 
+TABLES_HOST = f"{names.STORAGE_ACCOUNT}.table.core.windows.net"
 FLAG = ("FeatureFlags", "FeatureFlag", "CertificateAuthentication")
 UNREADABLE = {"host": "127.0.0.1", "path": "FeatureFlags", "mode": "refuse", "status": 403, "times": 0}
 BLOCKS = {"restrictionType": "passwordAddition", "maxLifetime": None}
@@ -193,3 +196,13 @@ def test_policy_of_client_secrets_is_not_changed_in_the_mode(
     (made,) = mode.calls(GRAPH, "POST", "/appManagementPolicies")[:1]
     assert "trustedCertificateAuthority" in made["request_body"]
     assert ("passwordAddition" in made["request_body"]) is not is_on
+
+
+def test_flag_is_read_once_in_a_run_and_in_an_overview(mode: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.delenv("AzureWebJobsStorage")  # calls with this app's identity are recorded
+    nowhere.setenv("CIPP_STORAGE__accountName", names.STORAGE_ACCOUNT)
+    Admin(mode.azure).give_role("Storage Table Data Contributor", names.RESOURCE_GROUP_ID)
+    for request in (mode.rotate, mode.overview):
+        before = len(mode.calls(TABLES_HOST, "GET", "FeatureFlags"))
+        request()
+        assert len(mode.calls(TABLES_HOST, "GET", "FeatureFlags")) == before + 1

@@ -126,6 +126,7 @@ class Container:
 @pytest.fixture
 def container(scene: Scene, nowhere: pytest.MonkeyPatch) -> Container:
     """A CIPP on a container, on a Tuesday at noon of UTC. A renewal is verified by one sign-in."""
+    scene.others.reset(propagation_seconds=0, direct_tenants=1, old_cipp=True)  # no rows but those of the tests
     for name, value in scene.azure.env.items():
         nowhere.setenv(name, value)
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
@@ -317,6 +318,23 @@ def test_timers_follow_the_time_of_cipps_own_update(container: Container) -> Non
     container.scene.go(hours=1)
     container.catch_up()
     assert is_renewed(container)
+
+
+@pytest.mark.parametrize(
+    ("settings", "waits"),
+    [
+        ({}, True),
+        ({"CheckTime": "3"}, False),
+        ({"CheckTime": ""}, False),
+        ({"AutoUpdate": "False"}, False),
+        ({"CheckInterval": "0"}, False),
+    ],
+)
+def test_evening_is_left_out_only_for_an_update(container: Container, settings: dict[str, str], waits: bool) -> None:
+    container.scene.go(hours=11)  # 23:00
+    container.scene.others.row("ContainerUpdateSettings", "Settings", "UpdateConfig", **settings)
+    until = container.services().key_rotation.paused_until()
+    assert (until is not None) == waits
 
 
 def test_person_is_not_restricted(container: Container) -> None:

@@ -5,6 +5,7 @@ nothing shows that it has a new key, and old ones stay. Process start times of A
 because it is unknown what they mean for a container.
 """
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from typing import Final, Protocol
@@ -12,14 +13,17 @@ from typing import Final, Protocol
 from backend.azure.clients import Clients
 from backend.cipp import night
 from backend.cipp.key_reads import Sign
-from backend.cipp.update_time import read_update_time
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
+from backend.hosting.container.updates.cipps_own import settings_of
+from backend.hosting.container.updates.cipps_rows import CippsRows
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import FunctionApp, Restarted
 from backend.hosting.uptimes import Uptime, Uptimes, restart_them
+from backend.internal_errors import stack_of
 
+logger = logging.getLogger("cipp.uptime")
 READY_SECONDS: Final = 180.0  # how long a restart waits until CIPP is ready again
 _STOPPED: Final = "Stopped"  # the state of an app that is not started
 _UPDATE: Final = (
@@ -89,7 +93,16 @@ class ContainerProcesses:
 
     def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
         """Return until when CIPP's own update, renewal and permissions check may run."""
-        return night.pause_until(now(), zone(), read_update_time(self._clients))
+        return night.pause_until(now(), zone(), self._update_time())
+
+    def _update_time(self) -> night.UpdateTime:
+        """Return when CIPP looks for an update. If its settings can't be read, that is CIPP's default."""
+        try:
+            settings = settings_of(CippsRows(self._clients).update_settings())
+        except BackendError:
+            return night.UpdateTime()
+        is_off = not settings.updates_itself or settings.interval is None
+        return night.UpdateTime(None if is_off else settings.hour)
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether a restart would interrupt CIPP's jobs of the night."""
@@ -127,6 +140,11 @@ class ContainerUptimes(Uptimes):
             apps = background.by(deadline, listing, what="list CIPP's app")
             restarted = background.by(deadline, stored, what="read the stored restarts")
         except BackendError:
+            return []
+        except Exception as error:  # noqa: BLE001 - after any error it is unknown, and the run continues
+            logger.error(  # noqa: TRY400 - a traceback shows the error's text, which may hold a value
+                "Uptime unknown: internal error.", extra={"stack": stack_of(error)}
+            )
             return []
         return [
             Uptime(app.name, restarted.get(app.name.lower()), idle=app.state == _STOPPED, is_single=True)
