@@ -34,7 +34,7 @@ class CurrentHosting:
     """
 
     def __init__(
-        self, shape: Callable[[], Shape], *, functions: "Hosting", container: "Hosting", unknown: "Hosting"
+        self, shape: "Callable[[], Shape]", *, functions: "Hosting", container: "Hosting", unknown: "Hosting"
     ) -> None:
         self._shape = shape
         self._functions = functions
