@@ -33,7 +33,7 @@ class MainApp:
 
     Only for a container, `web` and `plan` are read.
 
-    `error` states why the shape is unknown. If `exists` is None, Azure did not tell.
+    `error` states why the shape is unknown. If `exists` is None, that is unknown.
     """
 
     shape: Shape

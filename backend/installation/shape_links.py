@@ -67,7 +67,7 @@ def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> S
 
 
 def _of_container(found: Found, portal: Portal, _environ: Mapping[str, str]) -> ShapeLinks:
-    """Return those of a container. It has no static web app and no deployment center, which is no warning.
+    """Return those of a container. A missing static web app or deployment center causes no warning.
 
     A container of CIPP runs on Linux. Its tier is the plan's.
     """

@@ -34,7 +34,7 @@ class Seen:
     - `sites` and `static_web_apps` are those of CIPP's resource group.
     - `auth` are the properties of the main app's authsettingsV2.
     - `settings` are those of `CippSettings`.
-    - `sso_app_id` is SSOAppId in the vault, "" if there is none.
+    - `sso_app_id` is SSOAppId in the vault, "" if it is missing.
     - `was_functions` is whether an app with the main app's ID was seen as a function app before, `was_principal` its
       identity then.
     """
@@ -127,7 +127,7 @@ def _beside_the_container(seen: Seen) -> list[State]:
                 "S7",
                 "WebApp",
                 f"The resource group still has the static web app {_names(seen.static_web_apps)}. A migration ended "
-                "before its last step, or it was kept. Check that nobody uses its address, then delete it in the "
+                "before its last step, or it was kept. Check that its address is not used, then delete it in the "
                 "portal.",
             )
         )
@@ -175,7 +175,7 @@ def _of_the_site(seen: Seen) -> list[State]:
         )
     if (seen.settings or {}).get("cipp_hosted", "").strip().lower() == "true":
         found.append(
-            State("S15", "WebApp", "CyberDrain hosts this CIPP (CIPP_HOSTED is true). Ask CyberDrain for changes.")
+            State("S15", "WebApp", "CyberDrain hosts this CIPP (CIPP_HOSTED is true). Request changes from CyberDrain.")
         )
     return found
 

@@ -68,7 +68,7 @@ class ContainerSignIn:
             app = self._graph.call(lambda graph: _read(graph, client_id))
         except NotFoundError:
             problems.append(
-                f"Microsoft Entra ID does not have the app {client_id} of CIPP's sign-in any more, so nobody can sign "
+                f"Microsoft Entra ID does not have the app {client_id} of CIPP's sign-in any more, so no user can sign "
                 "in. Restore it within 30 days of its deletion: Entra admin center, App registrations, Deleted "
                 "applications."
             )
@@ -98,7 +98,7 @@ def reference_problems(reference: Mapping[str, Any]) -> list[str]:
         return []
     return [
         (
-            f"The setting {SETTING} is a Key Vault reference in state {status}, so nobody can sign in to CIPP. Check "
+            f"The setting {SETTING} is a Key Vault reference in state {status}, so no user can sign in to CIPP. Check "
             "that the app's identity may get secrets of the vault, that the vault's name is right, and that "
             "SSOAppSecret is enabled."
         )
@@ -118,8 +118,8 @@ def app_problems(app: SignInApp, hosts: Sequence[str], now: datetime) -> tuple[l
         last = max(app.secret_ends)
         if last <= now:
             problems.append(
-                f"The last secret of CIPP's sign-in expired on {last:%Y-%m-%d}, so nobody can sign in. Renew it: "
-                "docs/runbooks/nobody-can-sign-in.md."
+                f"The last secret of CIPP's sign-in expired on {last:%Y-%m-%d}, so no user can sign in. Renew it on "
+                "CIPP's page of SSO, or with its setup."
             )
         elif last - now <= SOON:
             problems.append(
