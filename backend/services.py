@@ -126,7 +126,7 @@ class Services:
         main_app = self.discovery.main_app
         as_functions = functions.hosting(self)
         return CurrentHosting(
-            lambda: main_app.seen().shape,
+            lambda deadline: main_app.seen(deadline).shape,
             functions=as_functions,
             container=container.hosting(self),
             unknown=unknown.hosting(

@@ -1,8 +1,9 @@
 """The hosting of CIPP in its present shape, which is looked up when a capability is used."""
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
@@ -26,15 +27,30 @@ if TYPE_CHECKING:
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
 
+SLOW_SECONDS: Final = 2.0
+SLOW_LIFETIME_SECONDS: Final = 60.0
+
+
+class ShapeLook(Protocol):
+    """A look at CIPP's shape. It may wait for Azure, by default as long as one call takes. It does not raise."""
+
+    def __call__(self, deadline: Deadline | None, /) -> Shape:
+        """Return the shape by the deadline, `UNKNOWN` if that was not possible."""
+
 
 class CurrentHosting:
     """The hosting by shape. A CIPP that is migrated while this process runs gets its new shape at the next look.
 
-    `shape` returns CIPP's shape, and may wait for Azure. It does not raise.
+    The shape is looked up at each use of a capability, which may wait for Azure.
     """
 
     def __init__(
-        self, shape: "Callable[[], Shape]", *, functions: "Hosting", container: "Hosting", unknown: "Hosting"
+        self,
+        shape: ShapeLook,
+        *,
+        functions: "Hosting",
+        container: "Hosting",
+        unknown: "Hosting",
     ) -> None:
         self._shape = shape
         self._functions = functions
@@ -44,7 +60,7 @@ class CurrentHosting:
     @property
     def shape(self) -> Shape:
         """The shape."""
-        return self._shape()
+        return self._shape(None)
 
     @property
     def apps(self) -> "Apps":
@@ -84,7 +100,7 @@ class CurrentHosting:
     @made_once
     def processes(self) -> "Processes":
         """CIPP's processes. The shape is looked up when they are used, so that a run begins without waiting for it."""
-        return _CurrentProcesses(lambda: self._now.processes)
+        return _CurrentProcesses(lambda deadline: self._by(deadline).processes)
 
     @property
     def probes(self) -> "Sequence[Probe]":
@@ -98,14 +114,30 @@ class CurrentHosting:
 
     @property
     def _now(self) -> "Hosting":
-        shape = self._shape()
+        return self._by(None)
+
+    def _by(self, deadline: Deadline | None) -> "Hosting":
+        shape = self._shape(deadline)
         return shape.choose(functions=self._functions, container=self._container, unknown=self._unknown)
 
 
 class _CurrentProcesses:
-    def __init__(self, now: "Callable[[], Processes]") -> None:
-        self._now = now
-        self.uptimes = _CurrentUptimes(now)
+    """The processes in the present shape. A run uses them many times, and waits for a slow Azure only once a minute."""
+
+    def __init__(self, look: "Callable[[Deadline | None], Processes]") -> None:
+        self._look = look
+        self._last: tuple[Processes, Deadline] | None = None
+        self.uptimes = _CurrentUptimes(self._now)
+
+    def _now(self, deadline: Deadline | None = None) -> "Processes":
+        last = self._last
+        if last and not last[1].expired:
+            return last[0]
+        began = time.monotonic()
+        found = self._look(deadline)
+        if time.monotonic() - began > SLOW_SECONDS:
+            self._last = found, Deadline.after(SLOW_LIFETIME_SECONDS)
+        return found
 
     @property
     def signs(self) -> "Collection[Sign]":
@@ -135,9 +167,9 @@ class _CurrentProcesses:
 
 
 class _CurrentUptimes(Uptimes):
-    def __init__(self, now: "Callable[[], Processes]") -> None:
+    def __init__(self, now: "Callable[[Deadline | None], Processes]") -> None:
         self._now = now
 
     def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
         """Return the uptimes in CIPP's present shape."""
-        return self._now().uptimes.uptimes(deadline)
+        return self._now(deadline).uptimes.uptimes(deadline)
