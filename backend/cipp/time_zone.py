@@ -17,11 +17,6 @@ ZONE_ADVICE: Final = (
     "Send an IANA name such as Europe/Amsterdam or America/New_York, or a Windows name such as W. Europe Standard Time."
 )
 
-HOST_ZONE: Final = (
-    "If the plan supports WEBSITE_TIME_ZONE (Windows, Linux Premium and Dedicated, but not Linux Consumption or Flex), "
-    "also set it with ExecFunctionAppSettings, for the timers that the host starts."
-)
-
 
 class TimeZone:
     """The service for the zone. Requires Storage Table Data Contributor on CIPP's storage."""
@@ -29,8 +24,10 @@ class TimeZone:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def set(self, name: str, *, dry_run: bool) -> TimeZoneAct:
-        """Set the zone by its IANA name. It is effective on every instance within a second.
+    def set(self, name: str, *, dry_run: bool, note: str) -> TimeZoneAct:
+        """Set the zone by its IANA name. It is effective on every instance of this app within a second.
+
+        `note` states when it is effective in CIPP, "" if that is unknown.
 
         Raises:
             InvalidInputError: The name is not a time zone.
@@ -62,6 +59,6 @@ class TimeZone:
             raise ConflictError(NO_TABLE, advice=START_CIPP) from error
         return TimeZoneAct(
             dry_run=False,
-            done=[f"CIPP's time zone is now {zone}.", HOST_ZONE],
+            done=[f"CIPP's time zone is now {zone}.", *([note] if note else [])],
             timezone=zone,
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SLOW_SECONDS: Final = 2.0
 SLOW_LIFETIME_SECONDS: Final = 60.0
+NOTE_SECONDS: Final = 2.5  # the longest wait for a sentence
 
 
 class ShapeLook(Protocol):
@@ -158,6 +159,14 @@ class _CurrentProcesses:
 
     def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
         return self._now().pause(now, zone)
+
+    @property
+    def zone_note(self) -> str:
+        return self._now(Deadline.after(NOTE_SECONDS)).zone_note
+
+    @property
+    def needs_flag(self) -> bool:
+        return self._now().needs_flag
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         return self._now().is_quiet(now, zone)

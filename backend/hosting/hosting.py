@@ -173,6 +173,14 @@ class Processes(Protocol):
         `now` and `zone` are called only if it depends on them.
         """
 
+    @property
+    def zone_note(self) -> str:
+        """When a new time zone is effective in CIPP, as a sentence, "" if that is unknown."""
+
+    @property
+    def needs_flag(self) -> bool:
+        """Whether a client secret is renewed only if CIPP's flag for certificate-only mode was read."""
+
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""
 

@@ -33,7 +33,7 @@ class Links:
         clients: Clients,
         discovery: Discovery,
         tables: CippTables,
-        states: Callable[[Deadline], Sequence[str]],
+        states: Callable[[Deadline], list[str]],
     ) -> None:
         """Create it. `states` returns warnings about the state of the installation, by a deadline."""
         self._states = states
@@ -41,7 +41,7 @@ class Links:
         self._discovery = discovery
         self._tables = tables
         self._storage = StorageWarning(clients)
-        self._last: tuple[Found, str, list[str], PortalLinks] | None = None
+        self._last: tuple[Found, str, list[str], list[str], PortalLinks] | None = None
 
     def links(self) -> PortalLinks:
         """Return names and links. It never fails or waits long: missing information becomes a warning."""
@@ -49,11 +49,17 @@ class Links:
         found, zone = self._discovery.found(), self._tables.zone_name()
         storage_problem = self._storage.by(look, deadline)
         states = self._states(deadline)
-        problems = [*states, *self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
+        problems = [*self._tables.zone_problems, *([storage_problem] if storage_problem else [])]
         last = self._last
-        if last is None or last[0] is not found or last[1:3] != (zone, problems):
-            last = self._last = (found, zone, problems, portal_links(found, self._environ, zone, problems))
-        return last[3]
+        if last is None or last[0] is not found or last[1:4] != (zone, problems, states):
+            last = self._last = (
+                found,
+                zone,
+                problems,
+                states,
+                portal_links(found, self._environ, zone, problems, states),
+            )
+        return last[4]
 
 
 class StorageWarning:
@@ -83,10 +89,16 @@ class StorageWarning:
         return self._problem.peek()
 
 
-def portal_links(found: Found, environ: Mapping[str, str], timezone: str, problems: Sequence[str] = ()) -> PortalLinks:
-    """Return the links for a discovery's result. `problems` become warnings, without duplicates."""
+def portal_links(
+    found: Found,
+    environ: Mapping[str, str],
+    timezone: str,
+    problems: Sequence[str] = (),
+    states: Sequence[str] = (),
+) -> PortalLinks:
+    """Return the links for a discovery's result. `states` and `problems` become warnings, without duplicates."""
     deployment = found.deployment
-    warnings = [*_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
+    warnings = [*states, *_unknowns(deployment, environ), *setting_problems(environ), *found.warnings]
     warnings += [problem for problem in problems if problem not in warnings]
     portal = Portal(deployment)
     by_shape = shape_links(found, portal, environ)

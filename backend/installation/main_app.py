@@ -17,7 +17,7 @@ from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
 from backend.errors import BackendError, NotFoundError
 from backend.installation.installation import Deployment
 from backend.installation.shape import Shape, may_be_container, shape_of
-from backend.readings import Json, properties_of, text_of, text_or_none
+from backend.readings import Json, object_of, properties_of, text_of, text_or_none
 
 ID_PARTS: Final = 9  # of /subscriptions/../resourceGroups/../providers/Microsoft.Web/serverfarms/..
 UNKNOWN_SECONDS: Final = 3.0  # how long an app counts as missing or unrecognized. Then it is read again.
@@ -42,6 +42,12 @@ class MainApp:
     plan: Json = field(default_factory=dict)
     error: BackendError | None = None
     exists: bool | None = True
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the app certainly runs on one instance, by its plan and its own number of workers."""
+        workers = properties_of(self.web).get("numberOfWorkers")
+        return object_of(self.plan.get("sku")).get("capacity") == 1 and workers in (None, 1)
 
     @property
     def image(self) -> str | None:

@@ -14,6 +14,7 @@ from backend.installation.shape import is_of_a_container, may_be_container
 from backend.readings import Json, object_of, properties_of, text_of, text_or_none
 
 _PUBLIC_TAGS: Final = ("latest", "dev", "nightly")
+_MOST_SEVERE: Final = "S8"  # anyone on the internet can act
 _MIGRATION: Final = "Run the migration script again"
 
 
@@ -59,7 +60,7 @@ def states_of(seen: Seen) -> list[State]:
     found = [*_without_main_app(seen), *_beside_the_container(seen)]
     if seen.main_app.shape.is_container:
         found += [*_of_the_site(seen), *_of_the_sign_in(seen)]
-    return sorted(found, key=lambda state: not state.is_severe)
+    return sorted(found, key=lambda state: (state.code != _MOST_SEVERE, not state.is_severe))
 
 
 def _names(sites: Sequence[Json]) -> str:

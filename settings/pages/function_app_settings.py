@@ -81,7 +81,8 @@ def change(call: Call, body: Change) -> SettingsAct:
 )
 def zone(call: Call, body: Zone) -> TimeSettings:
     """Set CIPP's time zone. Every instance of this app uses it within a second."""
-    act = call.services.time_zone.set(body.timezone, dry_run=body.dry_run)
+    note = call.services.hosting.processes.zone_note
+    act = call.services.time_zone.set(body.timezone, dry_run=body.dry_run, note=note)
     sentence = " ".join(["Dry run, nothing was changed.", *act.would_do] if act.dry_run else act.done)
     return TimeSettings(results=sentence, **msgspec.structs.asdict(act))
 

@@ -7,6 +7,7 @@ import pytest
 from sandbox import names
 from settings.http.process import services
 from tests.support.api import Api
+from tests.support.principals import application
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
 
@@ -187,3 +188,55 @@ def test_me_without_the_vault_does_not_state_whether_the_setup_is_complete(azure
     me = Api().get("me")
     assert me.status == 200
     assert "initialSetupComplete" not in me.body
+
+
+def test_new_zone_is_effective_in_a_container_after_its_next_start(container: Api) -> None:
+    answer = container.post("ExecTimeSettings", {"Timezone": "Europe/Amsterdam"})
+    assert answer.status == 200
+    assert "next start" in answer.body["Results"]
+    assert "WEBSITE_TIME_ZONE" not in answer.body["Results"]
+
+
+def test_new_zone_of_function_apps_names_the_hosts_setting(api: Api) -> None:
+    assert "WEBSITE_TIME_ZONE" in api.post("ExecTimeSettings", {"Timezone": "Europe/Amsterdam"}).body["Results"]
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_unknown_shape_states_why_the_app_could_not_be_read(azure: Sandbox, status: int) -> None:
+    path = f"/sites/{names.MAIN_SITE}$"
+    azure.faults([{"method": "GET", "path": path, "mode": "refuse", "status": status, "times": 0}])
+    answer = Api().post("ExecFunctionAppStop", {"DryRun": True})
+    assert answer.status == 409
+    assert str(status) in answer.results
+
+
+def rights(api: Api) -> set[str]:
+    return {right["Action"] for right in api.get("ListBackendRights").results["Rights"]}
+
+
+def test_container_needs_no_right_on_a_static_web_app(container: Api, azure: Sandbox) -> None:
+    found = rights(container)
+    assert {"Microsoft.Web/sites/restart/action", "Microsoft.Web/serverfarms/read"} <= found
+    assert not [action for action in found if action.startswith("Microsoft.Web/staticSites/") and "/read" not in action]
+    azure.reset(propagation_seconds=0)
+    assert "Microsoft.Web/staticSites/customDomains/write" in rights(Api())
+
+
+def test_migrated_container_shows_the_command_for_the_new_site(azure: Sandbox) -> None:
+    azure.reset(propagation_seconds=0, shape="container", state="S4")
+    missing = [right for right in Api().get("ListBackendRights").results["Rights"] if right["Has"] is False]
+    commands = [str(right["Command"]) for right in missing if right["Scope"].endswith(f"/sites/{names.MAIN_SITE}")]
+    assert commands
+    assert all("Website Contributor" in command for command in commands)
+
+
+def test_normal_container_in_its_own_group_has_no_state(azure: Sandbox) -> None:
+    azure.reset(propagation_seconds=0, shape="container")
+    Api()
+    assert [state.code for state in services().installation_states.states()] == ["S5"]  # this app is in CIPP's group
+
+
+def test_me_of_an_application_has_no_shape(container: Api) -> None:
+    services().discovery.main_app.seen()
+    me = container.call("GET", "me", role=None, headers=application("superadmin")).body
+    assert not {"ng", "hosted", "initialSetupComplete"} & set(me)

@@ -86,7 +86,7 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
         ({"sso_app_id": None}, []),
         ({"main_app": main_app(properties=THEIRS)}, ["S14"]),
         ({"settings": {"cipp_hosted": "True"}}, ["S15"]),
-        ({"auth": OFF, "static_web_apps": [{"name": "x"}], "vault": "other"}, ["S12", "S8", "S7"]),
+        ({"auth": OFF, "static_web_apps": [{"name": "x"}], "vault": "other"}, ["S8", "S12", "S7"]),
     ],
 )
 def test_states_follow_from_what_was_seen(changes: Mapping[str, object], codes: list[str]) -> None:

@@ -40,10 +40,12 @@ class Site:
     scene: Scene
     state: str = "Running"
     is_ready_again: bool = True
+    others: Sequence[str] = ()
+    instances: int = 1
     restarts: list[str] = field(default_factory=list)
 
-    def apps(self) -> Sequence[FunctionApp]:
-        return [
+    def apps_and_others(self) -> tuple[Sequence[FunctionApp], Sequence[str]]:
+        apps = [
             FunctionApp(
                 name=SITE,
                 kind="WebApp",
@@ -55,6 +57,7 @@ class Site:
                 portal_link="",
             )
         ]
+        return apps, self.others
 
     def restart(self, name: str, *, updates: bool = False) -> Restarted:
         assert updates == (os.environ["KEY_ROTATION_RESTART_CIPP"] == "update")
@@ -95,7 +98,8 @@ class Container:
         class OnContainer(Services):
             @made_once
             def hosting(self) -> Any:  # noqa: ANN401 - the parts of `Hosting` that the rotation uses
-                return SimpleNamespace(processes=ContainerProcesses(self.clients, site, image), apps=site)
+                processes = ContainerProcesses(self.clients, site, image, lambda: site.instances == 1)
+                return SimpleNamespace(processes=processes, apps=site)
 
         return OnContainer(dict(os.environ))
 
@@ -175,6 +179,19 @@ def test_boot_row_shows_that_cipp_has_its_keys(container: Container) -> None:
     container.scene.go(hours=1)
     container.boot(container.scene.now())
     assert container.is_current() == "yes"
+
+
+@pytest.mark.parametrize("change", [{"others": ["cipptest"]}, {"instances": 2}], ids=str)
+def test_sign_of_one_process_shows_nothing_of_several(container: Container, change: dict[str, Any]) -> None:
+    for name, value in change.items():
+        setattr(container.site, name, value)
+    container.rotate(SECRET)
+    container.scene.go(hours=1)
+    container.boot(container.scene.now())
+    container.check()
+    assert container.is_current() == "unknown"
+    container.site.state = "Stopped"
+    assert container.is_current() == "unknown"
 
 
 def test_restart_counts_only_if_cipp_was_ready_again(container: Container, nowhere: pytest.MonkeyPatch) -> None:

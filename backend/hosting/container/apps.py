@@ -51,13 +51,18 @@ class ContainerApps:
 
     def apps(self) -> list[FunctionApp]:
         """Return the container, and this app if it is in the group. Requires Microsoft.Web/sites/read on the group."""
+        return self.apps_and_others()[0]
+
+    def apps_and_others(self) -> tuple[list[FunctionApp], list[str]]:
+        """Return the apps, and the names of the group's other containers, which are a problem of CIPP's."""
         sites = self._sites.all()
         others = _other_containers(sites, self._discovery.deployment())
         note = [_OTHERS.format(", ".join(others))] if others else []
-        return [
+        apps = [
             msgspec.structs.replace(app, problems=[*app.problems, *note]) if app.is_main else app
             for app in self._sites.apps(sites)
         ]
+        return apps, others
 
     def find(self, name: str | None, *, among: Sequence[FunctionApp] | None = None) -> FunctionApp:
         """Return the app with that name, by default the container. `among` are the apps if already listed.

@@ -99,7 +99,8 @@ class _ContainerHosting:
     def processes(self) -> "ContainerProcesses":
         from backend.hosting.container.processes import ContainerProcesses
 
-        return ContainerProcesses(self._core.clients, self.apps, self.image)
+        main_app = self._core.discovery.main_app
+        return ContainerProcesses(self._core.clients, self.apps, self.image, lambda: main_app.seen().is_single)
 
     @made_once
     def probes(self) -> "Sequence[Probe]":

@@ -31,6 +31,11 @@ _UPDATE: Final = (
     "KEY_ROTATION_RESTART_CIPP to update."
 )
 
+_ZONE: Final = (
+    "CIPP looks for updates in the new zone immediately. Its other timers use it after the container's next start, also "
+    "the one that reads its keys at 00:30. A start may update CIPP: ExecFunctionAppRestart with DryRun shows it."
+)
+
 
 class Image(Protocol):
     """The image that a start would pull."""
@@ -42,8 +47,8 @@ class Image(Protocol):
 class ContainerApps(Protocol):
     """The site of CIPP's container."""
 
-    def apps(self) -> Sequence[FunctionApp]:
-        """Return the sites as Azure shows them, the main app first."""
+    def apps_and_others(self) -> tuple[Sequence[FunctionApp], Sequence[str]]:
+        """Return the sites as Azure shows them, the main app first, and the names of other containers."""
 
     def restart(self, name: str, *, updates: bool = False) -> Restarted:
         """Restart the site, and follow CIPP for at most `READY_SECONDS`.
@@ -54,13 +59,19 @@ class ContainerApps(Protocol):
 
 
 class ContainerProcesses:
-    """The service of the process. Requires Website Contributor on the site."""
+    """The service of the process. Requires Website Contributor on the site.
 
-    def __init__(self, clients: Clients, apps: ContainerApps, image: Image) -> None:
+    `is_single` returns whether the plan certainly has one instance. Otherwise no sign of one process counts.
+    """
+
+    zone_note: Final = _ZONE
+    needs_flag: Final = True
+
+    def __init__(self, clients: Clients, apps: ContainerApps, image: Image, is_single: Callable[[], bool]) -> None:
         self._clients = clients
         self._apps = apps
         self._image = image
-        self.uptimes = ContainerUptimes(clients, apps)
+        self.uptimes = ContainerUptimes(clients, apps, is_single)
 
     @property
     def signs(self) -> Collection[Sign]:
@@ -123,21 +134,27 @@ class ContainerProcesses:
 class ContainerUptimes(Uptimes):
     """The last restart by this app after which CIPP was ready. CIPP's tables show the rest."""
 
-    def __init__(self, clients: Clients, apps: ContainerApps) -> None:
+    def __init__(self, clients: Clients, apps: ContainerApps, is_single: Callable[[], bool]) -> None:
         self._clients = clients
         self._apps = apps
+        self._is_single = is_single
         self._own_restarts = OwnRestarts(clients)
 
     def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
-        """Return the main app, or [] if it can't be listed."""
+        """Return the main app, or [] if it can't be listed.
+
+        With other containers in the group, or several instances, what one process does shows nothing of the others.
+        """
         latest = Deadline.after(self._clients.limits.azure_deadline_seconds)
         deadline = latest if deadline is None else min(deadline, latest)
         if deadline.expired:
             return []
         stored = background.start(self._own_restarts.known, name="read the stored restarts")
-        listing = background.start(self._apps.apps, name="list CIPP's app")
+        listing = background.start(self._apps.apps_and_others, name="list CIPP's app")
+        counting = background.start(self._is_single, name="read CIPP's plan")
         try:
-            apps = background.by(deadline, listing, what="list CIPP's app")
+            apps, others = background.by(deadline, listing, what="list CIPP's app")
+            is_alone = background.by(deadline, counting, what="read CIPP's plan") and not others
             restarted = background.by(deadline, stored, what="read the stored restarts")
         except BackendError:
             return []
@@ -147,7 +164,12 @@ class ContainerUptimes(Uptimes):
             )
             return []
         return [
-            Uptime(app.name, restarted.get(app.name.lower()), idle=app.state == _STOPPED, is_single=True)
+            Uptime(
+                app.name,
+                restarted.get(app.name.lower()) if is_alone else None,
+                idle=is_alone and app.state == _STOPPED,
+                is_single=is_alone,
+            )
             for app in apps
             if app.is_main
         ]

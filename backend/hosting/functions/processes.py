@@ -5,6 +5,7 @@ CIPP 10.8.5 and later also read them each night at 00:30, but only in the proces
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
+from typing import Final
 
 from backend.azure.clients import Clients
 from backend.cipp import midnight
@@ -15,9 +16,17 @@ from backend.hosting.results import Restarted
 from backend.hosting.uptimes import restart_them
 from backend.installation.discovery import Discovery
 
+HOST_ZONE: Final = (
+    "If the plan supports WEBSITE_TIME_ZONE (Windows, Linux Premium and Dedicated, but not Linux Consumption or Flex), "
+    "also set it with ExecFunctionAppSettings, for the timers that the host starts."
+)
+
 
 class FunctionAppProcesses:
     """The service of the processes. Requires Website Contributor on the apps."""
+
+    zone_note: Final = HOST_ZONE
+    needs_flag: Final = False  # without CIPP's storage, function apps count as before the flag existed
 
     def __init__(self, clients: Clients, discovery: Discovery, apps: FunctionApps) -> None:
         self._apps = apps

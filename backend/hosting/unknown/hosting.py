@@ -193,6 +193,8 @@ class _NoUptimes(Uptimes):
 
 class _Processes:
     restart_seconds: Final = 0.0
+    zone_note: Final = ""
+    needs_flag: Final = True  # a container may be in certificate-only mode
     uptimes: Final = _NoUptimes()
 
     def __init__(self, cause: Cause) -> None:

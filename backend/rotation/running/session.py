@@ -83,12 +83,17 @@ def _cipp_data(services: RotationServices) -> CippData:
         zone,
         LATEST_ZONE if tables.is_zone_unknown else zone,
         zone_problems=tables.zone_problems,
-        certificate_flag=flag.result(),
+        certificate_flag=_needed(flag.result(), services),
     )
     try:
         return replace(data, tenants=reading.result())
     except NotCippsStorageError as error:
         return replace(data, not_cipps=str(error))
+
+
+def _needed(flag: CertificateFlag, services: RotationServices) -> CertificateFlag:
+    """Return the flag, unreadable if this shape of CIPP needs it and CIPP's tables are not known."""
+    return flag.if_needed(is_needed=services.processes.needs_flag) if flag.without_storage else flag
 
 
 class _Opening:
