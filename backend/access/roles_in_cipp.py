@@ -114,7 +114,7 @@ class RolesInCipp:
                 return NOT_LISTED  # as with function apps, which don't have the table
             is_container = self._look_at_shape(seat)
             if not is_container:
-                return NOT_LISTED if is_container is False else Listing(note=_SHAPE_UNKNOWN)
+                return NOT_LISTED if is_container is False else Listing(may_restrict=True, note=_SHAPE_UNKNOWN)
         try:
             with _unknown_because(_TENANT_UNKNOWN):
                 is_partner = self._partner_tenant.is_partner(user.tenant.lower(), seat)

@@ -91,11 +91,11 @@ def access_check_of(data: object, at: datetime) -> AccessCheck:
     """Return a permissions check by its data, a JSON text. Unreadable details are missing. Pure."""
     try:
         check = object_of(json.loads(text_of(data)))
-    except ValueError:
+    except (ValueError, RecursionError):
         check = {}
     app, user = object_of(check.get("ApplicationTokenDetails")), object_of(check.get("AccessTokenDetails"))
     errors = check.get("ErrorMessages")
-    texts = [errors] if isinstance(errors, str) else texts_of(errors)
+    texts = [json.dumps(error) for error in (errors if isinstance(errors, list) else [errors])]
     return AccessCheck(
         at,
         app_id=text_of(app.get("AppId")),
@@ -127,7 +127,7 @@ def _joined(row: Mapping[str, Any], name: str) -> str:
         return whole
     try:
         parts: list[Json] = _listed(json.loads(text_of(row.get("SplitOverProps"))))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     names = next((texts_of(part.get("SplitHeaders")) for part in parts if part.get("OriginalHeader") == name), [])
     return "".join(text_of(row.get(part)) for part in names)

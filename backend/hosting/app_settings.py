@@ -158,6 +158,7 @@ class SettingsInAzure:
             *meaning,
         ]
         planned: RestartByWrite = HarmlessRestart()
+        before: Mapping[str, str] = {}
         if dry_run or restart:
             before = self._read(app)
             if restart and merged(before, change.to_set, change.remove) != before:
@@ -171,7 +172,9 @@ class SettingsInAzure:
             raise planned.refusal
         lock = f"settings of {app.name}"
         with row_lock(self._clients, lock, run_id=uuid4().hex[:12], by="a writer", wait_seconds=WAIT_SECONDS) as owned:
-            before = self._read(app)
+            read, before = before, self._read(app)
+            if restart and before != read:  # another writer changed the settings meanwhile
+                planned = _allowed(change, before, restart)
             written = self._write(app, before, change, owned, planned)
         act, what = _described(app, change, before, dry_run=False)
         if not written:
@@ -321,6 +324,18 @@ def _setting(name: str, value: object, sticky: set[str], references: Mapping[str
         reference_status=references.get(name.lower()) if is_reference else None,
         slot_setting=name.lower() in sticky,
     )
+
+
+def _allowed(change: Change, before: Mapping[str, str], restart: Callable[[], RestartByWrite]) -> RestartByWrite:
+    """Return the plan of the restart by a change of these settings.
+
+    Raises:
+        ConflictError: The restart needs a consent.
+    """
+    planned = restart() if merged(before, change.to_set, change.remove) != before else HarmlessRestart()
+    if planned.refusal:
+        raise planned.refusal
+    return planned
 
 
 def _described(

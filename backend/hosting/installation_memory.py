@@ -97,6 +97,7 @@ class InstallationMemory:
 
     def _write(self, memory: Memory) -> None:
         from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - imported when a table is written
+        from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
 
         tables = self._clients.tables()
         if tables is None:
@@ -113,6 +114,6 @@ class InstallationMemory:
             row["Migrated"] = memory.migrated
         with while_trying_to("store what this app saw of CIPP's main app"):
             try:
-                tables.get_table_client(TABLE).upsert_entity(row)
+                tables.get_table_client(TABLE).upsert_entity(row, mode=UpdateMode.REPLACE)
             except ResourceNotFoundError:
-                tables.create_table_if_not_exists(TABLE).upsert_entity(row)
+                tables.create_table_if_not_exists(TABLE).upsert_entity(row, mode=UpdateMode.REPLACE)

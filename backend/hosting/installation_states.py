@@ -4,7 +4,7 @@ Requires Reader on CIPP's resource group. What can't be read is unknown and caus
 as such, nothing is read. Never run against real Azure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from backend.access.platform_sign_in import auth_settings
@@ -20,7 +20,7 @@ from backend.installation.cipp_settings import CippSettingsInAzure
 from backend.installation.discovery import Discovery
 from backend.installation.main_app import MainApp
 from backend.installation.states import Seen, State, states_of
-from backend.readings import Json
+from backend.readings import Json, text_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -83,6 +83,7 @@ class InstallationStates:
             "list static web apps",
         )
         vault = _started(lambda: self._discovery.vault() is not None, "look up the vault")
+        vaults = _started(lambda: self._vaults(subscription, group), "list vaults")
         auth = settings = sso = None
         if app.shape.is_container:
             auth = _started(lambda: auth_settings(self._clients, subscription, group, name), "read CIPP's sign-in")
@@ -97,6 +98,7 @@ class InstallationStates:
                 vault=deployment.vault_name or "",
                 this_app=this_app,
                 vault_exists=_or_none(vault),
+                vaults_in_group=_or_none(vaults) or (),
                 sites=_or_none(sites),
                 static_web_apps=_or_none(static),
                 auth=_or_none(auth),
@@ -116,6 +118,15 @@ class InstallationStates:
     def _listed(self, what: str, read: Callable[[], Sequence[Json]]) -> Sequence[Json]:
         with while_trying_to(f"list the {what} of CIPP's resource group"):
             return read()
+
+    def _vaults(self, subscription: str, group: str) -> Collection[str]:
+        """Return the names of the group's vaults in lower case."""
+        resources = self._clients.resources(subscription).resources
+        with while_trying_to("list the vaults of CIPP's resource group"):
+            found = listed(
+                resources.list_by_resource_group, group, filter="resourceType eq 'Microsoft.KeyVault/vaults'"
+            )
+        return {text_of(vault.get("name")).lower() for vault in found}
 
     def _sso_app_id(self) -> str:
         try:

@@ -20,6 +20,7 @@ from backend.installation.installation import Deployment
 from backend.readings import properties_of, text_or_none
 
 LIFETIME_SECONDS: Final = 60.0
+FAILURE_SECONDS: Final = 5.0  # how long a failure counts, since any signed-in caller may cause this read
 # Source: CIPP's contract, the states of an installation and the table of its users. None of them is a secret, except
 # App__Auth__UserStorageConnection, of which only the presence is kept.
 _KEPT: Final = re.compile(r"CIPP_HOSTED|CIPP_KV_NAME|App(?:__|:)Auth(?:__|:)\w+", re.IGNORECASE)
@@ -46,7 +47,9 @@ class CippSettingsInAzure:
     def __init__(self, clients: Clients, deployment: Callable[[], Deployment]) -> None:
         self._clients = clients
         self._deployment = deployment
-        self._cached = Cached(self._read, action="read CIPP's settings", lifetime=LIFETIME_SECONDS)
+        self._cached = Cached(
+            self._read, action="read CIPP's settings", lifetime=LIFETIME_SECONDS, failure_seconds=FAILURE_SECONDS
+        )
 
     def current(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> CippSettings:
         """Return the settings, at most `LIFETIME_SECONDS` old.

@@ -3,6 +3,7 @@
 Requires Microsoft.Web/sites/read and Microsoft.Web/sites/config/read on the app (Reader). Never run against real Azure.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +12,7 @@ from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched
 from backend.concurrency import background
-from backend.concurrency.cached import MARGIN_SECONDS, Cached
+from backend.concurrency.cached import MARGIN_SECONDS, Attempt, Cached
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
 from backend.errors import BackendError, NotFoundError
@@ -20,6 +21,8 @@ from backend.installation.shape import Shape, may_be_container, shape_of
 from backend.readings import Json, object_of, properties_of, text_of, text_or_none
 
 ID_PARTS: Final = 9  # of /subscriptions/../resourceGroups/../providers/Microsoft.Web/serverfarms/..
+STALE_TIMES: Final = 2
+PAUSE_SECONDS: Final = 15.0
 UNKNOWN_SECONDS: Final = 3.0  # how long an app counts as missing or unrecognized. Then it is read again.
 _ADVICE: Final = (
     "Set CIPP_FUNCTION_APP to the name of CIPP's main app. If CIPP's resource group or subscription differs from this "
@@ -33,7 +36,8 @@ class MainApp:
 
     Only for a container, `web` and `plan` are read.
 
-    `error` states why the shape is unknown. If `exists` is None, that is unknown.
+    `error` states why the shape is unknown. If `exists` is None, that is unknown. `read` is when it was read, by the
+    monotonic clock.
     """
 
     shape: Shape
@@ -42,6 +46,7 @@ class MainApp:
     plan: Json = field(default_factory=dict)
     error: BackendError | None = None
     exists: bool | None = True
+    read: float = field(default_factory=time.monotonic)
 
     @property
     def is_single(self) -> bool:
@@ -68,12 +73,13 @@ class MainAppInAzure:
     def __init__(self, clients: Clients, deployment: Callable[[], Deployment]) -> None:
         self._clients = clients
         self._deployment = deployment
+        self._begun: Attempt[MainApp] | None = None
         self._seen = Cached(
             self._look,
             action="read CIPP's main app",
             lifetime=lambda seen: clients.limits.discovery_lifetime_seconds if seen.shape.is_known else UNKNOWN_SECONDS,
             abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
-            may_be_stale=lambda seen: seen.shape.is_known,
+            may_be_stale=self._may_be_stale,
         )
 
     def seen(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> MainApp:
@@ -90,9 +96,20 @@ class MainAppInAzure:
             return MainApp(Shape.UNKNOWN, error=error, exists=None)
 
     def last_seen(self) -> MainApp | None:
-        """Return the last result without waiting, None before the first, and begin to read it again if it is old."""
-        self._seen.begin()
-        return self._seen.peek()
+        """Return the last result without waiting, None before the first or if it is much too old.
+
+        It is read again if it is old, but not within `PAUSE_SECONDS` of a failure: any signed-in caller may cause this.
+        """
+        begun = self._begun
+        if begun is None or not begun.failed or time.monotonic() - begun.ended > PAUSE_SECONDS:
+            self._begun = self._seen.begin()
+        seen = self._seen.peek()
+        return seen if seen and (self._seen.is_fresh or self._may_be_stale(seen)) else None
+
+    def _may_be_stale(self, seen: MainApp) -> bool:
+        """Return whether callers get an expired result while it is read again. A much older one may be wrong by now."""
+        age = time.monotonic() - seen.read
+        return seen.shape.is_known and age < STALE_TIMES * self._clients.limits.discovery_lifetime_seconds
 
     def _look(self) -> MainApp:
         deployment = self._deployment()

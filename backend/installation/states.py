@@ -4,7 +4,7 @@ Source: the contract of CIPP as a container, its table of states S1 to S15. S1 (
 sentence here: the first is fine, and `app_states` has the second. Never run against real Azure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +32,8 @@ class State:
 class Seen:
     """What Azure and the vault show of an installation. None is unknown.
 
-    - `sites` and `static_web_apps` are those of CIPP's resource group.
+    - `sites` and `static_web_apps` are those of CIPP's resource group. `vaults_in_group` are the names of its vaults in
+      lower case.
     - `auth` are the properties of the main app's authsettingsV2.
     - `settings` are those of `CippSettings`.
     - `sso_app_id` is SSOAppId in the vault, "" if it is missing.
@@ -46,6 +47,7 @@ class Seen:
     vault: str
     this_app: str
     vault_exists: bool | None = None
+    vaults_in_group: Collection[str] = ()
     sites: Sequence[Json] | None = None
     static_web_apps: Sequence[Json] | None = None
     auth: Mapping[str, object] | None = None
@@ -75,10 +77,8 @@ def _without_main_app(seen: Seen) -> list[State]:
     """S3 and S6: the main app is gone."""
     if seen.main_app.exists is not False or seen.sites is None:
         return []
-    containers = _containers(seen)
-    named = [site for site in containers if text_of(site.get("name")).lower() == seen.vault.lower()]
-    new = next(iter(named or containers), None)
-    if new and len(named or containers) == 1:
+    new = next((site for site in _containers(seen) if text_of(site.get("name")).lower() in seen.vaults_in_group), None)
+    if new:
         name = text_of(new.get("name"))
         return [
             State(
@@ -91,7 +91,7 @@ def _without_main_app(seen: Seen) -> list[State]:
             )
         ]
     others = [site for site in seen.sites if text_of(site.get("name")).lower() != seen.this_app.lower()]
-    if seen.vault_exists and not others:
+    if seen.vault.lower() in seen.vaults_in_group and not others:
         return [
             State(
                 "S6",
@@ -205,11 +205,12 @@ def _of_the_vault(seen: Seen) -> list[State]:
 
 def _of_the_sign_in(seen: Seen) -> list[State]:
     """S8 and S13: who can sign in."""
-    if seen.auth is None:
-        return []
+    if not seen.auth:
+        return []  # not read, or not shown
     provider = object_of(object_of(seen.auth.get("identityProviders")).get("azureActiveDirectory"))
     client_id = text_or_none(object_of(provider.get("registration")).get("clientId"))
-    if object_of(seen.auth.get("platform")).get("enabled") is not True or not client_id:
+    is_on = str(object_of(seen.auth.get("platform")).get("enabled")).strip().lower() == "true"
+    if not is_on or not client_id:
         return [
             State(
                 "S8",

@@ -34,8 +34,9 @@ class RotationByClock:
 
     def weekly(self) -> None:
         """Do the weekly run, and log the result of each key."""
+        began = time.monotonic()
         if not self._must_wait(WEEKLY):
-            self._by_timer(WEEKLY, KeyChoice.ALL)
+            self._by_timer(WEEKLY, KeyChoice.ALL, spent=time.monotonic() - began)
 
     def catch_up(self) -> None:
         """Finish the weekly run, and check each key by signing in once in `KEY_ROTATION_PULSE_HOURS`.
@@ -46,7 +47,9 @@ class RotationByClock:
         """
         began = time.monotonic()
         deadline = Deadline.after(function_seconds(self._environ) - TIMER_MARGIN_SECONDS)
-        result = None if self._must_wait(CATCH_UP) else self._by_timer(CATCH_UP, KeyChoice.RETRY)
+        waits = self._must_wait(CATCH_UP)
+        spent = time.monotonic() - began
+        result = None if waits else self._by_timer(CATCH_UP, KeyChoice.RETRY, spent=spent)
         hours = self._clients.limits.key_rotation_pulse_hours
         if deadline.expired:
             logger.info("Hourly catch-up reached its time limit. This hour's sign-in checks are deferred.")

@@ -335,7 +335,7 @@ def test_only_listed_users_count_when_cipp_allows_no_others(cipp: Cipp, azure: S
     assert roles(user(), Api()) == {"admin"}
 
 
-def test_roles_are_denied_and_groups_count_while_the_shape_is_unknown(
+def test_roles_are_denied_and_groups_may_be_restricted_while_the_shape_is_unknown(
     cipp: Cipp, azure: Sandbox, container: Container
 ) -> None:
     container.is_container = None
@@ -345,7 +345,9 @@ def test_roles_are_denied_and_groups_count_while_the_shape_is_unknown(
     assert "container" in message(user())
     assert looks(azure) == []
     cipp.group("helpers", names.GROUP_ID)
-    assert roles(user(), Api()) == {"helpers"}
+    assert roles(user(), Api()) == set()
+    cipp.group("admin", names.GROUP_ID)
+    assert roles(user(), Api()) == {"admin"}
 
 
 def test_only_unrestricted_roles_by_groups_count_while_the_table_is_unknown(cipp: Cipp, container: Container) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from backend.azure.clients import Clients
-from backend.errors import BackendError, ConflictError, changed_nothing
+from backend.errors import AzureError, BackendError, ConflictError, changed_nothing
 from backend.hosting.container.start_plan import OPEN_JOBS, ContainerStarts, StartPlan
+from backend.hosting.container.starts import StoredStart
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
@@ -122,18 +123,24 @@ class ContainerApps:
             AzureUnreachableError: The app may have restarted.
             BackendError: The restart failed.
         """
-        app = self.find(name)
-        if not app.is_main:
-            raise ConflictError(f"Couldn't restart '{name}': it is this app, and a restart would end the run.")
-        plan = self._starts.plan(app.name, f"restart '{app.name}'", Consent(), allows_any=updates)
-        if plan.refusal:
-            raise plan.refusal
-        done = self._start("restart", app, plan, Consent())
+        try:
+            app = self.find(name)
+            if not app.is_main:
+                raise ConflictError(f"Couldn't restart '{name}': it is this app, and a restart would end the run.")
+            plan = self._starts.plan(app.name, f"restart '{app.name}'", Consent(), allows_any=updates)
+            if plan.refusal:
+                raise plan.refusal
+            stored = self._starts.begin(plan, Consent())
+        except AzureError as error:  # the caller must not count it as a restart that may have happened
+            raise ConflictError(f"No restart was requested. {error.detail}", advice=error.advice) from error
+        done = self._started("restart", app, plan, stored)
         return Restarted(done.app, done.confirmed)
 
     def _start(self, action: Action, app: FunctionApp, plan: StartPlan, consent: Consent) -> _Done:
-        """Start or restart the container as planned, and follow its health."""
-        stored = self._starts.begin(plan, consent)
+        """Store the start, start or restart the container as planned, and follow its health."""
+        return self._started(action, app, plan, self._starts.begin(plan, consent))
+
+    def _started(self, action: Action, app: FunctionApp, plan: StartPlan, stored: StoredStart) -> _Done:
         moment = None
         try:
             if action == "restart":

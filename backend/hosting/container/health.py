@@ -20,6 +20,7 @@ READY: Final = "Ready"  # the last phase, in which CIPP's scheduler runs
 _PHASE: Final = r"[A-Za-z]{1,32}"  # Starting, BaseReady, HttpReady or Ready, or a newer CIPP's
 _OK: Final = 200
 _SHUT: Final = (502, 503, 504)  # of App Service, while the container's port is shut
+_MEASURED: Final = "Ms"  # of the times of a start. A newer CIPP may add figures that change all the time.
 _LOOK_SECONDS: Final = 6.0  # of one check
 
 
@@ -95,7 +96,7 @@ class _Seen:
 
     def __init__(self, before: Health) -> None:
         self._before = before
-        self._was_down = not before.is_up
+        self._was_down = before.is_up is False
         self.is_another = False
 
     def look(self, site: SiteHealth, deadline: Deadline) -> Health:
@@ -112,7 +113,7 @@ class _Seen:
 
 def _is_other(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
     """Return whether measurements are those of another process. One that was 0 is reached later by the same process."""
-    return any(now.get(name, 0) != value for name, value in before.items() if value)
+    return any(now.get(name, 0) != value for name, value in before.items() if value and name.endswith(_MEASURED))
 
 
 def health_of(response: WebResponse) -> Health:

@@ -32,8 +32,8 @@ _UPDATE: Final = (
 )
 
 _ZONE: Final = (
-    "CIPP looks for updates in the new zone immediately. Its other timers use it after the container's next start, also "
-    "the one that reads its keys at 00:30. A start may update CIPP: ExecFunctionAppRestart with DryRun shows it."
+    "CIPP looks for updates in the new zone immediately. Its other timers use it after the container's next start, "
+    "also the one that reads its keys at 00:30. A start may update CIPP: ExecFunctionAppRestart with DryRun shows it."
 )
 
 

@@ -66,15 +66,15 @@ class ContainerSignIn:
         site = self._discovery.main_app.seen().site
         try:
             app = self._graph.call(lambda graph: _read(graph, client_id))
-        except NotFoundError:
+        except BackendError as error:
+            notes.append(f"The end of the sign-in's secret and its callbacks are unknown. {error}")
+            return problems, notes
+        if app is None:
             problems.append(
                 f"Microsoft Entra ID does not have the app {client_id} of CIPP's sign-in any more, so no user can sign "
                 "in. Restore it within 30 days of its deletion: Entra admin center, App registrations, Deleted "
                 "applications."
             )
-            return problems, notes
-        except BackendError as error:
-            notes.append(f"The end of the sign-in's secret and its callbacks are unknown. {error}")
             return problems, notes
         found = app_problems(app, [text_of(host) for host in texts_of(properties_of(site).get("hostNames"))], _now())
         return [*problems, *found[0]], [*notes, *found[1]]
@@ -137,8 +137,12 @@ def app_problems(app: SignInApp, hosts: Sequence[str], now: datetime) -> tuple[l
     return problems, notes
 
 
-def _read(graph: "Graph", client_id: str) -> SignInApp:
-    found = graph.read("read the app of CIPP's sign-in", f"applications(appId='{client_id}')?$select={_FIELDS}")
+def _read(graph: "Graph", client_id: str) -> SignInApp | None:
+    """Return the app registration, None if the tenant does not have it."""
+    try:
+        found = graph.read("read the app of CIPP's sign-in", f"applications(appId='{client_id}')?$select={_FIELDS}")
+    except NotFoundError:
+        return None
     return sign_in_app(found)
 
 

@@ -66,10 +66,10 @@ class Starts:
         start = StoredStart(now, uuid4().hex[:8])
         try:
             self._change(app, start, now, limited=not force)
-        except ConflictError:
-            raise
         except BackendError as error:
             if not force:
+                if isinstance(error, ConflictError):
+                    raise
                 error.advice = f"{error.advice} {_ADVICE}".strip()
                 raise
             logger.warning("Failed to store a start: %s", error)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from backend.azure.clients import Clients
 from backend.hosting.app_settings import Change, SettingsInAzure
-from backend.hosting.functions.apps import FunctionApps
+from backend.hosting.functions.apps import FunctionApps, must_be_function_app
 from backend.hosting.results import Consent, Setting, SettingsAct
 from backend.hosting.setting_rules import FUNCTION_APP
 from backend.installation.discovery import Discovery
@@ -34,4 +34,5 @@ class FunctionAppSettings:
             AzureError: The settings could not be read or written. The message states the current ones.
         """
         app = self._apps.find(name)
+        must_be_function_app(app)
         return self._azure.change(app, Change(to_set, remove), FUNCTION_APP, dry_run=dry_run, consent=consent)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from backend.azure.clients import Clients
 from backend.errors import ConflictError
 from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
+from backend.hosting.shape_errors import UnknownShapeError
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.discovery import Discovery
 from backend.installation.installation import Deployment, offload_suffix
@@ -45,6 +46,8 @@ class FunctionApps:
             ConflictError: The app is this app, and the consent is without `force`.
         """
         targets = self._sites.targets(name, every=every)
+        for app in targets:
+            must_be_function_app(app)
         refusal = refusal_on_this_app(action, targets, force=consent.force)
         if dry_run:
             would_do = [planned(action, app) for app in targets]
@@ -80,3 +83,16 @@ def _is_cipps(site: Json, deployment: Deployment) -> bool:
         return True
     suffix = offload_suffix(text_of(site.get("name")))
     return suffix is not None and is_named(site, f"{deployment.main_app}-{suffix}")
+
+
+def must_be_function_app(app: FunctionApp) -> None:
+    """Refuse a change of the main app if Azure shows now that it is none of the kind as which it was seen before.
+
+    Raises:
+        UnknownShapeError: CIPP was migrated, and this app has not looked again yet.
+    """
+    if app.is_main and app.kind != "FunctionApp":
+        raise UnknownShapeError(
+            f"'{app.name}' was a function app and is one no longer, so nothing was changed.",
+            advice="Try again in some minutes, when this app has looked at CIPP again.",
+        )

@@ -1,4 +1,7 @@
-"""CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain."""
+"""CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain.
+
+Only this app itself can be changed, since its own setting may be why CIPP was not found.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -71,7 +74,7 @@ class _UnknownHosting:
 
     @made_once
     def settings(self) -> "_Settings":
-        return _Settings(self._reads.settings, self._cause)
+        return _Settings(self._reads.settings, self._reads.apps, self._cause)
 
     @made_once
     def code(self) -> "_Code":
@@ -112,8 +115,16 @@ class _UnknownHosting:
         return self._reads.needs
 
 
+def _is_this_app(apps: "Apps", name: str | None) -> bool:
+    """Return whether a name is that of this app, which can be repaired whatever CIPP is."""
+    return name is not None and any(
+        app.answers_this and not app.is_main and app.name.lower() == name.lower() for app in apps.apps()
+    )
+
+
 class _Apps:
     def __init__(self, reads: "Apps", cause: Cause) -> None:
+        self._functions = reads
         self.apps: Callable[[], list[FunctionApp]] = reads.apps
         self.addresses: Callable[[], str] = reads.addresses
         self._cause = cause
@@ -121,19 +132,23 @@ class _Apps:
     def control(
         self, action: "Action", *, name: str | None, every: bool, dry_run: bool, consent: "Consent"
     ) -> "Control":
-        del action, name, every, dry_run, consent
+        if not every and _is_this_app(self._functions, name):
+            return self._functions.control(action, name=name, every=every, dry_run=dry_run, consent=consent)
         _refuse(self._cause)
 
 
 class _Settings:
-    def __init__(self, reads: "AppSettings", cause: Cause) -> None:
+    def __init__(self, reads: "AppSettings", apps: "Apps", cause: Cause) -> None:
+        self._functions = reads
+        self._apps = apps
         self.settings: Callable[[str | None], list[Setting]] = reads.settings
         self._cause = cause
 
     def change(
         self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: "Consent"
     ) -> "SettingsAct":
-        del name, to_set, remove, dry_run, consent
+        if _is_this_app(self._apps, name):
+            return self._functions.change(name, to_set=to_set, remove=remove, dry_run=dry_run, consent=consent)
         _refuse(self._cause)
 
 
@@ -194,7 +209,7 @@ class _NoUptimes(Uptimes):
 class _Processes:
     restart_seconds: Final = 0.0
     zone_note: Final = ""
-    needs_flag: Final = True  # a container may be in certificate-only mode
+    needs_flag: Final = False  # function apps without storage must go on, also while their main app can't be read
     uptimes: Final = _NoUptimes()
 
     def __init__(self, cause: Cause) -> None:

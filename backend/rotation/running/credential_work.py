@@ -94,11 +94,23 @@ class CredentialWork:
         return seen
 
     def next_step(self, moment: Moment) -> Step:
-        """Read the state, and plan the essential step."""
+        """Read the state, and plan the essential step.
+
+        Raises:
+            ConflictError: The client secret can't sign in, and CIPP's flag for certificate-only mode can't be read. So
+                it is not known whether CIPP wants a new one.
+        """
         seen = self.look(moment)
         if self._in_vault and self._in_vault[0].managed:
             return self._leave_to_key_vault(moment)
-        return credential_step(seen, self._with_apps(moment), self._kind.rules)
+        step = credential_step(seen, self._with_apps(moment), self._kind.rules)
+        if isinstance(step, Leave) and moment.mode.use is SecretUse.UNKNOWN and seen.validity is Validity.REVOKED:
+            raise ConflictError(
+                f"The current version can't sign in, and was not repaired. {moment.mode.reason}",
+                advice="Check CIPP_STORAGE and this app's role on CIPP's storage. Or use ExecKeyVaultSecretSet to store "
+                "a client secret that can sign in.",
+            )
+        return step
 
     def chores(self, moment: Moment) -> list[Step]:
         """Return the chores, by the last state that was read."""

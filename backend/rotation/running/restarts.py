@@ -105,6 +105,8 @@ class Restarts:
         """Return why the apps must not be restarted, because that might update CIPP, or [] if they may."""
         if not names or self._is_quiet():
             return []
+        if not self._has_seconds(self._processes.restart_seconds + SPARE_SECONDS):
+            return []  # the reason would take time, and they can't be restarted anyway
         reason = self._processes.reason_to_wait(updates=self._updates)
         return [_WAITS.format(apps=_were(names), key=self._key, reason=reason)] if reason else []
 
@@ -149,6 +151,7 @@ class Restarts:
         return [
             f"{self._processes.advice([name], ends)}, because it might use the old {_WORDS[secret]} until then."
             for secret, ends in superseded.items()
+            if secret != CLIENT_SECRET or not self._run.mode.is_on
             for name, is_current in self._current(self._stored(secret)).items()
             if not is_current
         ]
