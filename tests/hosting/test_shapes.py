@@ -245,7 +245,7 @@ def test_me_of_an_application_has_no_shape(container: Api) -> None:
 
 def test_this_app_can_be_repaired_while_the_shape_is_unknown(unknown: Api) -> None:
     own = {"Name": names.BACKEND_SITE, "Force": True}
-    changed = unknown.post("ExecFunctionAppSettings", {**own, "Set": {"CIPP_FUNCTION_APP": "cippxyz89"}})
+    changed = unknown.post("ExecFunctionAppSettings", {**own, "Set": {"AZURE_DEADLINE_SECONDS": "20"}})
     assert changed.status == 200
     assert unknown.post("ExecFunctionAppRestart", {**own, "DryRun": True}).status == 200
 

@@ -104,6 +104,18 @@ def test_secret_is_left_alone_while_the_flag_is_unreadable(scene: Scene) -> None
     assert scene.report(SECRET)["Outcome"] == "rotated"
 
 
+def test_dead_secret_fails_while_the_flag_is_unreadable(scene: Scene) -> None:
+    scene.others.store(SECRET, "not a secret of the app")
+    scene.go(minutes=10)
+    scene.azure.faults([UNREADABLE])
+    secret = key_of(scene.rotate()["Keys"], SECRET)
+    assert secret["Outcome"] == "failed"
+    assert "CIPP_STORAGE" in secret["Advice"]
+    assert not added_secrets(scene)
+    scene.azure.faults([])
+    assert scene.report(SECRET)["Outcome"] == "rotated"
+
+
 def test_revoked_fallback_is_reported_and_cipp_still_works(mode: Scene) -> None:
     mode.others.store(SECRET, "not a secret of the app")
     mode.go(minutes=10)

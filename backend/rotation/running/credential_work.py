@@ -107,8 +107,8 @@ class CredentialWork:
         if isinstance(step, Leave) and moment.mode.use is SecretUse.UNKNOWN and seen.validity is Validity.REVOKED:
             raise ConflictError(
                 f"The current version can't sign in, and was not repaired. {moment.mode.reason}",
-                advice="Check CIPP_STORAGE and this app's role on CIPP's storage. Or use ExecKeyVaultSecretSet to store "
-                "a client secret that can sign in.",
+                advice="Check CIPP_STORAGE and this app's role on CIPP's storage. Or use ExecKeyVaultSecretSet to "
+                "store a client secret that can sign in.",
             )
         return step
 
