@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -37,7 +37,7 @@ class ShapeLinks:
 
 
 def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
-    """Return those of function apps with a static web app, also if the shape is unknown."""
+    """Return those of function apps with a static web app."""
     deployment, warnings = found.deployment, []
     static_web_app_id = found.static_web_app_id
     static_web_app = static_web_app_id.rpartition("/")[2] if static_web_app_id else None
@@ -66,6 +66,12 @@ def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> S
     )
 
 
+def _of_unknown(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
+    """Return those of function apps, with the reason if the main app was read and is of neither shape."""
+    links, error = _of_functions(found, portal, environ), found.main_app.error
+    return replace(links, warnings=(str(error), *links.warnings)) if found.main_app.exists and error else links
+
+
 def _of_container(found: Found, portal: Portal, _environ: Mapping[str, str]) -> ShapeLinks:
     """Return those of a container. A missing static web app or deployment center causes no warning.
 
@@ -90,7 +96,7 @@ def _of_container(found: Found, portal: Portal, _environ: Mapping[str, str]) -> 
 
 def shape_links(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
     """Return the links of CIPP's shape."""
-    links = found.main_app.shape.choose(functions=_of_functions, container=_of_container, unknown=_of_functions)
+    links = found.main_app.shape.choose(functions=_of_functions, container=_of_container, unknown=_of_unknown)
     return links(found, portal, environ)
 
 

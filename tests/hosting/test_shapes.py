@@ -259,3 +259,9 @@ def test_function_app_that_has_become_a_container_is_not_changed_as_before(azure
         assert answer.status == 409
         assert "no longer" in answer.results
     assert changes(azure) == []
+
+
+def test_links_of_an_unknown_shape_state_the_cause(unknown: Api) -> None:
+    links = unknown.get("ExecBackendURLs").results
+    assert [warning for warning in links["Warnings"] if "'app,linux'" in warning]
+    assert links["FunctionApp"].endswith("/appServices")
