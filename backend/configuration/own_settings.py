@@ -85,7 +85,8 @@ def check_own_change(to_set: Mapping[str, str], remove: Iterable[str]) -> None:
                 )
     for name, value in to_set.items():
         if problem := problem_with(name, value):
-            raise InvalidInputError(problem, field="Set")
+            detail, advice = problem
+            raise InvalidInputError(detail, field="Set", advice=advice)
 
 
 def as_read(to_set: Mapping[str, str]) -> Mapping[str, str]:
@@ -93,30 +94,30 @@ def as_read(to_set: Mapping[str, str]) -> Mapping[str, str]:
     return {name.upper() if name.upper() in WRITABLE else name: value for name, value in to_set.items()}
 
 
-def problem_with(name: str, value: str) -> str:
-    """Return why a value of a writable setting is not valid, without the value, or "" if it is valid.
+def problem_with(name: str, value: str) -> tuple[str, str] | None:
+    """Return why a value of a writable setting is not valid, without the value, and the advice. None if it is valid.
 
     The warnings of a running app use the same rules (`setting_problems`). An empty value means the default, except for
     settings in `NEVER_BLANK`.
     """
     setting = name.upper()
     if value.strip().lower().startswith(_BEGINS_A_REFERENCE):
-        return f"Couldn't set {setting}: the app does not accept a Key Vault reference here. Set the value itself."
+        return f"Couldn't set {setting}: the app does not accept a Key Vault reference here.", "Set the value itself."
     if setting in NEVER_BLANK and not value.strip():
         return (
-            f"Invalid setting {setting}: it is blank. It {KINDS[setting].rule}. "
-            f"To use the default ({KINDS[setting].otherwise}), remove it."
+            f"Invalid setting {setting}: it is blank. It {KINDS[setting].rule}.",
+            f"To use the default ({KINDS[setting].otherwise}), remove it.",
         )
     if not value:
-        return ""
+        return None
     if setting in LIMITS:
         try:
             Limits.of({setting: value})
         except NotConfiguredError as error:
-            return str(error)
-        return ""
+            return error.detail, error.advice
+        return None
     kind = KINDS[setting]
-    return "" if kind.reads(value) else f"Invalid setting {setting}: it {kind.rule}."
+    return None if kind.reads(value) else (f"Invalid setting {setting}: it {kind.rule}.", "")
 
 
 def consequences(to_set: Mapping[str, str], remove: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backend.errors import ConflictError
+from backend.errors import BackendError, ConflictError
 from backend.values import Value
 
 
@@ -28,4 +28,9 @@ class AbsentError(ShapeError):
 
 
 class UnknownShapeError(ShapeError):
-    """CIPP's shape is unknown, so nothing is changed."""
+    """CIPP's shape is unknown, so nothing is changed. `cause` is why, if Azure refused or timed out."""
+
+    def __init__(self, detail: str, *, advice: str = "", cause: BackendError | None = None) -> None:
+        super().__init__(detail, advice=advice)
+        self.cause = cause
+        self.retry_after = cause.retry_after if cause else 0

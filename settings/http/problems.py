@@ -16,7 +16,7 @@ from backend.errors import (
     NotFoundError,
     NotSignedInError,
 )
-from backend.hosting.shape_errors import AbsentError
+from backend.hosting.shape_errors import AbsentError, UnknownShapeError
 from backend.internal_errors import InternalError
 
 
@@ -75,9 +75,10 @@ def problem_of(error: BackendError) -> dict[str, Any]:
         problem["field"] = error.field
     if isinstance(error, NotAllowedError) and error.permission:
         problem["permission"] = error.permission
-    if isinstance(error, AzureRefusedError):
-        problem["azureStatus"] = error.status
-        problem["azureCode"] = error.code
+    refusal = error.cause if isinstance(error, UnknownShapeError) else error
+    if isinstance(refusal, AzureRefusedError):
+        problem["azureStatus"] = refusal.status
+        problem["azureCode"] = refusal.code
     if isinstance(error, AbsentError):
         problem["NotInThisShape"] = error.absence
     if error.retry_after > 0:

@@ -39,10 +39,11 @@ def test_refusal_of_azure_is_returned_with_its_status(
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "0.2")
     azure.faults([{"host": called.host, "mode": "refuse", "status": status, "retry_after": 2700, "times": 0}])
     answer = called.by(Api())
-    if status == 404:
-        assert answer.status == 404
-    else:
-        assert (answer.status, answer.body["azureStatus"]) == (500, status)
+    # Without the main app, the shape of CIPP is unknown, so a write is refused.
+    expected = 409 if called.name.startswith("Exec") else 404 if status == 404 else 500
+    assert answer.status == expected
+    if status != 404:
+        assert answer.body["azureStatus"] == status
     assert answer.results == f"{answer.body['detail']} {answer.body['advice']}".rstrip()
     assert answer.results.startswith("Couldn't ")
 
@@ -60,7 +61,7 @@ def test_timeout_of_azure_is_reported_in_time(
     started = time.monotonic()
     answer = called.by(Api())
     assert time.monotonic() - started < 2
-    assert answer.status == 500
+    assert answer.status == (409 if called.name.startswith("Exec") else 500)
     assert "did not respond" in answer.results
     assert "azureStatus" not in answer.body
 

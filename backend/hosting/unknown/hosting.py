@@ -56,8 +56,10 @@ def hosting(reads: "Hosting", cause: Cause, states: Callable[[], Sequence[str]])
 
 def _refuse(cause: Cause) -> NoReturn:
     error = cause()
-    detail = "It is not certain whether CIPP runs as function apps or as a container, so nothing was changed."
-    raise UnknownShapeError(f"{detail} {error.detail}" if error else detail, advice=error.advice if error else "")
+    detail = "Couldn't change anything: it is not certain whether CIPP runs as function apps or as a container."
+    if error is None:
+        raise UnknownShapeError(detail, advice="Try again.")
+    raise UnknownShapeError(f"{detail} {error.detail}", advice=error.advice, cause=error)
 
 
 class _UnknownHosting:

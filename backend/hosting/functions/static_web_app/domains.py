@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched, listed
@@ -59,14 +59,14 @@ class StaticWebAppDomains:
         wanted = host_name(domain)
         name, host, resource = self._app.name, self._app.host_name, self._app.resource
         if reason := never_added(wanted, validation, host, has_edge=_has_edge(resource)):
-            raise InvalidInputError(f"Couldn't add '{wanted}': {reason}", field="Domain")
+            raise InvalidInputError(f"Couldn't add '{wanted}': {reason.text}", field="Domain", advice=reason.advice)
         domains = self.domains()
         if any(found.name == wanted for found in domains):
             raise ConflictError(
                 f"'{wanted}' is already a domain of '{name}'.", advice="ListStaticWebAppDomains shows its state."
             )
         if not force and (reason := too_many(domains, resource)):
-            raise ConflictError(f"Couldn't add '{wanted}' to '{name}': {reason}")
+            raise ConflictError(f"Couldn't add '{wanted}' to '{name}': {reason.text}", advice=reason.advice)
         routing = routing_record(wanted, host)
         if dry_run:
             would_do, record = [f"Add the domain '{wanted}' to '{name}'."], record_of(wanted, validation, host, None)
@@ -169,49 +169,58 @@ def without_alias(app: Mapping[str, Any]) -> str:
     return f"If the DNS provider does not support ALIAS records, use ANAME or CNAME flattening{by_address}."
 
 
-def never_added(domain: str, validation: Validation, host: str, *, has_edge: bool) -> str:
-    """Return why Azure never adds a domain, "" if Azure may add it. Pure.
+_BY_TXT: Final = 'Repeat with Validation: "txt".'
+
+
+class Reason(NamedTuple):
+    """Why Azure does not add a domain, completing "Couldn't add it: ", and what to do."""
+
+    text: str
+    advice: str = ""
+
+
+def never_added(domain: str, validation: Validation, host: str, *, has_edge: bool) -> Reason | None:
+    """Return why Azure never adds a domain, None if Azure may add it. Pure.
 
     Sources: learn.microsoft.com, "Custom domains with Azure Static Web Apps", and Azure's own refusal "Apex Domains
     must use dns-txt-token as the ValidationMethod" (github.com/Azure/static-web-apps/issues/329).
     """
     of_azure = {OF_AZURE, ".".join(host.lower().split(".")[-2:])}
     if any(domain == name or domain.endswith(f".{name}") for name in of_azure):
-        return f"it belongs to Azure, under {OF_AZURE}. Send a domain that you registered."
+        return Reason(f"it belongs to Azure, under {OF_AZURE}.", "Send a domain that you registered.")
     if any(label.startswith(PUNYCODE) for label in domain.split(".")):
-        return "Azure Static Web Apps does not support internationalized names (xn--). Use a name with letters a-z."
+        return Reason(
+            "Azure Static Web Apps does not support internationalized names (xn--).", "Use a name with letters a-z."
+        )
     if is_suffix(domain):
-        return "it is a public suffix, which you can't own. Send the domain that you registered."
+        return Reason("it is a public suffix, which you can't own.", "Send the domain that you registered.")
     return _never_by_txt(domain, host) if validation == "txt" else _never_by_cname(domain, has_edge=has_edge)
 
 
-def _never_by_txt(domain: str, host: str) -> str:
+def _never_by_txt(domain: str, host: str) -> Reason | None:
     if len(record_of(domain, "txt", host, None).host) <= LONGEST_NAME:
-        return ""
-    return f"the name of its TXT record, {TXT_PREFIX}<domain>, would have more than {LONGEST_NAME} characters."
+        return None
+    return Reason(f"the name of its TXT record, {TXT_PREFIX}<domain>, would have more than {LONGEST_NAME} characters.")
 
 
-def _never_by_cname(domain: str, *, has_edge: bool) -> str:
+def _never_by_cname(domain: str, *, has_edge: bool) -> Reason | None:
     if is_apex(domain):
-        return (
-            "it is the apex of a zone, which can't have a CNAME record, and Azure validates it only by TXT. "
-            'Repeat with Validation: "txt".'
+        return Reason(
+            "it is the apex of a zone, which can't have a CNAME record, and Azure validates it only by TXT.", _BY_TXT
         )
-    if has_edge:
-        return 'the enterprise-grade edge of this app allows validation by TXT only. Repeat with Validation: "txt".'
-    return ""
+    return Reason("the enterprise-grade edge of this app allows validation by TXT only.", _BY_TXT) if has_edge else None
 
 
-def too_many(domains: Sequence[Domain], app: Mapping[str, Any]) -> str:
-    """Return why a plan does not allow another domain, "" if it does or if its limit is unknown. Pure."""
+def too_many(domains: Sequence[Domain], app: Mapping[str, Any]) -> Reason | None:
+    """Return why a plan does not allow another domain, None if it does or if its limit is unknown. Pure."""
     plan = text_of(object_of(app.get("sku")).get("name"))
     most, count = MOST_BY_PLAN.get(plan.lower()), sum(found.state != "Deleting" for found in domains)
     if most is None or count < most:
-        return ""
+        return None
     upgrade = " or upgrade it to Standard" if plan.lower() == "free" else ""
-    return (
-        f"it has {count} custom domains, and the plan {plan} allows {most} by Microsoft's documentation. Remove one "
-        f"with ExecStaticWebAppDomainRemove{upgrade}. If the limit has risen, repeat with Force: true."
+    return Reason(
+        f"it has {count} custom domains, and the plan {plan} allows {most} by Microsoft's documentation.",
+        f"Remove one with ExecStaticWebAppDomainRemove{upgrade}. If the limit has risen, repeat with Force: true.",
     )
 
 
