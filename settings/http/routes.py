@@ -51,6 +51,7 @@ class Shown:
     - `example`: a body that can be sent without harm.
     - `types`: the content types of a raw response.
     - `others`: further statuses, besides those that every such endpoint has.
+    - `may_lack`: one of CIPP's shapes lacks what the endpoint shows.
     """
 
     path: str | None = None
@@ -59,6 +60,7 @@ class Shown:
     example: Mapping[str, Any] | None = None
     types: tuple[str, ...] = ()
     others: tuple[int, ...] = ()
+    may_lack: bool = False
 
 
 NOTHING_MORE: Final = Shown()

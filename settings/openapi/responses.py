@@ -16,7 +16,7 @@ from backend.errors import (
 from settings.access.caller import Permission
 from settings.http.problems import problem_of
 from settings.http.routes import Route
-from settings.openapi.schemas import REF
+from settings.openapi.schemas import ABSENCE, REF
 
 Response = dict[str, Any]
 JSON: Final = "application/json"
@@ -125,12 +125,14 @@ def _response(route: Route, status: int, schema: Mapping[str, Any] | None, examp
     if schema is None:
         types: dict[str, Any] = {kind.partition(";")[0]: {} for kind in route.shown.types}
         return {"description": route.doc, "headers": HEADERS, "content": types}
-    content: dict[str, Any] = {"schema": _enveloped(schema) if route.enveloped else schema}
+    enveloped = _enveloped(schema, may_lack=route.shown.may_lack)
+    content: dict[str, Any] = {"schema": enveloped if route.enveloped else schema}
     if example is not None:
         content["example"] = example
     description = "The result of the operation or of the dry run." if route.body else route.doc
     return {"description": description, "headers": HEADERS, "content": {JSON: content}}
 
 
-def _enveloped(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": {"Results": schema}, "required": ["Results"]}
+def _enveloped(schema: Mapping[str, Any], *, may_lack: bool) -> dict[str, Any]:
+    absence = {"NotInThisShape": ABSENCE} if may_lack else {}
+    return {"type": "object", "properties": {"Results": schema, **absence}, "required": ["Results"]}

@@ -15,6 +15,12 @@ Schema = dict[str, Any]
 REF: Final = "#/components/schemas/"
 
 TEXT: Final = {"type": "string"}
+ABSENCE: Final[Schema] = {
+    "description": "What this shape of CIPP lacks: the shape, why it lacks it, and what to use instead.",
+    "type": "object",
+    "properties": {"Shape": TEXT, "Reason": TEXT, "Instead": TEXT},
+    "required": ["Shape", "Reason", "Instead"],
+}
 PROBLEM: Final[Schema] = {
     "title": "Problem",
     "description": "An error in the format of RFC 9457. `Results` is `detail` and `advice` in one text.",
@@ -29,7 +35,8 @@ PROBLEM: Final[Schema] = {
         "correlationId": {**TEXT, "description": "The ID of this call in the log and in CIPP's Logbook."},
         "field": {**TEXT, "description": "Status 400: the part of the request that is not valid."},
         "permission": {**TEXT, "description": "Status 403: the missing permission."},
-        "azureStatus": {"type": "integer", "description": "Status 500: the HTTP status of Azure's response."},
+        "NotInThisShape": ABSENCE,
+        "azureStatus": {"type": "integer", "description": "Status 500 or 409: the HTTP status of Azure's response."},
         "azureCode": {**TEXT, "description": "Status 500: Azure's error code. Empty if Azure sent none."},
         "retryAfterSeconds": {
             "type": "integer",

@@ -87,7 +87,11 @@ def zone(call: Call, body: Zone) -> TimeSettings:
     return TimeSettings(results=sentence, **msgspec.structs.asdict(act))
 
 
-@routes.get("ListFunctionAppDeployments", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(APP,)))
+@routes.get(
+    "ListFunctionAppDeployments",
+    needs=Permission.APP_SETTINGS_READ,
+    shown=Shown(query=(APP,), may_lack=True),  # in a container
+)
 def deployments(call: Call) -> Deployments:
     """Show the repository and deployments of an app, and whether CIPP's apps run the same version."""
     return call.services.hosting.code.deployments(call.query.get("name"))

@@ -8,6 +8,7 @@ from settings.http.body import Body
 from settings.http.routes import Call, Routes, Shown
 
 routes = Routes()
+ABSENT: Final = Shown(may_lack=True)  # in a container
 USER: Final = "9f40b7c2d1e64a58b3a6c5d7e8f90122"
 
 
@@ -59,13 +60,13 @@ class OldUser(Body, frozen=True):
     force: bool = False
 
 
-@routes.get("ListStaticWebApp", needs=Permission.APP_SETTINGS_READ)
+@routes.get("ListStaticWebApp", needs=Permission.APP_SETTINGS_READ, shown=ABSENT)
 def state(call: Call) -> StaticWebAppState:
     """Show CIPP's static web app with its backend, repository and last build, if it exists."""
     return call.services.hosting.frontend.state()
 
 
-@routes.get("ListStaticWebAppDomains", needs=Permission.APP_SETTINGS_READ)
+@routes.get("ListStaticWebAppDomains", needs=Permission.APP_SETTINGS_READ, shown=ABSENT)
 def domains(call: Call) -> list[Domain]:
     """List the custom domains, with the exact DNS records that each needs."""
     return call.services.hosting.domains.domains()
@@ -91,7 +92,7 @@ def remove_domain(call: Call, body: OldDomain) -> DomainAct:
     return call.services.hosting.domains.remove(body.domain, dry_run=body.dry_run)
 
 
-@routes.get("ListStaticWebAppUsers", needs=Permission.APP_SETTINGS_READ)
+@routes.get("ListStaticWebAppUsers", needs=Permission.APP_SETTINGS_READ, shown=ABSENT)
 def users(call: Call) -> Users:
     """List the users with their roles, and the number of seats used."""
     return call.services.hosting.users.users()
