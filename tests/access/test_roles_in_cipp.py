@@ -347,7 +347,7 @@ def test_roles_are_denied_and_groups_may_be_restricted_while_the_shape_is_unknow
     cipp.group("helpers", names.GROUP_ID)
     assert roles(user(), Api()) == set()
     cipp.group("admin", names.GROUP_ID)
-    assert roles(user(), Api()) == {"admin"}
+    assert roles(user(), Api()) == {"admin", "helpers"}
 
 
 def test_only_unrestricted_roles_by_groups_count_while_the_table_is_unknown(cipp: Cipp, container: Container) -> None:

@@ -1,5 +1,4 @@
 import socket
-import ssl
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -44,11 +43,6 @@ def test_calls_of_unknown_hosts_and_plain_requests_are_recorded(sandbox: Sandbox
         "http://example.com/a/b?c=d",
     ]
     assert "GET example.com/a/b" in (sandbox.folder / ".sandbox" / "sandbox.log").read_text("utf-8")
-
-
-def test_bundle_includes_the_certificates_that_the_machine_trusts(sandbox: Sandbox) -> None:
-    context = ssl.create_default_context(cafile=sandbox.env["SSL_CERT_FILE"])
-    assert len(context.get_ca_certs()) > 20
 
 
 def test_advance_moves_every_date_header_until_a_reset(sandbox: Sandbox) -> None:
