@@ -35,6 +35,7 @@ SDKS = frozenset(
 LOADED_BEFORE = {
     "clients.py": "a client is created under the lock",
     "lock_row.py": "the client of the table has loaded it",
+    "installation_memory.py": "the same",
     "own_restarts.py": "the same",
     "starts.py": "the same",
     "graph.py": "a call loads everything before it starts",

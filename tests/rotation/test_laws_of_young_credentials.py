@@ -83,7 +83,7 @@ def test_run_reports_a_young_credential_as_not_verified(scene: Scene, key: str, 
     report = scene.report(key, force=force)
     assert report["Outcome"] == "unchanged"
     assert "Not verified yet" in report["Reason"]
-    assert "left alone" in report["Reason"]
+    assert "not changed until then" in report["Reason"]
     assert scene.value(key) == theirs
 
 
