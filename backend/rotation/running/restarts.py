@@ -19,6 +19,7 @@ from backend.key_vault.tags import OUR_NAME, RESTART, WEEKLY
 from backend.rotation.running.context import RestartRight, RunContext
 
 ONE_SECOND: Final = timedelta(seconds=1)  # Azure's times have whole seconds, and a restart must be visibly later
+REASON_SECONDS: Final = 60.0  # to look whether a restart may update CIPP, if Azure and the registry are slow
 SPARE_SECONDS: Final = 10.0  # besides the restart itself, for the writes before and after it
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429  # Azure may still have processed the request
 _NOT_RESTARTED: Final = (
@@ -105,8 +106,8 @@ class Restarts:
         """Return why the apps must not be restarted, because that might update CIPP, or [] if they may."""
         if not names or self._is_quiet():
             return []
-        if not self._has_seconds(self._processes.restart_seconds + SPARE_SECONDS):
-            return []  # the reason would take time, and they can't be restarted anyway
+        if not self._has_seconds(REASON_SECONDS):
+            return []  # they can't be restarted anyway
         reason = self._processes.reason_to_wait(updates=self._updates)
         return [_WAITS.format(apps=_were(names), key=self._key, reason=reason)] if reason else []
 
