@@ -11,7 +11,7 @@ from typing import Final
 from backend.installation.main_app import MainApp
 from backend.installation.results import CardKind
 from backend.installation.shape import is_of_a_container, may_be_container
-from backend.readings import Json, object_of, properties_of, text_of, text_or_none
+from backend.readings import Json, object_of, properties_of, text_of
 
 _PUBLIC_TAGS: Final = ("latest", "dev", "nightly")
 _MOST_SEVERE: Final = "S8"  # anyone on the internet can act
@@ -207,8 +207,7 @@ def _of_the_sign_in(seen: Seen) -> list[State]:
     """S8 and S13: who can sign in."""
     if not seen.auth:
         return []  # not read, or not shown
-    provider = object_of(object_of(seen.auth.get("identityProviders")).get("azureActiveDirectory"))
-    client_id = text_or_none(object_of(provider.get("registration")).get("clientId"))
+    client_id = client_id_of(seen.auth)
     is_on = str(object_of(seen.auth.get("platform")).get("enabled")).strip().lower() == "true"
     if not is_on or not client_id:
         return [
@@ -232,6 +231,12 @@ def _of_the_sign_in(seen: Seen) -> list[State]:
             )
         ]
     return []
+
+
+def client_id_of(settings: Mapping[str, object]) -> str:
+    """Return the ID of the app that signs users in, "" if authsettingsV2 has none. Pure."""
+    provider = object_of(object_of(settings.get("identityProviders")).get("azureActiveDirectory"))
+    return text_of(object_of(provider.get("registration")).get("clientId")).strip()
 
 
 def pinned(image: str) -> str | None:

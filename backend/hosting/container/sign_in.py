@@ -20,6 +20,7 @@ from backend.concurrency import background
 from backend.errors import BackendError, NotFoundError
 from backend.formats import is_guid
 from backend.installation.discovery import Discovery
+from backend.installation.states import client_id_of
 from backend.readings import Json, object_of, objects_of, properties_of, text_of, texts_of, time_or_none
 
 if TYPE_CHECKING:
@@ -103,12 +104,6 @@ def reference_problems(reference: Mapping[str, Any]) -> list[str]:
             "SSOAppSecret is enabled."
         )
     ]
-
-
-def client_id_of(settings: Mapping[str, Any]) -> str:
-    """Return the ID of the app that signs users in, "" if authsettingsV2 has none. Pure."""
-    provider = object_of(object_of(settings.get("identityProviders")).get("azureActiveDirectory"))
-    return text_of(object_of(provider.get("registration")).get("clientId")).strip()
 
 
 def app_problems(app: SignInApp, hosts: Sequence[str], now: datetime) -> tuple[list[str], list[str]]:
