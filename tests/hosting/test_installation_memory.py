@@ -33,7 +33,7 @@ def test_function_apps_that_become_a_container_were_migrated() -> None:
         (Memory().with_seen(app(Shape.CONTAINER), NOW), app(Shape.FUNCTIONS)),
     ],
 )
-def test_other_changes_are_no_migration(before: Memory, seen: MainApp) -> None:
+def test_other_changes_are_not_seen_as_a_migration(before: Memory, seen: MainApp) -> None:
     assert before.with_seen(seen, NOW).migrated is None
 
 

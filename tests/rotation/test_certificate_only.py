@@ -104,7 +104,7 @@ def test_secret_is_left_alone_while_the_flag_is_unreadable(scene: Scene) -> None
     assert scene.report(SECRET)["Outcome"] == "rotated"
 
 
-def test_dead_secret_fails_while_the_flag_is_unreadable(scene: Scene) -> None:
+def test_expired_secret_fails_while_the_flag_is_unreadable(scene: Scene) -> None:
     scene.others.store(SECRET, "not a secret of the app")
     scene.go(minutes=10)
     scene.azure.faults([UNREADABLE])

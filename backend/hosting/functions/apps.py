@@ -86,7 +86,7 @@ def _is_cipps(site: Json, deployment: Deployment) -> bool:
 
 
 def must_be_function_app(app: FunctionApp) -> None:
-    """Refuse a change of the main app if Azure shows now that it is none of the kind as which it was seen before.
+    """Refuse a change of the main app if Azure now shows another kind of app than before.
 
     Raises:
         UnknownShapeError: CIPP was migrated, and this app has not looked again yet.
