@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.access.platform_sign_in import auth_settings
+from backend.access.roles import Denial
 from backend.azure.clients import Clients
 from backend.concurrency.cached import MARGIN_SECONDS, Cached
 from backend.concurrency.seats import NOT_NEEDED, Seat
@@ -33,14 +34,14 @@ RETRY_SECONDS: Final = 15.0  # after a failed check
 FORBIDDEN: Final = 403  # for any cause, a right or a policy: it does not change within seconds
 # The location of CIPP, which can differ from that of this app.
 OF_CIPP: Final = ("CIPP_SUBSCRIPTION_ID", "CIPP_RESOURCE_GROUP")
-_DO: Final = "as docs/deploy.md#turn-on-app-service-authentication shows."
-OFF: Final = (
-    f"Couldn't verify who you are: App Service authentication is off for this app. Its administrator must turn it on, "
-    f"{_DO}"
+_DOCS: Final = "docs/deploy.md#turn-on-app-service-authentication"
+OFF: Final = Denial(
+    "Couldn't verify who you are: App Service authentication is off for this app.",
+    f"As the administrator of this app, turn it on ({_DOCS}).",
 )
-ANONYMOUS: Final = (
-    "Couldn't verify who you are: App Service allows anonymous requests to this app. Its administrator must "
-    f"require authentication on every path, {_DO}"
+ANONYMOUS: Final = Denial(
+    "Couldn't verify who you are: App Service allows anonymous requests to this app.",
+    f"As the administrator of this app, require authentication on every path ({_DOCS}).",
 )
 
 
@@ -48,16 +49,16 @@ ANONYMOUS: Final = (
 class Verdict:
     """The result of a check, which is valid for `seconds`.
 
-    `reason` is why no caller is trusted, "" if the environment decides. If `is_patient`, requests wait for the next
+    `denial` is why no caller is trusted, None if the environment decides. If `is_patient`, requests wait for the next
     check.
     """
 
-    reason: str
+    denial: Denial | None
     seconds: float
     is_patient: bool
 
 
-NO_VERDICT: Final = Verdict("", seconds=0.0, is_patient=True)
+NO_VERDICT: Final = Verdict(None, seconds=0.0, is_patient=True)
 
 
 class SignInDoor:
@@ -78,8 +79,8 @@ class SignInDoor:
             may_be_stale=lambda verdict: not verdict.is_patient,
         )
 
-    def reason(self, seat: Seat = NOT_NEEDED) -> str:
-        """Return why no caller is trusted, "" if the environment decides.
+    def denial(self, seat: Seat = NOT_NEEDED) -> Denial | None:
+        """Return why no caller is trusted, None if the environment decides.
 
         The first request waits up to 2.5 s for Azure, and so do requests that would be denied. While Azure times out,
         other requests don't wait.
@@ -88,10 +89,10 @@ class SignInDoor:
             SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
         """
         try:
-            return self._verdict.get(seat=seat).reason
+            return self._verdict.get(seat=seat).denial
         except AzureUnreachableError:
             logger.info("Timed out reading the authentication settings of this app. Using the last result.")
-            return self._last.reason
+            return self._last.denial
 
     @property
     def _last(self) -> Verdict:
@@ -100,7 +101,7 @@ class SignInDoor:
     def _look(self) -> Verdict:
         """Run one check. It always returns a verdict, so that the next check runs later."""
         try:
-            reason = reason_in(self.settings() or {})
+            denial = denial_in(self.settings() or {})
         except BackendError as error:
             logger.warning("The authentication of this app is unknown: %s", error)
             return self._failed(error)
@@ -108,17 +109,17 @@ class SignInDoor:
             # Without the error's text, which can contain a value.
             logger.warning("The authentication of this app is unknown (%s).", type(error).__name__)
             return self._failed(None)
-        if reason:
-            logger.warning("No caller is trusted. %s", reason)
-        return Verdict(reason, CLOSED_SECONDS if reason else OPEN_SECONDS, is_patient=bool(reason))
+        if denial:
+            logger.warning("No caller is trusted. %s", denial.detail)
+        return Verdict(denial, CLOSED_SECONDS if denial else OPEN_SECONDS, is_patient=denial is not None)
 
     def _failed(self, error: BackendError | None) -> Verdict:
         """Return the verdict after a failed check: the last definite result. A refusal is cached for longer."""
         last = self._last
         is_denied = getattr(error, "status", 0) == FORBIDDEN and not isinstance(error, IdentityRefusedError)
         is_final = isinstance(error, NotConfiguredError | NotFoundError) or is_denied
-        seconds = OPEN_SECONDS if is_final and not last.reason else RETRY_SECONDS
-        return Verdict(last.reason, seconds, is_patient=last.is_patient and not is_final)
+        seconds = OPEN_SECONDS if is_final and not last.denial else RETRY_SECONDS
+        return Verdict(last.denial, seconds, is_patient=last.is_patient and not is_final)
 
     def settings(self) -> Mapping[str, Any] | None:
         """Return this app's authsettingsV2, or None if this app has no name, or is a deployment slot.
@@ -137,16 +138,16 @@ class SignInDoor:
         return auth_settings(self._clients, *deployment.group(), deployment.answering_app)
 
 
-def reason_in(settings: Mapping[str, Any]) -> str:
-    """Return why authsettingsV2 don't verify callers, or "" if that is not certain. Pure."""
+def denial_in(settings: Mapping[str, Any]) -> Denial | None:
+    """Return why authsettingsV2 don't verify callers, or None if that is not certain. Pure."""
     platform, validation = object_of(settings.get("platform")), object_of(settings.get("globalValidation"))
     if platform.get("enabled") is False:
         return OFF
     if platform.get("configFilePath"):
-        return ""  # a file in the app overrides the other settings
+        return None  # a file in the app overrides the other settings
     allows_anonymous = (
         validation.get("requireAuthentication") is False
         or str(validation.get("unauthenticatedClientAction")).lower() == "allowanonymous"
         or bool(validation.get("excludedPaths"))
     )
-    return ANONYMOUS if allows_anonymous else ""
+    return ANONYMOUS if allows_anonymous else None

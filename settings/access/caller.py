@@ -185,8 +185,8 @@ def identify(
     # Loaded before a seat is taken, because the seat's clock would count the import as a slow response.
     standing = services.standing
     with services.seats.visit(caller_id(principal), needed=not has_known_role(principal, services)) as seat:
-        if not is_development(environ) and (reason := services.sign_in_door.reason(seat)):
-            raise NotSignedInError(reason)
+        if not is_development(environ) and (denial := services.sign_in_door.denial(seat)):
+            raise NotSignedInError(denial.detail, advice=denial.advice)
         _must_be_served(principal, services, seat)
         try:
             held = _held_by(principal, standing, seat)

@@ -9,7 +9,8 @@ import pytest
 
 from backend.access import sign_in_door
 from backend.access.platform_sign_in import sign_in_problems
-from backend.access.sign_in_door import ANONYMOUS, OFF, reason_in
+from backend.access.roles import Denial
+from backend.access.sign_in_door import ANONYMOUS, OFF, denial_in
 from backend.azure import arm
 from sandbox import names
 from settings.http.process import services
@@ -24,13 +25,18 @@ AUTH = "/config/authsettingsv2$"
 STRICT = {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"}
 
 
+def why(refused: Answer) -> Denial:
+    """Return the reason and the advice of a response."""
+    return Denial(refused.body["detail"], refused.body["advice"])
+
+
 def sign_in(*, enabled: bool = True, path: str | None = None, **validation: object) -> dict[str, object]:
     """App Service authentication as docs/deploy.md sets it up, but for what is given."""
     file = {} if path is None else {"configFilePath": path}
     return {"platform": {"enabled": enabled, **file}, "globalValidation": {**STRICT, **validation}}
 
 
-CLOSING: list[tuple[dict[str, object], str]] = [
+CLOSING: list[tuple[dict[str, object], Denial]] = [
     (sign_in(enabled=False), OFF),
     (sign_in(enabled=False, path="/home/site/wwwroot/auth.json"), OFF),
     (sign_in(requireAuthentication=False), ANONYMOUS),
@@ -50,17 +56,17 @@ OTHERS: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "reason"), CLOSING)
+@pytest.mark.parametrize(("settings", "denial"), CLOSING)
 def test_settings_without_verified_callers_have_a_reason_and_a_problem(
-    settings: dict[str, object], reason: str
+    settings: dict[str, object], denial: Denial
 ) -> None:
-    assert reason_in(settings) == reason
+    assert denial_in(settings) == denial
     assert sign_in_problems(settings, lambda _: True) != []
 
 
 @pytest.mark.parametrize("settings", [*OTHERS, {}, {"platform": None, "globalValidation": None}, {"platform": {}}])
 def test_settings_without_a_definite_word_have_no_reason(settings: dict[str, object]) -> None:
-    assert reason_in(settings) == ""
+    assert denial_in(settings) is None
 
 
 @pytest.fixture
@@ -105,9 +111,9 @@ def test_callers_are_trusted_if_azure_verifies_them(
     assert me(Api()).status == 200
 
 
-@pytest.mark.parametrize(("settings", "reason"), CLOSING)
+@pytest.mark.parametrize(("settings", "denial"), CLOSING)
 def test_no_caller_is_trusted_if_azure_does_not_verify_them(
-    azure: Sandbox, in_azure: pytest.MonkeyPatch, settings: dict[str, object], reason: str
+    azure: Sandbox, in_azure: pytest.MonkeyPatch, settings: dict[str, object], denial: Denial
 ) -> None:
     del in_azure
     Admin(azure).set_sign_in(**settings)
@@ -120,7 +126,7 @@ def test_no_caller_is_trusted_if_azure_does_not_verify_them(
             ("GET", "No"),
         ):
             refused.append(api.call(method, name, b"", role=None, headers=headers))
-            assert (refused[-1].status, refused[-1].results) == (401, reason)
+            assert (refused[-1].status, why(refused[-1])) == (401, denial)
     assert api.get("PublicPing", role=None).status == 200
     assert len(looks(azure, refused)) == 1
 
@@ -135,7 +141,7 @@ def test_this_apps_own_settings_count_wherever_cipp_is(
     )
     Admin(azure).set_sign_in(**sign_in(enabled=False))
     refused = me(Api())
-    assert refused.results == OFF
+    assert why(refused) == OFF
     (look,) = looks(azure, [refused])
     assert f"/resourceGroups/{names.RESOURCE_GROUP}/" in look["path"]
 
@@ -144,7 +150,7 @@ def test_the_identitys_token_names_the_app_without_variables(azure: Sandbox, in_
     for name in ("WEBSITE_RESOURCE_GROUP", "WEBSITE_OWNER_NAME"):
         in_azure.delenv(name)
     Admin(azure).set_sign_in(**sign_in(enabled=False))
-    assert me(Api()).results == OFF
+    assert why(me(Api())) == OFF
 
 
 @pytest.mark.parametrize("app", ["cippbackendk7m2q4x3hjr5a", "cipp2api3contoso4west5", "cipp-backend-k7m2q4x3hjr5a"])
@@ -157,7 +163,7 @@ def test_a_generated_app_name_closes_the_door_too(
     response = {"status": 200, "body": {"properties": sign_in(enabled=False)}}
     azure.faults([{"path": f"/sites/{app}{AUTH}", "answer": response, "times": 0}])
     refused = me(Api())
-    assert (refused.status, refused.results) == (401, OFF)
+    assert (refused.status, why(refused)) == (401, OFF)
     (look,) = looks(azure, [refused])
     assert f"/sites/{app}/" in look["path"]
 
@@ -296,5 +302,5 @@ def test_a_known_sign_in_costs_a_request_nothing(azure: Sandbox, in_azure: pytes
     answer = me(Api())
     assert answer.status == 200
     door, times = services().sign_in_door, 20_000
-    assert seconds_of(lambda: [door.reason() for _ in range(times)]) / times < 20e-6
+    assert seconds_of(lambda: [door.denial() for _ in range(times)]) / times < 20e-6
     assert len(looks(azure, [answer])) == 1
