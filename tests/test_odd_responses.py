@@ -46,6 +46,7 @@ def broken(odd: Odd, recording: Recording, edits: Sequence[OddResponse]) -> list
 
 @pytest.mark.slow("several rotations")
 @pytest.mark.timeout(14_400 if ALL else 600)
+@pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_odd_value_affects_nothing_else(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: int

@@ -2,8 +2,10 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,45 @@ class Item:
 def test_tests_of_the_full_tier_are_left_out() -> None:
     ordinary, full = Item("slow"), Item("full_tier")
     assert left_out([ordinary, full]) == [full]  # type: ignore[list-item, comparison-overlap] # has what the function reads
+
+
+CASES = """
+import pytest
+@pytest.fixture
+def sandbox(): pass
+@pytest.mark.parametrize("a", range(5))
+def test_pure(a): pass
+@pytest.mark.parametrize("a", range(5))
+def test_calls(sandbox, a): pass
+@pytest.mark.each_value
+@pytest.mark.parametrize("a", range(2))
+@pytest.mark.parametrize("b", range(3))
+def test_values(sandbox, a, b): pass
+@pytest.mark.every_case("a sweep")
+@pytest.mark.parametrize("a", range(5))
+def test_sweep(sandbox, a): pass
+@pytest.mark.full_tier("reason")
+@pytest.mark.parametrize("a", range(5))
+def test_full(sandbox, a): pass
+def test_single(sandbox): pass
+"""
+
+
+REDUCED = """
+from tests.support.tiers import left_out
+def pytest_collection_modifyitems(items): items[:] = [item for item in items if item not in left_out(items)]
+"""
+
+
+def test_reduced_tier_keeps_one_case_of_a_test_that_calls_the_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "test_cases.py").write_text(CASES)
+    (tmp_path / "conftest.py").write_text(REDUCED)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-c", os.devnull, "--rootdir", str(tmp_path)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environ["PYTHONPATH"] = str(ROOT)
+    shown = subprocess.check_output([*command, str(tmp_path)], cwd=tmp_path, env=environ, text=True)  # noqa: S603 - as above
+    counts = Counter(re.findall(r"test_cases.py::(\w+)", shown))
+    assert counts == {"test_pure": 5, "test_calls": 1, "test_values": 3, "test_sweep": 5, "test_single": 1}
 
 
 def test_each_test_belongs_to_one_step() -> None:

@@ -49,6 +49,7 @@ def test_reduced_sweep_covers_every_call_site_and_outcome(complete: list[Case]) 
     assert len(reduced) < 0.6 * len(complete)
 
 
+@pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_served_keys_stay_valid_and_the_next_run_repairs(
     deployment: Deployment, cases: list[Case], part: int, caplog: pytest.LogCaptureFixture

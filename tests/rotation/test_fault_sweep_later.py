@@ -77,6 +77,7 @@ def test_reduced_sweep_covers_every_call_site_and_outcome(complete: list[Case]) 
     assert uncovered(complete, representative(complete)) == set()
 
 
+@pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_next_run_finishes_what_was_to_be_retired(deployment: Deployment, cases: list[Case], part: int) -> None:
     problems = []

@@ -97,6 +97,7 @@ def test_reduced_kills_leave_every_number_of_writes(points: list[Point]) -> None
     assert max(reduced) > 6
 
 
+@pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_what_the_vault_serves_signs_in_and_the_next_run_finishes(
     deployment: Deployment, runs: Runs, points: list[Point], part: int

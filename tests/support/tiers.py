@@ -5,6 +5,7 @@ the others, one at a time (`python -m tests.run`), since on a busy machine they 
 """
 
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Final
@@ -54,17 +55,36 @@ def with_each_value(combinations: Sequence[Mapping[str, object]]) -> list[int]:
 def left_out(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """Return the tests that the reduced tier does not run.
 
-    These are the tests of the full tier, and of the marker `each_value` those combinations without a new value.
+    These are the tests of the full tier, and most cases of a test that calls the sandbox. Of such a test, the marker
+    `each_value` keeps the cases with a new value, and `every_case` keeps all. Else one case stays.
     """
     found = [item for item in items if item.get_closest_marker("full_tier")]
     groups: dict[tuple[object, str], list[pytest.Function]] = {}
     for item in items:
-        if isinstance(item, pytest.Function) and item.get_closest_marker("each_value") and item not in found:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item not in found and _is_costly(item):
             groups.setdefault((item.parent, item.originalname), []).append(item)
     for alike in groups.values():
-        kept = with_each_value([item.callspec.indices for item in alike])
+        kept = with_each_value([_values(item) for item in alike]) if _each_value(alike) else [_one_of(alike)]
         found += [item for place, item in enumerate(alike) if place not in kept]
     return found
+
+
+def _is_costly(item: pytest.Function) -> bool:
+    return "sandbox" in item.fixturenames and item.get_closest_marker("every_case") is None
+
+
+def _values(item: pytest.Function) -> dict[str, object]:
+    """Return a test's arguments by name, as text. Since pytest 9, each case has `indices` of its own."""
+    return {name: repr(value) for name, value in item.callspec.params.items()}
+
+
+def _each_value(alike: Sequence[pytest.Function]) -> bool:
+    return alike[0].get_closest_marker("each_value") is not None
+
+
+def _one_of(alike: Sequence[pytest.Function]) -> int:
+    """Return the place of one case. The test's name decides, so that tests with the same values choose others."""
+    return zlib.crc32(alike[0].originalname.encode()) % len(alike)
 
 
 def of_another_step(items: Sequence[pytest.Item], step: str | None = os.environ.get(STEP)) -> list[pytest.Item]:
