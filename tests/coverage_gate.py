@@ -1,4 +1,4 @@
-"""The last step of `make coverage`: fail if the tests don't cover enough of the product.
+"""The last step of `make test-full` and `make coverage`: fail if the tests don't cover enough of the product.
 
     python -m tests.coverage_gate [COVERAGE_FILE]
 

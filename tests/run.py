@@ -1,10 +1,15 @@
-"""Run the tests in two steps: first those that don't compare times, then the others, on an idle machine.
+"""Run the tests in steps: those of the reduced tier, what only the full tier has, those that compare times.
 
     python -m tests.run --workers 4 [--coverage] [ARGUMENT OF PYTEST ...]
 
-Both steps always run, so that one run shows all failures. If only a few tests failed, these run again, one at a time:
-the product's time limits are those that users meet, and several processes that share a machine can exceed them. What
-passes then is listed, and doesn't fail the run. Arguments of pytest leave this out.
+All steps always run, so that one run shows all failures. The tests that compare times run last, in fewer processes,
+so that a busy machine disturbs them less. With --coverage, the first step records which lines and branches ran, and
+the gate (`tests.coverage_gate`) compares that with what must run. The other steps don't measure it: that slows them
+down, and disturbs what compares times.
+
+If only a few tests failed, these run again, one at a time: the product's time limits are those that users meet, and
+several processes that share a machine can exceed them. What passes then is listed, and doesn't fail the run. Arguments
+of pytest leave this and the gate out.
 """
 
 import argparse
@@ -16,20 +21,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.support.tiers import STEP, Step
+from tests.support.tiers import FULL, STEP, Step
 
 TESTS_FAILED: Final = 1  # pytest's exit statuses
 NONE_COLLECTED: Final = 5
-QUIET_WORKERS: Final = 1
+QUIET_WORKERS: Final = 2  # most of these tests wait
 AGAIN_AT_MOST: Final = 10  # of about 11,000 tests. More have another cause.
 LAST_FAILED: Final = Path(".pytest_cache/v/cache/lastfailed")
 
 
-def command(workers: int, *options: str, coverage: bool, first: bool) -> list[str]:
-    """Return the command of one step. Each but the first adds its coverage to that of the ones before."""
-    covered = ["--cov", "--cov-report=", *([] if first else ["--cov-append"])]
+def command(workers: int, *options: str, coverage: bool = False) -> list[str]:
+    """Return the command of one step."""
     parallel = ["-n", str(workers), "--dist", "worksteal"]
-    return [sys.executable, "-m", "pytest", *parallel, *(covered if coverage else []), *options]
+    covered = ["--cov", "--cov-report="] if coverage else []
+    return [sys.executable, "-m", "pytest", *parallel, *covered, *options]
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -54,19 +59,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--coverage", action="store_true")
     options, chosen = parser.parse_known_args(arguments)
+    gate = options.coverage and not chosen
     codes = []
-    for step, workers in ((Step.OTHERS, options.workers), (Step.COMPARES_TIMES, QUIET_WORKERS)):
-        first = step is Step.OTHERS
+    for step in Step:
+        if step is Step.COMBINATIONS and not FULL:
+            continue
+        first = step is Step.REDUCED
         cleared = ["--cache-clear"] if first and not chosen else []
-        run = command(workers, *cleared, *chosen, coverage=options.coverage, first=first)
+        workers = QUIET_WORKERS if step is Step.COMPARES_TIMES else options.workers
+        run = command(workers, *cleared, *chosen, coverage=options.coverage and first)
         codes.append(_run(f"Tests that {step.value}", run, {STEP: step.name}))
     code = worst(codes)
     failed = [] if chosen else failed_tests()
-    if not may_run_again(code, failed):
-        return code
-    again = command(QUIET_WORKERS, "--last-failed", coverage=options.coverage, first=False)
-    code = _run("The tests that failed, again, one at a time", again, {})
-    sys.stdout.write("Failed beside other tests:\n" + "".join(f"  {test}\n" for test in failed))
+    if may_run_again(code, failed):
+        code = _run("The tests that failed, again, one at a time", command(1, "--last-failed"), {})
+        sys.stdout.write("Failed beside other tests:\n" + "".join(f"  {test}\n" for test in failed))
+    if gate:
+        code = code or _run("Coverage of the first step", [sys.executable, "-m", "tests.coverage_gate"], {})
     return code
 
 

@@ -1,12 +1,14 @@
 """Which tests a run makes.
 
-The tier: `make test` leaves out combinations that `make test-full` makes. The step: tests that compare times run after
-the others, one at a time (`python -m tests.run`), since on a busy machine they would measure the machine.
+The tier: `make test` leaves out combinations that `make test-full` makes. The step of `python -m tests.run`: first the
+tests of the reduced tier, then those combinations. The tests that compare times run last, in fewer processes, since on
+a busy machine they would measure the machine.
 """
 
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Final
 
@@ -18,10 +20,11 @@ STEP: Final = "TEST_STEP"
 
 
 class Step(Enum):
-    """One of the two steps of a run."""
+    """One of the steps of a run."""
 
-    OTHERS = "do not compare times"
-    COMPARES_TIMES = "compare times, one at a time"
+    REDUCED = "do not compare times"
+    COMBINATIONS = "only the full tier has"
+    COMPARES_TIMES = "compare times"
 
 
 def chosen(*, reduced: int, full: int) -> int:
@@ -52,20 +55,20 @@ def with_each_value(combinations: Sequence[Mapping[str, object]]) -> list[int]:
     return sorted(found)
 
 
-def left_out(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+def left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Return the tests that the reduced tier does not run.
 
     These are the tests of the full tier, and most cases of a test that calls the sandbox. Of such a test, the marker
     `each_value` keeps the cases with a new value, and `every_case` keeps all. Else one case stays.
     """
-    found = [item for item in items if item.get_closest_marker("full_tier")]
+    found = {item for item in items if item.get_closest_marker("full_tier")}
     groups: dict[tuple[object, str], list[pytest.Function]] = {}
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item not in found and _is_costly(item):
             groups.setdefault((item.parent, item.originalname), []).append(item)
     for alike in groups.values():
         kept = with_each_value([_values(item) for item in alike]) if _each_value(alike) else [_one_of(alike)]
-        found += [item for place, item in enumerate(alike) if place not in kept]
+        found |= {item for place, item in enumerate(alike) if place not in kept}
     return found
 
 
@@ -91,5 +94,12 @@ def of_another_step(items: Sequence[pytest.Item], step: str | None = os.environ.
     """Return the tests that belong to another step than the one named. A run without steps has all."""
     if step is None:
         return []
-    compares = Step[step] is Step.COMPARES_TIMES
-    return [item for item in items if (item.get_closest_marker("compares_times") is not None) is not compares]
+    combinations = left_out(items)
+    return [item for item in items if _step_of(item, combinations) is not Step[step]]
+
+
+def _step_of(item: pytest.Item, combinations: AbstractSet[pytest.Item]) -> Step:
+    if item.get_closest_marker("compares_times"):
+        return Step.COMPARES_TIMES
+    is_complete_sweep = FULL and item.get_closest_marker("every_case") is not None
+    return Step.COMBINATIONS if is_complete_sweep or item in combinations else Step.REDUCED
