@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.words import GLOSSARY, files, finds, words_in
+from tests.support.words import GLOSSARY, files, finds, long_test_names, words_in
 
 ROOT: Final = Path(__file__).parent.parent
 # Where a word of the left column is right, and why.
@@ -39,6 +39,29 @@ def test_each_exception_is_needed_and_has_a_reason() -> None:
     }
     assert set(ALLOWED) - used == set()
     assert all(ALLOWED.values())
+
+
+def test_name_of_a_test_has_at_most_12_words() -> None:
+    names = [
+        (file.relative_to(ROOT).as_posix(), name)
+        for file in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in long_test_names(file.read_text(encoding="utf-8"))
+    ]
+    assert names == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_long"),
+    [
+        ("test_lock_expires", False),
+        ("test_a_b_c_d_e_f_g_h_i_j_k_l", False),
+        ("test_a_b_c_d_e_f_g_h_i_j_k_l_m", True),
+        ("make_a_b_c_d_e_f_g_h_i_j_k_l_m", False),
+    ],
+)
+@pytest.mark.parametrize("form", ["def {}():\n    pass\n", "class Tests:\n    async def {}(self):\n        pass\n"])
+def test_long_name_of_a_test_is_found(name: str, form: str, *, is_long: bool) -> None:
+    assert long_test_names(form.format(name)) == [name] * is_long
 
 
 def test_glossary_of_the_page_is_that_of_the_code() -> None:

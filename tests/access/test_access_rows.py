@@ -78,7 +78,7 @@ ROWS = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys((*FIELDS, *MORE
 
 @settings(derandomize=True, deadline=None)
 @given(rows=ROWS)
-def test_whatever_a_row_holds_it_is_read_and_gives_no_base_role(rows: list[dict[str, Any]]) -> None:
+def test_row_with_any_content_is_read_without_granting_a_base_role(rows: list[dict[str, Any]]) -> None:
     known = known_of(rows, rows, rows, rows)
     assert {role.name for role in BASE_ROLES}.isdisjoint(known.custom_roles)
     for custom in known.custom_roles.values():

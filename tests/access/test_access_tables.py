@@ -39,7 +39,7 @@ def test_the_tables_are_read_once_in_a_while_and_never_made(cipp: Cipp) -> None:
 
 @pytest.mark.compares_times
 @pytest.mark.parametrize("setting", ["silent", "unreadable", "none"])
-def test_without_the_tables_custom_roles_are_closed_and_base_roles_go_on(
+def test_only_base_roles_count_when_the_tables_can_not_be_read(
     cipp: Cipp, nowhere: pytest.MonkeyPatch, setting: str
 ) -> None:
     cipp.custom_role("helpers")

@@ -29,7 +29,7 @@ def ask(headers: dict[str, str], name: str = MAY, api: Api | None = None) -> Ans
 
 
 @pytest.mark.parametrize("headers", [visitor("a@b", "admin"), user("admin"), user()], ids=["visitor", "token", "group"])
-def test_a_role_with_ranges_holds_inside_them_alone(cipp: Cipp, headers: dict[str, str]) -> None:
+def test_role_with_ranges_applies_only_to_addresses_inside_them(cipp: Cipp, headers: dict[str, str]) -> None:
     cipp.group("admin", names.GROUP_ID)
     cipp.ranges("admin", f"{INSIDE}/24")
     api = Api()
@@ -43,9 +43,7 @@ def test_a_role_with_ranges_holds_inside_them_alone(cipp: Cipp, headers: dict[st
     assert ask(headers, MAY, api).status == 403
 
 
-def test_an_address_that_a_caller_invents_past_the_gateway_does_not_count(
-    cipp: Cipp, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_address_that_a_caller_adds_to_the_header_does_not_count(cipp: Cipp, nowhere: pytest.MonkeyPatch) -> None:
     cipp.ranges("admin", f"{INSIDE}/24")
     nowhere.setenv("TRUSTED_PROXIES", "20.50.2.0/24")
     admin, api = visitor("a@b", "admin"), Api()
@@ -57,7 +55,7 @@ def test_an_address_that_a_caller_invents_past_the_gateway_does_not_count(
 
 
 @pytest.mark.parametrize("setting", ["PLANTED", "1,20.50.2.0/24", "20.50.2.0/24,PLANTED"])
-def test_a_setting_of_proxies_that_is_not_valid_closes_restricted_roles(
+def test_restricted_roles_are_denied_when_the_proxy_setting_is_invalid(
     cipp: Cipp, nowhere: pytest.MonkeyPatch, setting: str
 ) -> None:
     cipp.ranges("admin", f"{INSIDE}/24")
@@ -108,7 +106,7 @@ def test_empty_ranges_and_any_do_not_restrict(cipp: Cipp) -> None:
     assert ask(at(OUTSIDE, visitor("a@b", "admin"))).status == 200
 
 
-def test_a_post_and_a_wrong_method_from_elsewhere_are_refused_for_the_address(cipp: Cipp) -> None:
+def test_post_and_wrong_method_are_denied_when_the_address_is_outside(cipp: Cipp) -> None:
     cipp.ranges("admin", INSIDE)
     for method, name in (("POST", "ExecKeyProof"), ("PUT", MAY), ("GET", "ExecKeyProof")):
         headers = at(OUTSIDE, {**visitor("a@b", "admin"), "content-type": "application/json"})

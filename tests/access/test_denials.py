@@ -68,7 +68,7 @@ def test_a_caller_and_an_endpoint_leave_one_line_a_minute(others: Others) -> Non
     assert found == [(f"{who}@contoso.com", name) for who in "ab" for name in ("ExecKeyRotation", "ListFunctionApps")]
 
 
-def test_whoever_is_not_signed_in_leaves_none(others: Others) -> None:
+def test_denial_without_a_sign_in_has_no_audit_entry(others: Others) -> None:
     api = Api()
     for name in ("ExecBackendURLs", "Nope", "me"):
         assert api.get(name, role=None).status == 401
@@ -169,7 +169,7 @@ def test_a_caller_from_a_wrong_address_counts_among_those_with_a_role(others: Ot
         assert len(lines(others)) == 1
 
 
-def test_what_is_left_out_is_counted_until_the_next_that_is_new() -> None:
+def test_omitted_entries_are_counted_until_the_next_new_entry() -> None:
     counting = OnceAMinute(span_seconds=60, most=3)
     assert [counting.counted(who) for who in (1, 1, 2, 2, 2, 3, 4, 5)] == [0, None, 1, None, None, 2, None, None]
     soon = OnceAMinute(span_seconds=0.05, most=1)

@@ -75,7 +75,7 @@ def join(cipp: Cipp) -> None:
     ],
     ids=str,
 )
-def test_group_roles_are_closed_without_graph_and_count_again_soon_after(
+def test_group_roles_are_denied_without_graph_and_count_again_soon_after(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch, fault: dict[str, object]
 ) -> None:
     cipp.group("admin", names.GROUP_ID)
@@ -166,7 +166,7 @@ def test_display_name_does_not_identify_a_user(cipp: Cipp, name: str) -> None:
     assert roles({"x-ms-client-principal": claims(tid=names.TENANT_ID, sub="x", scp="y", **token)}) == set()
 
 
-def test_a_user_of_another_allowed_tenant_has_the_roles_of_the_token_alone(
+def test_user_of_another_allowed_tenant_has_only_the_roles_of_the_token(
     cipp: Cipp, azure: Sandbox, nowhere: pytest.MonkeyPatch
 ) -> None:
     cipp.group("admin", names.GROUP_ID)

@@ -81,7 +81,7 @@ def test_unreadable_permissions_grant_nothing(stored: str) -> None:
         ([], False, False),
     ],
 )
-def test_rules_with_wildcards_come_before_the_list_and_what_they_exclude_is_excluded(
+def test_wildcard_rules_precede_the_permission_list_and_their_exclusions_apply(
     rules: object, read: bool, write: bool
 ) -> None:
     found = role(PermissionRules=rules)
@@ -115,7 +115,7 @@ def test_rules_with_wildcards_come_before_the_list_and_what_they_exclude_is_excl
         (["AllTenants"], [1], False),
     ],
 )
-def test_a_custom_role_holds_where_the_partners_tenant_is_allowed_and_not_blocked(
+def test_custom_role_applies_when_the_partners_tenant_is_allowed_and_not_blocked(
     allowed: object, blocked: object, serves: bool
 ) -> None:
     assert role(AllowedTenants=allowed, BlockedTenants=blocked).serves(lambda: PARTNER) is serves
@@ -177,7 +177,7 @@ def test_unknown_role_name_restricts_like_a_custom_role() -> None:
     assert refusal(Held(unknown=("gone",))) is not None
 
 
-def test_of_several_custom_roles_one_must_hold_in_the_tenant_and_none_may_block_the_endpoint() -> None:
+def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> None:
     known = known_of(
         [
             row("here"),
@@ -196,7 +196,7 @@ def test_of_several_custom_roles_one_must_hold_in_the_tenant_and_none_may_block_
     assert refusal(held("here", "other", known=known)) is None
 
 
-def test_a_refusal_names_the_custom_roles_that_would_do_and_not_those_that_would_not() -> None:
+def test_refusal_names_only_the_custom_roles_that_have_the_permission() -> None:
     known = known_of([row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], [])
     told = str(Held(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str))
     assert "Roles that have it: admin, superadmin, yes." in told

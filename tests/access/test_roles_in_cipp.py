@@ -129,7 +129,7 @@ def test_user_of_another_allowed_tenant_has_no_role_in_the_table(
 
 
 @pytest.mark.parametrize("kind", ["Guest", "Member"])
-def test_account_from_another_tenant_has_no_role_in_the_table_but_by_groups(
+def test_account_from_another_tenant_has_roles_only_by_groups(
     cipp: Cipp, azure: Sandbox, container: Container, kind: str
 ) -> None:
     del container
@@ -335,7 +335,7 @@ def test_only_listed_users_count_when_cipp_allows_no_others(cipp: Cipp, azure: S
     assert roles(user(), Api()) == {"admin"}
 
 
-def test_roles_are_denied_and_groups_may_be_restricted_while_the_shape_is_unknown(
+def test_only_unrestricted_roles_by_groups_count_while_the_shape_is_unknown(
     cipp: Cipp, azure: Sandbox, container: Container
 ) -> None:
     container.is_container = None

@@ -21,14 +21,14 @@ def cipp(azure: Sandbox) -> Iterator[Cipp]:
 # The token's own roles, then its groups.
 
 
-def test_an_app_role_named_as_a_custom_role_counts_and_any_other_name_does_not(cipp: Cipp) -> None:
+def test_app_role_counts_only_if_a_custom_role_has_its_name(cipp: Cipp) -> None:
     cipp.custom_role("helpers")
     assert roles(user("Helpers", "of-another-app")) == {"helpers"}
     assert roles(user("of-another-app")) == set()
     assert roles(user("readonly", "of-another-app")) == {"readonly"}
 
 
-def test_the_tokens_roles_come_before_its_groups_and_these_before_graph(cipp: Cipp, azure: Sandbox) -> None:
+def test_roles_come_from_the_token_then_its_groups_then_graph(cipp: Cipp, azure: Sandbox) -> None:
     cipp.group("admin", names.GROUP_ID)
     cipp.group("editor", names.EMPTY_GROUP_ID)
     assert roles(user("readonly", groups=(names.GROUP_ID,))) == {"readonly"}
@@ -38,7 +38,7 @@ def test_the_tokens_roles_come_before_its_groups_and_these_before_graph(cipp: Ci
     assert len(questions(azure)) == 1
 
 
-def test_a_stale_token_s_groups_do_not_hide_a_role_that_graph_knows(cipp: Cipp) -> None:
+def test_stale_groups_in_a_token_do_not_hide_a_role_by_graph(cipp: Cipp) -> None:
     cipp.group("admin", names.GROUP_ID)
     assert roles(user(groups=(str(uuid4()),))) == {"admin"}
 
@@ -81,7 +81,7 @@ def test_graph_provides_the_groups_of_a_token_with_too_many(cipp: Cipp, mark: st
     assert roles(user(groups=(names.EMPTY_GROUP_ID,), **{mark: "true"})) == {"admin"}
 
 
-def test_a_custom_role_by_group_grants_what_it_holds(cipp: Cipp) -> None:
+def test_custom_role_by_group_grants_its_permissions(cipp: Cipp) -> None:
     cipp.custom_role("helpers", READ)
     cipp.group("helpers", names.OUTER_GROUP_ID)
     assert ask(user()).body["permissions"] == [READ]
@@ -135,7 +135,7 @@ def test_other_users_are_not_looked_up(cipp: Cipp, headers: dict[str, str]) -> N
     assert ask(headers, MAY).status == 403
 
 
-def test_a_custom_role_of_the_static_web_app_counts_and_quotes_in_names_are_letters(cipp: Cipp) -> None:
+def test_custom_role_of_the_static_web_app_counts_also_with_quotes(cipp: Cipp) -> None:
     cipp.custom_role("helpers")
     cipp.custom_role("o'neil' or RowKey ne '")
     for name in ("helpers", "Helpers", "o'neil' or RowKey ne '"):
@@ -144,14 +144,14 @@ def test_a_custom_role_of_the_static_web_app_counts_and_quotes_in_names_are_lett
         assert ask(visitor("a@b", name), MAY).status == 403
 
 
-def test_a_refusal_names_the_custom_roles_that_would_do(cipp: Cipp) -> None:
+def test_refusal_names_the_custom_roles_that_have_the_permission(cipp: Cipp) -> None:
     cipp.custom_role("helpers")
     cipp.custom_role("others", "CIPP.Core.Read")
     refused = Api().get(MAY, role="readonly")
     assert "Roles that have it: admin, superadmin, helpers." in refused.results
 
 
-def test_who_has_not_even_the_platforms_roles_is_refused_everywhere(cipp: Cipp) -> None:
+def test_caller_without_the_platforms_roles_is_denied_everywhere(cipp: Cipp) -> None:
     del cipp
     for name in ("me", MAY, "Nope"):
         assert ask({"x-ms-client-principal": principal_without_roles()}, name).status == 403

@@ -174,7 +174,7 @@ def test_long_name_id_and_message_are_cut_in_the_entry(others: Others) -> None:
     assert (refused["Username"], len(refused["Message"])) == ("unknown", 4_000)
 
 
-def test_who_has_the_callers_name_roles_and_address() -> None:
+def test_audit_identity_has_the_callers_name_roles_and_address() -> None:
     known = SimpleNamespace(
         name="A", role_names=("admin", "custom"), address="192.0.2.7", user_id="0f9c2b1e", is_application=False
     )

@@ -64,7 +64,7 @@ def test_card_of_this_app_shows_a_storage_that_is_not_cipps(wrong: str) -> None:
     assert ADVICE in " ".join(card["Problems"])
 
 
-def test_a_card_shows_it_when_this_app_can_not_be_listed(azure: Sandbox, wrong: str) -> None:
+def test_card_of_the_group_shows_foreign_storage_when_this_app_is_unlisted(azure: Sandbox, wrong: str) -> None:
     azure.faults([{"host": "management.azure.com", "path": "/sites", "mode": "refuse", "status": 403, "times": 0}])
     cards = Api().get("ListBackend").results["Cards"]
     assert [card["Kind"] for card in cards if any(wrong in problem for problem in card["Problems"])] == [
@@ -124,7 +124,7 @@ def test_tables_of_access_beside_none_of_the_three_do_not_count(elsewhere: Other
 
 
 @pytest.mark.compares_times
-def test_cipp_that_is_set_up_later_is_seen_soon(elsewhere: Others) -> None:
+def test_cipps_storage_is_recognized_soon_after_cipp_is_set_up(elsewhere: Others) -> None:
     api = Api()
     assert [warning for warning in warnings(api) if RESULT in warning]
     assert ask(application(), "me", api).status == 403
@@ -137,7 +137,7 @@ def test_cipp_that_is_set_up_later_is_seen_soon(elsewhere: Others) -> None:
             time.sleep(0.2)
 
 
-def test_that_it_is_cipps_is_remembered(azure: Sandbox) -> None:
+def test_storage_that_was_cipps_stays_cipps_for_this_process(azure: Sandbox) -> None:
     others, api = Others(azure), Api()
     assert warnings(api) == []
     for table in TABLES:
@@ -146,7 +146,7 @@ def test_that_it_is_cipps_is_remembered(azure: Sandbox) -> None:
     assert [warning for warning in warnings(api) if RESULT in warning] == []
 
 
-def test_no_logbook_is_made_elsewhere_and_the_log_stream_has_the_entries(
+def test_logbook_is_not_created_in_foreign_storage_but_entries_are_logged(
     elsewhere: Others, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -190,7 +190,7 @@ def test_last_superadmin_stays_when_groups_are_unknown(elsewhere: Others) -> Non
     assert superadmin(api)
 
 
-def test_no_role_is_called_unknown_when_custom_roles_are(elsewhere: Others) -> None:
+def test_role_is_not_called_unknown_when_custom_roles_can_not_be_read(elsewhere: Others) -> None:
     del elsewhere
     api = Api()
     users = api.get("ListStaticWebAppUsers").results["Users"]
@@ -233,7 +233,7 @@ def test_rotation_postpones_direct_tenants_alone_in_a_storage_that_is_not_cipps(
     assert {"CippBackendLocks", "CippBackendRuns"} <= made(elsewhere)  # this app's own tables stay where they are
 
 
-def test_catch_up_that_only_postpones_for_the_storage_is_not_in_the_history(elsewhere: Others) -> None:
+def test_catch_up_that_only_postpones_is_not_in_the_history(elsewhere: Others) -> None:
     api = Api()
     assert api.post("ExecKeyRotation", {}).status == 200
     before = [run["RunId"] for run in api.get(MAY).results["Runs"]]

@@ -57,7 +57,7 @@ def test_run_locks_and_logs_in_storage_by_identity(
     assert any("ApplicationSecret" in line for line in lines)
 
 
-def test_without_the_role_nothing_is_changed_and_the_right_is_named(azure: Sandbox, by_identity: Api) -> None:
+def test_rotation_without_the_table_role_changes_nothing_and_names_the_right(azure: Sandbox, by_identity: Api) -> None:
     before = azure.state()["vaults"][names.VAULT]["secrets"]
     answer = by_identity.post("ExecKeyRotation", {})
     assert answer.status == 500

@@ -148,9 +148,7 @@ def test_only_one_of_two_concurrent_processes_runs(scene: Scene, environ: dict[s
 @pytest.mark.compares_times
 @pytest.mark.slow("it waits for the real 30 s, by the storage's clock")
 @pytest.mark.full_tier("test_laws_of_lock.py has the lock's times, at a clock that runs fast")
-def test_one_that_slept_is_free_within_30_seconds_and_stores_nothing_when_it_wakes(
-    scene: Scene, environ: dict[str, str]
-) -> None:
+def test_lock_of_a_paused_process_expires_and_blocks_its_later_writes(scene: Scene, environ: dict[str, str]) -> None:
     with Instance(environ) as sleeper, Instance(environ) as other:
         # held while it checks a client secret that it has just created
         scene.azure.faults([{"method": "POST", "path": "/addPassword$", "mode": "hold"}])
@@ -177,7 +175,7 @@ def test_one_that_slept_is_free_within_30_seconds_and_stores_nothing_when_it_wak
     assert scene.signs_in()
 
 
-def test_one_whose_row_was_taken_stops_before_its_next_write(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_run_stops_before_its_next_write_when_its_row_was_taken(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     trust_briefly(nowhere)
     with held_at(scene, 3, nowhere, Names=[SECRET, CERTIFICATE]) as run:
         scene.others.row(LOCKS, "lock", str(lock_row(scene)["RowKey"]), RunId="another", By="another")
@@ -190,7 +188,7 @@ def test_one_whose_row_was_taken_stops_before_its_next_write(scene: Scene, nowhe
     assert lock_row(scene)["RunId"] == "another"
 
 
-def test_one_whose_row_is_gone_stops_before_its_next_write(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_run_stops_before_its_next_write_when_its_row_is_gone(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     trust_briefly(nowhere)
     with held_at(scene, 3, nowhere, Names=[SECRET]) as run:
         row = lock_row(scene)
@@ -203,7 +201,7 @@ def test_one_whose_row_is_gone_stops_before_its_next_write(scene: Scene, nowhere
     assert writes(scene) == before
 
 
-def test_a_holder_that_lives_renews_its_row(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_running_owner_renews_its_row(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     table = scene.others.tables.get_table_client(LOCKS)
     nowhere.setattr("backend.cipp.row_lock.RENEWED_EVERY", timedelta(seconds=1))
     with held_at(scene, 3, nowhere) as run:
@@ -224,7 +222,7 @@ def test_a_holder_that_lives_renews_its_row(scene: Scene, nowhere: pytest.Monkey
 
 
 @pytest.mark.parametrize(("ahead_seconds", "status"), [(27, 409), (30, 200), (3600, 200), (-3600, 409)])
-def test_the_storages_clock_judges_and_no_machines(
+def test_expiry_of_the_lock_is_measured_by_the_storages_clock(
     scene: Scene, storage: Storage, environ: dict[str, str], ahead_seconds: int, status: int
 ) -> None:
     with Instance(environ) as holder:
@@ -339,7 +337,7 @@ def test_a_failed_renewal_is_not_repeated_for_some_seconds(
 
 
 @pytest.mark.compares_times
-def test_a_failed_renewal_holds_up_threads_no_longer_than_one(
+def test_failed_renewal_delays_many_threads_no_longer_than_one(
     scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
 ) -> None:
     del scene

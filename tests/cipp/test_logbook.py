@@ -39,7 +39,7 @@ def line_of(scene: Scene, name: str, api: str = "Key Rotation") -> dict[str, Any
     return line
 
 
-def test_every_key_of_a_run_has_a_line_in_the_shape_that_cipps_pages_read(scene: Scene) -> None:
+def test_every_key_of_a_run_has_an_entry_that_cipp_can_show(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.others.tenant_row(tenant)
     rotation = scene.rotate()
@@ -74,7 +74,7 @@ def test_the_partition_is_the_local_day(scene: Scene, zone: str) -> None:
     assert line_of(scene, TOKEN)["PartitionKey"] == f"{at.astimezone(ZoneInfo(zone)):%Y%m%d}" != f"{at:%Y%m%d}"
 
 
-def test_a_failure_is_critical_with_what_to_do_and_of_its_tenant(scene: Scene) -> None:
+def test_failure_is_critical_and_has_its_advice_and_tenant(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.others.tenant_row(tenant)
     scene.azure.faults([refused(700082, tenant)])
@@ -105,7 +105,7 @@ def test_an_alert_comes_at_most_once_a_day_and_key(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("left", "alerts"), [(15, 0), (13, 1)])
-def test_a_key_that_ends_within_14_days_is_an_alert(
+def test_key_that_expires_within_14_days_is_an_alert(
     scene: Scene, nowhere: pytest.MonkeyPatch, left: int, alerts: int
 ) -> None:
     """It is about to end, and was not rotated: here since it was made just now, to live that long."""
@@ -119,13 +119,13 @@ def test_a_key_that_ends_within_14_days_is_an_alert(
     assert all(made["endDateTime"][:10] in line["Message"] for line in told)
 
 
-def test_how_near_the_end_is_is_a_setting(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_days_before_an_expiry_alert_are_a_setting(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_WARN_DAYS", "100")
     scene.rotate(TOKEN)
     assert len(lines(scene, "Alerts")) == 1  # a refresh token lives 90 days
 
 
-def test_an_alert_is_not_repeated_for_what_is_over(scene: Scene) -> None:
+def test_alert_is_not_repeated_after_the_failure_is_over(scene: Scene) -> None:
     scene.azure.faults([refused(50173)])
     scene.rotate(TOKEN)
     scene.azure.faults([])
@@ -148,14 +148,14 @@ def test_scheduled_run_without_changes_is_logged_once_a_day(scene: Scene) -> Non
         assert "az keyvault set-policy" in line["Message"]
 
 
-def test_where_the_storage_is_of_another_name_it_is_written_there(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_logbook_is_written_to_the_storage_that_the_setting_names(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("CIPP_STORAGE", scene.azure.env["AzureWebJobsStorage"])
     nowhere.setenv("AzureWebJobsStorage", "DefaultEndpointsProtocol=http;AccountName=x;AccountKey=eA==")
     scene.rotate(TOKEN)
     assert line_of(scene, TOKEN)
 
 
-def test_the_only_table_of_cipps_that_is_made_is_its_logbook(scene: Scene) -> None:
+def test_logbook_is_the_only_table_of_cipp_that_is_created(scene: Scene) -> None:
     scene.rotate(TOKEN)
     scene.prove(TOKEN)
     scene.overview()

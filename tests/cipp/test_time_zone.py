@@ -97,7 +97,7 @@ def test_the_row_is_merged_and_every_other_row_stays(others: Others) -> None:
     assert [found["state"] for found in others.rows("Config") if found["RowKey"] == "OffloadFunctions"] == [True]
 
 
-def test_the_links_show_the_new_zone_within_a_second_here_and_in_another_process(others: Others) -> None:
+def test_new_zone_appears_in_the_links_of_every_process_within_a_second(others: Others) -> None:
     zones = ["Europe/Amsterdam", "Asia/Tokyo", "Asia/Kolkata", "America/Lima"]
     others.zone("UTC")
     api = Api()

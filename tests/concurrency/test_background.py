@@ -37,7 +37,7 @@ def test_timeout_that_work_raises_is_not_taken_for_the_deadline() -> None:
         background.by(Deadline.after(5), background.start(fail, name="test"), what="look")
 
 
-def test_each_item_is_worked_on_in_its_order_under_the_callers_correlation_id() -> None:
+def test_results_keep_the_order_of_items_and_the_callers_correlation_id() -> None:
     def work(number: int) -> tuple[int, str]:
         time.sleep(0.05 / (number + 1))  # the last one ends first
         return number, correlation.current()
@@ -47,7 +47,7 @@ def test_each_item_is_worked_on_in_its_order_under_the_callers_correlation_id() 
     assert results == [(number, "mine") for number in range(20)]
 
 
-def test_no_more_threads_are_used_than_named() -> None:
+def test_work_uses_no_more_threads_than_requested() -> None:
     lock, now, most = threading.Lock(), 0, 0
 
     def work(_number: int) -> None:
@@ -64,7 +64,7 @@ def test_no_more_threads_are_used_than_named() -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["waits", "does not wait"])
-def test_failure_ends_the_work_and_those_begun_are_waited_for_if_wanted(waits: bool) -> None:
+def test_failure_stops_new_work_and_waits_for_started_work_if_requested(waits: bool) -> None:
     begun: list[int] = []
     ended: list[int] = []
     is_begun = threading.Event()

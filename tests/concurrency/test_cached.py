@@ -336,7 +336,7 @@ def test_cached_wait_excludes_the_wait_for_a_seat() -> None:
     assert cached(Work(seconds=0.5)).get(Deadline.after(0.3), seat=SlowSeat(None)) == 1
 
 
-def test_what_a_failed_call_held_is_not_kept() -> None:
+def test_cache_does_not_keep_objects_of_a_failed_call() -> None:
     class Response:
         pass
 

@@ -63,7 +63,7 @@ def send_all(pace: Pace, far_side: FarSide, calls: int, threads: int = 16) -> fl
 
 @pytest.mark.compares_times
 @pytest.mark.parametrize("most", [1, 5, 20])
-def test_nothing_is_ever_refused_by_a_far_side_with_the_same_limit(most: int) -> None:
+def test_pace_avoids_refusals_by_a_service_with_the_same_limit(most: int) -> None:
     far_side = FarSide(most)
     send_all(Pace(most, WINDOW), far_side, 4 * most)
     assert far_side.refused == 0
@@ -71,14 +71,14 @@ def test_nothing_is_ever_refused_by_a_far_side_with_the_same_limit(most: int) ->
 
 
 @pytest.mark.compares_times
-def test_pace_starts_a_full_window_immediately_and_the_rest_when_places_are_free() -> None:
+def test_pace_starts_a_full_window_of_calls_immediately() -> None:
     far_side = FarSide(20, window_seconds=0.5, slowness=0.005)
     seconds = send_all(Pace(20, 0.5), far_side, 60)
     assert far_side.taken[19] - far_side.taken[0] < 0.4
     assert 1.0 <= seconds < 1.4  # the floor is two windows
 
 
-def test_a_place_is_held_while_its_call_is_under_way() -> None:
+def test_place_stays_taken_while_its_call_is_in_flight() -> None:
     pace = Pace(2, 0.05)
     with pace.turn(FOREVER), pace.turn(FOREVER), pytest.raises(NoTimeLeftError), pace.turn(Deadline.after(0.2)):
         pass
@@ -93,7 +93,7 @@ def test_pace_frees_a_place_one_window_after_the_response() -> None:
         assert time.monotonic() - answered >= WINDOW * 0.99
 
 
-def test_a_call_that_failed_may_have_counted() -> None:
+def test_failed_call_takes_its_place_for_a_full_window() -> None:
     pace = Pace(1, WINDOW)
     began = time.monotonic()
     with pytest.raises(OSError, match="cut"), pace.turn(FOREVER):
@@ -113,7 +113,7 @@ def test_pace_does_not_wait_past_the_deadline() -> None:
     assert time.monotonic() - began < 1
 
 
-def test_a_time_that_is_over_takes_no_place_that_is_not_free_now() -> None:
+def test_expired_deadline_gets_a_place_only_if_one_is_free() -> None:
     pace = Pace(1, 30)
     with pace.turn(Deadline.after(0)):
         pass
@@ -150,7 +150,7 @@ def test_pace_increases_waits_after_refusals_without_a_stated_time() -> None:
 
 
 @pytest.mark.compares_times
-def test_those_that_were_under_way_when_one_was_refused_do_not_add_to_the_wait() -> None:
+def test_pace_ignores_refusals_of_calls_sent_before_the_pause() -> None:
     pace = Pace(10, 0.01)
     with pace.turn(FOREVER) as one, pace.turn(FOREVER) as other:
         one.refuse(0)
@@ -160,7 +160,7 @@ def test_those_that_were_under_way_when_one_was_refused_do_not_add_to_the_wait()
         assert time.monotonic() - began < 1.5
 
 
-def test_after_a_refusal_one_call_tries_the_far_side_before_the_others() -> None:
+def test_after_a_refusal_one_call_tries_the_service_before_the_others() -> None:
     pace = Pace(10, 0.01)
     with pace.turn(FOREVER) as turn:
         turn.refuse(0.05)

@@ -32,7 +32,7 @@ def outcomes(seats: Seats, callers: list[object], seconds: float) -> tuple[int, 
 
 
 @pytest.mark.compares_times
-def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_third_caller_is_refused_immediately_while_azure_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.concurrency.seats.PROMPT_SECONDS", 0.2)
     seats = Seats(THREADS)
     assert outcomes(seats, list(range(CALLERS)), 1.0)[0] == SEATS
@@ -48,7 +48,7 @@ def test_callers_beyond_two_are_refused_immediately_while_azure_is_slow(monkeypa
 
 @pytest.mark.parametrize("callers", [["same"] * CALLERS, list(range(CALLERS))], ids=["one caller", "many callers"])
 @pytest.mark.parametrize("threads", [3, 5, 6, 32])
-def test_seats_leave_a_thread_free_while_azure_is_prompt(threads: int, callers: list[object]) -> None:
+def test_seats_leave_a_thread_free_while_azure_is_fast(threads: int, callers: list[object]) -> None:
     seats = Seats(threads)
     for caller in callers:
         seats.note(caller, has_role=False)
@@ -57,7 +57,7 @@ def test_seats_leave_a_thread_free_while_azure_is_prompt(threads: int, callers: 
     assert served + refused == CALLERS
 
 
-def test_first_calls_of_one_caller_wait_behind_each_other_while_azure_is_prompt() -> None:
+def test_first_calls_of_one_caller_queue_while_azure_is_fast() -> None:
     assert outcomes(Seats(THREADS), ["same"] * CALLERS, 0.05) == (CALLERS, 0)
 
 

@@ -121,7 +121,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", sorted(WRITABLE))
-def test_value_that_the_api_refuses_is_a_warning_of_an_app_that_has_it(
+def test_value_that_the_api_rejects_is_a_warning_when_it_is_set(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, name: str
 ) -> None:
     del azure
@@ -140,7 +140,7 @@ def test_invisible_character_in_a_setting_is_a_warning(name: str) -> None:
     )
 
 
-def test_every_documented_setting_is_decided() -> None:
+def test_every_documented_setting_is_either_writable_or_protected() -> None:
     documented = {name for row in table("setting") for name in names_in(row[0])}
     decided = WRITABLE | ACCESS
     assert documented - decided == set()
@@ -237,7 +237,7 @@ def test_a_value_of_the_kind_is_accepted(name: str, value: str) -> None:
 @pytest.mark.each_value
 @pytest.mark.parametrize("name", PLATFORM)
 @pytest.mark.parametrize("site", [names.MAIN_SITE, names.OFFLOAD_SITE, names.BACKEND_SITE])
-def test_what_only_the_platform_may_set_is_never_changed(api: Api, azure: Sandbox, name: str, site: str) -> None:
+def test_setting_of_the_platform_is_never_changed(api: Api, azure: Sandbox, name: str, site: str) -> None:
     for body in ({"Set": {name: "x"}}, {"Remove": [name]}):
         answer = change(api, **body, Name=site, Force=True)
         assert (answer.status, answer.body["field"]) == (400, next(iter(body)))
@@ -278,14 +278,14 @@ def test_an_ordinary_setting_of_cipps_app_is_set(api: Api, azure: Sandbox, name:
     assert {key.lower(): value for key, value in held(azure).items()}[name.lower()] == "x"
 
 
-def test_an_app_that_takes_itself_for_cipps_is_this_app(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+def test_this_app_is_recognized_when_it_runs_inside_cipps_app(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.delenv("CIPP_FUNCTION_APP")
     nowhere.setenv("WEBSITE_SITE_NAME", names.MAIN_SITE)
     assert change(Api(), Set={"ANYTHING": "1"}, Force=True).status == 400
     assert writes(azure) == []
 
 
-def test_a_setting_of_this_app_is_written_in_the_case_that_it_reads(azure: Sandbox, api: Api) -> None:
+def test_setting_of_this_app_is_written_in_its_documented_case(azure: Sandbox, api: Api) -> None:
     body = {"Name": names.BACKEND_SITE, "Set": {"key_rotation_warn_days": "20"}, "Force": True}
     assert api.post("ExecFunctionAppSettings", body).status == 200
     settings = azure.state()["sites"][names.BACKEND_SITE]["appSettings"]

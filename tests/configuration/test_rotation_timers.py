@@ -104,7 +104,7 @@ def test_list_that_azure_does_not_show_is_a_note_and_no_problem(
 
 
 @pytest.mark.parametrize("schedule", ["", "  ", "weekly", "0 0 0 * * 7", "01:00:00"])
-def test_schedule_that_cannot_be_used_is_a_problem_of_the_card_and_a_warning_of_the_links(
+def test_unusable_schedule_is_shown_on_the_card_and_in_the_links(
     azure: Sandbox, nowhere: pytest.MonkeyPatch, schedule: str
 ) -> None:
     del azure

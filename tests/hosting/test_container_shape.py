@@ -96,7 +96,7 @@ def test_unknown_shape_does_not_prevent_reads(unknown: Api, name: str) -> None:
     assert "NotInThisShape" not in answer.body
 
 
-def test_function_apps_lack_nothing(api: Api) -> None:
+def test_function_apps_have_every_operation(api: Api) -> None:
     for name in ABSENT_READS:
         answer = api.get(name)
         assert answer.status == 200
@@ -113,16 +113,14 @@ def test_links_of_a_container_have_its_plan_and_its_pages(container: Api) -> Non
     assert not [warning for warning in links["Warnings"] if "static web app" in warning]
 
 
-def test_links_of_a_container_without_access_to_the_plan_state_that_its_tier_is_unknown(
-    container: Api, azure: Sandbox
-) -> None:
+def test_container_links_warn_when_the_plan_can_not_be_read(container: Api, azure: Sandbox) -> None:
     azure.faults([{"path": "/serverfarms/", "mode": "refuse", "status": 403, "times": 0}])
     links = container.get("ExecBackendURLs").results
     assert links["SKU"] is None
     assert [warning for warning in links["Warnings"] if "plan" in warning]
 
 
-def test_links_of_function_apps_have_the_plan_and_no_pages_of_a_container(api: Api) -> None:
+def test_function_app_links_have_the_plan_but_not_the_containers_pages(api: Api) -> None:
     links = api.get("ExecBackendURLs").results
     assert "/serverfarms/" in links["AppServicePlan"]
     assert not {"Domains", "LogStream", "ContainerSettings"} & set(links)
@@ -138,7 +136,7 @@ def test_overview_has_the_cards_of_the_shape(container: Api, azure: Sandbox) -> 
     assert kinds(Api()) == ["ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "Keys"]
 
 
-def test_migration_in_place_changes_the_shape_at_the_next_look(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+def test_migration_in_place_changes_the_shape_at_the_next_check(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("DISCOVERY_LIFETIME_SECONDS", "0.1")
     api = Api()
     assert "NotInThisShape" not in api.get("ListStaticWebApp").body

@@ -93,7 +93,7 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
         ({"auth": OFF, "static_web_apps": [{"name": "x"}], "vault": "other"}, ["S8", "S12", "S7"]),
     ],
 )
-def test_states_follow_from_what_was_seen(changes: Mapping[str, object], codes: list[str]) -> None:
+def test_states_follow_from_the_observed_facts(changes: Mapping[str, object], codes: list[str]) -> None:
     found = states_of(seen(**changes))
     assert [state.code for state in found] == codes
     severe = [state.is_severe for state in found]
@@ -156,7 +156,7 @@ CASES: list[tuple[dict[str, object], str, str, Callable[[Sandbox], None]]] = [
 
 
 @pytest.mark.parametrize(("options", "card", "text", "before"), CASES, ids=lambda value: str(value)[:24])
-def test_state_is_a_warning_of_the_links_and_a_problem_of_its_card(
+def test_state_is_shown_in_the_links_and_on_its_card(
     azure: Sandbox, options: dict[str, object], card: str, text: str, before: Callable[[Sandbox], None]
 ) -> None:
     before(azure)

@@ -81,7 +81,7 @@ def test_a_common_cause_and_a_keys_own_reason_are_two_alerts() -> None:
     assert ["5 of CIPP's keys" in message for message in found] == [True, False]
 
 
-def test_a_cause_of_today_is_not_alerted_again_and_another_one_is() -> None:
+def test_cause_is_alerted_once_a_day_and_a_new_cause_immediately() -> None:
     shared = [trouble(number, common_cause=CAUSE) for number in range(5)]
     memory = memory_of(CAUSE, {})
     today = {memory.name: KeyMemory(memory.name, alerted=NOON - timedelta(hours=23))}
@@ -142,7 +142,7 @@ def test_timeout_after_another_failure_is_alerted() -> None:
     assert len(alerts_of([trouble(1, 2, is_timeout=True)])) == 1
 
 
-def test_a_postponed_key_is_not_alerted_for_what_was() -> None:
+def test_postponed_key_is_not_alerted_for_earlier_failures() -> None:
     report = KeyReport(name=TOKEN, kind="RefreshToken", outcome="postponed", reason="The run's time was over.")
     assert alerts_of([Trouble(report, Details(), KeyMemory(TOKEN.lower(), failures=2))]) == []
 
@@ -157,7 +157,7 @@ def test_an_unknown_tenant_is_part_of_no_alert() -> None:
 # A run that fails before it touched a key
 
 
-def test_single_timeout_before_a_key_was_touched_is_not_alerted(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_single_timeout_before_the_first_key_is_not_alerted(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     silent = {"host": VAULT, "path": "^/secrets/?$", "mode": "drop-before", "times": 0}
@@ -178,7 +178,7 @@ def test_single_timeout_before_a_key_was_touched_is_not_alerted(scene: Scene, no
     assert "before it touched a key" in message
 
 
-def test_a_refusal_before_a_key_was_touched_is_alerted_immediately_and_once_a_day() -> None:
+def test_refusal_before_the_first_key_is_alerted_once_a_day() -> None:
     lines, memory = of_untouched("M.", KeyMemory("c"), NOON, is_timeout=False)
     assert [(line.api, line.severity) for line in lines] == [("Key Rotation", "Critical"), ("Alerts", "Critical")]
     assert of_untouched("M.", memory, NOON + timedelta(hours=23), is_timeout=False)[0] == []
@@ -188,7 +188,7 @@ def test_a_refusal_before_a_key_was_touched_is_alerted_immediately_and_once_a_da
 # What a run found revoked
 
 
-def test_a_token_that_a_run_found_revoked_ends_the_promise(scene: Scene) -> None:
+def test_revoked_token_in_a_run_withdraws_the_promise_of_the_overview(scene: Scene) -> None:
     scene.azure.faults([refused(50173)])
     scene.rotate(TOKEN)
     assert "doesn't work with RefreshToken" in scene.overview()["Sentence"]

@@ -91,7 +91,7 @@ def test_the_longest_age_counts_in_weeks_starts(now: str, max_age_days: int, exp
     assert due_before(at(now), UTC, max_age_days) == at(expected)
 
 
-def test_28_days_are_every_fourth_sunday_however_late_each_run_was() -> None:
+def test_28_days_are_every_fourth_sunday_even_if_runs_were_late() -> None:
     made, renewed = at("2026-01-04 00:20"), []
     for hour in range(24 * 7 * 20):
         now = at("2026-01-04 00:20") + timedelta(hours=hour + hour % 3 / 10)
@@ -101,7 +101,7 @@ def test_28_days_are_every_fourth_sunday_however_late_each_run_was() -> None:
     assert [str(day) for day in renewed] == ["2026-02-01", "2026-03-01", "2026-03-29", "2026-04-26"]
 
 
-def test_several_weeks_are_counted_by_the_calendar_over_a_change_of_the_clocks() -> None:
+def test_weeks_are_calendar_weeks_when_the_clocks_change() -> None:
     amsterdam = ZoneInfo("Europe/Amsterdam")
     assert due_before(at("2026-04-04 22:00"), amsterdam, 14) == at("2026-03-28 23:00")
     assert due_before(at("2026-10-31 23:00"), amsterdam, 14) == at("2026-10-24 22:00")

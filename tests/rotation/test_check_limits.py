@@ -28,7 +28,7 @@ def hurried(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.mark.compares_times
-def test_a_check_ends_in_time_and_does_not_record_keys_that_were_not_reached(hurried: Scene) -> None:
+def test_check_ends_in_time_and_records_only_the_keys_it_reached(hurried: Scene) -> None:
     since = hurried.now()
     began = time.monotonic()
     proofs = hurried.prove()

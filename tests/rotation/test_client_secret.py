@@ -94,9 +94,7 @@ def test_verification_waits_for_entra_and_restarts_after_a_refusal(scene: Scene,
     assert 401 in statuses
 
 
-def test_one_that_does_not_sign_in_in_time_is_given_up_and_taken_off_the_app(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_client_secret_is_removed_when_it_can_not_sign_in_in_time(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     scene.azure.reset(direct_tenants=0, propagation_seconds=600)
     scene.go(seconds=700)
     nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "0.2")
@@ -108,7 +106,7 @@ def test_one_that_does_not_sign_in_in_time_is_given_up_and_taken_off_the_app(
     assert scene.secrets_on_app() == before
 
 
-def test_where_the_stored_one_does_not_sign_in_the_earlier_value_goes_back(
+def test_earlier_value_is_restored_when_the_stored_one_can_not_sign_in(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:
     nowhere.setenv("KEY_ROTATION_PROOF_TIMEOUT_SECONDS", "0.1")
@@ -128,13 +126,13 @@ def test_where_the_stored_one_does_not_sign_in_the_earlier_value_goes_back(
     assert scene.signs_in()
 
 
-def test_the_lifetime_is_a_setting(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_lifetime_of_the_client_secret_is_a_setting(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_LIFETIME_DAYS", "60")
     key = scene.report(SECRET)
     assert timedelta(days=59, hours=23) < moment(key["Expires"]) - scene.now() <= timedelta(days=60)
 
 
-def test_a_policys_lifetime_less_an_hour_stands_before_the_setting(scene: Scene) -> None:
+def test_lifetime_of_a_policy_minus_an_hour_overrides_the_setting(scene: Scene) -> None:
     scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime="P40D")
     key = scene.report(SECRET)
     assert key["Outcome"] == "rotated"
@@ -144,7 +142,7 @@ def test_a_policys_lifetime_less_an_hour_stands_before_the_setting(scene: Scene)
     assert any("allows client secrets of 40 days" in note and "CIPP's own job" in note for note in overview["Notes"])
 
 
-def test_it_is_due_every_sunday_and_never_twice_in_a_day_unless_forced(scene: Scene) -> None:
+def test_client_secret_is_due_every_sunday_at_most_once_a_day(scene: Scene) -> None:
     scene.go_to(scene.sunday(after=timedelta(hours=2)) - timedelta(hours=1))  # late on Saturday
     assert scene.report(SECRET, force=True)["Outcome"] == "rotated"
     scene.go(hours=2)
@@ -158,7 +156,7 @@ def test_it_is_due_every_sunday_and_never_twice_in_a_day_unless_forced(scene: Sc
     assert scene.report(SECRET)["Outcome"] == "rotated"
 
 
-def test_its_age_is_counted_in_weeks_starts(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_age_of_the_client_secret_is_counted_in_starts_of_weeks(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_SECRET_MAX_AGE_DAYS", "28")
     assert scene.report(SECRET)["Outcome"] == "rotated"
     restart(scene)
@@ -209,7 +207,7 @@ def test_client_secret_by_others_is_identified_by_hint_and_never_removed(scene: 
     assert any(made["keyId"] in line and "not created by this app" in line for line in scene.overview()["NotRotated"])
 
 
-def test_what_two_credentials_fit_is_not_guessed(scene: Scene) -> None:
+def test_stored_value_that_fits_two_credentials_is_not_matched(scene: Scene) -> None:
     value = scene.value(SECRET)
     twin = next(made for made in iter(lambda: scene.others.add_secret("x"), None))
     scene.others.store(SECRET, f"{twin['hint']}no-such-secret")
@@ -232,7 +230,7 @@ def test_revoked_client_secret_is_replaced_with_the_certificate(scene: Scene) ->
     assert scene.redeems(TOKEN)
 
 
-def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scene) -> None:
+def test_valid_earlier_client_secret_is_restored_first(scene: Scene) -> None:
     old = scene.served(SECRET)
     scene.others.store(SECRET, "dead")
     scene.go(minutes=6)
@@ -246,7 +244,7 @@ def test_putting_back_an_earlier_one_that_signs_in_is_the_first_step(scene: Scen
     assert scene.signs_in()
 
 
-def test_young_one_that_is_refused_is_left_while_an_earlier_one_signs_requests(scene: Scene) -> None:
+def test_refused_young_secret_is_left_while_an_earlier_one_is_valid(scene: Scene) -> None:
     scene.others.store(SECRET, "garbage")
     before = scene.versions(SECRET), scene.secrets_on_app()
     keys = scene.rotate()["Keys"]
@@ -271,7 +269,7 @@ def test_run_writes_nothing_when_no_credential_can_sign_in(scene: Scene) -> None
     assert "doesn't work with ApplicationSecret" in overview["Sentence"]
 
 
-def test_a_rule_that_blocks_is_named_with_the_command_that_lifts_it(scene: Scene) -> None:
+def test_blocking_policy_rule_is_reported_with_the_command_that_lifts_it(scene: Scene) -> None:
     scene.others.restrict("passwordCredentials", restrictionType="passwordAddition", maxLifetime=None)
     key = scene.report(SECRET)
     assert key["Outcome"] == "failed"
@@ -297,7 +295,7 @@ def test_policy_is_created_for_this_app_alone_when_allowed(scene: Scene, nowhere
     assert [app["id"] for app in applies_to] == [names.SAM_OBJECT_ID]
 
 
-def test_a_policy_that_a_cut_run_left_is_used_again(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_policy_of_an_interrupted_run_is_used_again(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_MANAGE_POLICY", "true")
     scene.others.restrict("passwordCredentials", restrictionType="passwordAddition", maxLifetime=None)
     left = {"displayName": "CIPP Exemption Policy", "isEnabled": True, "restrictions": {}}
@@ -368,7 +366,7 @@ def test_dry_run_reports_its_steps_and_changes_nothing(scene: Scene) -> None:
     assert line.endswith("Lock the app's service principals.")
 
 
-def test_the_service_principals_are_locked_where_they_are_not(scene: Scene) -> None:
+def test_unlocked_service_principals_are_locked(scene: Scene) -> None:
     scene.rotate(SECRET)
     lock = scene.others.app("servicePrincipalLockConfiguration")["servicePrincipalLockConfiguration"]
     assert lock == {"isEnabled": True, "allProperties": True}
@@ -376,7 +374,7 @@ def test_the_service_principals_are_locked_where_they_are_not(scene: Scene) -> N
     assert len(scene.calls(GRAPH, "PATCH")) == 1
 
 
-def test_a_soft_deleted_name_is_recovered_then_written(scene: Scene) -> None:
+def test_soft_deleted_secret_is_recovered_before_it_is_written(scene: Scene) -> None:
     scene.others.give_certificate(Certificate())  # so that a sign-in is possible
     scene.others.delete(SECRET)
     key = scene.report(SECRET)

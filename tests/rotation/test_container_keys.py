@@ -239,7 +239,7 @@ def test_old_secret_is_retired_after_the_overlap_and_the_check(container: Contai
     assert first not in [one["keyId"] for one in container.scene.secrets_on_app()]
 
 
-def test_one_new_certificate_between_two_checks(container: Container) -> None:
+def test_certificate_is_rotated_once_between_two_checks_even_when_forced(container: Container) -> None:
     container.rotate(CERTIFICATE)
     container.scene.go(hours=2)
     container.rotate(CERTIFICATE, force=True)

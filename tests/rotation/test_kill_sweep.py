@@ -99,7 +99,7 @@ def test_reduced_kills_leave_every_number_of_writes(points: list[Point]) -> None
 
 @pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
-def test_what_the_vault_serves_signs_in_and_the_next_run_finishes(
+def test_vault_stays_valid_after_a_kill_and_the_next_run_finishes(
     deployment: Deployment, runs: Runs, points: list[Point], part: int
 ) -> None:
     problems = []

@@ -38,7 +38,7 @@ def signs_in(scene: Scene, key: str) -> bool:
 
 
 @pytest.mark.parametrize("key", STORES)
-def test_what_comes_through_late_signs_in(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
+def test_store_that_takes_effect_late_leaves_a_valid_key(scene: Scene, nowhere: pytest.MonkeyPatch, key: str) -> None:
     scene.midweek()
     give_up(scene, key, nowhere)
     let_it_through(scene, key)
@@ -83,7 +83,9 @@ def test_late_write_over_a_version_of_others_is_undone(scene: Scene, nowhere: py
     assert touched(scene.others.made, before, scene.azure.state()) == []
 
 
-def test_a_client_secret_that_is_made_late_is_removed_by_a_later_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_client_secret_that_is_created_late_is_removed_by_a_later_run(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1.5")
     scene.azure.faults([{"path": "/addPassword$", "mode": "hold"}])
     assert scene.report(SECRET)["Outcome"] == "failed"

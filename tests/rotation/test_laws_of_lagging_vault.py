@@ -91,7 +91,7 @@ def test_versions_are_listed_again_only_until_the_list_has_the_new_one(lagging: 
 
 
 @pytest.mark.parametrize("outcome", ["rotated", "unchanged"])
-def test_unsettled_try_leaves_the_time_of_the_last_one(outcome: Outcome) -> None:
+def test_unsettled_attempt_keeps_the_time_of_the_previous_attempt(outcome: Outcome) -> None:
     report = KeyReport(name=TOKEN, kind="RefreshToken", outcome=outcome, reason="R.", current_since=NOON)
     for last in (None, NOON - HOUR):
         memory = KeyMemory(TOKEN.lower(), tried=last)
@@ -126,7 +126,7 @@ def test_client_secret_is_renewed_when_an_old_version_was_just_disabled(lagging:
     assert lagging.signs_in()
 
 
-def test_run_signs_in_with_the_certificate_when_the_old_secret_was_just_disabled(lagging: Scene) -> None:
+def test_run_uses_the_certificate_when_the_old_secret_was_just_disabled(lagging: Scene) -> None:
     lagging.others.give_certificate(CIPPS)
     old, key_id = replaced_secret(lagging)
     lagging.others.add_secret("Another one")

@@ -42,7 +42,7 @@ def test_token_that_is_not_due_is_left_by_the_listing_alone(rotated: Scene) -> N
     assert len(rotated.calls(VAULT, "GET", f"/secrets/{TOKEN}")) <= before + 1  # whether it is a placeholder
 
 
-def test_token_that_a_check_found_revoked_is_tried_though_it_is_not_due(rotated: Scene) -> None:
+def test_token_revoked_at_a_check_is_tried_before_it_is_due(rotated: Scene) -> None:
     rotated.azure.faults([refused(50173)])
     assert key_of(rotated.prove(TOKEN), TOKEN)["Outcome"] == "dead"
     assert of_all(rotated)["Outcome"] == "failed"

@@ -203,7 +203,7 @@ def test_check_of_a_new_credential_ends_with_the_run(
     assert not [one for one in scene.versions(key) if not scene.others.made.is_version(one)]
 
 
-def test_what_is_stored_is_what_signed_in(scene: Scene) -> None:
+def test_stored_credential_is_the_one_that_signed_in(scene: Scene) -> None:
     scene.rotate(SECRET, CERTIFICATE)
     for key in CREDENTIALS:
         (stored,) = scene.calls(VAULT, "PUT", f"/secrets/{key}")

@@ -64,7 +64,7 @@ def test_deleted_secret_is_not_called_refused_if_the_certificate_is(scene: Scene
     assert not [row for row in scene.others.rows("CippBackendKeys") if "dead_since" in row]
 
 
-def test_key_that_is_named_and_missing_is_not_found_with_the_way_to_recover_it(scene: Scene) -> None:
+def test_request_for_a_deleted_key_is_404_and_names_the_recovery(scene: Scene) -> None:
     scene.others.delete(TOKEN)
     answer = scene.api().post("ExecKeyRotation", {"Names": [TOKEN]})
     assert (answer.status, "ExecKeyVaultSecretRecover" in answer.results) == (404, True)

@@ -64,7 +64,7 @@ def test_the_promise(states: list[KeyState], days: int | None, words: str) -> No
     assert words in sentence
 
 
-def test_it_begins_with_until_when_cipp_works_and_which_key_ends_first(scene: Scene) -> None:
+def test_overview_begins_with_the_first_expiry_and_its_key(scene: Scene) -> None:
     body = json.loads(Api().get("ListKeyRotations").text)["Results"]
     assert list(body)[:2] == ["WorksUntil", "Sentence"]
     ends = scene.secrets_on_app()[0]["endDateTime"]

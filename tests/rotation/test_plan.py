@@ -126,7 +126,7 @@ TOKENS = {
 
 
 @pytest.mark.parametrize(("versions", "moment", "expected"), TOKENS.values(), ids=TOKENS)
-def test_token_step(versions: Sequence[Version], moment: Moment, expected: object) -> None:
+def test_token_step_follows_the_table_of_cases(versions: Sequence[Version], moment: Moment, expected: object) -> None:
     assert what(token_step(versions, moment)) == expected
 
 
@@ -137,12 +137,14 @@ REFUSED_TOKENS = {
 
 
 @pytest.mark.parametrize(("versions", "moment", "expected"), REFUSED_TOKENS.values(), ids=REFUSED_TOKENS)
-def test_token_step_when_it_does_not_sign_in(versions: list[Version], moment: Moment, expected: object) -> None:
+def test_token_step_follows_the_table_when_the_token_is_refused(
+    versions: list[Version], moment: Moment, expected: object
+) -> None:
     assert what(token_step(versions, moment, signs_in=False)) == expected
 
 
 @pytest.mark.parametrize(("life", "expected"), [(365, 45), (135, 45), (134.25, 44.75), (90, 30), (1, 1 / 3)])
-def test_near_is_45_days_or_a_third_of_a_life_whichever_is_shorter(life: float, expected: float) -> None:
+def test_expiry_is_near_within_45_days_or_a_third_of_the_lifetime(life: float, expected: float) -> None:
     one = AppCredential(id="x", starts=NOW, ends=NOW + timedelta(days=life))
     assert third_of_life(one) == timedelta(days=expected)
 

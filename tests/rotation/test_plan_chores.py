@@ -221,7 +221,7 @@ def test_more_than_there_may_be(rules: Rules, look: Seen, restarted: datetime | 
     assert all("at most" in step.reason for step in steps)
 
 
-def test_what_is_removed_anyway_makes_room_first() -> None:
+def test_credentials_due_for_removal_make_room_before_others() -> None:
     versions, on_app = stored(1, 5, 6, 20)
     orphan = [*on_app, ORPHAN]
     assert len(credential_chores(seen(versions, orphan), moment(overlap=LONG), CERTIFICATE)) == 2

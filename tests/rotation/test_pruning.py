@@ -22,7 +22,7 @@ def keys_left(scene: Scene, run_id: str) -> int:
     return sum(row["PartitionKey"] == run_id for row in scene.others.rows(RUN_KEYS))
 
 
-def test_a_run_deletes_what_is_older_than_90_days_and_keeps_the_rest(scene: Scene) -> None:
+def test_run_deletes_history_older_than_90_days(scene: Scene) -> None:
     now = scene.now()
     kept = [plant(scene, now - timedelta(days=days, minutes=-5), 3) for days in (1, 89, 90)]
     old = [plant(scene, now - timedelta(days=days, minutes=5), 120) for days in (90, 91, 400)]
@@ -32,7 +32,7 @@ def test_a_run_deletes_what_is_older_than_90_days_and_keeps_the_rest(scene: Scen
     assert [keys_left(scene, run_id) for run_id in (rotation["RunId"], *kept, *old, idle)] == [1, 3, 3, 3, 0, 0, 0, 0]
 
 
-def test_the_hourly_catch_up_deletes_too(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_hourly_catch_up_deletes_old_history(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     old = plant(scene, scene.now() - timedelta(days=91), 1)
     scene.tick("KeyRotationCatchUp")
@@ -40,9 +40,7 @@ def test_the_hourly_catch_up_deletes_too(scene: Scene, nowhere: pytest.MonkeyPat
     assert keys_left(scene, old) == 0
 
 
-def test_a_cut_leaves_the_run_until_its_keys_are_gone_and_the_next_one_goes_on(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_deletion_keeps_the_run_and_is_continued_later(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     now = scene.now()
     old = [plant(scene, now - timedelta(days=91), 30), plant(scene, now - timedelta(days=92), 250)]
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
@@ -80,7 +78,7 @@ def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
     assert left[-1] == 0
 
 
-def test_no_further_page_of_old_runs_is_read_when_the_time_is_over(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_next_page_of_old_runs_is_not_read_after_the_deadline(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setattr(pruning, "ROWS_PER_TRANSACTION", 2)
     old = [plant(scene, scene.now() - timedelta(days=days), 1) for days in range(91, 97)]
     before = len(scene.azure.calls(tables=True))
@@ -112,7 +110,7 @@ def test_storage_timeout_while_old_runs_are_deleted_does_not_fail_the_run(
         storage.loses = lambda _method, _path: False
 
 
-def test_without_a_storage_or_without_its_tables_nothing_is_deleted_and_nothing_fails(
+def test_pruning_does_nothing_without_storage_or_tables(
     scene: Scene, nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     prune(Clients(os.environ), scene.now())

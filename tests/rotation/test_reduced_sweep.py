@@ -43,7 +43,7 @@ def test_missing_outcome_is_uncovered() -> None:
         assert uncovered(COMPLETE, rest) == {(left_out.point.site, left_out.outcome)}
 
 
-def test_reduced_read_has_one_case_for_each_outcome_at_first_or_last_occurrence() -> None:
+def test_reduced_read_has_one_case_for_each_outcome() -> None:
     reduced = [case for case in representative(COMPLETE) if case.point.path == "^/secrets$"]
     assert sorted(case.outcome for case in reduced) == ["failed here", "recovered by a retry"]
     assert occurrences(reduced, "^/secrets$") == {1, 3}

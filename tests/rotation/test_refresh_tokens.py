@@ -66,9 +66,7 @@ def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene)
         ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, "lost the scopes"),
     ],
 )
-def test_a_new_token_that_is_worse_than_the_old_one_is_not_stored(
-    scene: Scene, told: dict[str, object], word: str
-) -> None:
+def test_new_token_that_is_worse_than_the_old_is_not_stored(scene: Scene, told: dict[str, object], word: str) -> None:
     scene.azure.faults([altered(told, nth=2)])  # what the new one yields; the first call was the old one's
     key = scene.report(TOKEN)
     assert key["Outcome"] == "failed"
@@ -110,7 +108,7 @@ def test_fewer_scopes_than_last_week_are_only_reported(scene: Scene) -> None:
     assert [row["Severity"] for row in scene.others.rows("CippLogs") if "fewer scopes" in row["Message"]] == ["Warning"]
 
 
-def test_an_excluded_tenants_token_is_left_alone_and_listed_so(scene: Scene) -> None:
+def test_token_of_an_excluded_tenant_is_not_rotated_but_listed(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.others.tenant_row(tenant, excluded=True)
     key = key_of(scene.rotate(tenant, force=True)["Keys"], tenant)
@@ -121,7 +119,7 @@ def test_an_excluded_tenants_token_is_left_alone_and_listed_so(scene: Scene) -> 
     assert key_of(scene.prove(tenant), tenant)["Outcome"] == "skipped"
 
 
-def test_a_tenant_that_cipp_does_not_know_is_tried_and_reported_once_and_not_as_critical(scene: Scene) -> None:
+def test_failure_of_a_tenant_unknown_to_cipp_is_reported_as_one_warning(scene: Scene) -> None:
     unknown = scene.tenants()[0]
     scene.others.tenant_row(STRANGER)
     assert scene.report(unknown)["Outcome"] == "rotated"
@@ -164,9 +162,7 @@ def test_a_tenant_id_that_is_a_domain_is_resolved(scene: Scene) -> None:
         (SECRET, "AppSecret"),
     ],
 )
-def test_with_a_placeholder_nothing_is_sent_to_entra_and_nothing_is_critical(
-    scene: Scene, name: str, value: str
-) -> None:
+def test_placeholder_keeps_all_keys_unchanged_without_a_call_to_entra(scene: Scene, name: str, value: str) -> None:
     scene.others.store(name, value)
     before = len(writes(scene))
     for rotation in (scene.rotate(force=True), scene.rotate(dry=True)):
@@ -182,7 +178,7 @@ def test_with_a_placeholder_nothing_is_sent_to_entra_and_nothing_is_critical(
     assert not scene.others.rows("CippLogs")
 
 
-def test_with_a_placeholder_for_the_token_alone_the_other_keys_are_rotated(scene: Scene) -> None:
+def test_placeholder_for_the_token_does_not_stop_the_other_keys(scene: Scene) -> None:
     scene.others.store(TOKEN, "RefreshToken")
     keys = scene.rotate()["Keys"]
     assert key_of(keys, TOKEN)["Outcome"] == "unchanged"
@@ -227,7 +223,7 @@ def test_token_missing_from_the_vault_is_reported(scene: Scene, azure: Sandbox) 
     assert azure.state()["vaults"][names.VAULT]["deleted"]
 
 
-def test_failed_key_keeps_the_advice_of_a_redirect_and_names_the_next_try(scene: Scene) -> None:
+def test_failed_key_has_advice_on_the_redirect_and_the_next_attempt(scene: Scene) -> None:
     redirect = {"status": 307, "headers": {"Location": "https://elsewhere.example/"}}
     scene.azure.faults([{"host": VAULT, "method": "PUT", "answer": redirect, "times": 0}])
     report = scene.report(TOKEN)

@@ -58,7 +58,7 @@ def test_apps_are_not_restarted_for_a_secret_that_others_stored(restarting: Scen
     assert restarting.restarts() == []
 
 
-def test_apps_are_not_restarted_while_the_vault_does_not_show_when_the_secret_was_stored(renewed: Scene) -> None:
+def test_apps_are_not_restarted_while_the_secrets_storage_time_is_unknown(renewed: Scene) -> None:
     edit = [["value.*.attributes.created", None], ["attributes.created", None]]
     unknown = {"host": VAULT, "path": f"/{SECRET}", "method": "GET", "edit": edit, "times": 0}
     renewed.azure.faults([NO_PROCESSES, unknown])
@@ -134,7 +134,7 @@ def test_app_is_not_restarted_while_that_cannot_be_recorded(renewed: Scene, faul
     assert renewed.restarts() == SITES
 
 
-def test_apps_that_cannot_be_listed_are_reported_and_left_to_the_next_run(renewed: Scene) -> None:
+def test_restarts_wait_for_the_next_run_when_apps_can_not_be_listed(renewed: Scene) -> None:
     renewed.azure.faults([refused(403, r"/Microsoft\.Web/sites$", method="GET")])
     assert len(warnings(renewed, "couldn't be listed")) == 1
     assert renewed.restarts() == []
@@ -191,9 +191,7 @@ def test_no_restart_begins_without_time_for_it(renewed: Scene, nowhere: pytest.M
     assert renewed.restarts() == SITES
 
 
-def test_restart_is_left_to_the_next_run_when_its_record_took_too_long(
-    renewed: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_restart_waits_for_the_next_run_when_its_record_is_slow(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setattr(restarts, "SPARE_SECONDS", 6)
     nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "18")  # its half, so 9
@@ -232,13 +230,13 @@ def test_run_ends_in_its_time_while_azure_is_slow(restarting: Scene, nowhere: py
     assert restarting.restarts() == []
 
 
-def test_run_without_time_looks_at_nothing(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_run_without_time_left_reads_no_app(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
     looks = len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))
     assert len(warnings(renewed, "the run reached its time limit. The next run continues.")) == 1
     assert (len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))) == looks
 
 
-def test_run_looks_once_at_each_app(restarting: Scene) -> None:
+def test_run_reads_each_app_once(restarting: Scene) -> None:
     restarting.rotate()
     assert len(restarting.calls(ARM, "GET", "/processes/52")) == 2

@@ -190,7 +190,7 @@ def test_without_the_setting_no_app_is_ever_restarted(scene: Scene) -> None:
     assert not scene.restarts()
 
 
-def test_cipps_apps_are_restarted_one_after_another_after_a_new_secret_and_once(restarting: Scene) -> None:
+def test_new_secret_restarts_cipps_apps_once_one_after_another(restarting: Scene) -> None:
     warnings = restarting.rotate(SECRET)["Warnings"]
     assert restarting.restarts() == [*SITES]
     assert any("Restarted 'cippabc12'." in warning for warning in warnings)
@@ -211,7 +211,7 @@ def test_nothing_is_restarted_for_a_client_secret_by_others(restarting: Scene) -
 
 
 @pytest.mark.parametrize("faults", [[], [SILENT]])
-def test_in_the_quiet_half_hour_of_cipps_zone_nothing_is_restarted_but_after_it(
+def test_restart_waits_until_after_the_quiet_half_hour_in_cipps_zone(
     scene: Scene, nowhere: pytest.MonkeyPatch, faults: list[dict[str, Any]]
 ) -> None:
     nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "true")
@@ -233,7 +233,7 @@ def test_in_the_quiet_half_hour_of_cipps_zone_nothing_is_restarted_but_after_it(
     assert scene.restarts() == [*SITES]
 
 
-def test_the_first_app_that_does_not_restart_ends_the_turn(restarting: Scene) -> None:
+def test_failed_restart_prevents_the_restart_of_the_next_app(restarting: Scene) -> None:
     restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 409, "times": 0}])
     warnings = restarting.rotate(SECRET)["Warnings"]
     assert any("'cippabc12' was not restarted" in warning for warning in warnings)

@@ -33,9 +33,7 @@ def busy(host: str, method: str, **fault: object) -> dict[str, object]:
 
 
 @pytest.mark.slow("it rotates 200 tokens against a time limit")
-def test_a_run_by_http_stops_before_its_limit_and_the_next_one_does_the_rest(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_run_by_http_stops_in_time_and_the_next_run_continues(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     start(scene, 200, latency_seconds=SLOW)
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "12")
     began = time.monotonic()
@@ -57,7 +55,7 @@ def test_a_run_by_http_stops_before_its_limit_and_the_next_one_does_the_rest(
 
 
 @pytest.mark.slow("it rotates 90 tokens against a time limit")
-def test_what_a_run_postponed_the_catch_up_does(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_catch_up_rotates_the_keys_that_a_run_postponed(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     start(scene, 90, latency_seconds={"vault": 0.3})
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "4")
     scene.tick("WeeklyKeyRotation")
@@ -77,14 +75,14 @@ def test_a_timers_run_ends_before_the_host_ends_the_function(scene: Scene, nowhe
     assert 0 < len(rotated_names(scene)) < 150
 
 
-def test_a_run_without_a_moment_to_spare_touches_nothing(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_run_without_time_left_changes_nothing(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     start(scene, 3)
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
     assert outcomes(scene.rotate()["Keys"]) == {"postponed": 6}
     assert rotated_names(scene) == set()
 
 
-def test_a_vault_with_less_room_than_documented_slows_the_run_down_and_nothing_fails(scene: Scene) -> None:
+def test_vault_with_a_lower_limit_only_slows_the_run(scene: Scene) -> None:
     start(scene, 30, vault_writes_per_10s=20)
     began = time.monotonic()
     assert outcomes(scene.rotate()["Keys"]) == {"rotated": 33}
@@ -94,7 +92,9 @@ def test_a_vault_with_less_room_than_documented_slows_the_run_down_and_nothing_f
     assert len(puts) < 33 + 32 + 12  # those under way when the first was refused, then one at a time
 
 
-def test_what_the_vault_has_no_room_for_in_time_is_postponed(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_key_is_postponed_when_the_vaults_limit_leaves_too_little_time(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
     start(scene, 30, vault_writes_per_10s=20)
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "8")
     began = time.monotonic()
@@ -103,14 +103,14 @@ def test_what_the_vault_has_no_room_for_in_time_is_postponed(scene: Scene, nowhe
     assert len(scene.secrets_on_app()) == 1
 
 
-def test_a_retry_after_of_the_vaults_is_honoured(scene: Scene) -> None:
+def test_retry_after_of_the_vault_is_honored(scene: Scene) -> None:
     scene.azure.faults([busy(VAULT, "PUT", retry_after="2")])
     began = time.monotonic()
     assert outcomes(scene.rotate()["Keys"]) == {"rotated": 4}
     assert 2 < time.monotonic() - began < 12
 
 
-def test_a_retry_after_of_the_vaults_that_does_not_fit_postpones(scene: Scene) -> None:
+def test_key_is_postponed_when_the_vaults_retry_after_is_too_long(scene: Scene) -> None:
     scene.azure.faults([busy(VAULT, "PUT", times=0, retry_after="900")])
     began = time.monotonic()
     assert outcomes(scene.rotate()["Keys"]) == {"postponed": 4}
@@ -119,16 +119,14 @@ def test_a_retry_after_of_the_vaults_that_does_not_fit_postpones(scene: Scene) -
     assert scene.certificates_on_app() == []
 
 
-def test_a_retry_after_of_entras_is_honoured_past_the_deadline_of_one_call(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_retry_after_of_entra_may_exceed_the_deadline_of_one_call(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     tenant = scene.tenants()[0]
     scene.azure.faults([busy(ENTRA, "POST", path=f"/{tenant}/*", retry_after="2")])
     assert scene.report(tenant)["Outcome"] == "rotated"
 
 
-def test_a_retry_after_of_entras_that_does_not_fit_postpones(scene: Scene) -> None:
+def test_key_is_postponed_when_entras_retry_after_is_too_long(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.azure.faults([busy(ENTRA, "POST", path=f"/{tenant}/*", times=0, retry_after="900")])
     report = scene.report(tenant)
@@ -149,7 +147,7 @@ def test_a_retry_after_of_entras_that_does_not_fit_postpones(scene: Scene) -> No
         ("soon", 300),
     ],
 )
-def test_how_long_the_host_lets_a_function_run(tmp_path: Path, written: str, seconds: float) -> None:
+def test_function_timeout_is_read_from_host_json(tmp_path: Path, written: str, seconds: float) -> None:
     host_json = tmp_path / "host.json"
     host_json.write_text(f'{{"functionTimeout": "{written}"}}')
     assert function_seconds({}, host_json) == seconds

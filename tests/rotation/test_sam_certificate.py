@@ -32,7 +32,7 @@ def sent_to_graph(scene: Scene) -> list[Any]:
     return [call["request_body"] or "" for call in scene.calls(GRAPH) if call["method"] != "GET"]
 
 
-def test_absent_it_is_made_in_cipps_own_form_and_stored_as_base64_of_a_pfx_with_its_type(scene: Scene) -> None:
+def test_missing_certificate_is_created_and_stored_in_cipps_own_form(scene: Scene) -> None:
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
     stored = scene.served(CERTIFICATE)
@@ -93,7 +93,7 @@ def test_certificate_is_added_without_touching_others_when_the_current_one_is_va
     assert scene.certificate_signs_in()
 
 
-def test_where_none_is_valid_the_list_is_written_with_everything_else_kept(scene: Scene) -> None:
+def test_certificate_is_added_by_list_when_none_is_valid(scene: Scene) -> None:
     scene.others.add_certificate(OTHER)
     before = scene.certificates_on_app()
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
@@ -104,12 +104,12 @@ def test_where_none_is_valid_the_list_is_written_with_everything_else_kept(scene
 
 
 @pytest.mark.parametrize(("days", "outcome"), [(46, "unchanged"), (45, "planned")])
-def test_it_is_due_when_45_days_or_less_are_left(scene: Scene, days: int, outcome: str) -> None:
+def test_certificate_is_due_when_it_expires_within_45_days(scene: Scene, days: int, outcome: str) -> None:
     scene.others.give_certificate(Certificate(days=days))
     assert scene.report(CERTIFICATE, dry=True)["Outcome"] == outcome
 
 
-def test_one_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
+def test_certificate_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
     scene.others.give_certificate(ONE, on_app=False)
     young = scene.report(CERTIFICATE)
     assert (young["Outcome"], "Not verified yet." in young["Reason"]) == ("unchanged", True)
@@ -120,7 +120,7 @@ def test_one_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
     assert scene.certificate_signs_in()
 
 
-def test_one_whose_entry_on_the_app_ends_sooner_is_renewed(scene: Scene) -> None:
+def test_certificate_is_renewed_when_its_entry_on_the_app_expires_sooner(scene: Scene) -> None:
     soon = (scene.now() + timedelta(days=20)).isoformat()
     scene.others.patch_app(keyCredentials=[{**ONE.entry(), "endDateTime": soon}])
     scene.others.give_certificate(ONE, on_app=False)
@@ -135,7 +135,7 @@ def test_value_that_is_not_a_certificate_is_replaced(scene: Scene) -> None:
     assert scene.certificate_signs_in()
 
 
-def test_one_that_cipp_made_is_adopted_and_stays_on_the_app(scene: Scene) -> None:
+def test_certificate_made_by_cipp_is_adopted_and_stays_on_the_app(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "unchanged"
@@ -179,7 +179,7 @@ def managed(scene: Scene, certificate: Certificate, *, on_app: bool = True) -> N
 
 
 @pytest.mark.parametrize(("days", "is_on_app"), [(40, True), (365, False)])
-def test_held_as_a_certificate_of_the_vaults_own_it_is_reported_with_the_command_and_nothing_is_added(
+def test_vault_managed_certificate_is_reported_with_the_command_and_not_replaced(
     scene: Scene, days: int, is_on_app: bool
 ) -> None:
     managed(scene, Certificate(days=days), on_app=is_on_app)
@@ -194,21 +194,23 @@ def test_held_as_a_certificate_of_the_vaults_own_it_is_reported_with_the_command
     assert not scene.calls(VAULT, "PUT")
 
 
-def test_held_as_a_certificate_of_the_vaults_own_and_not_due_it_is_left(scene: Scene) -> None:
+def test_vault_managed_certificate_is_left_while_it_is_not_due(scene: Scene) -> None:
     managed(scene, ONE)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "unchanged"
     assert "Key Vault certificate" in key["Reason"]
 
 
-def test_a_policys_lifetime_less_an_hour_stands_before_a_year(scene: Scene) -> None:
+def test_lifetime_of_a_policy_minus_an_hour_overrides_a_year(scene: Scene) -> None:
     scene.others.restrict("keyCredentials", restrictionType="asymmetricKeyLifetime", maxLifetime="P90D")
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
     made = served(scene)
     assert made.not_valid_after_utc - made.not_valid_before_utc == timedelta(days=90) - timedelta(hours=1)
 
 
-def test_a_rule_that_blocks_is_named_with_the_command_that_lifts_it(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_blocking_policy_rule_is_reported_with_the_command_that_lifts_it(
+    scene: Scene, nowhere: pytest.MonkeyPatch
+) -> None:
     scene.others.restrict("keyCredentials", restrictionType="trustedCertificateAuthority", maxLifetime=None)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "failed"
@@ -219,7 +221,7 @@ def test_a_rule_that_blocks_is_named_with_the_command_that_lifts_it(scene: Scene
     assert scene.report(CERTIFICATE)["Outcome"] == "rotated"
 
 
-def test_a_soft_deleted_name_is_recovered_then_written(scene: Scene) -> None:
+def test_soft_deleted_certificate_is_recovered_before_it_is_written(scene: Scene) -> None:
     scene.others.give_certificate(Certificate(days=10))
     scene.go(minutes=1)
     scene.others.delete(CERTIFICATE)

@@ -17,20 +17,20 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow("each is many runs")] 
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_whatever_happens_to_refresh_tokens(told: Callable[..., History], part: int) -> None:
+def test_rules_hold_in_every_scenario_of_refresh_tokens(told: Callable[..., History], part: int) -> None:
     tell(Tokens, told(TOKEN, "tenant"), part=part, histories=chosen(reduced=9, full=36))
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_whatever_happens_to_the_client_secret(told: Callable[..., History], part: int) -> None:
+def test_rules_hold_in_every_scenario_of_the_client_secret(told: Callable[..., History], part: int) -> None:
     tell(Secrets, told(SECRET), part=part, histories=chosen(reduced=7, full=27))
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_whatever_happens_to_the_certificate(told: Callable[..., History], part: int) -> None:
+def test_rules_hold_in_every_scenario_of_the_certificate(told: Callable[..., History], part: int) -> None:
     tell(Certificates, told(CERTIFICATE), part=part, histories=chosen(reduced=4, full=18))
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_whatever_happens_to_all_keys(told: Callable[..., History], part: int) -> None:
+def test_rules_hold_in_every_scenario_of_all_keys(told: Callable[..., History], part: int) -> None:
     tell(Everything, told(), part=part, histories=chosen(reduced=2, full=9))

@@ -23,7 +23,7 @@ NOON = datetime(2026, 9, 2, 12, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("variable", "schedule"), [(None, "0 0 0 * * 0"), ("0 30 3 * * 6", "%KEY_ROTATION_SCHEDULE%")])
-def test_the_weekly_schedule_is_the_variables_where_it_is_set_at_import(variable: str | None, schedule: str) -> None:
+def test_weekly_schedule_is_that_of_the_variable_at_import(variable: str | None, schedule: str) -> None:
     """A binding that names a variable that is not set would switch the function off without an error."""
     script = "import function_app, settings.pages.key_rotation as page; print([t.schedule for t in page.routes.timers])"
     environ = {"PATH": "/usr/bin", **({"KEY_ROTATION_SCHEDULE": variable} if variable else {})}
@@ -33,25 +33,25 @@ def test_the_weekly_schedule_is_the_variables_where_it_is_set_at_import(variable
     assert done.stdout.strip() == str([schedule, "0 20 * * * *"])
 
 
-def test_the_catch_up_comes_every_hour() -> None:
+def test_catch_up_runs_every_hour() -> None:
     trigger = functions()["keyrotationcatchup"].get_trigger()
     assert trigger is not None
     assert trigger.get_dict_repr()["schedule"] == "0 20 * * * *"
 
 
-COMERS: dict[str, Callable[[Scene], object]] = {
+FIRST_RUNS: dict[str, Callable[[Scene], object]] = {
     "WeeklyKeyRotation": lambda scene: scene.tick("WeeklyKeyRotation"),
     "KeyRotationCatchUp": lambda scene: scene.tick("KeyRotationCatchUp"),
     "ExecKeyRotation": lambda scene: scene.rotate(),
 }
 
 
-@pytest.mark.parametrize("first", COMERS)
-def test_whoever_comes_first_in_a_week_does_its_run_and_the_others_find_nothing_to_do(
+@pytest.mark.parametrize("first", FIRST_RUNS)
+def test_first_run_of_a_week_leaves_nothing_to_the_others(
     scene: Scene, nowhere: pytest.MonkeyPatch, first: str
 ) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
-    COMERS[first](scene)
+    FIRST_RUNS[first](scene)
     stored = {name: scene.served(name)["version"] for name in KEYS}
     assert all(scene.served(name)["tags"]["rotated-by"] for name in KEYS)
     scene.tick("WeeklyKeyRotation")
@@ -86,7 +86,7 @@ def test_a_week_begins_with_sunday_in_cipps_zone(scene: Scene, nowhere: pytest.M
         ("Nowhere/Land", None, "UTC"),
     ],
 )
-def test_the_zone_is_that_of_cipps_table_else_its_variables_else_utc(
+def test_zone_comes_from_cipps_table_then_the_variable_then_utc(
     scene: Scene, nowhere: pytest.MonkeyPatch, table: str | None, variable: str | None, zone: str
 ) -> None:
     scene.azure.reset(direct_tenants=0, secrets={"TenantID": {"value": "tenantId"}})  # not set up: no sign-in
@@ -97,9 +97,7 @@ def test_the_zone_is_that_of_cipps_table_else_its_variables_else_utc(
     assert scene.overview()["TimeZone"] == zone
 
 
-def test_the_catch_up_finishes_what_a_run_left_and_waits_longer_each_time(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_catch_up_retries_a_failed_key_with_increasing_waits(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     scene.azure.faults([refused(50076)])
     scene.tick("WeeklyKeyRotation")
@@ -122,7 +120,7 @@ def test_the_catch_up_finishes_what_a_run_left_and_waits_longer_each_time(
     ("failures", "minutes", "turn"),
     [(0, 0, True), (1, 49, False), (1, 50, True), (2, 99, False), (2, 100, True), (6, 1439, False), (9, 1440, True)],
 )
-def test_the_waits_of_a_failing_key(failures: int, minutes: int, *, turn: bool) -> None:
+def test_waits_of_a_failing_key_increase_to_a_limit(failures: int, minutes: int, *, turn: bool) -> None:
     memory = KeyMemory("x", tried=NOON - timedelta(minutes=minutes), failures=failures)
     assert is_its_turn(memory, NOON) == turn
     assert is_its_turn(None, NOON)
@@ -194,9 +192,7 @@ def test_key_that_missed_its_hour_is_checked_in_the_next_one() -> None:
     assert not is_pulse_due(TOKEN, memory, own - timedelta(hours=1), 24)
 
 
-def test_the_pulse_signs_in_with_each_key_once_a_round_and_changes_nothing(
-    scene: Scene, nowhere: pytest.MonkeyPatch
-) -> None:
+def test_hourly_checks_sign_in_once_a_round_and_change_nothing(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "4")
     scene.midweek()
     scene.rotate()
@@ -214,7 +210,7 @@ def test_the_pulse_signs_in_with_each_key_once_a_round_and_changes_nothing(
     assert all(moment(key["LastProven"]) > before for key in keys)
 
 
-def test_the_pulse_is_off_where_its_hours_are_0(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+def test_hourly_checks_are_off_when_their_hours_are_0(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     scene.midweek()
     scene.rotate()

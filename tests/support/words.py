@@ -2,7 +2,8 @@
 
     python -m tests.support.words PATH ...    lists what is found
 
-It reads docstrings, comments, messages (texts of three words or more) and the names of tests.
+It reads docstrings, comments, messages (texts of three words or more) and the names of tests. It also lists the names
+of tests that have too many words.
 """
 
 import ast
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 MESSAGE_WORDS: Final = 3
+TEST_NAME_WORDS: Final = 12
 
 # What is not written, and what is written instead. The table of docs/style.md has the same rows.
 GLOSSARY: Final = {
@@ -95,6 +97,17 @@ def finds(path: Path, name: str = "") -> list[Find]:
     return sorted(found, key=lambda one: one.line)
 
 
+def long_test_names(source: str) -> list[str]:
+    """Return the names of tests that have more than 12 words after `test_`."""
+    return [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and node.name.count("_") > TEST_NAME_WORDS
+    ]
+
+
 def files(paths: Sequence[Path]) -> list[Path]:
     """Return the Python files of these files and folders."""
     within = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
@@ -103,11 +116,15 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print what is found, and return 1 if it is anything."""
-    found = [one for file in files([Path(argument) for argument in arguments]) for one in finds(file)]
-    for one in found:
+    read = files([Path(argument) for argument in arguments])
+    words = [one for file in read for one in finds(file)]
+    for one in words:
         sys.stdout.write(f"{one.path}:{one.line}: '{one.word}' in: {one.text}\n")
-    sys.stdout.write(f"{len(found)} words\n")
-    return 1 if found else 0
+    names = [(file, name) for file in read for name in long_test_names(file.read_text(encoding="utf-8"))]
+    for file, name in names:
+        sys.stdout.write(f"{file}: more than {TEST_NAME_WORDS} words: {name}\n")
+    sys.stdout.write(f"{len(words)} words, {len(names)} long names of tests\n")
+    return 1 if words or names else 0
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_digits_between_letters_or_padding_make_a_key_of_a_word(text: str, is_ke
         *("Tr0ub4dor3", "correct.h0rse", "AbCdEfGhIjKlMnOpQrStUvWxYz", "0123456789", "name12345"),
     ],
 )
-def test_what_does_not_read_like_a_name_is_withheld(text: str) -> None:
+def test_text_that_does_not_look_like_a_name_is_withheld(text: str) -> None:
     assert shown(text) == WITHHELD
 
 
