@@ -25,8 +25,8 @@ HELD = {
 @pytest.mark.parametrize("permission", [*Permission, *OTHERS])
 @pytest.mark.parametrize("role", BASE_ROLES, ids=lambda role: role.name)
 def test_base_role_has_the_permissions_of_cipp_case_insensitively(role: object, permission: str) -> None:
-    for asked in (permission, permission.lower(), permission.upper()):
-        assert role.allows(asked) is (permission in HELD[role.name])  # type: ignore[attr-defined] # one of BASE_ROLES
+    for spelling in (permission, permission.lower(), permission.upper()):
+        assert role.allows(spelling) is (permission in HELD[role.name])  # type: ignore[attr-defined] # one of BASE_ROLES
 
 
 @pytest.mark.parametrize("role", HELD)

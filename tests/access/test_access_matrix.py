@@ -24,7 +24,7 @@ ALL = tuple(Permission)
 CLIENTS = {role: f"00000000-0000-0000-0000-00000000000{number}" for number, role in enumerate([*BASE, "every", "gone"])}
 DISABLED, FENCED, UNKNOWN = (f"00000000-0000-0000-0000-0000000000{number}" for number in (11, 12, 13))
 NOBODY, STRANGER = (401, None), (403, None)  # a stranger is known, and lets no permission help
-Told = tuple[int, str | None]
+Denial = tuple[int, str | None]
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,21 @@ class Kind:
     """A kind of caller: what they send, and what each permission of a route brings them."""
 
     sends: Mapping[str, str]
-    told: Callable[[Permission], Told | None]  # None: allowed
-    of_me: Told | None = None
+    denial_for: Callable[[Permission], Denial | None]  # None: allowed
+    of_me: Denial | None = None
     environ: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def held(allows: Callable[[str], bool]) -> Callable[[Permission], Told | None]:
+def allowed_if(allows: Callable[[str], bool]) -> Callable[[Permission], Denial | None]:
     return lambda permission: None if allows(permission) else (403, permission.value)
 
 
-def always(told: Told) -> Callable[[Permission], Told | None]:
-    return lambda _: told
+def always(denial: Denial) -> Callable[[Permission], Denial | None]:
+    return lambda _: denial
 
 
 def none_at_all(sends: Mapping[str, str], environ: Mapping[str, str | None] = MappingProxyType({})) -> Kind:
-    return Kind(sends, held(lambda _: False), environ=environ)
+    return Kind(sends, allowed_if(lambda _: False), environ=environ)
 
 
 def kinds(sandbox: Mapping[str, str]) -> dict[str, Kind]:
@@ -64,35 +64,39 @@ def kinds(sandbox: Mapping[str, str]) -> dict[str, Kind]:
         "guest of another provider": none_at_all(visitor(provider="github"), sandbox),
         "member without a group": none_at_all(visitor(names.ADMIN_NAME), sandbox),
         "member while Graph is away": none_at_all(visitor()),
-        "member of the group": Kind(visitor(), held(BASE["admin"].allows), environ=sandbox),
-        "user of the group by token": Kind(user(), held(BASE["admin"].allows), environ=sandbox),
+        "member of the group": Kind(visitor(), allowed_if(BASE["admin"].allows), environ=sandbox),
+        "user of the group by token": Kind(user(), allowed_if(BASE["admin"].allows), environ=sandbox),
         "role of something else": none_at_all(visitor("a@b", "billing")),
-        "custom role, all permissions": Kind(visitor("a@b", "every"), held(lambda _: True)),
-        "custom role by token": Kind(user("every"), held(lambda _: True)),
-        "custom role, reads": Kind(visitor("a@b", "reads"), held(lambda asked: asked.endswith(".Read"))),
-        "custom role, writes": Kind(visitor("a@b", "writes"), held(lambda asked: "AppSettings" in asked)),
+        "custom role, all permissions": Kind(visitor("a@b", "every"), allowed_if(lambda _: True)),
+        "custom role by token": Kind(user("every"), allowed_if(lambda _: True)),
+        "custom role, reads": Kind(
+            visitor("a@b", "reads"), allowed_if(lambda permission: permission.endswith(".Read"))
+        ),
+        "custom role, writes": Kind(
+            visitor("a@b", "writes"), allowed_if(lambda permission: "AppSettings" in permission)
+        ),
         "custom role, nothing": none_at_all(visitor("a@b", "nothing")),
         "custom role, blocked endpoint": none_at_all(visitor("a@b", "blocking")),
         "custom role, another tenant": none_at_all(visitor("a@b", "elsewhere")),
         "custom role, partner blocked": none_at_all(visitor("a@b", "barred")),
         "editor with a custom role": none_at_all(visitor("a@b", "editor", "every")),
-        "admin with a custom role": Kind(visitor("a@b", "admin", "nothing"), held(BASE["admin"].allows)),
+        "admin with a custom role": Kind(visitor("a@b", "admin", "nothing"), allowed_if(BASE["admin"].allows)),
         "from elsewhere": Kind(at(OUTSIDE, visitor("a@b", "fenced")), always(STRANGER)),
         "from an unknown address": Kind(visitor("a@b", "fenced"), always(STRANGER)),
-        "from where the role holds": Kind(at(INSIDE, visitor("a@b", "fenced")), held(lambda _: True)),
+        "from where the role holds": Kind(at(INSIDE, visitor("a@b", "fenced")), allowed_if(lambda _: True)),
         "client, unknown": Kind(application(UNKNOWN), always(STRANGER), STRANGER),
         "client, disabled": Kind(application(DISABLED), always(STRANGER), STRANGER),
         "client, elsewhere": Kind(at(OUTSIDE, application(FENCED)), always(STRANGER), STRANGER),
-        "client, from its address": Kind(at(INSIDE, application(FENCED)), held(lambda _: True)),
+        "client, from its address": Kind(at(INSIDE, application(FENCED)), allowed_if(lambda _: True)),
         "client, role that is gone": Kind(application(CLIENTS["gone"]), always(STRANGER), STRANGER),
-        "client, custom role": Kind(application(CLIENTS["every"]), held(lambda _: True)),
+        "client, custom role": Kind(application(CLIENTS["every"]), allowed_if(lambda _: True)),
         "client, headers disagree": Kind({**application(CLIENTS["superadmin"]), NAME: UNKNOWN}, always(NOBODY), NOBODY),
         "user through a client": none_at_all(user(azp=CLIENTS["superadmin"], oid="x")),
     }
     for role in BASE_ROLES:
-        found[role.name] = Kind(visitor("a@b", role.name), held(role.allows))
-        found[f"{role.name} by token"] = Kind(user(role.name), held(role.allows))
-        found[f"client, {role.name}"] = Kind(application(CLIENTS[role.name]), held(role.allows))
+        found[role.name] = Kind(visitor("a@b", role.name), allowed_if(role.allows))
+        found[f"{role.name} by token"] = Kind(user(role.name), allowed_if(role.allows))
+        found[f"client, {role.name}"] = Kind(application(CLIENTS[role.name]), allowed_if(role.allows))
     for mark in MARKS_OF_AZURE:
         found[mark] = Kind(superadmin, always(NOBODY), NOBODY, {mark: "x"})
     return found
@@ -131,13 +135,13 @@ def call(api: Api, route: Route, headers: Mapping[str, str]) -> Answer:
     return api.call(route.method, route.path, b'{"Nope": 1}' if route.body else b"", role=None, headers=sent)
 
 
-def expected(route: Route, kind: Kind) -> Told | None:
+def expected(route: Route, kind: Kind) -> Denial | None:
     if route.public:
         return None
-    return kind.told(route.needs) if route.needs else kind.of_me
+    return kind.denial_for(route.needs) if route.needs else kind.of_me
 
 
-def told(answer: Answer) -> Told | None:
+def denial_of(answer: Answer) -> Denial | None:
     """Return the status and permission of a denial, or None if the caller was allowed."""
     if answer.status in (401, 403):
         return answer.status, answer.body.get("permission")
@@ -155,8 +159,8 @@ def test_each_kind_of_caller_is_allowed_or_learns_what_is_missing(
             for variable, value in kind.environ.items():
                 patch.delenv(variable) if value is None else patch.setenv(variable, value)
             answer = call(api, route, kind.sends)
-        if told(answer) != expected(route, kind):
-            wrong[name] = (told(answer), expected(route, kind), answer.text)
+        if denial_of(answer) != expected(route, kind):
+            wrong[name] = (denial_of(answer), expected(route, kind), answer.text)
     assert wrong == {}
 
 
@@ -184,5 +188,5 @@ def test_me_returns_the_permissions_of_the_caller(api: Api, cipp: Cipp, nowhere:
                 patch.delenv(variable) if value is None else patch.setenv(variable, value)
             answer = api.call("GET", "me", role=None, headers=kind.sends)
         if answer.status == 200:
-            allowed = [permission for permission in Permission if kind.told(permission) is None]
+            allowed = [permission for permission in Permission if kind.denial_for(permission) is None]
             assert answer.body["permissions"] == sorted(allowed), name

@@ -31,8 +31,8 @@ def test_groups_count_for_roles_that_exist_and_ids_that_are_ids() -> None:
 @pytest.mark.parametrize("enabled", [True, "True", "true"])
 def test_an_api_client_is_read_with_its_addresses(enabled: object) -> None:
     stored = {"RowKey": CUSTOMER.upper(), "AppName": "Scripts", "Role": "Admin", "Enabled": enabled}
-    for told, inside in (("", True), ("[]", True), ('["Any"]', True), ('"203.0.113.0/24"', True), ("{", False)):
-        client = known_of([], [{**stored, "IPRange": told}], [], []).clients[CUSTOMER]
+    for ranges, inside in (("", True), ("[]", True), ('["Any"]', True), ('"203.0.113.0/24"', True), ("{", False)):
+        client = known_of([], [{**stored, "IPRange": ranges}], [], []).clients[CUSTOMER]
         assert (client.name, client.role, client.enabled) == ("Scripts", "admin", True)
         assert client.ranges.hold("203.0.113.9") is inside
 
@@ -61,8 +61,8 @@ def test_the_ranges_of_all_roles_count_together_and_never_for_superadmin() -> No
         ("superadmin", "admin"): [True, True, True],
         (): [True, True, True],
     }
-    for names, told in cases.items():
-        assert [known.ranges_of(names).hold(at) for at in ("203.0.113.9", "198.51.100.1", "")] == told, names
+    for names, expected in cases.items():
+        assert [known.ranges_of(names).hold(at) for at in ("203.0.113.9", "198.51.100.1", "")] == expected, names
 
 
 ANY_JSON = st.recursive(

@@ -54,7 +54,7 @@ def test_denial_entry_has_the_caller_and_the_permission(others: Others, caplog: 
         "CorrelationId": answer.headers["x-correlation-id"],
     }
     logged = [json.loads(record.getMessage()) for record in caplog.records if record.name == "cipp.record"]
-    assert [(said["user"], said["endpoint"], said["outcome"]) for said in logged] == [
+    assert [(entry["user"], entry["endpoint"], entry["outcome"]) for entry in logged] == [
         ("admin@contoso.com", "ExecBackendURLs", "denied")
     ]
 

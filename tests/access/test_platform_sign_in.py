@@ -58,7 +58,7 @@ OTHER = {"enabled": True, "registration": {"clientId": "x"}}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (set_up(httpSettings={"requireHttps": False}), "Set requireHttps"),
         (set_up(platform={"configFilePath": "/auth/config.json"}), "The file /auth/config.json"),
@@ -86,10 +86,10 @@ OTHER = {"enabled": True, "registration": {"clientId": "x"}}
     ],
 )
 def test_a_further_way_past_the_sign_in_is_a_problem(
-    azure: Sandbox, api: Api, wrong: dict[str, object], said: str
+    azure: Sandbox, api: Api, wrong: dict[str, object], message: str
 ) -> None:
     Admin(azure).set_sign_in(**wrong)
-    assert said in problems(api)
+    assert message in problems(api)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_app_set_up_by_the_readme_has_no_problem(azure: Sandbox, api: Api) -> No
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (settings(requireAuthentication=False), "requireAuthentication"),
         (settings(unauthenticatedClientAction="AllowAnonymous"), "requireAuthentication"),
@@ -174,12 +174,12 @@ def test_app_set_up_by_the_readme_has_no_problem(azure: Sandbox, api: Api) -> No
     ],
 )
 def test_setting_that_allows_strangers_is_a_problem(
-    azure: Sandbox, api: Api, wrong: dict[str, object], said: str
+    azure: Sandbox, api: Api, wrong: dict[str, object], message: str
 ) -> None:
     Admin(azure).set_sign_in(**wrong)
-    told = problems(api)
-    assert said in told
-    assert names.PLANTED not in told
+    shown_problems = problems(api)
+    assert message in shown_problems
+    assert names.PLANTED not in shown_problems
 
 
 @pytest.mark.parametrize(

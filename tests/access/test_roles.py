@@ -37,7 +37,7 @@ def refusal(of: Held, permission: str = READ, endpoint: str = ENDPOINT) -> str |
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked", "allowed"),
+    ("stored", "permission", "allowed"),
     [
         (READ, READ, True),
         (READ, WRITE, False),
@@ -56,8 +56,8 @@ def refusal(of: Held, permission: str = READ, endpoint: str = ENDPOINT) -> str |
         (SUPER, SUPER, True),
     ],
 )
-def test_stored_permission_matches_itself_or_its_read(stored: str, asked: str, allowed: bool) -> None:
-    assert role(Permissions={"x": stored}).allows(asked) is allowed
+def test_stored_permission_matches_itself_or_its_read(stored: str, permission: str, allowed: bool) -> None:
+    assert role(Permissions={"x": stored}).allows(permission) is allowed
 
 
 @pytest.mark.parametrize("stored", ["", "null", "{", "[]", '"CIPP.AppSettings.Read"', "[" * 50_000, '{"x": 1}', "7"])
@@ -198,5 +198,7 @@ def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> N
 
 def test_refusal_names_only_the_custom_roles_that_have_the_permission() -> None:
     known = known_of([row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], [])
-    told = str(Held(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str))
-    assert "Roles that have it: admin, superadmin, yes." in told
+    message = str(
+        Held(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str)
+    )
+    assert "Roles that have it: admin, superadmin, yes." in message

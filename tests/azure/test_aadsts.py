@@ -28,7 +28,7 @@ HERE = {50005, 50053, 50097, 50131, 50158, 53000, 53001, 53002, 53003, 53004, 53
     *(50002, 500021, 500022),
 }
 WHO = re.compile(r"\b(admin|owner|account|rotation|Restart this app|Check)\b")
-TOLD = (
+DESCRIPTION = (
     "AADSTS{code}: Words of Entra.\r\nTrace ID: 2c0b8a51-5c1a-4a1d-9f1e-0c3a5e7b9d01\r\n"
     "Correlation ID: 6f1c2d3e-0000-4a1d-9f1e-0c3a5e7b9d01\r\nTimestamp: 2026-08-01 00:00:00Z"
 )
@@ -36,7 +36,7 @@ TOLD = (
 
 @pytest.mark.parametrize("code", [*NAMED, *OF_THE_PAGE])
 def test_every_code_that_cipp_meets_is_known(code: int) -> None:
-    meaning = meaning_of(TOLD.format(code=code))
+    meaning = meaning_of(DESCRIPTION.format(code=code))
     assert meaning is MEANINGS[code]
     assert "Words of Entra" not in meaning.cause
 
@@ -56,7 +56,7 @@ def test_entra_code_has_its_verdict_about_the_key(code: int) -> None:
 
 
 def test_unknown_code_keeps_its_trace_id_and_not_its_text() -> None:
-    meaning = meaning_of(TOLD.format(code=123456))
+    meaning = meaning_of(DESCRIPTION.format(code=123456))
     assert meaning.cause == (
         "The app does not know Entra's code AADSTS123456 (trace id 2c0b8a51-5c1a-4a1d-9f1e-0c3a5e7b9d01)."
     )
@@ -67,7 +67,7 @@ def test_unknown_code_keeps_its_trace_id_and_not_its_text() -> None:
 @pytest.mark.parametrize(
     ("description", "code"),
     [
-        (TOLD.format(code=50076), 50076),
+        (DESCRIPTION.format(code=50076), 50076),
         ("AADSTS50076", 50076),
         ("x AADSTS700082: y", 700082),
         ("", None),
@@ -91,7 +91,7 @@ def test_no_code_has_two_rows_of_the_table() -> None:
 
 
 def test_unknown_code_keeps_correlation_id_and_timestamp_in_its_advice() -> None:
-    advice = meaning_of(TOLD.format(code=123456)).advice
+    advice = meaning_of(DESCRIPTION.format(code=123456)).advice
     assert "correlation id 6f1c2d3e-0000-4a1d-9f1e-0c3a5e7b9d01" in advice
     assert "timestamp 2026-08-01 00:00:00Z" in advice
 

@@ -154,9 +154,9 @@ def test_logbook_is_not_created_in_foreign_storage_but_entries_are_logged(
     assert api.post("ExecKeyRotation", {"Names": ["RefreshToken"]}).status == 200
     assert api.get(MAY, role="editor").status == 403  # a denial
     assert "CippLogs" not in made(elsewhere)
-    told = [record.getMessage() for record in caplog.records if record.name == "cipp.logbook"]
-    assert [line for line in told if "not in CIPP's Logbook" in line and RESULT in line]
-    assert [line for line in told if "Key Rotation" in line and "RefreshToken: rotated" in line]
+    messages = [record.getMessage() for record in caplog.records if record.name == "cipp.logbook"]
+    assert [line for line in messages if "not in CIPP's Logbook" in line and RESULT in line]
+    assert [line for line in messages if "Key Rotation" in line and "RefreshToken: rotated" in line]
 
 
 def test_logbook_is_made_in_cipps_own_storage(azure: Sandbox) -> None:

@@ -127,7 +127,7 @@ DENIED = (
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "code", "told"),
+    ("status", "body", "code", "words"),
     [
         (
             401,
@@ -187,12 +187,12 @@ DENIED = (
         (403, XML, "AuthorizationFailure", "This request is not authorized & logged."),
     ],
 )
-def test_each_of_azures_envelopes_is_read(status: int, body: object, code: str, told: str) -> None:
+def test_each_of_azures_envelopes_is_read(status: int, body: object, code: str, words: str) -> None:
     answer = Answer(status, body if isinstance(body, str) else json.dumps(body))
     error = raised(HttpResponseError(response=answer))  # type: ignore[arg-type] # only the attributes that are read
     assert isinstance(error, AzureRefusedError)
     assert (error.status, error.code) == (status, code)
-    assert told in str(error)
+    assert words in str(error)
     assert "\n" not in str(error)
     assert "<" not in str(error).replace("<this app>", "")
 

@@ -47,16 +47,16 @@ def test_signature_of_the_storage_stays_hidden_when_a_call_is_cut(
         nowhere.setenv("CIPP_STORAGE", whole)
         storage.loses = lambda _method, path: lost in path
         api = Api()
-        said = [api.post("ExecTimeSettings", {"Timezone": "UTC"}).text, api.post("ExecKeyRotation", {}).text]
-        said += [api.get(name).text for name in ("ListKeyRotations", "ListBackendRights", "ListBackend", "me")]
+        texts = [api.post("ExecTimeSettings", {"Timezone": "UTC"}).text, api.post("ExecKeyRotation", {}).text]
+        texts += [api.get(name).text for name in ("ListKeyRotations", "ListBackendRights", "ListBackend", "me")]
         for timer in ("weeklykeyrotation", "keyrotationcatchup"):
             with contextlib.suppress(BackendError):
                 functions()[timer].get_user_function()(None)
         assert any(lost in call and "sig=" in call for call in storage.calls)
     rows = [row for table in others.tables.list_tables() for row in others.rows(table.name, record=True)]
     assert lost == "$batch" or any(row.get("API") == "Backend" for row in rows)
-    assert leaks([*said, caplog.text, str(rows)], hidden) == []
-    assert "sig=" not in f"{said} {caplog.text} {rows}".replace("sig=[hidden]", "").replace("sig=REDACTED", "")
+    assert leaks([*texts, caplog.text, str(rows)], hidden) == []
+    assert "sig=" not in f"{texts} {caplog.text} {rows}".replace("sig=[hidden]", "").replace("sig=REDACTED", "")
 
 
 @pytest.mark.usefixtures("impatient")

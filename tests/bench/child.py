@@ -56,18 +56,18 @@ def _hide_what_azure_lacks() -> None:
 def _links(began: float) -> dict[str, object]:
     """Return the first links of a process, with the times since its start and since the request."""
     api = _api()
-    asked = time.perf_counter()
+    requested = time.perf_counter()
     answer = api.get("ExecBackendURLs")
     answered = time.perf_counter()
-    return {"seconds": answered - asked, "since_start": answered - began, "warnings": answer.results["Warnings"]}
+    return {"seconds": answered - requested, "since_start": answered - began, "warnings": answer.results["Warnings"]}
 
 
 def _rotation() -> dict[str, object]:
     """Rotate the due keys as the first call of a process, and count the outcomes."""
     api = _api()
-    asked = time.perf_counter()
+    requested = time.perf_counter()
     answer = api.post("ExecKeyRotation", {})
-    seconds = time.perf_counter() - asked
+    seconds = time.perf_counter() - requested
     if answer.status != 200:
         raise RuntimeError(answer.text)
     outcomes = [key["Outcome"] for key in answer.results["Keys"]]

@@ -83,9 +83,9 @@ def quiet_catch_up(env: Mapping[str, str]) -> list[Line]:
     fresh(quiet, "catch-up", most_seconds=MOST_SECONDS)  # it renews the client secret, which expires soon
     before = len(_vault_calls(env))
     run = fresh(quiet, "catch-up", most_seconds=MOST_SECONDS)
-    asked = len(_vault_calls(env)) - before
+    vault_calls = len(_vault_calls(env)) - before
     return [
-        Line(f"catch-up of {MANY_TENANTS:,} tenants, nothing due, calls to the vault", asked, "", at_most=450),
+        Line(f"catch-up of {MANY_TENANTS:,} tenants, nothing due, calls to the vault", vault_calls, "", at_most=450),
         Line("the same, in a process that has loaded nothing before", run["seconds"], "s"),
     ]
 

@@ -57,8 +57,8 @@ def test_every_key_of_a_run_has_an_entry_that_cipp_can_show(scene: Scene) -> Non
         assert key["Reason"] in line["Message"]
         data = json.loads(line["LogData"])
         assert data == {"RunId": rotation["RunId"], "Key": key["Name"], "Outcome": "rotated"}
-    told = line_of(scene, tenant)
-    assert (told["Tenant"], told["TenantID"]) == ("fabrikam.onmicrosoft.com", tenant)
+    entry = line_of(scene, tenant)
+    assert (entry["Tenant"], entry["TenantID"]) == ("fabrikam.onmicrosoft.com", tenant)
     assert (line_of(scene, TOKEN)["Tenant"], line_of(scene, TOKEN)["TenantID"]) == ("None", "None")
     scene.rotate()  # nothing was done, so nothing is logged
     assert len(scene.others.rows("CippLogs")) == 4
@@ -114,9 +114,9 @@ def test_key_that_expires_within_14_days_is_an_alert(
     scene.others.store(SECRET, made["secretText"])
     scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime=f"P{left}D")
     scene.rotate(SECRET)
-    told = lines(scene, "Alerts")
-    assert len(told) == alerts
-    assert all(made["endDateTime"][:10] in line["Message"] for line in told)
+    alert_entries = lines(scene, "Alerts")
+    assert len(alert_entries) == alerts
+    assert all(made["endDateTime"][:10] in line["Message"] for line in alert_entries)
 
 
 def test_days_before_an_expiry_alert_are_a_setting(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
@@ -140,9 +140,9 @@ def test_scheduled_run_without_changes_is_logged_once_a_day(scene: Scene) -> Non
     for _ in range(2):
         scene.tick("WeeklyKeyRotation")
         scene.tick("KeyRotationCatchUp")
-    told = scene.others.rows("CippLogs")
-    assert sorted(line["API"] for line in told) == ["Alerts", "Key Rotation"]
-    for line in told:
+    entries = scene.others.rows("CippLogs")
+    assert sorted(line["API"] for line in entries) == ["Alerts", "Key Rotation"]
+    for line in entries:
         assert line["Severity"] == "Critical"
         assert "list the secrets" in line["Message"]
         assert "az keyvault set-policy" in line["Message"]
@@ -215,8 +215,8 @@ def test_logbook_never_contains_a_secret_or_a_part_of_one(
         numbers = opened(version["value"])[0].private_numbers()
         values |= {version["value"][200:], f"{numbers.d:x}", f"{numbers.p:x}"}
     rows = [row for table in scene.others.tables.list_tables() for row in scene.others.rows(table.name)]
-    told = json.dumps([answers, rows, caplog.messages], default=str)
+    outputs = json.dumps([answers, rows, caplog.messages], default=str)
     assert len(rows) > 20
     assert len(values) > 12
     for value in values:
-        assert not [piece for piece in pieces(value) if piece in told]
+        assert not [piece for piece in pieces(value) if piece in outputs]

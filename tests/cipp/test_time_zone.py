@@ -92,8 +92,12 @@ def test_the_row_is_merged_and_every_other_row_stays(others: Others) -> None:
     others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
     others.row("Config", "OffloadFunctions", "OffloadFunctions", state=True)
     assert Api().post("ExecTimeSettings", {"Timezone": "Asia/Kolkata"}).status == 200
-    told = row(others)
-    assert (told["Timezone"], told["TimezoneSource"], told["DetectedRegion"]) == ("Asia/Kolkata", "User", "westeurope")
+    stored = row(others)
+    assert (stored["Timezone"], stored["TimezoneSource"], stored["DetectedRegion"]) == (
+        "Asia/Kolkata",
+        "User",
+        "westeurope",
+    )
     assert [found["state"] for found in others.rows("Config") if found["RowKey"] == "OffloadFunctions"] == [True]
 
 
@@ -151,9 +155,9 @@ def test_a_dry_run_changes_nothing(others: Others) -> None:
 
 def test_time_zone_result_names_the_setting_of_the_host(others: Others) -> None:
     del others
-    said = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).results
-    assert "WEBSITE_TIME_ZONE" in said
-    assert "ExecFunctionAppSettings" in said
+    result = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"}).results
+    assert "WEBSITE_TIME_ZONE" in result
+    assert "ExecFunctionAppSettings" in result
 
 
 def test_time_zone_without_cipps_table_is_refused_and_creates_none(others: Others) -> None:

@@ -16,7 +16,7 @@ IMPLAUSIBLE = ["", " ", "a b", "a\nb", "x" * 65, "<script>", "a,b", "a/b", "\u00
 PLAUSIBLE = ["1", "a.b_c-D", "x" * 64, "8B1F6A2E-3c47-4d59-9e0b-5a7c1d2f4e68"]
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+def entries_of(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     """The lines of the log, as a query reads them."""
     return [json.loads(record.getMessage()) for record in caplog.records]
 
@@ -35,7 +35,7 @@ def test_implausible_correlation_id_is_replaced(
     caplog.set_level("INFO")
     answer = Api().get("PublicPing", x_correlation_id=given)
     assert UUID(answer.headers["x-correlation-id"]).version == 4
-    assert [line["correlationId"] for line in told(caplog)] == [answer.headers["x-correlation-id"]]
+    assert [line["correlationId"] for line in entries_of(caplog)] == [answer.headers["x-correlation-id"]]
 
 
 def test_each_call_has_an_id_of_its_own(nowhere: pytest.MonkeyPatch) -> None:
@@ -64,8 +64,8 @@ def test_error_has_the_same_correlation_id_as_its_log_entry(
     answer = Api().call(method, name, role=role, headers={"X-Correlation-Id": "mine"})
     assert answer.status == status
     assert answer.body["correlationId"] == answer.headers["x-correlation-id"] == "mine"
-    assert {line["correlationId"] for line in told(caplog)} == {"mine"}
-    (line,) = [line for line in told(caplog) if line.get("status")]
+    assert {line["correlationId"] for line in entries_of(caplog)} == {"mine"}
+    (line,) = [line for line in entries_of(caplog) if line.get("status")]
     assert (line["status"], line["method"], line["path"]) == (status, method, f"http://localhost:7071/api/{name}")
 
 
@@ -90,7 +90,7 @@ def test_a_timer_has_an_id_of_its_own(api: Api, azure: Sandbox, caplog: pytest.L
     caplog.set_level("INFO", logger="cipp")
     for _ in range(2):
         functions()["keyrotationcatchup"].get_user_function()(None)
-    ids = [line["correlationId"] for line in told(caplog) if line.get("timer") == "KeyRotationCatchUp"]
+    ids = [line["correlationId"] for line in entries_of(caplog) if line.get("timer") == "KeyRotationCatchUp"]
     assert len(ids) == len(set(ids)) == 2
     assert all(UUID(str(found)).version == 4 for found in ids)
     assert azure.calls()
@@ -124,7 +124,7 @@ def test_the_id_under_which_application_insights_keeps_the_call_stands_beside_it
     api = Api()
     api.get("PublicPing", traceparent=f"00-{'a1' * 16}-{'b2' * 8}-01")
     api.get("PublicPing", traceparent="00-nonsense-01")
-    first, second = told(caplog)
+    first, second = entries_of(caplog)
     assert first["traceId"] == "a1" * 16
     assert "traceId" not in second
     assert re.fullmatch(r"[0-9a-f-]{36}", str(second["correlationId"]))

@@ -13,7 +13,7 @@ class Question:
     """A slow call that returns how often it was called so far."""
 
     def __init__(self, seconds: float = 0.05) -> None:
-        self.asked = 0
+        self.calls = 0
         self.at_once = 0
         self.most_at_once = 0
         self.begun: list[float] = []
@@ -22,8 +22,8 @@ class Question:
 
     def __call__(self) -> int:
         with self._lock:
-            self.asked += 1
-            number = self.asked
+            self.calls += 1
+            number = self.calls
             self.begun.append(time.monotonic())
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -50,7 +50,7 @@ def test_together_needs_two_calls_at_most_for_concurrent_callers() -> None:
 
     with ThreadPoolExecutor(32) as workers:
         answers = set(workers.map(ask, range(32)))
-    assert question.asked <= 2
+    assert question.calls <= 2
     assert answers <= {1, 2}
 
 
@@ -59,14 +59,14 @@ def test_together_calls_begin_after_the_request_and_never_overlap() -> None:
     together = Together(question)
 
     def ask(_: int) -> bool:
-        asked = time.monotonic()
+        requested = time.monotonic()
         number = together()
-        return question.begun[number - 1] >= asked
+        return question.begun[number - 1] >= requested
 
     with ThreadPoolExecutor(16) as workers:
         assert all(workers.map(ask, range(400)))
     assert question.most_at_once == 1
-    assert question.asked < 200
+    assert question.calls < 200
 
 
 def test_together_returns_the_next_call_while_one_is_in_progress() -> None:
@@ -74,7 +74,7 @@ def test_together_returns_the_next_call_while_one_is_in_progress() -> None:
     together = Together(question)
     with ThreadPoolExecutor(2) as workers:
         first = workers.submit(together)
-        while not question.asked:
+        while not question.calls:
             time.sleep(0.001)
         second = workers.submit(together)
         assert (first.result(), second.result()) == (1, 2)

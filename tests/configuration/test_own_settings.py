@@ -133,7 +133,7 @@ def test_value_that_the_api_rejects_is_a_warning_when_it_is_set(
 
 @pytest.mark.parametrize("name", sorted(WRITABLE | ACCESS))
 def test_invisible_character_in_a_setting_is_a_warning(name: str) -> None:
-    (warning,) = [said for said in setting_problems({name: "x\u200b"}) if "U+200B" in said]
+    (warning,) = [problem for problem in setting_problems({name: "x\u200b"}) if "U+200B" in problem]
     assert warning == (
         f"The setting {name} contains U+200B (ZERO WIDTH SPACE) at position 2, which is invisible or looks like an "
         "ordinary space. Correct it."

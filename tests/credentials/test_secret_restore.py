@@ -184,8 +184,8 @@ def test_secret_that_is_not_deleted_cannot_be_recovered(scene: Scene) -> None:
     scene.others.store(PLAIN, "one")
     assert recover(PLAIN.lower()).status == 409
     assert recover("nothing").status == 404
-    (told,) = recover(PLAIN.lower(), **DRY).results["WouldDo"]
-    assert told.startswith("Refuse: ")
+    (step,) = recover(PLAIN.lower(), **DRY).results["WouldDo"]
+    assert step.startswith("Refuse: ")
     assert recover("nothing", **DRY).status == 404
 
 

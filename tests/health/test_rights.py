@@ -153,16 +153,16 @@ def test_every_endpoint_is_called_here_or_has_a_reason() -> None:
 
 
 def test_listed_actions_are_exactly_those_that_endpoints_need(azure: Sandbox, api: Api) -> None:
-    told = {right["Action"].lower() for right in rights(api)["Rights"] if right["Kind"] == "azure"}
+    listed = {right["Action"].lower() for right in rights(api)["Rights"] if right["Kind"] == "azure"}
     for name, body in ENDPOINTS:
         assert ask(api, name, body).status == 200, name
     assert api.post("ExecFunctionAppDeploymentSync", {"Name": "cippabc12-proc"}).status in (200, 409)
-    asked = {target_of(call["method"], call["path"]).action.lower() for call in azure.calls(ARM)}
+    called = {target_of(call["method"], call["path"]).action.lower() for call in azure.calls(ARM)}
     of_subscription = {"microsoft.resources/subscriptions/resources/read"}  # lists only what the identity can see
-    of_rights = {action for action in asked if action.startswith("microsoft.authorization/")}  # anyone's own
+    of_rights = {action for action in called if action.startswith("microsoft.authorization/")}  # anyone's own
     sync = {"microsoft.web/sites/sync/action"}  # only if a source is connected
-    assert asked - of_subscription - of_rights - told == set()
-    assert told - asked - sync == set()
+    assert called - of_subscription - of_rights - listed == set()
+    assert listed - called - sync == set()
 
 
 def test_static_web_app_role_cannot_read_secrets_or_change_other_things(azure: Sandbox, api: Api) -> None:

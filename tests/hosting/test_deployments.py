@@ -214,8 +214,8 @@ def test_repository_is_shown_and_recorded_without_its_token(
     connect(azure, repoUrl=address, isGitHubAction=True)
     answers.append(api.post("ExecFunctionAppDeploymentSync"))
     assert answers[3].status == 409
-    said = [answer.text for answer in answers] + [str(row) for row in Others(azure).rows("CippLogs", record=True)]
-    assert not any(names.PLANTED in text for text in said)
+    outputs = [answer.text for answer in answers] + [str(row) for row in Others(azure).rows("CippLogs", record=True)]
+    assert not any(names.PLANTED in text for text in outputs)
 
 
 def test_deployment_is_listed_without_the_token_in_its_message(api: Api) -> None:

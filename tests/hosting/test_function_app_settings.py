@@ -235,7 +235,7 @@ def test_dry_run_reports_its_steps_and_writes_nothing(api: Api, azure: Sandbox) 
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "said"),
+    ("body", "field", "message"),
     [
         ({}, "Set", "Set, Remove"),
         ({"Set": {}, "Remove": []}, "Set", "Set, Remove"),
@@ -252,11 +252,11 @@ def test_dry_run_reports_its_steps_and_writes_nothing(api: Api, azure: Sandbox) 
     ],
 )
 def test_invalid_change_is_refused_with_its_field_and_writes_nothing(
-    api: Api, azure: Sandbox, body: dict[str, object], field: str, said: str
+    api: Api, azure: Sandbox, body: dict[str, object], field: str, message: str
 ) -> None:
     answer = api.post("ExecFunctionAppSettings", body)
     assert (answer.status, answer.body["field"]) == (400, field)
-    assert said in answer.results
+    assert message in answer.results
     assert writes(azure) == []
 
 

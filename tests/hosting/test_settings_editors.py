@@ -35,8 +35,8 @@ def edit_at_once(azure: Sandbox) -> list[list[Any]]:
     """Edit in both processes, and return each editor's number, status and result."""
     scripts = [EDITORS.format(each=EACH, first=first) for first in (0, EACH)]
     with ThreadPoolExecutor(2) as processes:
-        told = [json.loads(said.splitlines()[-1]) for said in processes.map(azure.run, scripts)]
-    return [*told[0], *told[1]]
+        responses = [json.loads(output.splitlines()[-1]) for output in processes.map(azure.run, scripts)]
+    return [*responses[0], *responses[1]]
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -49,11 +49,11 @@ def test_every_successful_edit_is_kept_and_nothing_else_changes(
         writes = {"method": "PUT", "path": "/config/appsettings$"}
         azure.faults([{**writes, "mode": "drop-after", "nth": 2}, {**writes, "mode": "drop-before", "nth": 4}])
     before = settings_of(azure)
-    told = edit_at_once(azure)
-    happy = [number for number, status, _ in told if status == 200]
-    unhappy = [(status, said) for _, status, said in told if status != 200]
-    waited = [said for status, said in unhappy if status == 409]  # for longer than a response may take
-    assert all("nothing was changed" in said.lower() for said in waited), told
-    assert len(unhappy) - len(waited) <= cut, told
-    assert len(happy) >= EACH, told
+    responses = edit_at_once(azure)
+    happy = [number for number, status, _ in responses if status == 200]
+    unhappy = [(status, result) for _, status, result in responses if status != 200]
+    waited = [result for status, result in unhappy if status == 409]  # for longer than a response may take
+    assert all("nothing was changed" in result.lower() for result in waited), responses
+    assert len(unhappy) - len(waited) <= cut, responses
+    assert len(happy) >= EACH, responses
     assert settings_of(azure) == before | {f"EDITOR_{number}": str(number) for number in happy}

@@ -13,9 +13,9 @@ from tests.support.page_troubles import (
     REFUSALS,
     SHORT,
     SILENCES,
-    Asked,
-    assert_a_refusal_is_told,
-    assert_silence_is_told,
+    EndpointCall,
+    assert_refusal_is_reported,
+    assert_timeout_is_reported,
     cases,
 )
 from tests.support.sandbox_client import Sandbox
@@ -24,11 +24,11 @@ HOST = "nice-sand-0abc12345.3.azurestaticapps.net"
 OURS = "cipp.contosomsp.com"
 NEW = "portal.contosomsp.com"
 CALLS = cases(
-    Asked("ListStaticWebApp", "GET", "/staticSites$"),
-    Asked("ListStaticWebApp", "GET", "/builds$"),
-    Asked("ListStaticWebAppDomains", "GET", "/customDomains$"),
-    Asked("ExecStaticWebAppDomainAdd", "PUT", "/customDomains/", {"Domain": NEW}),
-    Asked("ExecStaticWebAppDomainRemove", "DELETE", "/customDomains/", {"Domain": OURS}),
+    EndpointCall("ListStaticWebApp", "GET", "/staticSites$"),
+    EndpointCall("ListStaticWebApp", "GET", "/builds$"),
+    EndpointCall("ListStaticWebAppDomains", "GET", "/customDomains$"),
+    EndpointCall("ExecStaticWebAppDomainAdd", "PUT", "/customDomains/", {"Domain": NEW}),
+    EndpointCall("ExecStaticWebAppDomainRemove", "DELETE", "/customDomains/", {"Domain": OURS}),
 )
 
 
@@ -337,14 +337,18 @@ def test_dns_record_fits_the_apex_of_a_zone_and_its_subdomains(
 
 @CALLS
 @pytest.mark.parametrize("status", REFUSALS)
-def test_refusal_by_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, status: int) -> None:
-    assert_a_refusal_is_told(azure, nowhere, asked, status)
+def test_refusal_by_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, status: int
+) -> None:
+    assert_refusal_is_reported(azure, nowhere, endpoint_call, status)
 
 
 @CALLS
 @pytest.mark.parametrize("mode", SILENCES)
-def test_timeout_of_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, mode: str) -> None:
-    assert_silence_is_told(azure, nowhere, asked, mode)
+def test_timeout_of_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, mode: str
+) -> None:
+    assert_timeout_is_reported(azure, nowhere, endpoint_call, mode)
 
 
 def test_reads_need_few_calls(api: Api, azure: Sandbox) -> None:

@@ -19,9 +19,9 @@ from tests.support.page_troubles import (
     ARM,
     REFUSALS,
     SILENCES,
-    Asked,
-    assert_a_refusal_is_told,
-    assert_silence_is_told,
+    EndpointCall,
+    assert_refusal_is_reported,
+    assert_timeout_is_reported,
     cases,
 )
 from tests.support.sandbox_client import Sandbox
@@ -31,10 +31,10 @@ ALEX = {"UserId": "5d1c6a0f2be84f3a9c7d8e1b40f6a293", "Provider": "aad"}  # the 
 SAM = {"UserId": "9f40b7c2d1e64a58b3a6c5d7e8f90122", "Provider": "aad"}  # editor
 GUEST: dict[str, object] = {"UserDetails": "pat@contoso.com", "Roles": ["editor"], "Hours": 24}
 CALLS = cases(
-    Asked("ListStaticWebAppUsers", "POST", "/listUsers$"),
-    Asked("ExecStaticWebAppUserInvite", "POST", "/createUserInvitation$", GUEST),
-    Asked("ExecStaticWebAppUserRoles", "PATCH", "/users/", {**SAM, "Roles": ["admin"]}),
-    Asked("ExecStaticWebAppUserRemove", "DELETE", "/users/", {**SAM}),
+    EndpointCall("ListStaticWebAppUsers", "POST", "/listUsers$"),
+    EndpointCall("ExecStaticWebAppUserInvite", "POST", "/createUserInvitation$", GUEST),
+    EndpointCall("ExecStaticWebAppUserRoles", "PATCH", "/users/", {**SAM, "Roles": ["admin"]}),
+    EndpointCall("ExecStaticWebAppUserRemove", "DELETE", "/users/", {**SAM}),
 )
 
 
@@ -299,11 +299,15 @@ def test_dry_run_reports_its_steps_and_changes_nothing(
 
 @CALLS
 @pytest.mark.parametrize("status", REFUSALS)
-def test_refusal_by_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, status: int) -> None:
-    assert_a_refusal_is_told(azure, nowhere, asked, status)
+def test_refusal_by_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, status: int
+) -> None:
+    assert_refusal_is_reported(azure, nowhere, endpoint_call, status)
 
 
 @CALLS
 @pytest.mark.parametrize("mode", SILENCES)
-def test_timeout_of_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, mode: str) -> None:
-    assert_silence_is_told(azure, nowhere, asked, mode)
+def test_timeout_of_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, mode: str
+) -> None:
+    assert_timeout_is_reported(azure, nowhere, endpoint_call, mode)

@@ -66,8 +66,8 @@ def test_blocked_app_is_shown_with_the_advice_that_helps(azure: Sandbox, name: s
     planned = api.post("ExecFunctionAppStart", {"DryRun": True}).results["WouldDo"][0]
     started = api.post("ExecFunctionAppStart").results["Apps"][0]
     restarted = api.post("ExecFunctionAppRestart").results["Apps"][0]
-    told = [listed["Problems"], card["Problems"], warning, planned, started["Seen"], restarted["Seen"]]
-    for text in map(str, told):
+    texts = [listed["Problems"], card["Problems"], warning, planned, started["Seen"], restarted["Seen"]]
+    for text in map(str, texts):
         assert words in text
         assert START not in text
     assert listed["State"] == card["State"] == properties.get("state", "Running")

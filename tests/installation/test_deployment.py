@@ -181,13 +181,13 @@ def test_setting_that_is_not_a_valid_azure_name_counts_as_unknown(setting: str, 
         setting: value,
     }
     deployment = Deployment.of(environ)
-    told = {
+    derived = {
         "CIPP_FUNCTION_APP": deployment.main_app,
         "CIPP_KV_NAME": deployment.vault_name,
         "CIPP_RESOURCE_GROUP": deployment.resource_group,
         "CIPP_SUBSCRIPTION_ID": deployment.subscription_id,
     }
-    assert told[setting] is None
+    assert derived[setting] is None
     assert misfits(environ) == [setting]
 
 

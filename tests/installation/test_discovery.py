@@ -161,10 +161,10 @@ def test_failed_discovery_is_reported_and_not_cached(
 
 def test_complete_discovery_is_cached_without_further_calls(api: Api, azure: Sandbox) -> None:
     first = api.get("ExecBackendURLs").results
-    asked = len(azure.calls())
-    assert asked > 0
+    call_count = len(azure.calls())
+    assert call_count > 0
     assert [api.get("ExecBackendURLs").results for _ in range(20)] == [first] * 20
-    assert len(azure.calls()) == asked
+    assert len(azure.calls()) == call_count
 
 
 def test_concurrent_callers_share_one_discovery(api: Api, azure: Sandbox) -> None:

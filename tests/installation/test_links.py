@@ -187,9 +187,9 @@ def test_names_and_links_are_derived_from_the_settings(
 
 def test_every_unknown_name_is_null_with_a_warning_that_names_its_setting() -> None:
     links = shown({})
-    told = " ".join(links["warnings"])
+    warnings = " ".join(links["warnings"])
     for setting in ("CIPP_SUBSCRIPTION_ID", "CIPP_RESOURCE_GROUP", "CIPP_FUNCTION_APP", "CIPP_KV_NAME"):
-        assert setting in told
+        assert setting in warnings
 
 
 def test_links_use_the_subscriptions_tenant_when_the_identity_shows_it() -> None:

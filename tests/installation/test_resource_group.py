@@ -9,9 +9,9 @@ from tests.support.api import Api
 from tests.support.page_troubles import (
     REFUSALS,
     SILENCES,
-    Asked,
-    assert_a_refusal_is_told,
-    assert_silence_is_told,
+    EndpointCall,
+    assert_refusal_is_reported,
+    assert_timeout_is_reported,
     cases,
 )
 from tests.support.sandbox.arm import GROUP, Arm
@@ -19,8 +19,8 @@ from tests.support.sandbox_client import Sandbox
 
 PORTAL = f"https://portal.azure.com/#@{names.TENANT_ID}/resource"
 CALLS = cases(
-    Asked("ListBackendResources", "GET", "/resourcegroups/cipp$"),
-    Asked("ListBackendResources", "GET", "/resourcegroups/cipp/resources$"),
+    EndpointCall("ListBackendResources", "GET", "/resourcegroups/cipp$"),
+    EndpointCall("ListBackendResources", "GET", "/resourcegroups/cipp/resources$"),
 )
 
 
@@ -72,11 +72,15 @@ def test_resource_group_needs_only_two_calls_to_azure(api: Api, azure: Sandbox) 
 
 @CALLS
 @pytest.mark.parametrize("status", REFUSALS)
-def test_refusal_by_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, status: int) -> None:
-    assert_a_refusal_is_told(azure, nowhere, asked, status)
+def test_refusal_by_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, status: int
+) -> None:
+    assert_refusal_is_reported(azure, nowhere, endpoint_call, status)
 
 
 @CALLS
 @pytest.mark.parametrize("mode", SILENCES)
-def test_timeout_of_azure_is_reported(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, mode: str) -> None:
-    assert_silence_is_told(azure, nowhere, asked, mode)
+def test_timeout_of_azure_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, mode: str
+) -> None:
+    assert_timeout_is_reported(azure, nowhere, endpoint_call, mode)

@@ -133,9 +133,9 @@ def test_three_keys_that_time_out_twice_share_an_alert() -> None:
     assert len(alerts_of([trouble(number, 2, is_timeout=True) for number in range(2)])) == 2
     (message,) = alerts_of([trouble(number, 2, is_timeout=True) for number in range(3)])
     assert message.startswith("Action required for 3 of CIPP's keys. They timed out at least twice")
-    told = [trouble(number, 3, is_timeout=True, alerted=NOON - timedelta(hours=1)) for number in range(5)]
-    assert alerts_of(told) == []
-    assert len(alerts_of([*told, trouble(9, 2, is_timeout=True)])) == 1
+    troubles = [trouble(number, 3, is_timeout=True, alerted=NOON - timedelta(hours=1)) for number in range(5)]
+    assert alerts_of(troubles) == []
+    assert len(alerts_of([*troubles, trouble(9, 2, is_timeout=True)])) == 1
 
 
 def test_timeout_after_another_failure_is_alerted() -> None:

@@ -25,8 +25,8 @@ def restart(scene: Scene) -> None:
 
 def sign_ins_with(scene: Scene, secret: str) -> int:
     """Count how often a client secret was shown to Entra to sign in."""
-    asked = scene.calls(ENTRA, "POST", body="grant_type=client_credentials")
-    return sum(parse_qs(call["request_body"])["client_secret"] == [secret] for call in asked)
+    sign_ins = scene.calls(ENTRA, "POST", body="grant_type=client_credentials")
+    return sum(parse_qs(call["request_body"])["client_secret"] == [secret] for call in sign_ins)
 
 
 def order_of(scene: Scene, *wanted: tuple[str, str, str]) -> list[int]:
@@ -70,8 +70,8 @@ def test_client_secret_is_created_after_the_tokens_verified_stored_and_tagged(sc
 def test_client_secret_is_verified_three_times_before_the_store_and_once_after(scene: Scene) -> None:
     scene.report(SECRET)
     assert sign_ins_with(scene, scene.value(SECRET)) == 4
-    (asked,) = scene.calls(GRAPH, "POST", "/addPassword")
-    assert asked["status"] == 200
+    (addition,) = scene.calls(GRAPH, "POST", "/addPassword")
+    assert addition["status"] == 200
     calls = scene.azure.calls()
     stored = next(i for i, c in enumerate(calls) if c["method"] == "PUT" and c["host"] == VAULT)
     before = [c for c in calls[:stored] if c["host"] == ENTRA and "8Q~" in str(c["request_body"]).replace("%7E", "~")]
@@ -84,12 +84,12 @@ def test_verification_waits_for_entra_and_restarts_after_a_refusal(scene: Scene,
     nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", "0.2")
     assert scene.report(SECRET)["Outcome"] == "rotated"
     secret = scene.value(SECRET)
-    asked = [
+    sign_ins = [
         c
         for c in scene.calls(ENTRA, body="client_credentials")
         if secret in parse_qs(c["request_body"])["client_secret"]
     ]
-    statuses = [call["status"] for call in asked]
+    statuses = [call["status"] for call in sign_ins]
     assert statuses[-3:] == [200, 200, 200]
     assert 401 in statuses
 

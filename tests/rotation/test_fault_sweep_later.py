@@ -62,8 +62,8 @@ def complete(deployment: Deployment) -> list[Case]:
     points = [point for point in points_of(deployment.calls()[begun:]) if not point.only_reads]
     assert after_the_next_run(deployment.others, before, due) == []
     assert not_retired(due, deployment.sandbox.state()) == []
-    asked = " ".join(map(str, points))
-    assert all(word in asked for word in ("addPassword", "removePassword", "addKey", "PATCH", "PUT"))
+    calls = " ".join(map(str, points))
+    assert all(word in calls for word in ("addPassword", "removePassword", "addKey", "PATCH", "PUT"))
     return [case for point in points for case in cases_of(point) if case.name in KINDS]
 
 

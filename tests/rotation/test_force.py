@@ -104,10 +104,10 @@ def test_admin_rotation_restarts_nothing_and_reports_it(restarting: Scene) -> No
     answer = rotate(restarting, "admin", SECRET)
     assert key_of(answer.results["Keys"], SECRET)["Outcome"] == "rotated"
     assert restarting.restarts() == []
-    said = [warning for warning in answer.results["Warnings"] if "CIPP was not restarted" in warning]
-    assert len(said) == 1
-    assert all(site in said[0] for site in SITES)
-    assert "CIPP.SuperAdmin.ReadWrite" in said[0]
+    warnings = [warning for warning in answer.results["Warnings"] if "CIPP was not restarted" in warning]
+    assert len(warnings) == 1
+    assert all(site in warnings[0] for site in SITES)
+    assert "CIPP.SuperAdmin.ReadWrite" in warnings[0]
 
 
 @pytest.mark.slow("it ticks through days, hour by hour")

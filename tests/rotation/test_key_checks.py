@@ -128,9 +128,9 @@ def test_hourly_check_gives_up_quietly_when_another_check_is_running(
         scene.tick("KeyRotationCatchUp")
         scene.azure.faults([])
         assert running.result().status == 200
-    told = [record for record in caplog.records if record.name == "cipp.rotation"]
-    assert [record for record in told if "Another key check is running" in record.getMessage()]
-    assert [record for record in told if record.levelname == "ERROR"] == []
+    records = [record for record in caplog.records if record.name == "cipp.rotation"]
+    assert [record for record in records if "Another key check is running" in record.getMessage()]
+    assert [record for record in records if record.levelname == "ERROR"] == []
 
 
 def test_a_key_stored_after_the_check_began_gets_its_own() -> None:

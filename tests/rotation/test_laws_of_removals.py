@@ -277,19 +277,19 @@ def test_store_checks_the_lock_before_it_reads_the_vault_again(scene: Scene, key
     assert scene.report(key)["Outcome"] == "rotated"
     calls = [f"{call['method']} {call['path']}" for call in scene.azure.calls(tables=True)]
     stored = calls.index(f"PUT /secrets/{key}")
-    asked = max(i for i, call in enumerate(calls[:stored]) if call.startswith("PATCH") and LOCKS in call)
+    renewed = max(i for i, call in enumerate(calls[:stored]) if call.startswith("PATCH") and LOCKS in call)
     looked = max(i for i, call in enumerate(calls[:stored]) if call.startswith(f"GET /secrets/{key}/"))
-    assert asked < looked < stored
-    assert stored - asked < 8
+    assert renewed < looked < stored
+    assert stored - renewed < 8
 
 
 def test_removal_checks_the_lock_before_it_reads_the_vault_again(retiring: Scene) -> None:
     retiring.rotate(SECRET)
     calls = [f"{call['method']} {call['path']}" for call in retiring.azure.calls(tables=True)]
     removed = next(i for i, call in enumerate(calls) if call.endswith("/removePassword"))
-    asked = max(i for i, call in enumerate(calls[:removed]) if call.startswith("PATCH") and LOCKS in call)
+    renewed = max(i for i, call in enumerate(calls[:removed]) if call.startswith("PATCH") and LOCKS in call)
     looked = max(i for i, call in enumerate(calls[:removed]) if f"/secrets/{SECRET}/versions" in call)
-    assert asked < looked < removed
+    assert renewed < looked < removed
 
 
 def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:

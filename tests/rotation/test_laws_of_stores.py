@@ -172,8 +172,8 @@ def test_new_credential_signs_in_three_times_in_a_row_before_its_store(scene: Sc
     assert scene.report(key)["Outcome"] == "rotated"
     calls = scene.azure.calls()
     stored = next(i for i, call in enumerate(calls) if call["method"] == "PUT" and key in call["path"])
-    asked = [call for call in calls[:stored] if call["host"] == ENTRA and is_shown(call, scene, key)]
-    assert [call["status"] for call in asked] == [200, 200, 401, 200, 200, 200]
+    sign_ins = [call for call in calls[:stored] if call["host"] == ENTRA and is_shown(call, scene, key)]
+    assert [call["status"] for call in sign_ins] == [200, 200, 401, 200, 200, 200]
 
 
 def is_shown(call: dict[str, Any], scene: Scene, key: str) -> bool:

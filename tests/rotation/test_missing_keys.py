@@ -33,11 +33,11 @@ def test_deleted_secret_is_reported_with_the_way_to_recover_it(scene: Scene, nam
     assert f"the vault doesn't have {name}" in overview["Sentence"]
     assert [note for note in overview["Notes"] if way_back(name) in note and "It was deleted" in note]
     key = name if name in (SECRET, TOKEN) else TOKEN
-    for told in (text_of(key_of(scene.rotate()["Keys"], key)), text_of(key_of(scene.prove(), key))):
-        assert f"has no secret '{name}'" in told
-        assert way_back(name) in told
-        assert "still serves" not in told
-        assert "AADSTS" not in told
+    for report in (text_of(key_of(scene.rotate()["Keys"], key)), text_of(key_of(scene.prove(), key))):
+        assert f"has no secret '{name}'" in report
+        assert way_back(name) in report
+        assert "still serves" not in report
+        assert "AADSTS" not in report
     assert recover(name, Force=True).status == 200
     assert "CIPP keeps working" in scene.overview()["Sentence"]
 

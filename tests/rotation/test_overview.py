@@ -161,9 +161,9 @@ def test_whether_each_app_runs_with_the_current_client_secret(scene: Scene) -> N
     scene.others.store(SECRET, scene.others.add_secret()["secretText"])
     scene.go(seconds=2)
     scene.others.restart(names.OFFLOAD_SITE)
-    told = {app["Name"]: app for app in scene.overview()["Apps"]}
-    assert [told[name]["RunsWithCurrentKeys"] for name in apps] == ["no", "yes"]
-    assert "Restart 'cippabc12'" in told[names.MAIN_SITE]["Advice"]
+    apps_shown = {app["Name"]: app for app in scene.overview()["Apps"]}
+    assert [apps_shown[name]["RunsWithCurrentKeys"] for name in apps] == ["no", "yes"]
+    assert "Restart 'cippabc12'" in apps_shown[names.MAIN_SITE]["Advice"]
     scene.azure.faults([SILENT])
     unknown = scene.overview()["Apps"]
     assert [app["RunsWithCurrentKeys"] for app in unknown] == ["unknown", "unknown"]
@@ -192,11 +192,11 @@ def test_overview_has_the_credentials_that_are_not_rotated(scene: Scene) -> None
     assert any("SSOAppSecret expires on 2030-03-17" in line for line in scene.overview()["NotRotated"])
 
 
-@pytest.mark.parametrize(("longest", "told"), [("P44D", True), ("P45D", False), ("P30D", True)])
-def test_overview_notes_a_policy_under_45_days(scene: Scene, longest: str, *, told: bool) -> None:
+@pytest.mark.parametrize(("longest", "has_note"), [("P44D", True), ("P45D", False), ("P30D", True)])
+def test_overview_notes_a_policy_under_45_days(scene: Scene, longest: str, *, has_note: bool) -> None:
     scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime=longest)
     notes = [note for note in scene.overview()["Notes"] if "CIPP's own job" in note]
-    assert bool(notes) == told
+    assert bool(notes) == has_note
     assert all(f"of {longest[1:-1]} days" in note for note in notes)
 
 

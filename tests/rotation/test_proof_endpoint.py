@@ -44,7 +44,7 @@ def test_only_the_named_keys_are_checked(scene: Scene) -> None:
 @pytest.mark.each_value
 @pytest.mark.parametrize("endpoint", ["ExecKeyProof", "ExecKeyRotation"])
 @pytest.mark.parametrize(
-    ("asked", "status", "word"),
+    ("requested", "status", "word"),
     [
         (["NoSuchSecret"], 404, "NoSuchSecret"),
         ([TOKEN, "11111111-2222-3333-4444-555555555555"], 404, "11111111"),
@@ -55,10 +55,10 @@ def test_only_the_named_keys_are_checked(scene: Scene) -> None:
     ],
 )
 def test_name_of_another_secret_is_refused_without_a_sign_in(
-    scene: Scene, endpoint: str, asked: list[str], status: int, word: str
+    scene: Scene, endpoint: str, requested: list[str], status: int, word: str
 ) -> None:
     scene.others.store("HIBP", "an api key")
-    answer = Api().post(endpoint, {"Names": asked})
+    answer = Api().post(endpoint, {"Names": requested})
     assert answer.status == status
     assert word in answer.results
     assert not scene.calls(ENTRA)

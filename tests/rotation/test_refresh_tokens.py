@@ -43,20 +43,20 @@ def test_token_is_redeemed_verified_stored_and_tagged(scene: Scene) -> None:
 def test_a_tenants_token_is_redeemed_in_that_tenant(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.report(tenant)
-    asked = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
-    assert [call["path"].split("/")[1] for call in asked] == [tenant, tenant]  # the old one, then the new one
+    redemptions = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
+    assert [call["path"].split("/")[1] for call in redemptions] == [tenant, tenant]  # the old one, then the new one
 
 
 def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene) -> None:
     secret = scene.value(SECRET)
     scene.rotate()
-    asked = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
-    assert len(asked) == 4
-    assert all(f"client_secret={secret[:3]}" in str(call["request_body"]) for call in asked)
+    redemptions = scene.calls(ENTRA, "POST", body="grant_type=refresh_token")
+    assert len(redemptions) == 4
+    assert all(f"client_secret={secret[:3]}" in str(call["request_body"]) for call in redemptions)
 
 
 @pytest.mark.parametrize(
-    ("told", "word"),
+    ("new_claims", "word"),
     [
         ({"claims": {"tid": STRANGER}}, f"tenant {STRANGER}"),
         ({"claims": {"appid": STRANGER}, "answer": {"id_token": None}}, f"app {STRANGER}"),
@@ -66,8 +66,10 @@ def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene)
         ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, "lost the scopes"),
     ],
 )
-def test_new_token_that_is_worse_than_the_old_is_not_stored(scene: Scene, told: dict[str, object], word: str) -> None:
-    scene.azure.faults([altered(told, nth=2)])  # what the new one yields; the first call was the old one's
+def test_new_token_that_is_worse_than_the_old_is_not_stored(
+    scene: Scene, new_claims: dict[str, object], word: str
+) -> None:
+    scene.azure.faults([altered(new_claims, nth=2)])  # what the new one yields; the first call was the old one's
     key = scene.report(TOKEN)
     assert key["Outcome"] == "failed"
     assert word in key["Reason"]
@@ -101,10 +103,10 @@ def test_fewer_scopes_than_last_week_are_only_reported(scene: Scene) -> None:
     scene.azure.faults([altered({"answer": {"scope": left}})])
     rotation = scene.rotate(TOKEN, force=True)
     assert key_of(rotation["Keys"], TOKEN)["Outcome"] == "rotated"
-    said = [warning for warning in rotation["Warnings"] if "fewer scopes" in warning]
-    assert len(said) == 1
-    assert "directory.readwrite.all" in said[0]
-    assert "user.read" not in said[0]
+    warnings = [warning for warning in rotation["Warnings"] if "fewer scopes" in warning]
+    assert len(warnings) == 1
+    assert "directory.readwrite.all" in warnings[0]
+    assert "user.read" not in warnings[0]
     assert [row["Severity"] for row in scene.others.rows("CippLogs") if "fewer scopes" in row["Message"]] == ["Warning"]
 
 

@@ -77,8 +77,8 @@ def test_restart_that_times_out_is_requested_once_for_a_version(restarting: Scen
     assert {app: row["RequestedFor"] for app, row in rows(restarting).items()} == dict.fromkeys(SITES, version)
     assert not any("Restarted" in row for row in rows(restarting).values())
     assert [app["RunsWithCurrentKeys"] for app in restarting.overview()["Apps"]] == ["unknown", "unknown"]
-    said = warnings(restarting, "does not show whether it happened")
-    assert [site in line and "ExecFunctionAppRestart" in line for site, line in zip(SITES, said, strict=True)] == [
+    ambiguous = warnings(restarting, "does not show whether it happened")
+    assert [site in line and "ExecFunctionAppRestart" in line for site, line in zip(SITES, ambiguous, strict=True)] == [
         True,
         True,
     ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.rotation.history import History
-from tests.support.rotation.machine import Certificates, Everything, Secrets, Tokens, tell
+from tests.support.rotation.machine import Certificates, Everything, Secrets, Tokens, run_scenarios
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN
 from tests.support.tiers import chosen
 
@@ -17,20 +17,20 @@ pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow("each is many runs")] 
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_rules_hold_in_every_scenario_of_refresh_tokens(told: Callable[..., History], part: int) -> None:
-    tell(Tokens, told(TOKEN, "tenant"), part=part, histories=chosen(reduced=9, full=36))
+def test_rules_hold_in_every_scenario_of_refresh_tokens(new_history: Callable[..., History], part: int) -> None:
+    run_scenarios(Tokens, new_history(TOKEN, "tenant"), part=part, histories=chosen(reduced=9, full=36))
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_rules_hold_in_every_scenario_of_the_client_secret(told: Callable[..., History], part: int) -> None:
-    tell(Secrets, told(SECRET), part=part, histories=chosen(reduced=7, full=27))
+def test_rules_hold_in_every_scenario_of_the_client_secret(new_history: Callable[..., History], part: int) -> None:
+    run_scenarios(Secrets, new_history(SECRET), part=part, histories=chosen(reduced=7, full=27))
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_rules_hold_in_every_scenario_of_the_certificate(told: Callable[..., History], part: int) -> None:
-    tell(Certificates, told(CERTIFICATE), part=part, histories=chosen(reduced=4, full=18))
+def test_rules_hold_in_every_scenario_of_the_certificate(new_history: Callable[..., History], part: int) -> None:
+    run_scenarios(Certificates, new_history(CERTIFICATE), part=part, histories=chosen(reduced=4, full=18))
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_rules_hold_in_every_scenario_of_all_keys(told: Callable[..., History], part: int) -> None:
-    tell(Everything, told(), part=part, histories=chosen(reduced=2, full=9))
+def test_rules_hold_in_every_scenario_of_all_keys(new_history: Callable[..., History], part: int) -> None:
+    run_scenarios(Everything, new_history(), part=part, histories=chosen(reduced=2, full=9))

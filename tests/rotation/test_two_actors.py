@@ -285,11 +285,11 @@ def what_is_wrong(
         if any(name.count("-") == 4 for name in vault["secrets"]):
             yield f"what was deleted was brought back: {report}"
         return
-    told, values = report["Reason"], [version["value"] for version in scene.versions(act.key)]
+    reason, values = report["Reason"], [version["value"] for version in scene.versions(act.key)]
     is_one_of_a_kind = not act.restores and act.does is not restore_a_secret
-    if is_one_of_a_kind and act.key in wanted and values[:-1].count(wanted[act.key]) and not BY_OTHERS.search(told):
+    if is_one_of_a_kind and act.key in wanted and values[:-1].count(wanted[act.key]) and not BY_OTHERS.search(reason):
         yield f"a version of others was overwritten, and that is not reported: {report}"
-    if report["Outcome"] == "failed" and not BY_OTHERS.search(told):
+    if report["Outcome"] == "failed" and not BY_OTHERS.search(reason):
         yield f"it failed: {report}"
 
 

@@ -16,10 +16,10 @@ def test_entra_refuses_with_the_code_of_the_fault(sandbox: Sandbox) -> None:
     sandbox.faults([{**TOKENS, "mode": "refuse", "status": 400, "aadsts": 53003}])
     answer = app.refresh(app.refresh_token)
     assert answer.status_code == 400
-    told = answer.json()
-    assert told["error_codes"] == [53003]
-    assert told["error_description"].startswith("AADSTS53003: ")
-    assert f"Trace ID: {told['trace_id']}" in told["error_description"]
+    error = answer.json()
+    assert error["error_codes"] == [53003]
+    assert error["error_description"].startswith("AADSTS53003: ")
+    assert f"Trace ID: {error['trace_id']}" in error["error_description"]
 
 
 def test_fault_applies_only_to_bodies_with_its_text(sandbox: Sandbox) -> None:

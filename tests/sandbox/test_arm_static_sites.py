@@ -65,8 +65,8 @@ def test_deleting_a_user_returns_204_which_the_sdk_rejects(arm: Arm, sandbox: Sa
 
 def test_invitation_requires_the_apps_host_name_and_at_most_a_week(arm: Arm) -> None:
     def invite(**changes: object) -> Any:  # noqa: ANN401 - what JSON may hold
-        asked = {"domain": HOST, "provider": "aad", "userDetails": "new@contosomsp.com", "roles": "editor,admin"}
-        body = {"properties": {**asked, "numHoursToExpiration": 24, **changes}}
+        properties = {"domain": HOST, "provider": "aad", "userDetails": "new@contosomsp.com", "roles": "editor,admin"}
+        body = {"properties": {**properties, "numHoursToExpiration": 24, **changes}}
         return arm.call("POST", f"{STATIC_SITE}/createUserInvitation", body)
 
     made = invite().json()

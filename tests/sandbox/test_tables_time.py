@@ -112,11 +112,11 @@ def test_row_and_date_have_the_sandboxs_time(client: str, request: pytest.Fixtur
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_timestamp_is_shifted_at_every_metadata_level(sandbox: Sandbox, table: TableClient, level: str) -> None:
-    table.create_entity(row("1", Told='"Timestamp":"2001-01-01T00:00:00Z"', Data=json.dumps({"Timestamp": "2001"})))
+    table.create_entity(row("1", Note='"Timestamp":"2001-01-01T00:00:00Z"', Data=json.dumps({"Timestamp": "2001"})))
     answer = signed(sandbox, "GET", Accept=f"application/json;odata={level}")
     (found,) = answer.json()["value"]
     assert timedelta(seconds=-1) < datetime.fromisoformat(found["Timestamp"]) - START < SOON
-    assert found["Told"] == '"Timestamp":"2001-01-01T00:00:00Z"'
+    assert found["Note"] == '"Timestamp":"2001-01-01T00:00:00Z"'
     assert found["Data"] == '{"Timestamp": "2001"}'
     assert ("odata.etag" in found) == (level != "nometadata")
 

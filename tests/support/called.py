@@ -26,13 +26,13 @@ class InProcess(HTTPAdapter):
         path, mark, query = str(request.url).removeprefix(f"{BASE}/").partition("?")
         raw = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        told = self._api.send(
+        response = self._api.send(
             str(request.method), f"{unquote(path)}{mark}{query}", raw, role=self._role, headers=headers
         )
         came = HTTPResponse(
-            body=BytesIO(told.get_body()),
-            headers={"Content-Type": str(told.mimetype), **dict(told.headers)},
-            status=told.status_code,
+            body=BytesIO(response.get_body()),
+            headers={"Content-Type": str(response.mimetype), **dict(response.headers)},
+            status=response.status_code,
             preload_content=False,
         )
         return self.build_response(request, came)

@@ -18,7 +18,7 @@ SILENCES = ("hang", "drop-after")
 
 
 @dataclass(frozen=True)
-class Asked:
+class EndpointCall:
     """A call of an endpoint, and the call to Azure that decides its result."""
 
     name: str
@@ -30,13 +30,15 @@ class Asked:
         return api.get(self.name) if self.body is None else api.post(self.name, self.body)
 
 
-def cases(*asked: Asked) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("asked", asked, ids=lambda one: one.name)
+def cases(*endpoint_call: EndpointCall) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("endpoint_call", endpoint_call, ids=lambda one: one.name)
 
 
-def assert_a_refusal_is_told(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, status: int) -> Answer:
+def assert_refusal_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, status: int
+) -> Answer:
     """Refuse the deciding call. The caller gets an error soon."""
-    answer = _answer(azure, nowhere, asked, {"mode": "refuse", "status": status, "retry_after": 2700})
+    answer = _answer(azure, nowhere, endpoint_call, {"mode": "refuse", "status": status, "retry_after": 2700})
     if status == 404:
         assert answer.status == 404
     else:
@@ -49,21 +51,25 @@ def assert_a_refusal_is_told(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked:
     return answer
 
 
-def assert_silence_is_told(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, mode: str) -> None:
+def assert_timeout_is_reported(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, mode: str
+) -> None:
     """Let the deciding call hang, or cut it after Azure received it. The caller gets an error soon."""
-    answer = _answer(azure, nowhere, asked, {"mode": mode})
+    answer = _answer(azure, nowhere, endpoint_call, {"mode": mode})
     assert answer.status == 500
     assert "did not respond" in answer.results
     assert "azureStatus" not in answer.body
 
 
-def _answer(azure: Sandbox, nowhere: pytest.MonkeyPatch, asked: Asked, fault: dict[str, object]) -> Answer:
+def _answer(
+    azure: Sandbox, nowhere: pytest.MonkeyPatch, endpoint_call: EndpointCall, fault: dict[str, object]
+) -> Answer:
     if fault["mode"] != "refuse":  # a refusal returns immediately, without a wait of 2,700 s
         for name, value in SHORT.items():
             nowhere.setenv(name, value)
     api = Api()
-    azure.faults([{"host": ARM, "method": asked.method, "path": asked.path, "times": 0, **fault}])
+    azure.faults([{"host": ARM, "method": endpoint_call.method, "path": endpoint_call.path, "times": 0, **fault}])
     began = time.monotonic()
-    answer = asked.by(api)
+    answer = endpoint_call.by(api)
     assert time.monotonic() - began < MOST_SECONDS
     return answer

@@ -41,10 +41,10 @@ class RedirectingProxy:
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), client:
-            asked = _head(client)
-            host = asked.split()[1].rpartition(b":")[0].decode()
+            head = _head(client)
+            host = head.split()[1].rpartition(b":")[0].decode()
             if not (re.fullmatch(self._host, host) or host == ELSEWHERE):
-                self._hand_on(client, asked)
+                self._hand_on(client, head)
                 return
             client.sendall(b"HTTP/1.1 200 Connection Established\r\n\r\n")
             with self._authority.context(host).wrap_socket(client, server_side=True) as tls:
@@ -57,9 +57,9 @@ class RedirectingProxy:
                     tls.sendall(self._answer)
                 tls.sendall(b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
 
-    def _hand_on(self, client: socket.socket, asked: bytes) -> None:
+    def _hand_on(self, client: socket.socket, head: bytes) -> None:
         with socket.create_connection((self._behind.hostname or "", self._behind.port or 0)) as behind:
-            behind.sendall(asked)
+            behind.sendall(head)
             back = threading.Thread(target=_pump, args=(behind, client), daemon=True)
             back.start()
             _pump(client, behind)

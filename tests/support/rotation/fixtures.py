@@ -65,7 +65,7 @@ def deployment(sandbox: Sandbox) -> Deployment:
 
 
 @pytest.fixture
-def told(scene: Scene, deployment: Deployment, nowhere: pytest.MonkeyPatch) -> Callable[..., History]:
+def new_history(scene: Scene, deployment: Deployment, nowhere: pytest.MonkeyPatch) -> Callable[..., History]:
     """Make a history of some keys; of all if none is named."""
     environ = {**deployment.environ, **SHORT}
     for name, value in environ.items():

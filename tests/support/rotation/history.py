@@ -34,7 +34,7 @@ class History:
         self._patch = pytest.MonkeyPatch()
         self._lag = NO_LAG
         self._environ = environ
-        self._asked = tuple(keys)
+        self._named = tuple(keys)
         self._api = Api()
         self._instance: Instance | None = None
         self._restricted = self._blocked = False  # by the tenant's policy: for CIPP's own job, and for this app, too
@@ -49,7 +49,7 @@ class History:
         self._empty(LOCKS)
         self._empty(MEMORY)
         self._restricted = self._blocked = False
-        keys = self._asked or (TOKEN, SECRET, CERTIFICATE, *self._scene.tenants())
+        keys = self._named or (TOKEN, SECRET, CERTIFICATE, *self._scene.tenants())
         self._keys = [key for name in keys for key in (self._scene.tenants() if name == "tenant" else [name])]
         self._held = dict.fromkeys(APPS, self._scene.value(SECRET))
         self._look()
@@ -151,7 +151,7 @@ class History:
             for one in orphans(self._others.made, self.world.state)
             if not any(one.endswith(name) for name in failed)
         ]
-        left = [one for one in left if not self._asked or any(one.endswith(name) for name in self._asked)]
+        left = [one for one in left if not self._named or any(one.endswith(name) for name in self._named)]
         left = [one for one in left if not self._may_be_held(one.rpartition(" ")[2])]
         assert left == [], answer.text
 
@@ -265,16 +265,16 @@ class History:
     def _check(self, before: World, answer: Answer | None) -> None:
         """Look what became of a run: what signed in still does, and nothing of others was touched."""
         self.runs += 1
-        told = answer.text if answer else "killed"
+        outcome = answer.text if answer else "killed"
         self._look()
-        assert "internal error" not in told.lower()
-        assert before.alive <= self.world.alive, (before.alive - self.world.alive, told)
-        assert touched(self._others.made, before.state, self.world.state) == [], told
-        assert {key for key in self.tokens if key in before.deleted} <= self.world.deleted, told
+        assert "internal error" not in outcome.lower()
+        assert before.alive <= self.world.alive, (before.alive - self.world.alive, outcome)
+        assert touched(self._others.made, before.state, self.world.state) == [], outcome
+        assert {key for key in self.tokens if key in before.deleted} <= self.world.deleted, outcome
         for app, secret in before.held.items():
-            assert secret not in before.live_secrets or secret in self.world.live_secrets, (app, told)
+            assert secret not in before.live_secrets or secret in self.world.live_secrets, (app, outcome)
         for name in ("ApplicationID", "TenantID"):
-            assert before.versions(name) == self.world.versions(name), told
+            assert before.versions(name) == self.world.versions(name), outcome
 
     def _check_healed(self, before: World, keys: list[dict[str, Any]], *, is_settled: bool) -> None:
         """Check that an undisturbed run repairs what can be repaired, and leaves few credentials.
@@ -315,7 +315,7 @@ class History:
         """Return the names of the keys that the vault has. A run refuses the name of a deleted key."""
         made = (SECRET, CERTIFICATE)
         there = [key for key in self._keys if key in made or self.world.versions(key)]
-        return {"Force": force, **({"Names": there} if self._asked else {})}
+        return {"Force": force, **({"Names": there} if self._named else {})}
 
     def _is_deleted(self, key: str) -> bool:
         return key in self.world.state["vaults"][names.VAULT]["deleted"]

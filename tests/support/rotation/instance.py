@@ -90,7 +90,7 @@ class Instance:
         self._ours.close()
 
 
-def _serve(asked: Connection, environ: Mapping[str, str]) -> None:
+def _serve(requests: Connection, environ: Mapping[str, str]) -> None:
     for name in [name for name in os.environ if name.startswith(AMBIENT)]:
         del os.environ[name]
     os.environ.update(environ)
@@ -98,7 +98,7 @@ def _serve(asked: Connection, environ: Mapping[str, str]) -> None:
     api = Api()
     while True:
         try:
-            endpoint, body, role = asked.recv()
+            endpoint, body, role = requests.recv()
         except EOFError:
             return
-        asked.send(api.post(endpoint, body, role=role))
+        requests.send(api.post(endpoint, body, role=role))

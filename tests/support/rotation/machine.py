@@ -165,13 +165,13 @@ class Everything(Tokens, Secrets, Certificates):
     """What happens to all keys."""
 
 
-def tell(kind: type[Machine], history: History, *, part: int, histories: int) -> None:
+def run_scenarios(kind: type[Machine], history: History, *, part: int, histories: int) -> None:
     """Run the scenarios that Hypothesis generates. The number is relative to 100 in its profile, and parts differ."""
     profile = settings()
-    told = type(kind.__name__, (kind,), {"history": history})
+    machine = type(kind.__name__, (kind,), {"history": history})
     try:
         run_state_machine_as_test(
-            seed(part)(told) if profile.derandomize else told,
+            seed(part)(machine) if profile.derandomize else machine,
             settings=settings(
                 profile,
                 derandomize=False,
