@@ -26,8 +26,8 @@ def edit(azure: Sandbox, host: str, path: str, *edits: list[object], method: str
 
 def tenant_of(azure: Sandbox) -> str:
     """Return the name of a direct tenant's token."""
-    held: dict[str, object] = azure.state()["vaults"][names.VAULT]["secrets"]
-    return next(name for name in held if name.count("-") == 4)
+    secrets: dict[str, object] = azure.state()["vaults"][names.VAULT]["secrets"]
+    return next(name for name in secrets if name.count("-") == 4)
 
 
 def outcomes(api: Api, **body: object) -> dict[str, str]:
@@ -42,8 +42,8 @@ def test_odd_expiry_of_a_tenant_token_is_unknown(azure: Sandbox, expiry: object)
     place = [["value", f"?/secrets/{tenant}", "attributes", "exp"], expiry]
     edit(azure, VAULT, "^/secrets($|/[^/]+/versions$)", place, [["attributes", "exp"], expiry], method="GET")
     api = Api()
-    shown = {key["Name"]: key for key in api.get("ListKeyRotations").results["Keys"]}
-    assert shown[tenant]["Ends"]  # 90 days after it was stored
+    keys_by_name = {key["Name"]: key for key in api.get("ListKeyRotations").results["Keys"]}
+    assert keys_by_name[tenant]["Ends"]  # 90 days after it was stored
     assert api.get("ListBackend").status == 200
     listed = {secret["Name"]: secret for secret in api.get("ListKeyVaultSecrets").results}
     assert listed[tenant]["Expires"] is None
@@ -61,9 +61,9 @@ def test_key_of_unknown_age_is_unchanged_and_others_are_rotated(azure: Sandbox, 
     listed = [["value", f"?/secrets/{tenant}", "attributes", "created"], created]
     edit(azure, VAULT, f"^/secrets($|/{tenant}/)", listed, [["attributes", "created"], created], method="GET")
     api = Api()
-    shown = {key["Name"]: key for key in api.get("ListKeyRotations").results["Keys"]}
-    assert shown[tenant]["CurrentSince"] is None
-    assert any("does not show when" in problem for problem in shown[tenant]["Problems"])
+    keys_by_name = {key["Name"]: key for key in api.get("ListKeyRotations").results["Keys"]}
+    assert keys_by_name[tenant]["CurrentSince"] is None
+    assert any("does not show when" in problem for problem in keys_by_name[tenant]["Problems"])
     found = outcomes(api)
     assert found.pop(tenant) == "failed"
     assert set(found.values()) == {"rotated"}

@@ -100,12 +100,12 @@ def impatient(nowhere: pytest.MonkeyPatch) -> None:
 
 def call_everything(api: Api) -> list[str]:
     """Call every endpoint in many ways, and return all responses."""
-    shown = []
+    outputs = []
     for route in all_routes(function_app.PAGES):
         bodies = BODIES if route.method == "POST" else [None]
         responses = [api.post(route.path, body) if body is not None else api.get(route.path) for body in bodies]
-        shown += [f"{response.text} {response.headers}" for response in responses]
-    return shown
+        outputs += [f"{response.text} {response.headers}" for response in responses]
+    return outputs
 
 
 def test_responses_and_log_lines_contain_no_secret_or_token(
@@ -114,16 +114,16 @@ def test_responses_and_log_lines_contain_no_secret_or_token(
     at_its_loudest(caplog)
     hidden = secrets_of(planted)
     assert PLANTED in hidden
-    shown = call_everything(Api())
+    outputs = call_everything(Api())
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         functions()[timer].get_user_function()(None)
     at_its_loudest(caplog)  # also the loggers that exist only now
-    shown += call_everything(Api())
-    shown += [str(row) for row in Others(planted).rows("CippLogs", record=True)]
+    outputs += call_everything(Api())
+    outputs += [str(row) for row in Others(planted).rows("CippLogs", record=True)]
     made = secrets_of(planted) - hidden
     assert len(made) >= 5  # the rotation stored new keys, which are also secrets
     hidden |= made
-    assert leaks([*shown, caplog.text, *capfd.readouterr()], hidden) == []
+    assert leaks([*outputs, caplog.text, *capfd.readouterr()], hidden) == []
 
 
 @pytest.mark.usefixtures("impatient")
@@ -134,9 +134,9 @@ def test_errors_contain_no_secret_or_token(
     at_its_loudest(caplog)
     planted.faults([trouble])
     api = Api()
-    shown = [api.post("ExecKeyRotation", {"Force": True}).text]
-    shown += [api.get(name).text for name in ("ExecBackendURLs", "ListFunctionApps", "ListKeyVaultSecrets")]
-    assert leaks([*shown, caplog.text], secrets_of(planted)) == []
+    outputs = [api.post("ExecKeyRotation", {"Force": True}).text]
+    outputs += [api.get(name).text for name in ("ExecBackendURLs", "ListFunctionApps", "ListKeyVaultSecrets")]
+    assert leaks([*outputs, caplog.text], secrets_of(planted)) == []
 
 
 def test_secret_that_a_caller_misplaces_is_not_logged(
@@ -150,8 +150,8 @@ def test_secret_that_a_caller_misplaces_is_not_logged(
 
 def test_secret_text_is_shown_only_by_reveal() -> None:
     text = SecretText(PLANTED)
-    shown = [repr(text), str(text), f"{text}", f"{text:>40}", f"{text!r}", "{}".format(text), "%s %r" % (text, text)]  # noqa: UP031, UP032 - every way to show a value
-    assert not any(PLANTED in way for way in [*shown, repr([text]), repr(SamApp("app", "tenant", text))])
+    outputs = [repr(text), str(text), f"{text}", f"{text:>40}", f"{text!r}", "{}".format(text), "%s %r" % (text, text)]  # noqa: UP031, UP032 - every way to show a value
+    assert not any(PLANTED in way for way in [*outputs, repr([text]), repr(SamApp("app", "tenant", text))])
     for export in (pickle.dumps, json.dumps, msgspec.json.encode):
         with pytest.raises(TypeError):
             export(text)

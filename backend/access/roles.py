@@ -89,7 +89,7 @@ class Denial:
 
 
 @dataclass(frozen=True)
-class Held:
+class CallerRoles:
     """The roles that a caller has.
 
     - `unknown`: names that are not roles, or that can't be resolved
@@ -147,17 +147,17 @@ class Held:
         if self.base and self.base.allows(permission) and not self.custom:
             names = ", ".join(f"'{name}'" for name in self.unknown)
             which = "which is not a role" if len(self.unknown) == 1 else "which are not roles"
-            held = f"in addition to '{self.base.name}' you have {names}, {which} of CIPP, so you can't use"
+            reason = f"in addition to '{self.base.name}' you have {names}, {which} of CIPP, so you can't use"
         elif self.names:
             word = "role" if len(self.names) == 1 else "roles"
             names = ", ".join(f"'{name}'" for name in self.names)
-            held = f"your {word} {names} {'does' if len(self.names) == 1 else 'do'} not have"
+            reason = f"your {word} {names} {'does' if len(self.names) == 1 else 'do'} not have"
         else:
-            held = "you have no CIPP role, so you lack"
+            reason = "you have no CIPP role, so you lack"
         holders = [role.name for role in reversed(BASE_ROLES) if role.allows(permission)]
         holders += [role.name for role in self.all_custom if role.allows(permission) and not role.blocks(endpoint)]
         having = f"Roles that have it: {', '.join(holders)}."
-        return Denial(f"{held} the permission {permission}. {having} {self.note}".rstrip(), _REQUEST)
+        return Denial(f"{reason} the permission {permission}. {having} {self.note}".rstrip(), _REQUEST)
 
 
 _REQUEST: Final = "Request one of them from a CIPP superadmin."
@@ -165,8 +165,8 @@ _REQUEST: Final = "Request one of them from a CIPP superadmin."
 
 def base_of(names: Iterable[str]) -> Role | None:
     """Return the strongest base role among names in lower case."""
-    held = set(names)
-    return next((role for role in BASE_ROLES if role.name in held), None)
+    given = set(names)
+    return next((role for role in BASE_ROLES if role.name in given), None)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

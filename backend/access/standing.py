@@ -13,7 +13,7 @@ from typing import Final
 
 from backend.access.partner_tenant import PartnerTenant
 from backend.access.principals import ENTRA, Application, StaticWebAppUser, User
-from backend.access.roles import BASE, PLATFORM, UNBOUND, Held, base_of
+from backend.access.roles import BASE, PLATFORM, UNBOUND, CallerRoles, base_of
 from backend.access.roles_in_cipp import RolesInCipp
 from backend.access.tables import SHORT_WAIT_SECONDS, WAIT_SECONDS, AccessTables, Known
 from backend.concurrency.seats import NOT_NEEDED, Seat, SeatsTakenError
@@ -49,7 +49,7 @@ class Standing:
         self._roles_of = role_source
         self._in_cipp = in_cipp
 
-    def of_static_web_app_user(self, user: StaticWebAppUser, seat: Seat = NOT_NEEDED) -> Held:
+    def of_static_web_app_user(self, user: StaticWebAppUser, seat: Seat = NOT_NEEDED) -> CallerRoles:
         """Return the roles of a user of the static web app.
 
         Raises:
@@ -63,29 +63,29 @@ class Standing:
             )
         own = [name for name in names if name not in PLATFORM]
         if set(names) != set(PLATFORM) or user.provider.lower() != ENTRA or "@" not in user.name:
-            return self._held(own, seat)
+            return self._resolved(own, seat)
         return self._by_groups(user.name, seat)
 
-    def of_user(self, user: User, seat: Seat = NOT_NEEDED) -> Held:
+    def of_user(self, user: User, seat: Seat = NOT_NEEDED) -> CallerRoles:
         """Return the roles of a user by claims."""
         own = [name for name in _lower(user.roles) if name not in PLATFORM]
         if base_of(own):
-            return self._held(own, seat, drop_unknown=True)
+            return self._resolved(own, seat, drop_unknown=True)
         known = self._known(WAIT_SECONDS, seat)
         if known is None:
-            return Held(unknown=tuple(own), note=_TABLES_UNREACHABLE)
+            return CallerRoles(unknown=tuple(own), note=_TABLES_UNREACHABLE)
         if found := [name for name in own if name in known.custom_roles]:
             return _counted(found, known)
         listing = self._in_cipp.of(user, seat)
         if listing.is_final:
-            held = _counted(list(listing.roles), known)
-            return replace(held, note=listing.note or _not_in_cipp(held.unknown))
-        held = self._by_any_groups(user, known, seat)
-        if listing.may_restrict and not (held.base and held.base.name in UNBOUND):
-            held = Held(all_custom=held.all_custom, note=held.note)
-        return replace(held, note=joined(listing.note, held.note))
+            roles = _counted(list(listing.roles), known)
+            return replace(roles, note=listing.note or _not_in_cipp(roles.unknown))
+        roles = self._by_any_groups(user, known, seat)
+        if listing.may_restrict and not (roles.base and roles.base.name in UNBOUND):
+            roles = CallerRoles(all_custom=roles.all_custom, note=roles.note)
+        return replace(roles, note=joined(listing.note, roles.note))
 
-    def _by_any_groups(self, user: User, known: Known, seat: Seat) -> Held:
+    def _by_any_groups(self, user: User, known: Known, seat: Seat) -> CallerRoles:
         """Return the roles that a user has by the token's groups, otherwise by those that Graph returns."""
         if by_groups := known.roles_of(_lower(user.groups)):
             try:
@@ -97,7 +97,7 @@ class Standing:
                 return _groups_unknown(known, error)
         return self._by_groups(user.object_id, seat, tenant=user.tenant)
 
-    def of_application(self, application: Application, seat: Seat = NOT_NEEDED) -> Held:
+    def of_application(self, application: Application, seat: Seat = NOT_NEEDED) -> CallerRoles:
         """Return the role of an API client.
 
         Raises:
@@ -125,11 +125,11 @@ class Standing:
         # A client has its own address ranges. Those of its role apply to users only.
         return replace(_counted([client.role], known), ranges=client.ranges, title=client.name)
 
-    def _by_groups(self, user: str, seat: Seat, tenant: str | None = None) -> Held:
+    def _by_groups(self, user: str, seat: Seat, tenant: str | None = None) -> CallerRoles:
         """Return the roles that a user has by groups. The SAM app can read those of the partner tenant only."""
         known = self._known(WAIT_SECONDS, seat)
         if known is None:
-            return Held(note=_TABLES_UNREACHABLE)
+            return CallerRoles(note=_TABLES_UNREACHABLE)
         if tenant is not None and not (is_guid(user) and known.groups):
             return _counted([], known)
         try:
@@ -141,20 +141,20 @@ class Standing:
             return _groups_unknown(known, error)
         return _counted(found, known)
 
-    def _held(self, names: list[str], seat: Seat, *, drop_unknown: bool = False) -> Held:
+    def _resolved(self, names: list[str], seat: Seat, *, drop_unknown: bool = False) -> CallerRoles:
         """Return roles by their names. Superadmin doesn't need the tables. Other base roles also work without them."""
         base = base_of(names)
         if base is BASE["superadmin"]:
-            return Held(base=base)
+            return CallerRoles(base=base)
         if not names:
-            return Held()
+            return CallerRoles()
         others = [name for name in names if name not in BASE]
         can_go_on = base is not None and not others and self._tables.was_read
         known = self._known(SHORT_WAIT_SECONDS if can_go_on else WAIT_SECONDS, seat)
         if known is None:
             # The address ranges of a base role are from the last read of the tables.
             ranges = self._tables.last.ranges_of(name for name in names if name in BASE)
-            return Held(base=base, unknown=tuple(others), note=_TABLES_UNREACHABLE, ranges=ranges)
+            return CallerRoles(base=base, unknown=tuple(others), note=_TABLES_UNREACHABLE, ranges=ranges)
         return _counted(names, known, drop_unknown=drop_unknown)
 
     def _known(self, wait_seconds: float, seat: Seat) -> Known | None:
@@ -167,10 +167,10 @@ class Standing:
             return None
 
 
-def _groups_unknown(known: Known, error: BackendError) -> Held:
+def _groups_unknown(known: Known, error: BackendError) -> CallerRoles:
     """Return a result without roles, with the note that roles by groups are unknown."""
     logger.warning("Couldn't resolve roles by Entra groups: %s", error)
-    return Held(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
+    return CallerRoles(all_custom=tuple(known.custom_roles.values()), note=_GROUPS_UNKNOWN)
 
 
 def _not_in_cipp(unknown: tuple[str, ...]) -> str:
@@ -180,10 +180,10 @@ def _not_in_cipp(unknown: tuple[str, ...]) -> str:
     return f"{detail} Role names are case-sensitive there." if unknown else ""
 
 
-def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> Held:
+def _counted(names: list[str], known: Known, *, drop_unknown: bool = False) -> CallerRoles:
     custom = [known.custom_roles[name] for name in names if name in known.custom_roles]
     unknown = [name for name in names if name not in BASE and name not in known.custom_roles]
-    return Held(
+    return CallerRoles(
         base=base_of(names),
         custom=tuple(custom),
         unknown=() if drop_unknown else tuple(unknown),

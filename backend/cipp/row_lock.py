@@ -15,8 +15,8 @@ from typing import Final
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.cipp.held import LostLockError
 from backend.cipp.lock_row import TABLE, LockRow, Outcome, read_row
+from backend.cipp.owned_lock import LostLockError
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline, poll
 from backend.concurrency.fresh_call import Together

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import uuid4
 
 from backend.azure.clients import Clients
-from backend.cipp.held import LostLockError
+from backend.cipp.owned_lock import LostLockError
 from backend.cipp.row_lock import RowLock, row_lock
 from backend.credentials.kinds import IDENTITY_NAMES, kind_of
 from backend.errors import BackendError, ConflictError, joined

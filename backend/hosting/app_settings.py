@@ -14,7 +14,7 @@ import msgspec
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import fetched, listed, sent
-from backend.cipp.held import Held
+from backend.cipp.owned_lock import OwnedLock
 from backend.cipp.row_lock import row_lock
 from backend.configuration.own_settings import as_read, consequences
 from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError, changed_nothing
@@ -183,7 +183,7 @@ class SettingsInAzure:
         return _with(act, done=[*done, *planned.outcome()])
 
     def _write(
-        self, app: FunctionApp, before: Mapping[str, str], change: Change, lock: Held, restart: RestartByWrite
+        self, app: FunctionApp, before: Mapping[str, str], change: Change, lock: OwnedLock, restart: RestartByWrite
     ) -> bool:
         """Write and read back until all settings are present, and return whether a write was needed.
 

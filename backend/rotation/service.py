@@ -12,8 +12,8 @@ from uuid import uuid4
 import msgspec
 
 from backend.azure.clients import Clients
-from backend.cipp.held import NoLock
 from backend.cipp.logbook import Logbook
+from backend.cipp.owned_lock import NoLock
 from backend.cipp.row_lock import holder, row_lock
 from backend.cipp.tables import CippTables
 from backend.concurrency import background
@@ -252,9 +252,9 @@ class KeyRotation:
             report = RunReport(run_id=run_id, by=by, started=started, total=len(chosen))
             reporter = Reporter(context, self.journal, report, memories, quiet=quiet)
             doubted = [key.name.lower() for key in chosen] if doubt else doubted_in(memories)
-            known = KnownKeys(_by_lower_case(listed), memories, doubted)
+            key_facts = KnownKeys(_by_lower_case(listed), memories, doubted)
             with ended_in_any_case(reporter, self._vault.now):
-                batch = run_batch(context, chosen, known, reporter)
+                batch = run_batch(context, chosen, key_facts, reporter)
                 warnings = [*batch.warnings, *self._after(context, batch)]
                 ended = self._vault.now().replace(microsecond=0)
                 warnings += reporter.end(ended)
@@ -337,8 +337,8 @@ class KeyRotation:
         reading = background.start(self.journal.keys, name="read the keys' history")
         context = self._open_read_only(force=force)
         memories = reading.result()
-        known = KnownKeys(_by_lower_case(listing), memories, doubted_in(memories))
-        planned = plan_batch(context, keys, known)
+        key_facts = KnownKeys(_by_lower_case(listing), memories, doubted_in(memories))
+        planned = plan_batch(context, keys, key_facts)
         would_do = [f"{key.report.name}: {step}" for key in planned for step in key.steps]
         return Rotation(
             run_id=run_id,

@@ -16,7 +16,7 @@ PLACEHOLDERS: Final = frozenset({"longapplicationid", "appsecret", "refreshtoken
 
 
 @dataclass(frozen=True)
-class Held:
+class LoadedKeys:
     """What a process has in memory, and whether it signs in with its certificate alone."""
 
     keys: Mapping[str, SecretVersion] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Held:
         return {name: version.version for name, version in self.keys.items()}
 
 
-def read_keys(vault: "Vault | None", principal: str, before: Held, *, certificate_only: bool) -> Held:
+def read_keys(vault: "Vault | None", principal: str, before: LoadedKeys, *, certificate_only: bool) -> LoadedKeys:
     """Return what a process has after it read the vault. A key that can't be read ends the reading."""
     keys = dict(before.keys)
     for name in KEYS:
@@ -44,7 +44,7 @@ def read_keys(vault: "Vault | None", principal: str, before: Held, *, certificat
         if version is None:
             break
         keys[name] = version
-    return Held(keys, certificate_only)
+    return LoadedKeys(keys, certificate_only)
 
 
 def is_placeholder(value: str) -> bool:

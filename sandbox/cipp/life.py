@@ -90,7 +90,7 @@ class Life:
     def read_again(self, azure: "Azure") -> None:
         """Let every process read its keys now, as after a restored state."""
         for process in self.processes.values():
-            if process.held.keys:
+            if process.loaded.keys:
                 self._read(azure, process)
 
     def phase(self, azure: "Azure", site: str) -> str:
@@ -174,7 +174,7 @@ class Life:
         for process in self.processes.values():
             if process.site != names.OFFLOAD_SITE and process.is_ready and process.responds < at:
                 self._read(azure, process)
-                process.check = Check(at + _CHECK_TAKES, process.held, signs_in(azure, process.held, at))
+                process.check = Check(at + _CHECK_TAKES, process.loaded, signs_in(azure, process.loaded, at))
 
     async def _end_check(self, process: Process, _azure: "Azure", _rows: "Rows", _at: datetime) -> None:
         if process.check is not None:
@@ -198,7 +198,7 @@ class Life:
 
     def _read(self, azure: "Azure", process: Process) -> None:
         vault = azure.vaults.get(process.vault)
-        process.held = read_keys(vault, process.principal, process.held, certificate_only=self.flag)
+        process.loaded = read_keys(vault, process.principal, process.loaded, certificate_only=self.flag)
 
     async def _read_flag(self, rows: "Rows") -> None:
         """Read certificate-only mode, if someone changed it since the reset."""
@@ -321,5 +321,7 @@ def _rows_of_the_seed(azure: "Azure", life: Life, image: "Image | None") -> "Ite
             yield written.boot(process.responds, process.version)
         if not options.old_cipp:
             night = last_nightly(now - _CHECK_TAKES, life.zone or UTC)
-            yield written.access_check(Check(night + _CHECK_TAKES, process.held, signs_in(azure, process.held, night)))
+            yield written.access_check(
+                Check(night + _CHECK_TAKES, process.loaded, signs_in(azure, process.loaded, night))
+            )
         break

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox.cipp.keys import Held
+from sandbox.cipp.keys import LoadedKeys
 from sandbox.cipp.sign_in import SignIn, signs_in
 from sandbox.moment import moment
 
@@ -28,7 +28,7 @@ class Process:
     has_image: bool = True
     is_quiet: bool = False  # it starts no port, because it was started too often
     image: "Image | None" = None
-    held: Held = field(default_factory=Held)
+    loaded: LoadedKeys = field(default_factory=LoadedKeys)
     is_ready: bool = False  # it has read its keys, and its first rows are written
     check: "Check | None" = None
 
@@ -56,13 +56,13 @@ class Process:
     def shown(self, azure: "Azure") -> dict[str, Any]:
         """Return what `/sandbox/state` shows. Without keys, nothing is known of a sign-in."""
         now = azure.clock.now()
-        result = signs_in(azure, self.held, now) if self.held.keys else None
+        result = signs_in(azure, self.loaded, now) if self.loaded.keys else None
         return {
             "name": self.site,
             "phase": self.phase(now),
             "version": self.version,
             "started": moment(self.started),
-            "holds": self.held.shown(),
+            "holds": self.loaded.shown(),
             "works": None if result is None else result.works,
             "fails": [] if result is None else list(result.fails),
         }
@@ -73,7 +73,7 @@ class Check:
     """A check of permissions that is running: with which keys, what signed in, and when it ends."""
 
     ends: datetime
-    held: Held
+    loaded: LoadedKeys
     result: SignIn
 
 

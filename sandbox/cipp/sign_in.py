@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.application import Application, is_live
 from sandbox.cipp.certificate import read_certificate
-from sandbox.cipp.keys import Held, is_placeholder
+from sandbox.cipp.keys import LoadedKeys, is_placeholder
 from sandbox.clock import StoppedClock
 from sandbox.entra.client import check_secret
 from sandbox.entra.errors import EntraError
@@ -31,37 +31,37 @@ class SignIn:
         return self.app and self.delegated and not self.fails
 
 
-def signs_in(azure: "Azure", held: Held, at: datetime) -> SignIn:
+def signs_in(azure: "Azure", loaded: LoadedKeys, at: datetime) -> SignIn:
     """Return what signs in at a time, with these keys."""
     then = replace(azure, clock=StoppedClock(at))
-    app_id = held.value("ApplicationID").lower()
+    app_id = loaded.value("ApplicationID").lower()
     app = azure.directory.applications.get(app_id)
-    tenant = azure.directory.tenant(held.value("TenantID"))
+    tenant = azure.directory.tenant(loaded.value("TenantID"))
     if app is None or tenant is None or azure.directory.service_principal(app_id, tenant.id) is None:
         return SignIn(app=False, delegated=False, fails=("ApplicationID",))
     fails = []
-    by_certificate = held.certificate_only or is_placeholder(held.value("ApplicationSecret"))
-    credential = _certificate_signs_in(then, app, held) if by_certificate else _secret_signs_in(then, app, held)
+    by_certificate = loaded.certificate_only or is_placeholder(loaded.value("ApplicationSecret"))
+    credential = _certificate_signs_in(then, app, loaded) if by_certificate else _secret_signs_in(then, app, loaded)
     if not credential:
         fails.append("SAMCertificate" if by_certificate else "ApplicationSecret")
-    if not by_certificate and "SAMCertificate" in held.keys and not _certificate_signs_in(then, app, held):
+    if not by_certificate and "SAMCertificate" in loaded.keys and not _certificate_signs_in(then, app, loaded):
         fails.append("SAMCertificate")
-    redeemed = _token_is_good(then, app, tenant, held)
+    redeemed = _token_is_good(then, app, tenant, loaded)
     if not redeemed:
         fails.append("RefreshToken")
     return SignIn(credential, credential and redeemed, tuple(fails))
 
 
-def _secret_signs_in(azure: "Azure", app: Application, held: Held) -> bool:
+def _secret_signs_in(azure: "Azure", app: Application, loaded: LoadedKeys) -> bool:
     try:
-        check_secret(azure, app, held.value("ApplicationSecret"))
+        check_secret(azure, app, loaded.value("ApplicationSecret"))
     except EntraError:
         return False
     return True
 
 
-def _certificate_signs_in(azure: "Azure", app: Application, held: Held) -> bool:
-    own = read_certificate(held.value("SAMCertificate"))
+def _certificate_signs_in(azure: "Azure", app: Application, loaded: LoadedKeys) -> bool:
+    own = read_certificate(loaded.value("SAMCertificate"))
     if own is None:
         return False
     now, propagation = azure.clock.now(), timedelta(seconds=azure.options.propagation_seconds)
@@ -69,9 +69,9 @@ def _certificate_signs_in(azure: "Azure", app: Application, held: Held) -> bool:
     return any(is_live(key, now, propagation) for key in known)
 
 
-def _token_is_good(azure: "Azure", app: Application, tenant: "Tenant", held: Held) -> bool:
+def _token_is_good(azure: "Azure", app: Application, tenant: "Tenant", loaded: LoadedKeys) -> bool:
     try:
-        check_grant(azure, azure.directory.refresh_token(held.value("RefreshToken")), app, tenant)
+        check_grant(azure, azure.directory.refresh_token(loaded.value("RefreshToken")), app, tenant)
     except EntraError:
         return False
     return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sandbox.application import Application, PasswordCredential, new_secret_text
 from sandbox.cipp.certificate import SamCertificate, made_certificate, read_certificate
-from sandbox.cipp.keys import Held, is_placeholder
+from sandbox.cipp.keys import LoadedKeys, is_placeholder
 from sandbox.cipp.sign_in import signs_in
 from sandbox.clock import StoppedClock
 from sandbox.directory import RefreshToken
@@ -44,12 +44,12 @@ class _Run:
     at: datetime
 
     @property
-    def held(self) -> Held:
-        return self.process.held
+    def loaded(self) -> LoadedKeys:
+        return self.process.loaded
 
     @property
     def app(self) -> Application:
-        return self.azure.directory.applications[self.held.value("ApplicationID").lower()]
+        return self.azure.directory.applications[self.loaded.value("ApplicationID").lower()]
 
     def change(self, app: Application) -> None:
         self.azure.directory.change(app, self.at)
@@ -70,12 +70,12 @@ class _Run:
 def weekly_run(azure: "Azure", process: "Process", at: datetime, *, reconciles: bool) -> None:
     """Renew what a process renews each week. A key that does not sign in is left alone."""
     vault = azure.vaults.get(process.vault)
-    result = signs_in(azure, process.held, at)
-    if vault is None or not process.held.keys:
+    result = signs_in(azure, process.loaded, at)
+    if vault is None or not process.loaded.keys:
         return
     run = _Run(azure, vault, process, at)
     if result.delegated:
-        _renew_refresh_token(run, "RefreshToken", process.held.value("RefreshToken"))
+        _renew_refresh_token(run, "RefreshToken", process.loaded.value("RefreshToken"))
     if result.app:
         _renew_secret(run)
         _remove_expired_secrets(run)
@@ -101,7 +101,7 @@ def _renew_refresh_token(run: _Run, name: str, text: str) -> None:
 def _renew_secret(run: _Run) -> None:
     """Create a client secret if the newest expires within 30 days, unless CIPP signs in with its certificate."""
     newest = max((one.end for one in run.app.passwords), default=None)
-    if run.held.certificate_only or is_placeholder(run.held.value("ApplicationSecret")):
+    if run.loaded.certificate_only or is_placeholder(run.loaded.value("ApplicationSecret")):
         return
     if newest is not None and newest >= run.at + _EARLY:
         return
@@ -184,4 +184,4 @@ def _store_certificate(run: _Run, app: Application) -> None:
     if version is None:
         run.change(before)
         return
-    run.process.held = replace(run.held, keys={**run.held.keys, _CERTIFICATE: version})
+    run.process.loaded = replace(run.loaded, keys={**run.loaded.keys, _CERTIFICATE: version})

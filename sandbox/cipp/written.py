@@ -18,11 +18,11 @@ _MORE_DETAILS: Final = ("TenantId", "UserPrincipalName")
 
 def access_check(check: Check) -> Row:
     """Return the row that ends each check of permissions. After a failed sign-in, its details are empty."""
-    app_id, result = check.held.value("ApplicationID"), check.result
+    app_id, result = check.loaded.value("ApplicationID"), check.result
     known: dict[str, object] = {
         "AppId": app_id,
         "AppName": names.SAM_DISPLAY_NAME,
-        "TenantId": check.held.value("TenantID"),
+        "TenantId": check.loaded.value("TenantID"),
     }
     user = {"Name": names.ADMIN_NAME, "UserPrincipalName": names.ADMIN_NAME, "AuthMethods": ["pwd", "mfa"]}
     data: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from backend.access.principals import Application, Principal, StaticWebAppUser, User
-from backend.access.roles import PLATFORM, Denial, Held
+from backend.access.roles import PLATFORM, CallerRoles, Denial
 from backend.concurrency.seats import Seat, SeatsTakenError
 from backend.errors import BackendError, NotAllowedError, NotSignedInError
 from backend.services import Services
@@ -62,7 +62,7 @@ class Caller:
     """
 
     principal: Principal
-    held: Held
+    roles: CallerRoles
     address: str
     address_denial: Denial | None
     partner: Callable[[], str]
@@ -73,7 +73,7 @@ class Caller:
     def name(self) -> str:
         """The caller's display name. It is never compared."""
         # An application's title in CIPP is not unique, so its client ID is shown, too.
-        return f"{self.held.title} ({self.principal.name})" if self.held.title else self.principal.name
+        return f"{self.roles.title} ({self.principal.name})" if self.roles.title else self.principal.name
 
     @property
     def user_id(self) -> str:
@@ -88,7 +88,7 @@ class Caller:
     @property
     def role_names(self) -> tuple[str, ...]:
         """The roles that count, with the strongest base role first."""
-        return () if self.address_denial or self.denied else self.held.names
+        return () if self.address_denial or self.denied else self.roles.names
 
     @property
     def shown_roles(self) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class Caller:
     @property
     def permissions(self) -> list[str]:
         """The names of the caller's permissions, sorted."""
-        return sorted(name for name in Permission if self.role_names and self.held.allows(name))
+        return sorted(name for name in Permission if self.role_names and self.roles.allows(name))
 
     def must_have_a_role(self) -> None:
         """Require any CIPP role.
@@ -110,7 +110,7 @@ class Caller:
         """
         self._must_not_be_denied()
         if not self.role_names:
-            detail = f"Access is not allowed: you have no CIPP role. {self.held.note}".strip()
+            detail = f"Access is not allowed: you have no CIPP role. {self.roles.note}".strip()
             raise NotAllowedError(detail, advice="Request one from a CIPP superadmin.")
 
     def must_have(self, permission: Permission, endpoint: str) -> None:
@@ -122,9 +122,9 @@ class Caller:
         """
         self._must_not_be_denied()
         try:
-            denial = self.held.refusal(permission.value, endpoint, self.partner)
+            denial = self.roles.refusal(permission.value, endpoint, self.partner)
             if denial:
-                denial = self.held.refusal(permission.value, endpoint, self.recent_partner)
+                denial = self.roles.refusal(permission.value, endpoint, self.recent_partner)
         except BackendError as error:
             detail = "your custom role depends on the partner's tenant, which could not be determined."
             denial = Denial(f"{detail} {error.detail}", error.advice)
@@ -189,13 +189,13 @@ def identify(
             raise NotSignedInError(denial.detail, advice=denial.advice)
         _must_be_served(principal, services, seat)
         try:
-            held = _held_by(principal, standing, seat)
+            roles = _roles_of(principal, standing, seat)
         except NotAllowedError as error:
-            return Caller(principal, Held(), address, None, *tenants, denied=Denial(error.detail, error.advice))
-    note_role(principal, held, services)
-    services.seats.note(caller_id(principal), has_role=bool(held.names))
-    address_denial = None if held.ranges.hold(address) else _address_denial(principal, held, address, environ)
-    return Caller(principal, held, address, address_denial, *tenants)
+            return Caller(principal, CallerRoles(), address, None, *tenants, denied=Denial(error.detail, error.advice))
+    note_role(principal, roles, services)
+    services.seats.note(caller_id(principal), has_role=bool(roles.names))
+    address_denial = None if roles.ranges.hold(address) else _address_denial(principal, roles, address, environ)
+    return Caller(principal, roles, address, address_denial, *tenants)
 
 
 def authorize(
@@ -227,7 +227,7 @@ def _must_be_served(principal: Principal, services: Services, seat: Seat) -> Non
         raise NotSignedInError("Couldn't read the principal from the platform: it has no oid claim.")
 
 
-def _held_by(principal: Principal, standing: "Standing", seat: Seat) -> Held:
+def _roles_of(principal: Principal, standing: "Standing", seat: Seat) -> CallerRoles:
     try:
         match principal:
             case StaticWebAppUser():
@@ -239,11 +239,11 @@ def _held_by(principal: Principal, standing: "Standing", seat: Seat) -> Held:
     except SeatsTakenError as error:
         if isinstance(principal, Application):
             raise NotAllowedError(f"Access is not allowed: {error.detail}", advice=error.advice) from error
-        return Held(note=str(error))
+        return CallerRoles(note=str(error))
 
 
-def _address_denial(principal: Principal, held: Held, address: str, environ: Mapping[str, str]) -> Denial:
-    whose = "this API client" if isinstance(principal, Application) else f"your role {', '.join(held.names)}"
+def _address_denial(principal: Principal, roles: CallerRoles, address: str, environ: Mapping[str, str]) -> Denial:
+    whose = "this API client" if isinstance(principal, Application) else f"your role {', '.join(roles.names)}"
     if address:
         detail = f"Access is not allowed: {whose} may not call from your address {address}."
         return Denial(detail, "Contact a CIPP superadmin.")

@@ -6,7 +6,7 @@ This decides only whether the caller needs a seat to wait (`backend/concurrency/
 from collections.abc import Hashable, Iterable
 
 from backend.access.principals import Application, Principal, StaticWebAppUser, User
-from backend.access.roles import Held, base_of
+from backend.access.roles import CallerRoles, base_of
 from backend.services import Services
 
 
@@ -26,10 +26,10 @@ def has_known_role(principal: Principal, services: Services) -> bool:
     return is_named or caller_id(principal) in services.role_holders
 
 
-def note_role(principal: Principal, held: Held, services: Services) -> None:
+def note_role(principal: Principal, roles: CallerRoles, services: Services) -> None:
     """Remember whether a caller has a role, unless that could not be determined."""
-    if held.names or not held.note:
-        services.role_holders.note(caller_id(principal), has_role=bool(held.names))
+    if roles.names or not roles.note:
+        services.role_holders.note(caller_id(principal), has_role=bool(roles.names))
 
 
 def _names_base_role(roles: Iterable[str]) -> bool:

@@ -105,7 +105,7 @@ class AuditLog:
         line = _line(endpoint, who_of(caller), error, dry_run=None)
         line = replace(line, severity="Warning", data={**line.data, "Outcome": "denied"})
         _log(line, "was denied")
-        has_role = caller is not None and bool(caller.held.names)
+        has_role = caller is not None and bool(caller.roles.names)
         if has_role:
             left_out = self._denials.counted((_key(caller), endpoint))
         else:

@@ -54,7 +54,7 @@ def me(call: Call) -> Me:
     return Me(
         _user(caller),
         caller.permissions,
-        caller.held.note or UNSET,
+        caller.roles.note or UNSET,
         ng=UNSET if is_container is None else is_container,
         hosted=UNSET if is_container is None else call.services.is_hosted,
         initial_setup_complete=UNSET if complete is None else complete,

@@ -7,7 +7,7 @@ import pytest
 
 from backend.access.principals import Application, Principal, StaticWebAppUser, User
 from backend.access.role_holders import RoleHolders
-from backend.access.roles import BASE, Held
+from backend.access.roles import BASE, CallerRoles
 from backend.access.tables import ApiClient, Known
 from backend.configuration.address_ranges import ANYWHERE
 from backend.services import Services
@@ -64,14 +64,14 @@ def test_role_of_a_client_is_known_by_its_last_row(role: str, enabled: bool, is_
 def test_role_stays_known_until_a_decision_finds_none() -> None:
     services = services_with()
     known = []
-    for held in (Held(base=BASE["admin"]), Held(note="Azure is slow."), Held()):
-        note_role(user(), held, services)
+    for roles in (CallerRoles(base=BASE["admin"]), CallerRoles(note="Azure is slow."), CallerRoles()):
+        note_role(user(), roles, services)
         known.append(has_known_role(user(), services))
     assert known == [True, True, False]
 
 
 def test_role_of_one_caller_is_not_anothers() -> None:
     services = services_with()
-    note_role(user(), Held(base=BASE["admin"]), services)
+    note_role(user(), CallerRoles(base=BASE["admin"]), services)
     assert not has_known_role(user(tenant=FOREIGN), services)
     assert not has_known_role(visitor(), services)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.access.roles import BASE, CustomRole, Held
+from backend.access.roles import BASE, CallerRoles, CustomRole
 from backend.access.tables import Known, known_of
 from backend.errors import NotConfiguredError
 
@@ -26,12 +26,12 @@ def role(**fields: object) -> CustomRole:
     return known_of([row(**fields)], [], [], []).custom_roles["helpers"]
 
 
-def held(*names: str, known: Known | None = None, base: str = "", unknown: tuple[str, ...] = ()) -> Held:
+def roles_named(*names: str, known: Known | None = None, base: str = "", unknown: tuple[str, ...] = ()) -> CallerRoles:
     roles = (known or known_of([row()], [], [], [])).custom_roles
-    return Held(base=BASE.get(base), custom=tuple(roles[name] for name in names), unknown=unknown)
+    return CallerRoles(base=BASE.get(base), custom=tuple(roles[name] for name in names), unknown=unknown)
 
 
-def refusal(of: Held, permission: str = READ, endpoint: str = ENDPOINT) -> str | None:
+def refusal(of: CallerRoles, permission: str = READ, endpoint: str = ENDPOINT) -> str | None:
     denial = of.refusal(permission, endpoint, lambda: PARTNER)
     return None if denial is None else denial.detail
 
@@ -150,8 +150,8 @@ def test_a_blocked_endpoint_is_blocked_and_an_unreadable_list_blocks_all(stored:
 
 
 def test_custom_role_alone_grants_and_is_named() -> None:
-    assert refusal(held("helpers")) is None
-    lacking = refusal(held("helpers"), WRITE)
+    assert refusal(roles_named("helpers")) is None
+    lacking = refusal(roles_named("helpers"), WRITE)
     assert lacking is not None
     assert "'helpers'" in lacking
     assert WRITE in lacking
@@ -161,20 +161,20 @@ def test_custom_role_alone_grants_and_is_named() -> None:
 def test_custom_roles_restrict_editor_and_readonly_and_never_admins() -> None:
     core, known = "CIPP.Core.Read", known_of([row(Permissions={"x": "CIPP.Scheduler.Read"})], [], [], [])
     for base in ("editor", "readonly"):
-        assert refusal(held(base=base), core) is None
-        assert not held("helpers", known=known, base=base).allows(core)
-        assert core in str(refusal(held("helpers", known=known, base=base), core))
-        assert refusal(held("helpers", base=base), READ) is not None  # the base role itself lacks it
-    assert refusal(held("helpers", known=known, base="admin"), READ) is None
-    assert refusal(held("helpers", known=known, base="superadmin"), SUPER) is None
+        assert refusal(roles_named(base=base), core) is None
+        assert not roles_named("helpers", known=known, base=base).allows(core)
+        assert core in str(refusal(roles_named("helpers", known=known, base=base), core))
+        assert refusal(roles_named("helpers", base=base), READ) is not None  # the base role itself lacks it
+    assert refusal(roles_named("helpers", known=known, base="admin"), READ) is None
+    assert refusal(roles_named("helpers", known=known, base="superadmin"), SUPER) is None
 
 
 def test_unknown_role_name_restricts_like_a_custom_role() -> None:
     core = "CIPP.Core.Read"
-    assert refusal(held(base="editor", unknown=("gone",)), core) is not None
-    assert refusal(held(base="admin", unknown=("gone",)), READ) is None
-    assert refusal(held("helpers", unknown=("gone",))) is None
-    assert refusal(Held(unknown=("gone",))) is not None
+    assert refusal(roles_named(base="editor", unknown=("gone",)), core) is not None
+    assert refusal(roles_named(base="admin", unknown=("gone",)), READ) is None
+    assert refusal(roles_named("helpers", unknown=("gone",))) is None
+    assert refusal(CallerRoles(unknown=("gone",))) is not None
 
 
 def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> None:
@@ -189,16 +189,16 @@ def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> N
         [],
         [],
     )
-    assert refusal(held("there", known=known)) is not None
-    assert refusal(held("there", "here", known=known)) is None
-    assert "blocks the endpoint" in str(refusal(held("here", "blocking", known=known)))
-    assert refusal(held("here", "blocking", known=known), endpoint="ListKeyRotations") is None
-    assert refusal(held("here", "other", known=known)) is None
+    assert refusal(roles_named("there", known=known)) is not None
+    assert refusal(roles_named("there", "here", known=known)) is None
+    assert "blocks the endpoint" in str(refusal(roles_named("here", "blocking", known=known)))
+    assert refusal(roles_named("here", "blocking", known=known), endpoint="ListKeyRotations") is None
+    assert refusal(roles_named("here", "other", known=known)) is None
 
 
 def test_refusal_names_only_the_custom_roles_that_have_the_permission() -> None:
     known = known_of([row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], [])
     message = str(
-        Held(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str)
+        CallerRoles(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str)
     )
     assert "Roles that have it: admin, superadmin, yes." in message

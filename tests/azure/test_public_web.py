@@ -34,9 +34,9 @@ def test_redirect_is_followed_without_the_authorization(azure: Sandbox, web: Pub
     assert response.json()["version"] == "10.8.5"
     first, second = azure.calls("cippabc12.azurewebsites.net")
     assert (first["path"], second["path"]) == ("/api/setup/health", "/version.json")
-    shown = [{name.lower() for name in call.get("headers", {})} for call in (first, second)]
-    assert "authorization" not in shown[1]
-    assert "cookie" not in shown[1]
+    header_names = [{name.lower() for name in call.get("headers", {})} for call in (first, second)]
+    assert "authorization" not in header_names[1]
+    assert "cookie" not in header_names[1]
 
 
 def test_redirect_is_returned_if_none_may_be_followed(azure: Sandbox, web: PublicWeb) -> None:

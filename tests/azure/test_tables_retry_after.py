@@ -6,8 +6,8 @@ import time
 import pytest
 
 from backend.azure.clients import Clients
-from backend.cipp.held import LostLockError
 from backend.cipp.lock_row import BRIEF
+from backend.cipp.owned_lock import LostLockError
 from backend.cipp.row_lock import PAUSE_SECONDS, RENEWED_EVERY, row_lock
 from sandbox import names
 from tests.support.admin import Admin
@@ -123,10 +123,10 @@ def test_access_reads_again_when_a_read_is_older_than_its_deadline(
 @pytest.mark.compares_times
 def test_lock_is_renewed_after_a_renewal_was_refused_for_an_hour(by_identity: Sandbox) -> None:
     by_identity.faults([refuse(503, 3600, path="/CippBackendLocks", method="PATCH", times=1)])
-    with row_lock(Clients(os.environ), "test", run_id="1", by="a test") as held:
+    with row_lock(Clients(os.environ), "test", run_id="1", by="a test") as lock:
         time.sleep(RENEWED_EVERY.total_seconds() + PAUSE_SECONDS + 0.5)  # its keeper has met the refusal
         began = time.monotonic()
-        held.must_hold()
+        lock.must_hold()
     assert time.monotonic() - began < SOON_SECONDS
     renewals = [call["status"] for call in by_identity.calls(TABLES_HOST) if call["method"] == "PATCH"]
     assert renewals == [503, 204]
@@ -135,11 +135,11 @@ def test_lock_is_renewed_after_a_renewal_was_refused_for_an_hour(by_identity: Sa
 @pytest.mark.compares_times
 def test_retry_after_longer_than_a_renewal_may_take_is_not_waited_for(by_identity: Sandbox) -> None:
     retry_after = int(BRIEF["deadline_seconds"]) + 2  # a call of the tables may take longer, but not one of the lock
-    with row_lock(Clients(os.environ), "test", run_id="1", by="a test") as held:
+    with row_lock(Clients(os.environ), "test", run_id="1", by="a test") as lock:
         by_identity.faults([refuse(503, retry_after, path="/CippBackendLocks")])
         time.sleep(2.1)
         began = time.monotonic()
         with pytest.raises(LostLockError):
-            held.must_hold()
+            lock.must_hold()
     assert time.monotonic() - began < SOON_SECONDS, "the release waited for it"
     by_identity.faults([])

@@ -14,8 +14,8 @@ SECONDS: Final = 30  # time limit of one call
 
 def peers_seconds(env: Mapping[str, str], tenants: int) -> float:
     """Rotate this number of tenants in the peer's way. Return the seconds, on connections that are reused."""
-    held = secrets(env)
-    chosen = [name for name in held if name.count("-") == 4][:tenants]
+    stored = secrets(env)
+    chosen = [name for name in stored if name.count("-") == 4][:tenants]
     with requests.Session() as session:
         bearer = {"Authorization": f"Bearer {_vault_token(session, env)}"}
         began = time.perf_counter()
@@ -24,9 +24,9 @@ def peers_seconds(env: Mapping[str, str], tenants: int) -> float:
                 f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
                 data={
                     "client_id": names.SAM_APP_ID,
-                    "client_secret": held["ApplicationSecret"],
+                    "client_secret": stored["ApplicationSecret"],
                     "scope": "https://graph.microsoft.com/.default",
-                    "refresh_token": held[tenant],
+                    "refresh_token": stored[tenant],
                     "grant_type": "refresh_token",
                 },
                 timeout=SECONDS,

@@ -95,9 +95,9 @@ def test_current_version_has_the_time_of_its_first_start(cipp: Others) -> None:
 def test_only_the_wanted_signs_are_read(cipp: Others) -> None:
     check_row(cipp, Data=json.dumps(DETAILS))
     cipp.row("VersionHistory", "Version", "Current", Version="10.9.0", RecordedAt="2026-09-02T12:00:00Z")
-    shown = read(cipp, Sign.ACCESS_CHECK)
-    assert shown.access_check
-    assert shown.version_since is None
+    key_reads = read(cipp, Sign.ACCESS_CHECK)
+    assert key_reads.access_check
+    assert key_reads.version_since is None
 
 
 @pytest.mark.parametrize("table", TABLES[:3])
@@ -107,8 +107,12 @@ def test_unreadable_table_shows_nothing_and_hides_no_other(cipp: Others, table: 
     cipp.row("InstanceHealth", "InstanceHealth", f"{boot}_boot", Kind="boot", BootTime=f"{boot}:00Z")
     cipp.row("VersionHistory", "Version", "Current", RecordedAt=f"{boot}:00Z")
     cipp.azure.faults([{"host": "127.0.0.1", "path": table, "mode": "refuse", "status": 403, "times": 0}])
-    shown = read(cipp)
-    known = {"AccessChecks": shown.access_check, "InstanceHealth": shown.booted, "VersionHistory": shown.version_since}
+    key_reads = read(cipp)
+    known = {
+        "AccessChecks": key_reads.access_check,
+        "InstanceHealth": key_reads.booted,
+        "VersionHistory": key_reads.version_since,
+    }
     assert {name for name, value in known.items() if value is None} == {table}
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from backend.azure.clients import Clients
-from backend.cipp.held import LostLockError
+from backend.cipp.owned_lock import LostLockError
 from backend.cipp.row_lock import RowLock, row_lock
 from backend.errors import NotFoundError
 from tests.support.api import QUICK, Api
@@ -57,9 +57,9 @@ def idle_lock(nowhere: pytest.MonkeyPatch) -> Iterator[RowLock]:
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.3")
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     trust_briefly(nowhere)
-    with row_lock(Clients(os.environ), "rotation", run_id="mine", by="a test") as held:
+    with row_lock(Clients(os.environ), "rotation", run_id="mine", by="a test") as lock:
         age()
-        yield held
+        yield lock
 
 
 def writes(scene: Scene) -> list[str]:
@@ -320,19 +320,19 @@ def test_a_failed_renewal_is_not_repeated_for_some_seconds(
 ) -> None:
     del scene
     nowhere.setattr("backend.cipp.row_lock.PAUSE_SECONDS", PAUSE_SECONDS)
-    with idle_lock(nowhere) as held:
+    with idle_lock(nowhere) as lock:
         storage.silent.set()
         with pytest.raises(LostLockError, match=r"Couldn't renew the lock .* The next run continues") as lost:
-            held.must_hold()
+            lock.must_hold()
         assert not lost.value.to_another
         assert "postponed" not in lost.value.reason
         storage.silent.clear()
         calls = len(storage.calls)
         with pytest.raises(LostLockError, match="Couldn't renew the lock"):
-            held.must_hold()
+            lock.must_hold()
         assert len(storage.calls) == calls
         time.sleep(PAUSE_SECONDS)
-        held.must_hold()
+        lock.must_hold()
         assert len(storage.calls) > calls
 
 
@@ -341,25 +341,25 @@ def test_failed_renewal_delays_many_threads_no_longer_than_one(
     scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
 ) -> None:
     del scene
-    with idle_lock(nowhere) as held, ThreadPoolExecutor(32) as threads:
+    with idle_lock(nowhere) as lock, ThreadPoolExecutor(32) as threads:
         storage.silent.set()
         began = time.monotonic()
-        losses = [call.exception() for call in [threads.submit(held.must_hold) for _ in range(64)]]
+        losses = [call.exception() for call in [threads.submit(lock.must_hold) for _ in range(64)]]
         assert time.monotonic() - began < 3
         assert {type(loss) for loss in losses} == {LostLockError}
 
 
 def test_a_lock_that_another_run_took_stays_lost(scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch) -> None:
-    with idle_lock(nowhere) as held:
+    with idle_lock(nowhere) as lock:
         row = lock_row(scene)
         scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="another", By="another")
         with pytest.raises(LostLockError, match="Another run has taken the lock") as lost:
-            held.must_hold()
+            lock.must_hold()
         assert lost.value.to_another
         scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="mine", By="a test")
         calls = len(storage.calls)
         with pytest.raises(LostLockError, match="Another run has taken the lock"):
-            held.must_hold()
+            lock.must_hold()
         assert len(storage.calls) == calls
 
 
@@ -368,14 +368,14 @@ def test_lost_responses_to_renewals_do_not_count_as_another_run(
 ) -> None:
     del scene
     nowhere.setattr("backend.cipp.row_lock.PAUSE_SECONDS", PAUSE_SECONDS)
-    with idle_lock(nowhere) as held:
+    with idle_lock(nowhere) as lock:
         storage.loses = lambda method, _path: method in ("MERGE", "PATCH")
         with pytest.raises(LostLockError, match="Couldn't renew the lock") as lost:
-            held.must_hold()
+            lock.must_hold()
         assert not lost.value.to_another
         storage.loses = lambda _method, _path: False
         time.sleep(PAUSE_SECONDS)
-        held.must_hold()
+        lock.must_hold()
 
 
 def test_storage_without_the_table_does_not_count_as_another_run(scene: Scene) -> None:

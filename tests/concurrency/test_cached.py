@@ -47,7 +47,7 @@ class HeldWork:
 
 
 @pytest.fixture
-def held() -> Iterator[HeldWork]:
+def held_work() -> Iterator[HeldWork]:
     work = HeldWork()
     yield work
     for end in work.ends:
@@ -187,27 +187,27 @@ def test_slow_load_is_waited_for_from_its_beginning() -> None:
 
 
 @pytest.mark.compares_times
-def test_each_caller_waits_until_its_own_deadline(held: HeldWork) -> None:
-    value = cached(held)
+def test_each_caller_waits_until_its_own_deadline(held_work: HeldWork) -> None:
+    value = cached(held_work)
     began = time.monotonic()
     for _ in range(3):
         with pytest.raises(AzureUnreachableError):
             value.get(Deadline.after(0.1))
     assert 0.3 <= time.monotonic() - began < 2
-    held.ends[0].set()
+    held_work.ends[0].set()
     assert value.get(Deadline.after(5)) == 1
 
 
 @pytest.mark.compares_times
-def test_cached_callers_do_not_wait_after_a_timeout(held: HeldWork) -> None:
-    value = cached(held, backoff_seconds=60)
+def test_cached_callers_do_not_wait_after_a_timeout(held_work: HeldWork) -> None:
+    value = cached(held_work, backoff_seconds=60)
     with pytest.raises(AzureUnreachableError):
         value.get(Deadline.after(0.1))
     began = time.monotonic()
     with pytest.raises(AzureUnreachableError):
         value.get(Deadline.after(5))
     assert time.monotonic() - began < 1
-    held.ends[0].set()
+    held_work.ends[0].set()
     soon(lambda: not value.is_loading)
     assert value.get(Deadline.after(5)) == 1
 
@@ -219,29 +219,29 @@ def test_load_that_hangs_is_abandoned_and_repeated() -> None:
     assert value.get(Deadline.after(5)) == 2
 
 
-def test_value_of_an_abandoned_load_does_not_replace_a_newer_one(held: HeldWork) -> None:
-    value = cached(held, abandoned_seconds=0.1)
+def test_value_of_an_abandoned_load_does_not_replace_a_newer_one(held_work: HeldWork) -> None:
+    value = cached(held_work, abandoned_seconds=0.1)
     first = value.begin()
     assert first
     time.sleep(0.15)
     second = value.begin()
     assert second
-    held.ends[1].set()
+    held_work.ends[1].set()
     assert second.result(Deadline.after(5)) == 2
-    held.ends[0].set()
+    held_work.ends[0].set()
     assert first.result(Deadline.after(5)) == 1
     assert value.peek() == 2
 
 
-def test_stale_value_is_returned_while_the_next_one_is_loaded(held: HeldWork) -> None:
-    value = Cached(held, action="work", lifetime=0.0, may_be_stale=lambda number: number == 1)
+def test_stale_value_is_returned_while_the_next_one_is_loaded(held_work: HeldWork) -> None:
+    value = Cached(held_work, action="work", lifetime=0.0, may_be_stale=lambda number: number == 1)
     first = value.begin()
     assert first
-    held.ends[0].set()
+    held_work.ends[0].set()
     first.wait(Deadline.after(5))
     assert [value.get(), value.get()] == [1, 1]
-    soon(lambda: len(held.ends) == 2)
-    held.ends[1].set()
+    soon(lambda: len(held_work.ends) == 2)
+    held_work.ends[1].set()
     soon(lambda: value.peek() == 2)
     with pytest.raises(AzureUnreachableError):
         value.get(Deadline.after(0.1))  # this one may not be stale
@@ -250,15 +250,15 @@ def test_stale_value_is_returned_while_the_next_one_is_loaded(held: HeldWork) ->
 # Begun, and forgotten.
 
 
-def test_begun_load_serves_a_later_caller(held: HeldWork) -> None:
-    value = cached(held)
+def test_begun_load_serves_a_later_caller(held_work: HeldWork) -> None:
+    value = cached(held_work)
     attempt = value.begin()
     assert attempt
     assert value.begin() is attempt
-    held.ends[0].set()
+    held_work.ends[0].set()
     assert attempt.wait(Deadline.after(5))
     assert value.begin() is None
-    assert (value.get(), len(held.ends)) == (1, 1)
+    assert (value.get(), len(held_work.ends)) == (1, 1)
 
 
 def test_forgotten_value_is_loaded_again() -> None:
@@ -301,29 +301,29 @@ def test_load_may_forget_the_value_that_it_finds_wrong() -> None:
 # Seats.
 
 
-def test_seat_is_taken_for_a_wait_alone(held: HeldWork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seat_is_taken_for_a_wait_alone(held_work: HeldWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.concurrency.seats.SEATS", 0)
-    value = cached(held)
+    value = cached(held_work)
     with Seats(1).visit("caller", needed=True) as seat:
         with pytest.raises(SeatsTakenError):
             value.get(seat=seat)
         with pytest.raises(AzureUnreachableError):
             value.get(Deadline.after(0), seat=seat)
-        held.ends[0].set()
+        held_work.ends[0].set()
         soon(lambda: value.is_fresh)
         assert value.get(seat=seat) == 1
 
 
-def test_reload_begins_a_call_of_its_own_and_keeps_its_value(held: HeldWork) -> None:
-    value = cached(held)
+def test_reload_begins_a_call_of_its_own_and_keeps_its_value(held_work: HeldWork) -> None:
+    value = cached(held_work)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(value.get)
-        soon(lambda: len(held.ends) == 1)
+        soon(lambda: len(held_work.ends) == 1)
         reloaded = pool.submit(value.reload)
-        soon(lambda: len(held.ends) == 2)
-        held.ends[1].set()
+        soon(lambda: len(held_work.ends) == 2)
+        held_work.ends[1].set()
         assert reloaded.result(5) == 2
-        held.ends[0].set()
+        held_work.ends[0].set()
         assert first.result(5) == 1
     assert value.get() == 2
 
@@ -340,15 +340,15 @@ def test_cache_does_not_keep_objects_of_a_failed_call() -> None:
     class Response:
         pass
 
-    held: list[ReferenceType[Response]] = []
+    responses: list[ReferenceType[Response]] = []
 
     def fail() -> int:
         response = Response()
-        held.append(ref(response))
+        responses.append(ref(response))
         raise ConflictError("Refused.")
 
     value = cached(fail)
     with pytest.raises(ConflictError):
         value.get()
-    soon(lambda: gc.collect() >= 0 and held[0]() is None)
+    soon(lambda: gc.collect() >= 0 and responses[0]() is None)
     assert value.peek() is None

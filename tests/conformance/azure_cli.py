@@ -140,8 +140,10 @@ def check_static_web_apps(az: Cli) -> None:
     users = {u["displayName"]: u["roles"] for u in az("staticwebapp users list", *here)}
     assert users["sam@contosomsp.com"] == "editor,anonymous,authenticated"
     az("staticwebapp users update --user-details sam@contosomsp.com --role readonly", *here)
-    held = {u["displayName"]: u["roles"] for u in az.sandbox.state()["staticSites"][names.STATIC_SITE]["users"]}
-    assert held["sam@contosomsp.com"] == ["readonly"]
+    roles_by_user = {
+        u["displayName"]: u["roles"] for u in az.sandbox.state()["staticSites"][names.STATIC_SITE]["users"]
+    }
+    assert roles_by_user["sam@contosomsp.com"] == ["readonly"]
     who = "--authentication-provider AAD --user-details new@contosomsp.com --role editor"
     until = "--invitation-expiration-in-hours 24"
     link = az(f"staticwebapp users invite {who} {until} --domain {host}", *here)["invitationUrl"]
@@ -179,8 +181,8 @@ def check_storage_and_roles(az: Cli) -> None:
     (first, _) = az("storage account keys list", "--account-name", names.STORAGE_ACCOUNT, *_IN_GROUP)
     connection = az("storage account show-connection-string", *account, *_IN_GROUP)["connectionString"]
     assert first["value"] in connection
-    held = az("role assignment list", *_IN_GROUP)
-    ours = [a["roleDefinitionName"] for a in held if a["principalId"] == names.BACKEND_PRINCIPAL_ID]
+    assignments = az("role assignment list", *_IN_GROUP)
+    ours = [a["roleDefinitionName"] for a in assignments if a["principalId"] == names.BACKEND_PRINCIPAL_ID]
     assert ours == ["Contributor"]
     assert [r["roleName"] for r in az("role definition list --name Contributor")] == ["Contributor"]
 

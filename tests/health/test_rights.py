@@ -124,8 +124,8 @@ def test_commands_grant_exactly_the_missing_permissions(azure: Sandbox, api: Api
             az.run(admin, command)
     assert rights(api)["Missing"] == 0
     assert has(rights(api), "vault") == {True}
-    held = admin.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
-    ours = [one["properties"] for one in held if one["properties"]["principalId"] == OURS]
+    assignments = admin.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
+    ours = [one["properties"] for one in assignments if one["properties"]["principalId"] == OURS]
     roles = {
         definition["id"]: definition["properties"]["roleName"]
         for definition in admin.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleDefinitions", ROLES_API)["value"]

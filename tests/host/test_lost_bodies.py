@@ -66,8 +66,8 @@ def in_chunks(body: bytes) -> list[tuple[bytes, bytes]]:
 
 def empty() -> list[tuple[bytes, bytes]]:
     """Return headers and bytes of requests with an empty body."""
-    held = [b"", b" ", b"\r\n\t ", BOM, BOM + b"\n", b" " + BOM]
-    with_length = [(TYPE + b"Content-Length: %d\r\n" % len(body), body) for body in held]
+    bodies = [b"", b" ", b"\r\n\t ", BOM, BOM + b"\n", b" " + BOM]
+    with_length = [(TYPE + b"Content-Length: %d\r\n" % len(body), body) for body in bodies]
     return [(TYPE, b""), (TYPE + b"Expect: 100-continue\r\nContent-Length: 0\r\n", b""), *with_length]
 
 
@@ -116,7 +116,7 @@ def test_chunked_dry_run_does_not_stop_the_main_app(host: Host, sandbox: Sandbox
 
 def test_chunked_dry_run_of_one_key_rotates_no_key(host: Host, sandbox: Sandbox) -> None:
     def versions() -> dict[str, int]:
-        return {name: len(held) for name, held in sandbox.state()["vaults"]["cippabc12"]["secrets"].items()}
+        return {name: len(versions) for name, versions in sandbox.state()["vaults"]["cippabc12"]["secrets"].items()}
 
     before = versions()
     dry_run = b'{"Names": ["RefreshToken"], "DryRun": true}'

@@ -76,11 +76,11 @@ def test_scope_of_clients_may_be_corrected(container: Sandbox) -> None:
 
 def test_reference_is_shown_with_its_state(container: Sandbox) -> None:
     del container
-    shown = {setting["Name"]: setting for setting in Api().get("ListFunctionAppSettings").results}
-    assert shown["AUTH_SECRET"]["KeyVaultReference"].startswith("@Microsoft.KeyVault(VaultName=")
-    assert shown["AUTH_SECRET"]["ReferenceStatus"] == "Resolved"
-    assert shown["AUTH_SECRET"]["Masked"] is False
-    assert shown["AzureWebJobsStorage"]["Masked"] is True
+    settings_by_name = {setting["Name"]: setting for setting in Api().get("ListFunctionAppSettings").results}
+    assert settings_by_name["AUTH_SECRET"]["KeyVaultReference"].startswith("@Microsoft.KeyVault(VaultName=")
+    assert settings_by_name["AUTH_SECRET"]["ReferenceStatus"] == "Resolved"
+    assert settings_by_name["AUTH_SECRET"]["Masked"] is False
+    assert settings_by_name["AzureWebJobsStorage"]["Masked"] is True
 
 
 def test_writes_count_as_starts(container: Sandbox) -> None:

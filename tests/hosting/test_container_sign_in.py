@@ -40,9 +40,9 @@ def test_end_of_the_secret_and_missing_callbacks_are_problems(
     app: SignInApp, problems: Sequence[str], notes: Sequence[str]
 ) -> None:
     found = app_problems(app, HOSTS, NOW)
-    for shown, texts in zip(found, (problems, notes), strict=True):
-        assert len(shown) == len(texts)
-        assert all(text in one for text, one in zip(texts, shown, strict=True))
+    for lines, texts in zip(found, (problems, notes), strict=True):
+        assert len(lines) == len(texts)
+        assert all(text in one for text, one in zip(texts, lines, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def container(azure: Sandbox) -> Sandbox:
 
 def test_card_of_a_working_sign_in_has_the_end_of_its_secret(container: Sandbox) -> None:
     del container
-    shown = card(Api())
-    assert (shown["State"], shown["Problems"]) == ("On", [])
-    assert "expires on" in shown["Notes"][0]
+    sign_in_card = card(Api())
+    assert (sign_in_card["State"], sign_in_card["Problems"]) == ("On", [])
+    assert "expires on" in sign_in_card["Notes"][0]
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
 def test_app_of_the_sign_in_that_cannot_be_read(container: Sandbox, status: int) -> None:
     path = f"/applications\\(appId='{names.SSO_APP_ID}'\\)"
     container.faults([{"host": "graph.microsoft.com", "path": path, "mode": "refuse", "status": status, "times": 0}])
-    shown = card(Api())
-    missing = any("Deleted" in text for text in shown["Problems"])
-    unknown = any("unknown" in text for text in shown["Notes"])
+    sign_in_card = card(Api())
+    missing = any("Deleted" in text for text in sign_in_card["Problems"])
+    unknown = any("unknown" in text for text in sign_in_card["Notes"])
     assert (missing, unknown) == (status == 404, status != 404)
 
 
@@ -98,6 +98,6 @@ def test_reference_that_cannot_be_read_is_unknown(container: Sandbox) -> None:
     container.faults(
         [{"path": "/configreferences/appsettings/AUTH_SECRET", "mode": "refuse", "status": 403, "times": 0}]
     )
-    shown = card(Api())
-    assert shown["Problems"] == []
-    assert [note for note in shown["Notes"] if "AUTH_SECRET is unknown" in note]
+    sign_in_card = card(Api())
+    assert sign_in_card["Problems"] == []
+    assert [note for note in sign_in_card["Notes"] if "AUTH_SECRET is unknown" in note]

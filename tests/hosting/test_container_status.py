@@ -31,18 +31,26 @@ def status(sandbox: Sandbox) -> WebAppStatus:
 
 
 def test_status_of_a_running_container(container: Sandbox) -> None:
-    shown = status(container)
-    assert (shown.state, shown.image, shown.is_pinned) == ("Running", "ghcr.io/cyberdrain/cipp:latest", False)
-    assert (shown.versions.running, shown.versions.in_registry, shown.pending) == ("10.8.5", "10.8.5", None)
-    assert shown.health.is_ready
-    assert "UTC" in shown.own_update
+    container_status = status(container)
+    assert (container_status.state, container_status.image, container_status.is_pinned) == (
+        "Running",
+        "ghcr.io/cyberdrain/cipp:latest",
+        False,
+    )
+    assert (container_status.versions.running, container_status.versions.in_registry, container_status.pending) == (
+        "10.8.5",
+        "10.8.5",
+        None,
+    )
+    assert container_status.health.is_ready
+    assert "UTC" in container_status.own_update
 
 
 def test_pending_update_is_shown(container: Sandbox) -> None:
     container.reset(shape="container", update_available=True)
-    shown = status(container)
-    assert shown.pending is not None
-    assert shown.pending.consent == "10.8.6"
+    container_status = status(container)
+    assert container_status.pending is not None
+    assert container_status.pending.consent == "10.8.6"
 
 
 def test_starts_and_samples_are_those_of_cipps_table(container: Sandbox) -> None:
@@ -54,11 +62,11 @@ def test_starts_and_samples_are_those_of_cipps_table(container: Sandbox) -> None
         bucket = f"{moment:%Y-%m-%dT%H:%M}"
         row = {"PartitionKey": "InstanceHealth", "RowKey": f"{bucket}_{kind}", "Kind": kind, "Bucket": bucket}
         tables.get_table_client("InstanceHealth").upsert_entity({**row, "BootTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
-    shown = status(container)
-    assert shown.started is not None
-    assert shown.sampled is not None
-    assert now - shown.started <= timedelta(minutes=21)
-    assert shown.runs_jobs is True
+    container_status = status(container)
+    assert container_status.started is not None
+    assert container_status.sampled is not None
+    assert now - container_status.started <= timedelta(minutes=21)
+    assert container_status.runs_jobs is True
 
 
 @pytest.mark.parametrize("host", ["ghcr.io", "*.azurewebsites.net", "127.0.0.1"])
@@ -67,16 +75,18 @@ def test_status_never_fails(container: Sandbox, host: str) -> None:
     main_app = services.discovery.main_app.seen()
     image = ContainerImage(services.clients, services.discovery, services.tables)
     container.faults([{"host": host, "mode": "hang", "times": 0}])
-    shown = WebApp(services.clients, image).status(main_app, Deadline.after(1))
-    assert shown.image == "ghcr.io/cyberdrain/cipp:latest"
+    container_status = WebApp(services.clients, image).status(main_app, Deadline.after(1))
+    assert container_status.image == "ghcr.io/cyberdrain/cipp:latest"
 
 
 def test_status_of_an_unread_app_is_unknown(container: Sandbox) -> None:
     services = Services(container.env)
     image = ContainerImage(services.clients, services.discovery, services.tables)
-    shown = WebApp(services.clients, image).status(MainApp(services.discovery.main_app.seen().shape), Deadline.after(5))
-    assert (shown.state, shown.image, shown.health.is_up) == (None, None, None)
-    assert shown.pending is not None
+    container_status = WebApp(services.clients, image).status(
+        MainApp(services.discovery.main_app.seen().shape), Deadline.after(5)
+    )
+    assert (container_status.state, container_status.image, container_status.health.is_up) == (None, None, None)
+    assert container_status.pending is not None
 
 
 def test_possible_update_is_a_sentence_or_nothing(container: Sandbox) -> None:

@@ -48,10 +48,10 @@ def test_source_and_deployments_are_returned_the_newest_first(api: Api, azure: S
         "IsGitHubAction": True,
         "IsManualIntegration": False,
     }
-    held = azure.state()["sites"][names.MAIN_SITE]["deployments"]
-    assert [one["Id"] for one in results["Deployments"]] == [one["id"] for one in held]
+    stored = azure.state()["sites"][names.MAIN_SITE]["deployments"]
+    assert [one["Id"] for one in results["Deployments"]] == [one["id"] for one in stored]
     assert results["Deployments"][0] == {
-        "Id": held[0]["id"],
+        "Id": stored[0]["id"],
         "Time": results["Deployments"][0]["Time"],
         "Author": "alex",
         "Message": "Merge v10.8.2",

@@ -148,10 +148,10 @@ def test_settings_are_listed_by_name_with_values_only_of_harmless_ones(api: Api,
     assert [one["Name"] for one in answer.results] == sorted(there, key=str.lower)
     for one in answer.results:
         assert set(one) == FIELDS
-        shown = one["Name"].lower() in HARMLESS
+        is_harmless = one["Name"].lower() in HARMLESS
         is_reference = there[one["Name"]].startswith("@Microsoft.KeyVault(")
-        assert one["Masked"] is not (shown or is_reference)
-        assert one["Value"] == (there[one["Name"]] if shown else None)
+        assert one["Masked"] is not (is_harmless or is_reference)
+        assert one["Value"] == (there[one["Name"]] if is_harmless else None)
     assert not any(hidden in answer.text for hidden in ("hush-hush", "AccountKey"))
 
 
@@ -165,11 +165,17 @@ def test_list_of_harmless_settings_contains_no_secrets() -> None:
 def test_a_key_vault_reference_is_shown_with_its_status(api: Api, azure: Sandbox) -> None:
     gone = f"@Microsoft.KeyVault(SecretUri=https://{names.VAULT}.vault.azure.net/secrets/nothing-here/)"
     put(azure, held(azure) | {"Gone": gone})
-    shown = {one["Name"]: one for one in api.get("ListFunctionAppSettings").results}
-    assert shown["RefreshToken"]["KeyVaultReference"].endswith("/secrets/RefreshToken/)")
-    assert (shown["RefreshToken"]["ReferenceStatus"], shown["RefreshToken"]["Masked"]) == ("Resolved", False)
-    assert (shown["Gone"]["KeyVaultReference"], shown["Gone"]["ReferenceStatus"]) == (gone, "SecretNotFound")
-    assert shown["AzureWebJobsStorage"]["KeyVaultReference"] is None
+    settings_by_name = {one["Name"]: one for one in api.get("ListFunctionAppSettings").results}
+    assert settings_by_name["RefreshToken"]["KeyVaultReference"].endswith("/secrets/RefreshToken/)")
+    assert (settings_by_name["RefreshToken"]["ReferenceStatus"], settings_by_name["RefreshToken"]["Masked"]) == (
+        "Resolved",
+        False,
+    )
+    assert (settings_by_name["Gone"]["KeyVaultReference"], settings_by_name["Gone"]["ReferenceStatus"]) == (
+        gone,
+        "SecretNotFound",
+    )
+    assert settings_by_name["AzureWebJobsStorage"]["KeyVaultReference"] is None
 
 
 def test_setting_that_stays_with_its_slot_is_marked(api: Api, azure: Sandbox) -> None:

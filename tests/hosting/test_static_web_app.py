@@ -202,8 +202,8 @@ def test_domain_by_txt_is_returned_with_azures_token(api: Api, azure: Sandbox) -
     began = time.monotonic()
     added = api.post("ExecStaticWebAppDomainAdd", {"Domain": NEW, "Validation": "txt"}).results
     assert time.monotonic() - began < 8
-    held = azure.state()["staticSites"]["cipp-swa-abc12"]["customDomains"][NEW]
-    record = {"Type": "TXT", "Host": f"_dnsauth.{NEW}", "Value": held["validationToken"]}
+    stored_domain = azure.state()["staticSites"]["cipp-swa-abc12"]["customDomains"][NEW]
+    record = {"Type": "TXT", "Host": f"_dnsauth.{NEW}", "Value": stored_domain["validationToken"]}
     assert added["DnsRecord"] == record
     listed = domains(api)[NEW]
     assert (listed["State"], listed["ValidationToken"], listed["DnsRecord"]) == (

@@ -37,12 +37,12 @@ def listed(api: Api, name: str) -> dict[str, object]:
 
 def test_each_secret_is_listed_with_its_current_version_and_without_a_value(api: Api, azure: Sandbox) -> None:
     answer = api.get("ListKeyVaultSecrets")
-    held = azure.state()["vaults"]["cippabc12"]["secrets"]
-    assert [one["Name"] for one in answer.results] == sorted(held, key=str.lower)
+    stored = azure.state()["vaults"]["cippabc12"]["secrets"]
+    assert [one["Name"] for one in answer.results] == sorted(stored, key=str.lower)
     for one in answer.results:
         assert set(one) == FIELDS
-        assert one["Version"] == held[one["Name"]][-1]["version"]
-        assert held[one["Name"]][-1]["value"] not in answer.text
+        assert one["Version"] == stored[one["Name"]][-1]["version"]
+        assert stored[one["Name"]][-1]["value"] not in answer.text
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one["Created"])
 
 
@@ -70,9 +70,9 @@ def test_tags_type_and_expiry_are_returned(api: Api, vault: Vault) -> None:
 def test_all_secrets_are_listed_when_they_fill_several_pages(api: Api, vault: Vault) -> None:
     for number in range(20):
         store(vault, f"one-{number:02}")
-    shown = [one["Name"] for one in api.get("ListKeyVaultSecrets").results]
-    assert len(shown) == 27
-    assert shown == sorted(shown, key=str.lower)
+    listed_names = [one["Name"] for one in api.get("ListKeyVaultSecrets").results]
+    assert len(listed_names) == 27
+    assert listed_names == sorted(listed_names, key=str.lower)
 
 
 def test_all_versions_are_read_when_they_fill_several_pages(api: Api, vault: Vault) -> None:

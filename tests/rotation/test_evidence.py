@@ -55,10 +55,12 @@ EVIDENCE: dict[str, tuple[KeyReads, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("shown", "is_read"), EVIDENCE.values(), ids=EVIDENCE)
-def test_sign_shows_that_cipp_has_a_key(shown: KeyReads, is_read: bool) -> None:
-    (uptime,) = with_evidence([Uptime("cippabc12", None, is_single=True)], shown, APP)
-    assert uptime.started_after(STORED) is (True if is_read else None if certainly_read(shown, APP) is None else False)
+@pytest.mark.parametrize(("key_reads", "is_read"), EVIDENCE.values(), ids=EVIDENCE)
+def test_sign_shows_that_cipp_has_a_key(key_reads: KeyReads, is_read: bool) -> None:
+    (uptime,) = with_evidence([Uptime("cippabc12", None, is_single=True)], key_reads, APP)
+    assert uptime.started_after(STORED) is (
+        True if is_read else None if certainly_read(key_reads, APP) is None else False
+    )
 
 
 @pytest.mark.parametrize("app_id", ["", APP[:-1]])

@@ -9,8 +9,8 @@ import pytest
 
 from backend.azure.clients import Clients
 from backend.cipp import row_lock
-from backend.cipp.held import LostLockError
 from backend.cipp.lock_row import LIFETIME
+from backend.cipp.owned_lock import LostLockError
 from backend.errors import ConflictError
 from tests.support.rotation.scene import TOKEN, VAULT, Scene
 from tests.support.rotation.storage import Storage
@@ -98,10 +98,10 @@ def test_run_does_nothing_when_another_was_quicker_to_take_over(scene: Scene, st
 
 def test_renewal_takes_no_lock_of_another_run_back(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setattr(row_lock, "FRESH", timedelta())
-    with row_lock.row_lock(Clients(os.environ), KEY, run_id="mine", by="a test") as held:
-        held.must_hold()
+    with row_lock.row_lock(Clients(os.environ), KEY, run_id="mine", by="a test") as lock:
+        lock.must_hold()
         let_another_take(scene)
         time.sleep(0.01)
         with pytest.raises(LostLockError, match="Another run has taken the lock"):
-            held.must_hold()
+            lock.must_hold()
     assert owner(scene) == ["another"]

@@ -81,9 +81,9 @@ def test_certificate_by_others_is_due_at_45_days_when_put_back(
     restored_from: str | None, expected: timedelta, *, is_own: bool
 ) -> None:
     short = AppCredential(id="x", starts=ago(days=50), ends=ago(days=-40), is_own=is_own)
-    shown = version("b", ago(minutes=1), is_own=is_own, restored_from=restored_from, credential_id="x")
-    assert near_end(shown, short) == expected
-    seen = Seen(versions=[shown], credentials=[short], served=short, ends=short.ends)
+    one_version = version("b", ago(minutes=1), is_own=is_own, restored_from=restored_from, credential_id="x")
+    assert near_end(one_version, short) == expected
+    seen = Seen(versions=[one_version], credentials=[short], served=short, ends=short.ends)
     step = credential_step(seen, MOMENT, CERTIFICATES)
     assert isinstance(step, Renew if expected == NEAR_END else Leave)
 

@@ -167,8 +167,8 @@ def test_revoked_secret_never_goes_back_over_a_new_one(scene: Scene, nowhere: py
 def test_new_credential_signs_in_three_times_in_a_row_before_its_store(scene: Scene, key: str) -> None:
     """One refusal in between, and the count starts again."""
     first = {"host": ENTRA, "mode": "refuse", "status": 401, "aadsts": 7000215 if key == SECRET else 700027}
-    shown = f"client_secret=(?!{scene.value(SECRET)[:3]})" if key == SECRET else "client_assertion="
-    scene.azure.faults([{**first, "body": shown, "nth": 3}])
+    secret_in_body = f"client_secret=(?!{scene.value(SECRET)[:3]})" if key == SECRET else "client_assertion="
+    scene.azure.faults([{**first, "body": secret_in_body, "nth": 3}])
     assert scene.report(key)["Outcome"] == "rotated"
     calls = scene.azure.calls()
     stored = next(i for i, call in enumerate(calls) if call["method"] == "PUT" and key in call["path"])

@@ -105,8 +105,8 @@ def test_admins_credential_wins_when_it_is_stored_during_the_run(scene: Scene, k
         run = worker.submit(Api().post, "ExecKeyRotation", {"Names": [key]})
         scene.azure.wait_until_held()
         theirs = FRESH[key](scene)
-        shown = theirs[:3] if key == SECRET else thumbprint_in_assertion(CERTIFICATE_OF_OTHERS)
-        scene.azure.faults([{**unknown, "aadsts": 7000215 if key == SECRET else 700027, "body": shown}])
+        identification = theirs[:3] if key == SECRET else thumbprint_in_assertion(CERTIFICATE_OF_OTHERS)
+        scene.azure.faults([{**unknown, "aadsts": 7000215 if key == SECRET else 700027, "body": identification}])
         report = key_of(run.result().results["Keys"], key)
     assert scene.value(key) == theirs, report
     assert [one for one in scene.versions(key) if not scene.others.made.is_version(one)] == []

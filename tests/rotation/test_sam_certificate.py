@@ -159,8 +159,15 @@ def test_revoked_certificate_is_replaced_with_the_secret(scene: Scene) -> None:
 def test_certificate_is_checked_again_after_a_failed_sign_in_check(scene: Scene) -> None:
     scene.others.give_certificate(ONE)
     scene.go(minutes=6)
-    shown = {"host": ENTRA, "body": "client_assertion=", "times": 2, "mode": "refuse", "status": 401, "aadsts": 700027}
-    scene.azure.faults([shown])
+    refusal = {
+        "host": ENTRA,
+        "body": "client_assertion=",
+        "times": 2,
+        "mode": "refuse",
+        "status": 401,
+        "aadsts": 700027,
+    }
+    scene.azure.faults([refusal])
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"

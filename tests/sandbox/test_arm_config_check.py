@@ -18,8 +18,8 @@ def arm(sandbox: Sandbox) -> Arm:
 
 
 def settings(arm: Arm, site: str) -> dict[str, str]:
-    held: dict[str, str] = arm.sandbox.state()["sites"][site]["appSettings"]
-    return held
+    stored: dict[str, str] = arm.sandbox.state()["sites"][site]["appSettings"]
+    return stored
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def test_identity_of_this_app_can_access_only_its_group(arm: Arm) -> None:
     assert subscription["displayName"] == names.SUBSCRIPTION_NAME
     assert [g["name"] for g in arm.get(f"{SUBSCRIPTION}/resourcegroups", version="2022-09-01")["value"]] == ["cipp"]
     roles = f"{GROUP}/providers/Microsoft.Authorization"
-    held = arm.get(f"{roles}/roleAssignments", version="2022-04-01", **{"$filter": "atScope()"})["value"]
-    assert names.BACKEND_PRINCIPAL_ID in [a["properties"]["principalId"] for a in held]
+    assignments = arm.get(f"{roles}/roleAssignments", version="2022-04-01", **{"$filter": "atScope()"})["value"]
+    assert names.BACKEND_PRINCIPAL_ID in [a["properties"]["principalId"] for a in assignments]
     (permission,) = arm.get(f"{roles}/permissions", version="2022-04-01")["value"]
     assert permission["actions"] == ["*"]
 

@@ -19,8 +19,8 @@ def vault(sandbox: Sandbox) -> Iterator[Vault]:
 
 def values(vault: Vault, name: str = "x") -> list[str]:
     """Return what the vault stores, without using its API."""
-    held: dict[str, Any] = vault.sandbox.state()["vaults"]["cippabc12"]["secrets"]
-    return [version["value"] for version in held.get(name, [])]
+    stored: dict[str, Any] = vault.sandbox.state()["vaults"]["cippabc12"]["secrets"]
+    return [version["value"] for version in stored.get(name, [])]
 
 
 def store(vault: Vault, value: str, name: str = "x") -> int:

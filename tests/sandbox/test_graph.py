@@ -40,8 +40,8 @@ def test_secrets_text_is_shown_once(app: Sam, path: str) -> None:
     start, end = (datetime.fromisoformat(body[f"{name}DateTime"]) for name in ("start", "end"))
     assert timedelta(days=729) < end - start < timedelta(days=732)
     assert body["secretText"] not in app.graph("GET", path).text
-    held = app.application()["passwordCredentials"][-1]
-    assert (held["keyId"], held["secretText"]) == (body["keyId"], body["secretText"])
+    password = app.application()["passwordCredentials"][-1]
+    assert (password["keyId"], password["secretText"]) == (body["keyId"], body["secretText"])
 
 
 def test_secret_is_removed_immediately_and_only_once(app: Sam, path: str) -> None:

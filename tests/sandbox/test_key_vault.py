@@ -22,11 +22,11 @@ def client(azure: Sandbox) -> Iterator[SecretClient]:
 
 
 def test_seeded_secrets_are_those_of_cipp(azure: Sandbox, client: SecretClient) -> None:
-    held = azure.state()["vaults"]["cippabc12"]["secrets"]
-    assert {"ApplicationID", "ApplicationSecret", "TenantID", "RefreshToken"} < set(held)
-    assert len(held) == 7
-    assert {p.name for p in client.list_properties_of_secrets()} == set(held)
-    for name, versions in held.items():
+    stored = azure.state()["vaults"]["cippabc12"]["secrets"]
+    assert {"ApplicationID", "ApplicationSecret", "TenantID", "RefreshToken"} < set(stored)
+    assert len(stored) == 7
+    assert {p.name for p in client.list_properties_of_secrets()} == set(stored)
+    for name, versions in stored.items():
         assert client.get_secret(name).value == versions[-1]["value"]
 
 
@@ -65,9 +65,9 @@ def test_names_are_case_insensitive_and_keep_the_first_case(azure: Sandbox, clie
     again = client.set_secret("CAMELCASE", "2")
     assert again.name == "CamelCase"
     assert client.get_secret("camelcase").value == "2"
-    held = azure.state()["vaults"]["cippabc12"]["secrets"]
-    assert [v["value"] for v in held["CamelCase"]] == ["1", "2"]
-    assert "CAMELCASE" not in held
+    stored = azure.state()["vaults"]["cippabc12"]["secrets"]
+    assert [v["value"] for v in stored["CamelCase"]] == ["1", "2"]
+    assert "CAMELCASE" not in stored
 
 
 def test_update_changes_only_the_given_attributes(azure: Sandbox, client: SecretClient) -> None:

@@ -101,8 +101,8 @@ def test_graph_writes_change_the_current_app(app: Sam) -> None:
     assert app.graph("POST", f"{path}/removePassword", {"keyId": made["keyId"]}).status_code == 400
     assert app.graph("PATCH", path, {"notes": "x"}).ok
     assert app.sign_in(client_secret=made["secretText"]).status_code == 401
-    held = app.application()
-    assert (len(held["passwordCredentials"]), len(held["keyCredentials"])) == (1, 1)
+    application = app.application()
+    assert (len(application["passwordCredentials"]), len(application["keyCredentials"])) == (1, 1)
 
 
 def test_stale_list_in_a_patch_removes_what_it_does_not_name(app: Sam) -> None:

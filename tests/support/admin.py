@@ -43,8 +43,8 @@ class Admin:
 
     def take_roles(self, principal: str = OURS) -> None:
         """Remove every role from a principal."""
-        held = self.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
-        for assignment in held:
+        assignments = self.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
+        for assignment in assignments:
             if assignment["properties"]["principalId"] == principal:
                 self.call("DELETE", assignment["id"], ROLES_API)
 

@@ -23,16 +23,16 @@ LONGEST_CHECK: Final = timedelta(minutes=15)  # it reads all tenants before it e
 BEFORE_BOOT: Final = timedelta(minutes=5)  # CIPP reads its keys before it writes the row, by a minute or so
 
 
-def certainly_read(shown: KeyReads, app_id: str) -> datetime | None:
+def certainly_read(key_reads: KeyReads, app_id: str) -> datetime | None:
     """Return the latest time since which CIPP certainly read its keys, or None if unknown.
 
     `app_id` is the ID of CIPP's app, "" if unknown.
     """
-    check = shown.access_check
+    check = key_reads.access_check
     times = [
         check.at - LONGEST_CHECK if check and _shows_read(check, app_id) else None,
-        shown.booted - BEFORE_BOOT if shown.booted else None,
-        shown.version_since - BEFORE_BOOT if shown.version_since else None,
+        key_reads.booted - BEFORE_BOOT if key_reads.booted else None,
+        key_reads.version_since - BEFORE_BOOT if key_reads.version_since else None,
     ]
     return max((time for time in times if time), default=None)
 
@@ -42,9 +42,9 @@ def is_shown_by_tables(uptimes: Sequence[Uptime]) -> bool:
     return len(uptimes) == 1 and uptimes[0].is_single and not uptimes[0].idle
 
 
-def with_evidence(uptimes: Sequence[Uptime], shown: KeyReads, app_id: str) -> list[Uptime]:
+def with_evidence(uptimes: Sequence[Uptime], key_reads: KeyReads, app_id: str) -> list[Uptime]:
     """Return the apps with the last time since which each certainly has its keys."""
-    read = certainly_read(shown, app_id) if is_shown_by_tables(uptimes) else None
+    read = certainly_read(key_reads, app_id) if is_shown_by_tables(uptimes) else None
     if read is None:
         return list(uptimes)
     return [replace(uptime, since=max(read, uptime.since or read)) for uptime in uptimes]

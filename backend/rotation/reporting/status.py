@@ -59,8 +59,8 @@ class _Overview:
         """Return the overview."""
         states = [self._state_or_problem(key) for key in keys if key.name.lower() in self._served]
         runs, holder, uptimes = self._snapshot.runs, self._snapshot.holder, self._snapshot.uptimes
-        held = self._held_by_apps(uptimes)
-        counted = [*states, held] if held else states
+        by_apps = self._held_by_apps(uptimes)
+        counted = [*states, by_apps] if by_apps else states
         works_until, sentence = promise(counted, self._now, self._snapshot.missing, self._broken)
         zone = self._snapshot.cipp.zone
         starts = next_week_start(self._now, zone)
@@ -211,9 +211,9 @@ class _Overview:
         for uptime in uptimes:
             if uptime.started_after(served.created):
                 continue
-            held = held_since(uptime.since, seen) if uptime.since else self._first_end
-            if held:
-                ends.append((held, uptime.name))
+            expiry = held_since(uptime.since, seen) if uptime.since else self._first_end
+            if expiry:
+                ends.append((expiry, uptime.name))
         if not ends:
             return None
         first, app = min(ends)
@@ -318,11 +318,11 @@ def promise(
             f"CIPP doesn't work: the vault doesn't have {', '.join(missing)}. "
             "To recover a deleted secret, call ExecKeyVaultSecretRecover."
         )
-    known = [(state.ends, state.name) for state in states if state.counts and state.ends]
+    expiries = [(state.ends, state.name) for state in states if state.counts and state.ends]
     unknown = [state.name for state in states if state.counts and state.ends is None]
-    if not known:
+    if not expiries:
         return None, "How long CIPP keeps working is unknown, because the expiry of every key is unknown."
-    ends, name = min(known)
+    ends, name = min(expiries)
     but = f" The expiry of {', '.join(unknown)} is unknown." if unknown else ""
     if ends <= now:
         why = broken.get(name) or f"expired on {ends:%Y-%m-%d %H:%M} UTC"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from backend.azure.errors.entra_errors import Verdict
-from backend.cipp.held import LostLockError
+from backend.cipp.owned_lock import LostLockError
 from backend.concurrency import background
 from backend.concurrency.rate_limiter import NoTimeLeftError
 from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key

@@ -13,8 +13,8 @@ from typing import Final
 
 from backend.azure.clients import Clients
 from backend.cipp.feature_flags import CertificateFlag
-from backend.cipp.held import Held
 from backend.cipp.logbook import Logbook
+from backend.cipp.owned_lock import OwnedLock
 from backend.cipp.tables import CippTables, Tenant
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.fresh_call import Together
@@ -148,7 +148,7 @@ class RunContext:
         services: RotationServices,
         *,
         run_id: str,
-        lock: Held,
+        lock: OwnedLock,
         deadline: Deadline,
         force: bool,
         restart: RestartRight,

@@ -79,8 +79,8 @@ class CredentialWork:
         # The vault first, because a credential is added to the app before it is stored.
         self._in_vault = self._run.versions(kind.secret_name, is_certain=True)
         self._app = app = self._registration.read()
-        shown = [planned(version, refused=frozenset(self._refused)) for version in self._in_vault]
-        versions = kind.identified(shown, self._in_vault, app)
+        tagged = [planned(version, refused=frozenset(self._refused)) for version in self._in_vault]
+        versions = kind.identified(tagged, self._in_vault, app)
         credentials = kind.credentials(app, versions)
         served = self._in_vault[0] if self._in_vault else None
         self.facts = replace(
@@ -192,9 +192,9 @@ class CredentialWork:
         if not is_served and not any(credential.is_own for credential in self.seen.credentials):
             return moment
         outdated = self._run.uptimes.not_restarted_since(self.facts.since) if self.facts.since else []
-        known = None if outdated is None else tuple(outdated)
-        how = self._run.services.processes.advice(known) if known else ""
-        return replace(moment, restarted=self._run.uptimes.all_since(moment.now), outdated=known, how=how)
+        apps = None if outdated is None else tuple(outdated)
+        how = self._run.services.processes.advice(apps) if apps else ""
+        return replace(moment, restarted=self._run.uptimes.all_since(moment.now), outdated=apps, how=how)
 
     def _signer(self) -> Credential | None:
         """Return a credential that can sign requests now: the served one, else an earlier one."""
@@ -247,8 +247,8 @@ class CredentialWork:
         """Return the ids of the served credential, if Entra refused it for good, and of those that no version names."""
         unwanted = {step.credential_id for step in self.chores(self._run.moment) if isinstance(step, Remove)}
         is_revoked = self.seen.validity is Validity.REVOKED and self._in_vault and self._in_vault[0].enabled
-        if is_revoked and (known := self.seen.versions[0].credential_id):
-            unwanted.add(known)
+        if is_revoked and (served_id := self.seen.versions[0].credential_id):
+            unwanted.add(served_id)
         return frozenset(unwanted)
 
     def _put_back(self, version_id: str) -> str | None:
@@ -262,8 +262,10 @@ class CredentialWork:
             self._refused.add(version_id)
             self._earlier = None
             return f"The earlier version {version_id} was not stored again, because it can't sign in: {refusal}"
-        known = next((version.credential_id for version in self.seen.versions if version.id == version_id), None)
-        stored = run.store(name, self.facts.version, restored(earlier, known))
+        credential_id = next(
+            (version.credential_id for version in self.seen.versions if version.id == version_id), None
+        )
+        stored = run.store(name, self.facts.version, restored(earlier, credential_id))
         self._judged[stored.version], self._earlier = Judgement(Validity.VALID), None
         return None
 

@@ -30,5 +30,5 @@ class KeyReadTimes(Uptimes):
         latest = latest if deadline is None else min(deadline, latest)
         if latest.expired or not is_shown_by_tables(uptimes):
             return uptimes
-        shown = read_key_reads(self._clients, self._processes.signs, self._now(), latest)
-        return with_evidence(uptimes, shown, self._app_id())
+        key_reads = read_key_reads(self._clients, self._processes.signs, self._now(), latest)
+        return with_evidence(uptimes, key_reads, self._app_id())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from backend.cipp.held import LostLockError
+from backend.cipp.owned_lock import LostLockError
 from backend.errors import BackendError
 from backend.key_vault.vault import DeletedError
 from backend.rotation.planning.plan import Leave, Moment, PutBack, Renew, Step

@@ -8,7 +8,7 @@ from typing import Final
 from backend.azure.cipp_storage import NotCippsStorageError
 from backend.azure.errors.entra_errors import Verdict
 from backend.cipp.feature_flags import CertificateFlag, read_certificate_flag
-from backend.cipp.held import Held
+from backend.cipp.owned_lock import OwnedLock
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.credentials.kinds import CLIENT_SECRET, IDENTITY_NAMES, Key, Validity, is_placeholder
@@ -40,7 +40,7 @@ NOT_SET_UP: Final = "CIPP is not set up yet: the vault contains the template's p
 def open_run(  # noqa: PLR0913 - the parts of a run
     services: RotationServices,
     *,
-    lock: Held,
+    lock: OwnedLock,
     deadline: Deadline,
     run_id: str = "",
     force: bool = False,

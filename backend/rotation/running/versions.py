@@ -43,6 +43,6 @@ def restored(stored: Stored, credential_id: str | None = None) -> Fresh:
 
     `credential_id` is used if its tags don't name the credential.
     """
-    known = stored.tags.get(CREDENTIAL_ID) or credential_id
-    tags = {RESTORED_FROM: stored.version, **({CREDENTIAL_ID: known} if known else {})}
+    of_credential = stored.tags.get(CREDENTIAL_ID) or credential_id
+    tags = {RESTORED_FROM: stored.version, **({CREDENTIAL_ID: of_credential} if of_credential else {})}
     return Fresh(stored.value, stored.content_type or "", stored.expires, tags)

@@ -168,10 +168,10 @@ def _stored_version(call: Mapping[str, Any]) -> str | None:
 def _shown_in(body: str) -> set[str]:
     """What a token request shows: secret, refresh token, the thumbprint of the certificate."""
     form = {name: values[0] for name, values in parse_qs(body).items()}
-    shown = {form[name] for name in ("client_secret", "refresh_token") if name in form}
+    credentials = {form[name] for name in ("client_secret", "refresh_token") if name in form}
     if assertion := form.get("client_assertion"):
-        shown.add(str(jwt.get_unverified_header(assertion)["x5t#S256"]).rstrip("="))
-    return shown
+        credentials.add(str(jwt.get_unverified_header(assertion)["x5t#S256"]).rstrip("="))
+    return credentials
 
 
 @cache  # reading a key checks it, which takes longer than all the rest

@@ -42,8 +42,8 @@ class Scene:
 
     def versions(self, name: str) -> list[dict[str, Json]]:
         """The versions of a secret, oldest first; [] if it does not exist."""
-        held = self.azure.state()["vaults"][names.VAULT]["secrets"]
-        return list(next((held[one] for one in held if one.lower() == name.lower()), []))
+        secrets = self.azure.state()["vaults"][names.VAULT]["secrets"]
+        return list(next((secrets[one] for one in secrets if one.lower() == name.lower()), []))
 
     def served(self, name: str) -> dict[str, Json]:
         return self.versions(name)[-1]

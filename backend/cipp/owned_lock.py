@@ -18,7 +18,7 @@ class LostLockError(ConflictError):
         self.to_another = to_another
 
 
-class Held(Protocol):
+class OwnedLock(Protocol):
     """The lock while this run owns it."""
 
     def must_hold(self) -> None:
