@@ -19,7 +19,7 @@ HANG = {"host": VAULT_HOST, "path": "/secrets/TenantID", "mode": "hang", "times"
 
 
 def reads(azure: Sandbox) -> int:
-    """How often TenantID was read. The first read of a process is tried without a token, too."""
+    """Return how often TenantID was read. The first read of a process is tried without a token, too."""
     return len([call for call in azure.calls(VAULT_HOST) if "/secrets/TenantID" in call["path"]])
 
 

@@ -35,7 +35,7 @@ def public_hosts(text: str) -> set[str]:
 
 
 def data_of(azure: Sandbox) -> set[str]:
-    """The public hosts in what the sandbox holds: they are Azure's data, not this app's addresses."""
+    """Return the public hosts in the sandbox's state: they are Azure's data, not this app's addresses."""
     state = json.dumps(azure.state())
     bodies = "".join(str(call["response_body"]) for call in azure.calls(tables=True))
     return public_hosts(state + bodies)

@@ -53,7 +53,7 @@ def age() -> None:
 
 @contextmanager
 def idle_lock(nowhere: pytest.MonkeyPatch) -> Iterator[RowLock]:
-    """A lock of this process that was renewed longer ago than a write trusts."""
+    """Yield a lock of this process that was renewed longer ago than a write trusts."""
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "0.3")
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     trust_briefly(nowhere)
@@ -63,7 +63,7 @@ def idle_lock(nowhere: pytest.MonkeyPatch) -> Iterator[RowLock]:
 
 
 def writes(scene: Scene) -> list[str]:
-    """What was written to the vault and to Graph."""
+    """Return what was written to the vault and to Graph."""
     return [
         f"{call['method']} {call['path']}"
         for call in scene.azure.calls()

@@ -41,7 +41,7 @@ def others(azure: Sandbox) -> Others:
 
 
 def row(others: Others) -> dict[str, Any]:
-    """The row of the zone, as CIPP reads it."""
+    """Return the row of the zone, as CIPP reads it."""
     return dict(others.tables.get_table_client("Config").get_entity("TimeSettings", "TimeSettings"))
 
 

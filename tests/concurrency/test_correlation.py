@@ -17,7 +17,7 @@ PLAUSIBLE = ["1", "a.b_c-D", "x" * 64, "8B1F6A2E-3c47-4d59-9e0b-5a7c1d2f4e68"]
 
 
 def entries_of(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    """The lines of the log, as a query reads them."""
+    """Return the lines of the log, as a query reads them."""
     return [json.loads(record.getMessage()) for record in caplog.records]
 
 

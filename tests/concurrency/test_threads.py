@@ -41,7 +41,7 @@ def cipp(azure: Sandbox) -> Iterator[Cipp]:
 
 
 def stranger(number: int) -> dict[str, str]:
-    """A caller without a role, each time another one: by claims, of the static web app, or an API client."""
+    """Return a caller without a role, each time another one: by claims, of the static web app, or an API client."""
     name = f"{uuid4()}@contosomsp.onmicrosoft.com"
     return (user(oid=str(uuid4())), visitor(name), visitor(name, "unknown"), application(str(uuid4())))[number % 4]
 

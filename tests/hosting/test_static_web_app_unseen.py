@@ -17,7 +17,7 @@ def admin(azure: Sandbox) -> Admin:
 
 
 def card(api: Api) -> dict[str, object]:
-    """The static web app's card."""
+    """Return the static web app's card."""
     cards = api.get("ListBackend").results["Cards"]
     found: dict[str, object] = next(card for card in cards if card["Kind"] == "StaticWebApp")
     return found

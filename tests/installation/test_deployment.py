@@ -18,7 +18,7 @@ SITE = "cippabc12"
 
 
 def mirid(group: str, site: str, subscription: str = S) -> str:
-    """The claim of a system-assigned identity, in lower case as in Entra's tokens."""
+    """Return the claim of a system-assigned identity, in lower case as in Entra's tokens."""
     return f"/subscriptions/{subscription}/resourcegroups/{group}/providers/Microsoft.Web/sites/{site}"
 
 

@@ -207,6 +207,6 @@ def test_concurrent_checks_sign_in_with_each_key_once(scene: Scene) -> None:
 
 
 def redemptions(scene: Scene) -> list[str]:
-    """The sign-ins by refresh token that Entra saw."""
+    """Return the sign-ins by refresh token that Entra saw."""
     bodies = [str(call["request_body"]) for call in scene.azure.calls(ENTRA)]
     return [body for body in bodies if "grant_type=refresh_token" in body]

@@ -30,7 +30,7 @@ def add_an_orphan_secret(scene: Scene) -> str:
 
 
 def add_an_orphan_certificate(scene: Scene, *, minutes: float = 60) -> str:
-    """The same with a certificate: this app's begin 15 minutes before they are created."""
+    """Return the same with a certificate. This app's certificates begin 15 minutes before they are created."""
     began = f"{scene.now() - timedelta(minutes=minutes + 15):%Y-%m-%dT%H:%M:%SZ}"
     there = scene.others.app("keyCredentials")["keyCredentials"]
     added = {**ORPHAN.entry(), "displayName": NAME, "startDateTime": began}

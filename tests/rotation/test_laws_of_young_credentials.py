@@ -23,7 +23,7 @@ def refused_here(**fault: object) -> dict[str, object]:
 
 
 def store_a_fresh_secret(scene: Scene) -> str:
-    """An admin creates a client secret in the portal and stores it."""
+    """Create a client secret in the portal as an admin, store it, and return its value."""
     made = str(scene.others.add_secret("By an admin")["secretText"])
     scene.others.store(SECRET, made)
     return made

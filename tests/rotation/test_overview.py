@@ -23,7 +23,7 @@ NOW = datetime(2026, 9, 2, 12, 0, tzinfo=UTC)
 
 
 def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
-    """One key that ends in so many days, or whose end is unknown."""
+    """Return a key that expires in so many days, or whose expiry is unknown."""
     ends = None if days is None else NOW + timedelta(days=days)
     return KeyState(
         name=name,

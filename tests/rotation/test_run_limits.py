@@ -24,7 +24,7 @@ def outcomes(keys: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def rotated_names(scene: Scene) -> set[str]:
-    """The tenants of whose secrets the vault holds a second version."""
+    """Return the tenants of whose secrets the vault holds a second version."""
     return {name for name in scene.tenants() if len(scene.versions(name)) > 1}
 
 

@@ -19,7 +19,7 @@ OTHER = Certificate()
 
 
 def on_app(scene: Scene) -> set[str]:
-    """The thumbprints of the certificates on the app."""
+    """Return the thumbprints of the certificates on the app."""
     return {one["customKeyIdentifier"] for one in scene.certificates_on_app()}
 
 
@@ -28,7 +28,7 @@ def served(scene: Scene) -> x509.Certificate:
 
 
 def sent_to_graph(scene: Scene) -> list[Any]:
-    """The bodies of all writes to Graph."""
+    """Return the bodies of all writes to Graph."""
     return [call["request_body"] or "" for call in scene.calls(GRAPH) if call["method"] != "GET"]
 
 

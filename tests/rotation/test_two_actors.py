@@ -48,7 +48,7 @@ class Act:
 
 
 def store_a_token(scene: Scene) -> dict[str, str]:
-    """An admin signs in again."""
+    """Sign in again as an admin, and return what is stored."""
     token = scene.others.token(
         grant_type="refresh_token", refresh_token=scene.value(TOKEN), client_secret=scene.value(SECRET)
     ).json()["refresh_token"]
@@ -73,7 +73,7 @@ def add_an_ended_secret(scene: Scene) -> None:
 
 
 def set_another_app_up(scene: Scene) -> dict[str, str]:
-    """An admin sets CIPP up with another app registration: its id, its secret, its token."""
+    """Set CIPP up with another app registration, and return its ID, secret and token."""
     (app_id,) = scene.azure.state()["applications"].keys() - {names.SAM_APP_ID}
     app = scene.azure.state()["applications"][app_id]
     stored = {
@@ -93,7 +93,7 @@ def store_a_certificate(scene: Scene) -> dict[str, str]:
 
 
 def delete_a_token(scene: Scene) -> dict[str, str]:
-    """An admin deletes a tenant's token."""
+    """Delete a tenant's token as an admin. Return no key, because nothing is stored."""
     scene.others.delete(scene.tenants()[0])
     return {}
 
@@ -269,7 +269,7 @@ def report_of(answer: Answer, act: Act, key: str) -> dict[str, Any]:
 def what_is_wrong(
     scene: Scene, act: Act, after: dict[str, Any], wanted: dict[str, str], report: dict[str, Any]
 ) -> Iterator[str]:
-    """The version of others is served and valid and the outcome is reported. Nothing else of either is left over."""
+    """Yield each broken rule: others' version is served and valid, the outcome is reported, nothing is left over."""
     made, now = scene.others.made, scene.azure.state()
     for name, value in wanted.items():
         if scene.value(name) != value:

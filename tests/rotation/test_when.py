@@ -270,5 +270,5 @@ def test_sign_in_checks_list_the_vault_if_the_run_could_not(scene: Scene, nowher
 
 
 def listings(scene: Scene) -> list[object]:
-    """The pages of the vault's list."""
+    """Return the pages of the vault's list."""
     return [call for call in scene.calls(VAULT, "GET", "/secrets") if call["path"].rstrip("/").endswith("/secrets")]

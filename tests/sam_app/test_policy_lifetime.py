@@ -8,7 +8,7 @@ from backend.sam_app.management_policy import LESS, NO_LIMIT, judged
 
 
 def lifetime(longest: object) -> timedelta:
-    """The lifetime of a client secret by a policy with that limit."""
+    """Return the lifetime of a client secret by a policy with that limit."""
     rule = {"restrictionType": "passwordLifetime", "maxLifetime": longest}
     default = {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [rule]}}
     return judged(default, None, None).secret_lifetime

@@ -50,7 +50,7 @@ class Answer:
 
 @cache
 def functions() -> dict[str, Function]:
-    """The functions by lower-case name. They are indexed once, because a FunctionApp can be read only once."""
+    """Return the functions by lower-case name. They are indexed once, because a FunctionApp can be read only once."""
     indexed = functions_app(*function_app.PAGES).get_functions()
     return {str(function.get_function_name()).lower(): function for function in indexed}
 
@@ -67,7 +67,7 @@ def function_at(method: str, path: str) -> tuple[Function, dict[str, str]]:
 
 @cache
 def routes() -> list[tuple[RouteTemplate, str]]:
-    """The parsed routes, except the last one, which matches everything."""
+    """Return the parsed routes, except the last one, which matches everything."""
     triggers = {name: function.get_trigger() for name, function in functions().items()}
     return [
         (parse(str(trigger.route)), name)

@@ -130,7 +130,7 @@ def not_rotated(made: Made, before: State, now: State) -> Iterator[str]:
 
 
 def secrets_of(state: State) -> dict[str, list[dict[str, Any]]]:
-    """The vault's secrets, each with its versions, the oldest first."""
+    """Return the vault's secrets, each with its versions, the oldest first."""
     secrets: dict[str, list[dict[str, Any]]] = state["vaults"][VAULT]["secrets"]
     return secrets
 
@@ -166,7 +166,7 @@ def _stored_version(call: Mapping[str, Any]) -> str | None:
 
 
 def _shown_in(body: str) -> set[str]:
-    """What a token request shows: secret, refresh token, the thumbprint of the certificate."""
+    """Return what a token request shows: secret, refresh token, the thumbprint of the certificate."""
     form = {name: values[0] for name, values in parse_qs(body).items()}
     credentials = {form[name] for name in ("client_secret", "refresh_token") if name in form}
     if assertion := form.get("client_assertion"):

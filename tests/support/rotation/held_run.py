@@ -28,7 +28,7 @@ def relayed(scene: Scene, nowhere: pytest.MonkeyPatch) -> Iterator[Storage]:
 def held_call(
     scene: Scene, nowhere: pytest.MonkeyPatch, fault: dict[str, object], endpoint: str, body: dict[str, object]
 ) -> Iterator["Future[Answer]"]:
-    """A call of this process, held at the call that the fault names."""
+    """Yield a call of this process, held at the call that the fault names."""
     for name, value in PATIENT.items():
         nowhere.setenv(name, os.environ.get(name, value))
     api = Api()
@@ -44,7 +44,7 @@ def held_call(
 
 @contextmanager
 def held_at(scene: Scene, nth: int, nowhere: pytest.MonkeyPatch, **body: object) -> Iterator["Future[Answer]"]:
-    """A run of this process, held at its nth sign-in."""
+    """Yield a run of this process, held at its nth sign-in."""
     with held_call(scene, nowhere, {**PROOF, "nth": nth}, "ExecKeyRotation", body) as answer:
         yield answer
 

@@ -41,7 +41,7 @@ class Scene:
         return moment(self.azure.state()["now"])
 
     def versions(self, name: str) -> list[dict[str, Json]]:
-        """The versions of a secret, oldest first; [] if it does not exist."""
+        """Return the versions of a secret, oldest first, or [] if it does not exist."""
         secrets = self.azure.state()["vaults"][names.VAULT]["secrets"]
         return list(next((secrets[one] for one in secrets if one.lower() == name.lower()), []))
 
@@ -52,7 +52,7 @@ class Scene:
         return str(self.served(name)["value"])
 
     def tenants(self) -> list[str]:
-        """The direct tenants whose tokens the vault holds."""
+        """Return the direct tenants whose tokens the vault holds."""
         return [name for name in self.azure.state()["vaults"][names.VAULT]["secrets"] if name.count("-") == 4]
 
     def secrets_on_app(self) -> list[dict[str, Json]]:
@@ -62,7 +62,7 @@ class Scene:
         return list(self.azure.state()["applications"][names.SAM_APP_ID]["keyCredentials"])
 
     def calls(self, host: str, method: str | None = None, path: str = "", body: str = "") -> list[dict[str, Json]]:
-        """The calls to a host, or those of a method, a path and a body."""
+        """Return the calls to a host, or those of a method, a path and a body."""
         return [
             call
             for call in self.azure.calls(host)
@@ -102,7 +102,7 @@ class Scene:
         self.azure.advance((when - self.now()).total_seconds())
 
     def sunday(self, *, after: timedelta = timedelta()) -> datetime:
-        """The first instant in UTC of the next Sunday that is at least so far away."""
+        """Return the first instant in UTC of the next Sunday that is at least so far away."""
         today = (self.now() + after).date()
         day = today + timedelta(days=7 - (today.weekday() + 1) % 7)
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -114,7 +114,7 @@ class Scene:
     # Requests to the rotation
 
     def api(self) -> Api:
-        """The API: one process as long as its environment stays as it is."""
+        """Return the API: one process as long as its environment stays as it is."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         if self._process is None or environ != self._environ:
             self._process, self._environ = Api(), environ

@@ -28,7 +28,7 @@ class World:
     held: Mapping[str, str] = field(default_factory=dict)  # by app, the client secret that it read when it started
 
     def versions(self, name: str) -> list[dict[str, Any]]:
-        """The versions of a secret that is not deleted, oldest first."""
+        """Return the versions of a secret that is not deleted, oldest first."""
         return versions_of(self.state, name)
 
     @property
