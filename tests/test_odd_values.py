@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.access.tables import known_of
+from backend.access.tables import access_rules_of
 from sandbox import names
 from tests.support.api import Api, functions
 from tests.support.cipp import READ, Cipp, at, cipp_of
@@ -184,9 +184,9 @@ def test_odd_access_table_grants_nothing(azure: Sandbox, cipp: Cipp, odd: object
 
 
 def test_range_of_an_unreadable_role_restricts_all_except_superadmin() -> None:
-    known = known_of([], [], [], [{"RowKey": 7, "IPRanges": '["Any"]'}])
-    assert not known.ranges_of(["admin"]).hold("10.0.0.1")
-    assert known.ranges_of(["superadmin"]).hold("10.0.0.1")
+    rules = access_rules_of([], [], [], [{"RowKey": 7, "IPRanges": '["Any"]'}])
+    assert not rules.ranges_of(["admin"]).hold("10.0.0.1")
+    assert rules.ranges_of(["superadmin"]).hold("10.0.0.1")
 
 
 def test_last_superadmin_with_unreadable_roles_is_not_removed(azure: Sandbox) -> None:

@@ -74,7 +74,7 @@ class Lookups(Generic[K, T]):
         self._look = look
         self._action = action
         self._lock = threading.Lock()
-        self._known: dict[K, Cached[T]] = {}  # in the order of their first calls
+        self._results: dict[K, Cached[T]] = {}  # in the order of their first calls
 
     def of(self, key: K, seat: Seat = NOT_NEEDED) -> T:
         """Return the result for a key, at most `LIFETIME_SECONDS` old.
@@ -83,8 +83,8 @@ class Lookups(Generic[K, T]):
             SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
             BackendError: The SAM app can't sign in, or Graph refused or timed out. This is not cached.
         """
-        known = self._known.get(key)
-        if known is None or not known.is_fresh:
+        result = self._results.get(key)
+        if result is None or not result.is_fresh:
             seat.take()  # before the call, so that callers without a role start at most one call per seat
         try:
             return self._of(key).get(Deadline.after(self._graph.wait_seconds))
@@ -95,20 +95,22 @@ class Lookups(Generic[K, T]):
     def _of(self, key: K) -> Cached[T]:
         """Return the result of one key. Beyond `MOST_KEPT` keys, the oldest is removed."""
         with self._lock:
-            if key not in self._known:
-                if len(self._known) >= MOST_KEPT:
-                    in_use = {one: known for one, known in self._known.items() if known.is_fresh or known.is_loading}
+            if key not in self._results:
+                if len(self._results) >= MOST_KEPT:
+                    in_use = {
+                        one: result for one, result in self._results.items() if result.is_fresh or result.is_loading
+                    }
                     if len(in_use) >= MOST_KEPT:
                         del in_use[next(iter(in_use))]
-                    self._known = in_use
-                self._known[key] = Cached(
+                    self._results = in_use
+                self._results[key] = Cached(
                     lambda: self._graph.call(partial(self._look_up, key)),
                     action=self._action,
                     lifetime=LIFETIME_SECONDS,
                     from_start=True,
                     abandoned_seconds=self._graph.limits.azure_deadline_seconds + MARGIN_SECONDS,
                 )
-            return self._known[key]
+            return self._results[key]
 
     def _look_up(self, key: K, graph: "Graph") -> T:
         return self._look(graph, key)

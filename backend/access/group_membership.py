@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from backend.access.graph_lookups import Lookups, SamGraph
-from backend.access.tables import Known
+from backend.access.tables import AccessRules
 from backend.concurrency.seats import NOT_NEEDED, Seat
 from backend.errors import NotFoundError
 from backend.formats import is_guid
@@ -29,9 +29,9 @@ class GroupMembers:
     def __init__(self, graph: SamGraph) -> None:
         self._groups = Lookups[Key, Groups](graph, _look, action=ACTION)
 
-    def roles_of(self, user: str, known: Known, seat: Seat = NOT_NEEDED) -> list[str]:
+    def roles_of(self, user: str, rules: AccessRules, seat: Seat = NOT_NEEDED) -> list[str]:
         """Return the roles that a user has by groups. Raises as `of`."""
-        return known.roles_of(self.of(user, known.groups, seat))
+        return rules.roles_of(self.of(user, rules.groups, seat))
 
     def of(self, user: str, groups: Collection[str], seat: Seat = NOT_NEEDED) -> Groups:
         """Return those of the groups that a user is in, directly or through other groups. Cached for 60 s.

@@ -43,7 +43,7 @@ class ApiClient:
 
 
 @dataclass(frozen=True)
-class Known:
+class AccessRules:
     """The content of the tables. All names and IDs are in lower case."""
 
     custom_roles: Mapping[str, CustomRole] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class AccessTables:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._known = Cached(
+        self._rules = Cached(
             self._read,
             action="read CIPP's access tables",
             lifetime=LIFETIME_SECONDS,
@@ -86,7 +86,9 @@ class AccessTables:
             abandoned_seconds=clients.limits.azure_deadline_seconds,
         )
 
-    def read(self, wait_seconds: float = WAIT_SECONDS, seat: Seat = NOT_NEEDED, *, is_fresh: bool = False) -> Known:
+    def read(
+        self, wait_seconds: float = WAIT_SECONDS, seat: Seat = NOT_NEEDED, *, is_fresh: bool = False
+    ) -> AccessRules:
         """Return the content of the tables, at most `LIFETIME_SECONDS` old. A missing table counts as empty.
 
         With `is_fresh`, a new call reads them, without a seat. In an account without any table that every CIPP has, the
@@ -99,7 +101,7 @@ class AccessTables:
         """
         try:
             deadline = Deadline.after(wait_seconds)
-            return self._known.reload(deadline) if is_fresh else self._known.get(deadline, seat=seat)
+            return self._rules.reload(deadline) if is_fresh else self._rules.get(deadline, seat=seat)
         except SeatsTakenError:
             raise
         except BackendError as error:
@@ -107,16 +109,16 @@ class AccessTables:
             raise
 
     @property
-    def last(self) -> Known:
+    def last(self) -> AccessRules:
         """The content of the tables in the last read, even if it is old. Empty before the first read."""
-        return self._known.peek() or Known()
+        return self._rules.peek() or AccessRules()
 
     @property
     def was_read(self) -> bool:
         """Whether they were ever read, so that old content is available if they are unreachable."""
-        return self._known.peek() is not None
+        return self._rules.peek() is not None
 
-    def _read(self) -> Known:
+    def _read(self) -> AccessRules:
         """Read the four tables concurrently, and check at the same time whether they are CIPP's."""
         tables = self._clients.tables()
         if tables is None:
@@ -130,7 +132,7 @@ class AccessTables:
         ]
         checking.result()
         roles, clients, groups, ranges = (one.result() for one in started)
-        return known_of(roles, clients, groups, ranges)
+        return access_rules_of(roles, clients, groups, ranges)
 
 
 def _rows(operation: Operation, table: str) -> Sequence[Row]:
@@ -146,7 +148,9 @@ def _rows(operation: Operation, table: str) -> Sequence[Row]:
         return []
 
 
-def known_of(roles: Iterable[Row], clients: Iterable[Row], groups: Iterable[Row], ranges: Iterable[Row]) -> Known:
+def access_rules_of(
+    roles: Iterable[Row], clients: Iterable[Row], groups: Iterable[Row], ranges: Iterable[Row]
+) -> AccessRules:
     """Return the content of the rows. An unreadable row does not allow anything. Pure."""
     custom = {role.name: role for role in map(_custom_role, roles) if role.name not in (*BASE, *PLATFORM)}
     by_group: dict[str, set[str]] = {}
@@ -158,7 +162,7 @@ def known_of(roles: Iterable[Row], clients: Iterable[Row], groups: Iterable[Row]
     for row in ranges:
         role = _text(row, "RowKey").lower()
         listed[role] = _restriction(row.get("IPRanges", row.get("IPRange")))
-    return Known(
+    return AccessRules(
         custom_roles=custom,
         clients={client.app_id: client for client in map(_client, clients) if is_guid(client.app_id)},
         groups={group: frozenset(names) for group, names in by_group.items()},

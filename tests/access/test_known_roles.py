@@ -8,7 +8,7 @@ import pytest
 from backend.access.principals import Application, Principal, StaticWebAppUser, User
 from backend.access.role_holders import RoleHolders
 from backend.access.roles import BASE, CallerRoles
-from backend.access.tables import ApiClient, Known
+from backend.access.tables import AccessRules, ApiClient
 from backend.configuration.address_ranges import ANYWHERE
 from backend.services import Services
 from sandbox import names
@@ -22,7 +22,7 @@ def services_with(client: ApiClient | None = None) -> Services:
     """Services that have read the tables of access, and serve the partner's tenant."""
     clients = {client.app_id: client} if client else {}
     services = SimpleNamespace(
-        access_tables=SimpleNamespace(last=Known(clients=clients)),
+        access_tables=SimpleNamespace(last=AccessRules(clients=clients)),
         served_tenants=SimpleNamespace(may_serve=lambda tenant: tenant == names.TENANT_ID),
         role_holders=RoleHolders(),
     )
@@ -63,11 +63,11 @@ def test_role_of_a_client_is_known_by_its_last_row(role: str, enabled: bool, is_
 
 def test_role_stays_known_until_a_decision_finds_none() -> None:
     services = services_with()
-    known = []
+    is_known = []
     for roles in (CallerRoles(base=BASE["admin"]), CallerRoles(note="Azure is slow."), CallerRoles()):
         note_role(user(), roles, services)
-        known.append(has_known_role(user(), services))
-    assert known == [True, True, False]
+        is_known.append(has_known_role(user(), services))
+    assert is_known == [True, True, False]
 
 
 def test_role_of_one_caller_is_not_anothers() -> None:

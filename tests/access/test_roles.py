@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.access.roles import BASE, CallerRoles, CustomRole
-from backend.access.tables import Known, known_of
+from backend.access.tables import AccessRules, access_rules_of
 from backend.errors import NotConfiguredError
 
 READ, WRITE, SUPER = "CIPP.AppSettings.Read", "CIPP.AppSettings.ReadWrite", "CIPP.SuperAdmin.ReadWrite"
@@ -23,11 +23,13 @@ def row(name: object = "helpers", **fields: object) -> dict[str, Any]:
 
 
 def role(**fields: object) -> CustomRole:
-    return known_of([row(**fields)], [], [], []).custom_roles["helpers"]
+    return access_rules_of([row(**fields)], [], [], []).custom_roles["helpers"]
 
 
-def roles_named(*names: str, known: Known | None = None, base: str = "", unknown: tuple[str, ...] = ()) -> CallerRoles:
-    roles = (known or known_of([row()], [], [], [])).custom_roles
+def roles_named(
+    *names: str, rules: AccessRules | None = None, base: str = "", unknown: tuple[str, ...] = ()
+) -> CallerRoles:
+    roles = (rules or access_rules_of([row()], [], [], [])).custom_roles
     return CallerRoles(base=BASE.get(base), custom=tuple(roles[name] for name in names), unknown=unknown)
 
 
@@ -159,14 +161,14 @@ def test_custom_role_alone_grants_and_is_named() -> None:
 
 
 def test_custom_roles_restrict_editor_and_readonly_and_never_admins() -> None:
-    core, known = "CIPP.Core.Read", known_of([row(Permissions={"x": "CIPP.Scheduler.Read"})], [], [], [])
+    core, rules = "CIPP.Core.Read", access_rules_of([row(Permissions={"x": "CIPP.Scheduler.Read"})], [], [], [])
     for base in ("editor", "readonly"):
         assert refusal(roles_named(base=base), core) is None
-        assert not roles_named("helpers", known=known, base=base).allows(core)
-        assert core in str(refusal(roles_named("helpers", known=known, base=base), core))
+        assert not roles_named("helpers", rules=rules, base=base).allows(core)
+        assert core in str(refusal(roles_named("helpers", rules=rules, base=base), core))
         assert refusal(roles_named("helpers", base=base), READ) is not None  # the base role itself lacks it
-    assert refusal(roles_named("helpers", known=known, base="admin"), READ) is None
-    assert refusal(roles_named("helpers", known=known, base="superadmin"), SUPER) is None
+    assert refusal(roles_named("helpers", rules=rules, base="admin"), READ) is None
+    assert refusal(roles_named("helpers", rules=rules, base="superadmin"), SUPER) is None
 
 
 def test_unknown_role_name_restricts_like_a_custom_role() -> None:
@@ -178,7 +180,7 @@ def test_unknown_role_name_restricts_like_a_custom_role() -> None:
 
 
 def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> None:
-    known = known_of(
+    rules = access_rules_of(
         [
             row("here"),
             row("there", AllowedTenants=[CUSTOMER]),
@@ -189,16 +191,18 @@ def test_custom_roles_grant_when_one_applies_and_none_blocks_the_endpoint() -> N
         [],
         [],
     )
-    assert refusal(roles_named("there", known=known)) is not None
-    assert refusal(roles_named("there", "here", known=known)) is None
-    assert "blocks the endpoint" in str(refusal(roles_named("here", "blocking", known=known)))
-    assert refusal(roles_named("here", "blocking", known=known), endpoint="ListKeyRotations") is None
-    assert refusal(roles_named("here", "other", known=known)) is None
+    assert refusal(roles_named("there", rules=rules)) is not None
+    assert refusal(roles_named("there", "here", rules=rules)) is None
+    assert "blocks the endpoint" in str(refusal(roles_named("here", "blocking", rules=rules)))
+    assert refusal(roles_named("here", "blocking", rules=rules), endpoint="ListKeyRotations") is None
+    assert refusal(roles_named("here", "other", rules=rules)) is None
 
 
 def test_refusal_names_only_the_custom_roles_that_have_the_permission() -> None:
-    known = known_of([row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], [])
+    rules = access_rules_of(
+        [row("yes"), row("blocking", BlockedEndpoints=[ENDPOINT]), row("no", Permissions={})], [], [], []
+    )
     message = str(
-        CallerRoles(base=BASE["readonly"], all_custom=tuple(known.custom_roles.values())).refusal(READ, ENDPOINT, str)
+        CallerRoles(base=BASE["readonly"], all_custom=tuple(rules.custom_roles.values())).refusal(READ, ENDPOINT, str)
     )
     assert "Roles that have it: admin, superadmin, yes." in message

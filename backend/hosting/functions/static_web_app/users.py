@@ -7,7 +7,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from backend.access.roles import BASE, PLATFORM
-from backend.access.tables import AccessTables, Known
+from backend.access.tables import AccessRules, AccessTables
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import listed, sent
@@ -132,21 +132,21 @@ class StaticWebAppUsers:
         others = any(_is_superadmin(other) for other in users if other is not user)
         if not may_be or keeps_superadmin or others:
             return user
-        known = self._known(is_fresh=True)
-        if known and any(SUPERADMIN in roles for roles in known.groups.values()):
+        rules = self._rules(is_fresh=True)
+        if rules and any(SUPERADMIN in roles for roles in rules.groups.values()):
             return user
-        unknown = "" if known else GROUPS_UNKNOWN
+        unknown = "" if rules else GROUPS_UNKNOWN
         raise ConflictError(
             f"'{user.display_name}' is the last superadmin{unknown}.", advice="Make another user superadmin first."
         )
 
     def _users(self) -> tuple[list[User], bool]:
         """Return the users, and whether CIPP's custom roles are known."""
-        known = self._known()
-        custom = frozenset(known.custom_roles) if known else None
+        rules = self._rules()
+        custom = frozenset(rules.custom_roles) if rules else None
         return [user for entry in self._entries() if (user := _user(entry, custom))], custom is not None
 
-    def _known(self, *, is_fresh: bool = False) -> Known | None:
+    def _rules(self, *, is_fresh: bool = False) -> AccessRules | None:
         """Return the contents of CIPP's access tables, or None if they can't be read. The tables log the reason."""
         try:
             return self._access.read(is_fresh=is_fresh)
