@@ -35,9 +35,9 @@ def restore(azure: Azure, body: object) -> None:
             'The body must be {"vaults": {...}, "applications": {...}}, in the format of `GET /sandbox/state`.'
         )
     try:
-        secrets = {name: _secrets(azure.vaults[name], shown) for name, shown in body["vaults"].items()}
-        known = azure.directory.applications
-        apps = [_application(known[app_id], shown) for app_id, shown in body["applications"].items()]
+        secrets = {name: _secrets(azure.vaults[name], state) for name, state in body["vaults"].items()}
+        registered = azure.directory.applications
+        apps = [_application(registered[app_id], state) for app_id, state in body["applications"].items()]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidStateError(
             f"The state doesn't have the format of this sandbox, or is from another one: {error!r}."
@@ -54,22 +54,22 @@ def restore(azure: Azure, body: object) -> None:
     azure.cipp.read_again(azure)
 
 
-def _secrets(vault: Vault, shown: Mapping[str, Any]) -> list[Secret]:
-    if shown.get("deleted"):
+def _secrets(vault: Vault, state: Mapping[str, Any]) -> list[Secret]:
+    if state.get("deleted"):
         raise ValueError(f"{vault.name} has deleted secrets, and the state does not include the deletion times")
-    return [Secret(name, tuple(map(_version, versions))) for name, versions in shown["secrets"].items() if versions]
+    return [Secret(name, tuple(map(_version, versions))) for name, versions in state["secrets"].items() if versions]
 
 
-def _version(shown: Mapping[str, Any]) -> SecretVersion:
+def _version(state: Mapping[str, Any]) -> SecretVersion:
     return SecretVersion(
-        version=shown["version"],
-        value=shown["value"],
-        created=_time(shown["created"]),
-        updated=_time(shown["updated"]),
-        enabled=shown["enabled"],
-        expires=_time(shown["expires"]) if shown["expires"] else None,
-        content_type=shown["contentType"],
-        tags=shown["tags"] or None,
+        version=state["version"],
+        value=state["value"],
+        created=_time(state["created"]),
+        updated=_time(state["updated"]),
+        enabled=state["enabled"],
+        expires=_time(state["expires"]) if state["expires"] else None,
+        content_type=state["contentType"],
+        tags=state["tags"] or None,
     )
 
 
@@ -85,38 +85,38 @@ def _accept(azure: Azure, like: RefreshToken, secret: Secret) -> None:
             azure.directory.accept_refresh_token(version.value, replace(like, issued=version.created))
 
 
-def _application(now: Application, shown: Mapping[str, Any]) -> Application:
+def _application(now: Application, state: Mapping[str, Any]) -> Application:
     return replace(
         now,
-        passwords=tuple(map(_password, shown["passwordCredentials"])),
-        keys=tuple(map(_key, shown["keyCredentials"])),
+        passwords=tuple(map(_password, state["passwordCredentials"])),
+        keys=tuple(map(_key, state["keyCredentials"])),
     )
 
 
-def _password(shown: Mapping[str, Any]) -> PasswordCredential:
-    start = _time(shown["startDateTime"])
+def _password(state: Mapping[str, Any]) -> PasswordCredential:
+    start = _time(state["startDateTime"])
     return PasswordCredential(
-        secret_text=shown["secretText"],
+        secret_text=state["secretText"],
         start=start,
-        end=_time(shown["endDateTime"]),
+        end=_time(state["endDateTime"]),
         created=start,
-        display_name=shown["displayName"],
-        key_id=shown["keyId"],
+        display_name=state["displayName"],
+        key_id=state["keyId"],
     )
 
 
-def _key(shown: Mapping[str, Any]) -> KeyCredential:
-    start = _time(shown["startDateTime"])
+def _key(state: Mapping[str, Any]) -> KeyCredential:
+    start = _time(state["startDateTime"])
     return KeyCredential(
-        certificate=base64.b64decode(shown["key"], validate=True),
+        certificate=base64.b64decode(state["key"], validate=True),
         start=start,
-        end=_time(shown["endDateTime"]),
+        end=_time(state["endDateTime"]),
         created=start,
-        display_name=shown["displayName"],
-        key_id=shown["keyId"],
-        type=shown["type"],
-        usage=shown["usage"],
-        custom_key_identifier=shown["customKeyIdentifier"],
+        display_name=state["displayName"],
+        key_id=state["keyId"],
+        type=state["type"],
+        usage=state["usage"],
+        custom_key_identifier=state["customKeyIdentifier"],
     )
 
 

@@ -54,7 +54,7 @@ class SecretChanges:
         """
         self._checked_name(name)
         found = self._versions(name)
-        return [_shown(version, current=version is found[0]) for version in found]
+        return [_described(version, current=version is found[0]) for version in found]
 
     def set(self, name: str, new: NewValue, order: ChangeOrder) -> SecretAct:
         """Store a value.
@@ -297,7 +297,7 @@ def _how(proven: bool | None) -> str:
     return ", which can sign in" if proven else ", not verified because Force is set"
 
 
-def _shown(version: VaultVersion, *, current: bool) -> SecretVersion:
+def _described(version: VaultVersion, *, current: bool) -> SecretVersion:
     return SecretVersion(
         version=version.id,
         enabled=version.enabled,

@@ -111,7 +111,7 @@ class SettingsInAzure:
         """Return an app's settings, by name. Values are masked, except `HARMLESS` ones of the expected kind."""
         subscription, group = self._discovery.deployment().group()
         sites = self._clients.web(subscription).web_apps
-        current = {name: value for name, value in self._shown(app).items() if value is not None}
+        current = {name: value for name, value in self._values(app).items() if value is not None}
         with while_trying_to(f"read the settings of '{app.name}'"):
             slot = properties_of(fetched(sites.list_slot_configuration_names, group, app.name))
             references = {
@@ -225,7 +225,7 @@ class SettingsInAzure:
         Raises:
             AzureUnreachableError: A value is not text, so it could not be sent back unchanged.
         """
-        found = self._shown(app, **options)
+        found = self._values(app, **options)
         if unreadable := sorted(name for name, value in found.items() if not isinstance(value, str)):
             raise AzureUnreachableError(
                 f"Couldn't read the settings of '{app.name}': the values of {', '.join(map(shown, unreadable))} "
@@ -234,7 +234,7 @@ class SettingsInAzure:
             )
         return {name: str(value) for name, value in found.items()}
 
-    def _shown(self, app: FunctionApp, **options: Any) -> dict[str, object]:  # noqa: ANN401 - the SDK's own
+    def _values(self, app: FunctionApp, **options: Any) -> dict[str, object]:  # noqa: ANN401 - the SDK's own
         """Return the settings as Azure shows them."""
         subscription, group = self._discovery.deployment().group()
         with while_trying_to(f"read the settings of '{app.name}'"):

@@ -116,12 +116,16 @@ class KeyVault:
         """Return the secrets with their current versions, by name. Requires list."""
         served = self.served()
         names = sorted(served, key=str.lower)
-        shown = background.each(
-            partial(self._shown, served), names, threads=READERS, name="read versions", waits_after_failure=False
+        secrets = background.each(
+            partial(self._listed_secret, served),
+            names,
+            threads=READERS,
+            name="read versions",
+            waits_after_failure=False,
         )
-        return [secret for secret in shown if secret]
+        return [secret for secret in secrets if secret]
 
-    def _shown(self, served: Mapping[str, Version], name: str) -> Secret | None:
+    def _listed_secret(self, served: Mapping[str, Version], name: str) -> Secret | None:
         """Return a secret for the list, None if it is gone. If its versions can't be read, it stays in the list."""
         try:
             versions = self.versions(name, waits=False)

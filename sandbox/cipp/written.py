@@ -19,15 +19,15 @@ _MORE_DETAILS: Final = ("TenantId", "UserPrincipalName")
 def access_check(check: Check) -> Row:
     """Return the row that ends each check of permissions. After a failed sign-in, its details are empty."""
     app_id, result = check.loaded.value("ApplicationID"), check.result
-    known: dict[str, object] = {
+    identity: dict[str, object] = {
         "AppId": app_id,
         "AppName": names.SAM_DISPLAY_NAME,
         "TenantId": check.loaded.value("TenantID"),
     }
     user = {"Name": names.ADMIN_NAME, "UserPrincipalName": names.ADMIN_NAME, "AuthMethods": ["pwd", "mfa"]}
     data: dict[str, Any] = {
-        "AccessTokenDetails": _details({**known, **user}) if result.delegated else _details({}),
-        "ApplicationTokenDetails": _details(known) if result.app else None,
+        "AccessTokenDetails": _details({**identity, **user}) if result.delegated else _details({}),
+        "ApplicationTokenDetails": _details(identity) if result.app else None,
         **{name: [] for name in _LISTS},
         "Success": result.app and result.delegated,
     }
@@ -36,10 +36,10 @@ def access_check(check: Check) -> Row:
     return Row("AccessChecks", "AccessCheck", "AccessPermissions", {"Data": json.dumps(data)}, check.ends)
 
 
-def _details(known: dict[str, object]) -> dict[str, object]:
+def _details(identity: dict[str, object]) -> dict[str, object]:
     empty: dict[str, object] = dict.fromkeys((*_DETAILS, *_MORE_DETAILS), "")
     empty |= {"Scope": [], "Roles": [], "AuthMethods": []}
-    return {**empty, **known}
+    return {**empty, **identity}
 
 
 def boot(at: datetime, version: str) -> Row:

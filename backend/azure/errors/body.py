@@ -63,13 +63,13 @@ def of_error(error: Mapping[str, Any]) -> ErrorBody:
     """Return the content of an envelope's error. Names are case-insensitive."""
     levels = list(islice(_levels(error, 0), MOST))
     codes = [code for level in levels for name in ("code", "extendedcode") if (code := _code(level, name))]
-    shown = _code(levels[0])
+    outer_code = _code(levels[0])
     more = _inner_code(levels[0]) or next((code for code in reversed(codes) if not code.isdigit()), "")
     message = _message(levels[0])
     if _json(message):  # an envelope in the message of another: only its own message counts
         message = next((text for level in levels[1:] if (text := _message(level))), "")
     return ErrorBody(
-        code=f"{shown}/{more}" if shown and more and more != shown else shown or more,
+        code=f"{outer_code}/{more}" if outer_code and more and more != outer_code else outer_code or more,
         message=message,
         codes=tuple(dict.fromkeys(code.lower() for code in codes)),
         policy=next((found for level in levels if (found := _policy(level))), ""),
@@ -123,9 +123,9 @@ def _policy(level: Mapping[str, Any]) -> str:
 
 
 def _named(name: object, assignment: object) -> str:
-    shown = " ".join(redact(str(name or "")).split())[:LONGEST_NAME]
+    text = " ".join(redact(str(name or "")).split())[:LONGEST_NAME]
     place = " ".join(redact(str(assignment or "")).split())[: 2 * LONGEST_NAME]
-    return f"'{shown}'{f' ({place})' if place else ''}" if shown else place
+    return f"'{text}'{f' ({place})' if place else ''}" if text else place
 
 
 def _json(text: object) -> dict[str, Any] | None:

@@ -145,11 +145,11 @@ def refusal_of_graph(error: Any) -> Refusal:  # noqa: ANN401 - kiota is not impo
 
 def _refusal(status: int | None, body: ErrorBody, message: str, headers: Any) -> Refusal:  # noqa: ANN401 - each SDK has its own
     is_plain = re.fullmatch(r"[\w./ -]{1,100}", body.code) is not None and redact(body.code) == body.code
-    shown, status = redact(message), int(status or 0)
+    text, status = redact(message), int(status or 0)
     cause = cause_of(status, body)
-    if cause is None and status == _FORBIDDEN and missing_right_in(shown):
+    if cause is None and status == _FORBIDDEN and missing_right_in(text):
         cause = MISSING_RIGHT  # only the message names the right, not the code
-    return Refusal(status, body.code if is_plain else "", shown, seconds_to_wait(headers), cause)
+    return Refusal(status, body.code if is_plain else "", text, seconds_to_wait(headers), cause)
 
 
 def missing_right_in(message: str) -> Cause | None:

@@ -76,15 +76,15 @@ class ContainerStarts:
     def description(self, plan: StartPlan) -> list[str]:
         """Return what the start would do, as sentences."""
         versions = plan.versions
-        shown = [
+        sentences = [
             f"It pulls {versions.image or 'an image that this app does not know'}.",
             f"Running version: {versions.running or 'unknown'}.",
             f"Version in the registry: {versions.in_registry or 'unknown'}.",
             plan.possible.reason if plan.possible else _NO_UPDATE,
         ]
         if plan.possible:
-            shown.append(f'To allow the update, send Update: "{plan.possible.consent}".')
-        return [" ".join(shown), self._image.own_update(versions, plan.moment), OPEN_JOBS]
+            sentences.append(f'To allow the update, send Update: "{plan.possible.consent}".')
+        return [" ".join(sentences), self._image.own_update(versions, plan.moment), OPEN_JOBS]
 
     def begin(self, plan: StartPlan, consent: Consent) -> StoredStart:
         """Store the start, which is about to be requested.

@@ -62,11 +62,13 @@ class ClientSecretKind:
         """Return the versions with the keyId of each, from its tag, or from the hint and the dates that Graph shows."""
         return [self._identified(version, app) for version in versions]
 
-    def in_vault(self, version: VaultVersion, shown: Version) -> AppCredential | None:
+    def in_vault(self, vault_version: VaultVersion, version: Version) -> AppCredential | None:
         """Return the client secret of a version that this app stored. For others the vault does not show the expiry."""
-        if not (shown.is_own and shown.credential_id and version.expires):
+        if not (version.is_own and version.credential_id and vault_version.expires):
             return None
-        return AppCredential(id=shown.credential_id, starts=version.created, ends=version.expires, is_own=True)
+        return AppCredential(
+            id=version.credential_id, starts=vault_version.created, ends=vault_version.expires, is_own=True
+        )
 
     def credential_of(self, stored: Stored) -> Credential:
         """Return the text of a client secret."""

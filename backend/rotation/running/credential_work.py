@@ -149,13 +149,13 @@ class CredentialWork:
 
     def _with_served(self, seen: Seen, moment: Moment) -> Seen:
         """Add the state of the served credential."""
-        version, shown = self._in_vault[0], seen.versions[0]
-        listed = credential_of(shown, seen.credentials)
+        vault_version, version = self._in_vault[0], seen.versions[0]
+        listed = credential_of(version, seen.credentials)
         try:
-            in_vault = self._kind.in_vault(version, shown)
+            in_vault = self._kind.in_vault(vault_version, version)
         except InvalidInputError:
             return replace(seen, is_readable=False, validity=Validity.REVOKED)
-        judgement = self._judgement(version, moment, is_listed=listed is not None)
+        judgement = self._judgement(vault_version, moment, is_listed=listed is not None)
         return replace(
             seen,
             served=listed or in_vault,

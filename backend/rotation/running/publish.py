@@ -65,7 +65,7 @@ class CredentialKind(Protocol):
     ) -> list[Version]:
         """Return the versions with the credential of each, also of those that others stored."""
 
-    def in_vault(self, version: VaultVersion, shown: Version) -> AppCredential | None:
+    def in_vault(self, vault_version: VaultVersion, version: Version) -> AppCredential | None:
         """Return the credential of a version from the vault's data alone, or None if that is not enough."""
 
     def credential_of(self, stored: Stored) -> Credential:

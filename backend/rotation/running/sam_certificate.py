@@ -94,21 +94,23 @@ class CertificateKind:
         app: Registration,  # noqa: ARG002 - only a client secret needs it
     ) -> list[Version]:
         """Return the versions with the thumbprint of each, from its tag, or from its value."""
-        return [self._identified(shown, version) for shown, version in zip(versions, in_vault, strict=True)]
+        return [
+            self._identified(version, vault_version) for version, vault_version in zip(versions, in_vault, strict=True)
+        ]
 
-    def in_vault(self, version: VaultVersion, shown: Version) -> AppCredential | None:
+    def in_vault(self, vault_version: VaultVersion, version: Version) -> AppCredential | None:
         """Return the certificate of a version, or None if the version is disabled.
 
         Raises:
             InvalidInputError: The value is not a certificate.
         """
-        if not version.enabled:
+        if not vault_version.enabled:
             return None
-        certificate = self._read(version)
+        certificate = self._read(vault_version)
         if certificate is None:
             raise InvalidInputError("The stored certificate can't be read.")
-        starts = certificate.starts + BACKDATED if shown.is_own else certificate.starts
-        return AppCredential(id=certificate.thumbprint, starts=starts, ends=certificate.ends, is_own=shown.is_own)
+        starts = certificate.starts + BACKDATED if version.is_own else certificate.starts
+        return AppCredential(id=certificate.thumbprint, starts=starts, ends=certificate.ends, is_own=version.is_own)
 
     def credential_of(self, stored: Stored) -> Credential:
         """Return the certificate with its private key.
@@ -173,11 +175,11 @@ class CertificateKind:
             self._read_already[version.id] = certificate
         return self._read_already[version.id]
 
-    def _identified(self, shown: Version, version: VaultVersion) -> Version:
-        if shown.credential_id is not None or not version.enabled:
-            return shown
-        certificate = self._read(version)
-        return replace(shown, credential_id=certificate.thumbprint if certificate else "")
+    def _identified(self, version: Version, vault_version: VaultVersion) -> Version:
+        if version.credential_id is not None or not vault_version.enabled:
+            return version
+        certificate = self._read(vault_version)
+        return replace(version, credential_id=certificate.thumbprint if certificate else "")
 
     def _is_added(self, app: Registration, made: Certificate, name: str, signer: Certificate) -> bool:
         """Add the public part to the app by addKey. Return whether Graph accepted it. After a timeout, read the app.
