@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.words import GLOSSARY, files, finds, long_test_names, words_in
+from tests.support.words import GLOSSARY, files, finds, long_test_names, riddles, words_in
 
 ROOT: Final = Path(__file__).parent.parent
 # Where a word of the left column is right, and why.
@@ -62,6 +62,27 @@ def test_name_of_a_test_has_at_most_12_words() -> None:
 @pytest.mark.parametrize("form", ["def {}():\n    pass\n", "class Tests:\n    async def {}(self):\n        pass\n"])
 def test_long_name_of_a_test_is_found(name: str, form: str, *, is_long: bool) -> None:
     assert long_test_names(form.format(name)) == [name] * is_long
+
+
+@pytest.mark.parametrize("folder", ["backend", "settings", "sandbox", "tests", "function_app.py"])
+def test_names_of_the_code_name_a_thing(folder: str) -> None:
+    sources = {file: file.read_text(encoding="utf-8") for file in files([ROOT / folder])}
+    assert {str(file): names for file, source in sources.items() if (names := riddles(source))} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("told = 1", ["told"]),
+        ("class Told:\n    pass", ["Told"]),
+        ("for said in ():\n    pass", ["said"]),
+        ("def send(asked):\n    self._asked = asked", ["asked", "_asked"]),
+        ("async def told():\n    pass", ["told"]),
+        ("untold = message.said", []),
+    ],
+)
+def test_name_that_is_a_riddle_is_found(source: str, names: list[str]) -> None:
+    assert sorted(riddles(source)) == sorted(names)
 
 
 def test_glossary_of_the_page_is_that_of_the_code() -> None:

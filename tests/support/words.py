@@ -3,7 +3,7 @@
     python -m tests.support.words PATH ...    lists what is found
 
 It reads docstrings, comments, messages (texts of three words or more) and the names of tests. It also lists the names
-of tests that have too many words.
+of tests that have too many words, and the variables, parameters and functions whose name does not name a thing.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 MESSAGE_WORDS: Final = 3
 TEST_NAME_WORDS: Final = 12
+RIDDLES: Final = frozenset({"told", "said", "asked"})  # they state that something happened, and not what it is
 
 # What is not written, and what is written instead. The table of docs/style.md has the same rows.
 GLOSSARY: Final = {
@@ -108,6 +109,23 @@ def long_test_names(source: str) -> list[str]:
     ]
 
 
+def riddles(source: str) -> list[str]:
+    """Return the variables, parameters, functions and classes that are named by a participle of `RIDDLES`."""
+    return [
+        name for node in ast.walk(ast.parse(source)) if (name := _defined(node)) and name.strip("_").lower() in RIDDLES
+    ]
+
+
+def _defined(node: ast.AST) -> str:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node.id if isinstance(node, ast.Name) else node.attr
+    return ""
+
+
 def files(paths: Sequence[Path]) -> list[Path]:
     """Return the Python files of these files and folders."""
     within = [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
@@ -120,10 +138,11 @@ def main(arguments: Sequence[str]) -> int:
     words = [one for file in read for one in finds(file)]
     for one in words:
         sys.stdout.write(f"{one.path}:{one.line}: '{one.word}' in: {one.text}\n")
-    names = [(file, name) for file in read for name in long_test_names(file.read_text(encoding="utf-8"))]
+    sources = [(file, file.read_text(encoding="utf-8")) for file in read]
+    names = [(file, name) for file, source in sources for name in (*long_test_names(source), *riddles(source))]
     for file, name in names:
-        sys.stdout.write(f"{file}: more than {TEST_NAME_WORDS} words: {name}\n")
-    sys.stdout.write(f"{len(words)} words, {len(names)} long names of tests\n")
+        sys.stdout.write(f"{file}: rename {name}\n")
+    sys.stdout.write(f"{len(words)} words, {len(names)} names\n")
     return 1 if words or names else 0
 
 
