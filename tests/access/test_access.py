@@ -112,9 +112,7 @@ def test_app_service_authentication_vouches_under_any_name(nowhere: pytest.Monke
 
 
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", " true "])
-def test_app_service_authentication_opens_it_in_azure_whatever_the_case(
-    nowhere: pytest.MonkeyPatch, value: str
-) -> None:
+def test_enabled_app_service_authentication_is_recognized_in_any_case(nowhere: pytest.MonkeyPatch, value: str) -> None:
     nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
     for mark in MARKS_OF_AZURE:
         nowhere.setenv(mark, "x")
@@ -159,14 +157,14 @@ def test_each_mark_of_azure_ends_the_trust_of_development(nowhere: pytest.Monkey
     assert "TRUST_STATIC_WEB_APP" in Api().get("me").results
 
 
-def test_the_setting_alone_opens_nothing(nowhere: pytest.MonkeyPatch) -> None:
+def test_trust_setting_without_a_platform_sign_in_allows_no_caller(nowhere: pytest.MonkeyPatch) -> None:
     nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
     nowhere.setenv("TRUST_STATIC_WEB_APP", "true")
     assert Api().get("me").status == 401
 
 
 @pytest.mark.parametrize("value", ["", "false", "False", "1", "yes", "truee"])
-def test_authentication_that_is_not_on_opens_nothing(nowhere: pytest.MonkeyPatch, value: str) -> None:
+def test_authentication_that_is_not_enabled_allows_no_caller(nowhere: pytest.MonkeyPatch, value: str) -> None:
     nowhere.delenv("AZURE_FUNCTIONS_ENVIRONMENT")
     nowhere.setenv("WEBSITE_AUTH_ENABLED", value)
     assert Api().get("me").status == 401
@@ -239,7 +237,7 @@ def test_post_is_accepted_from_the_own_origin_only(
         ({"origin": PLANTED}, "another site, which"),
     ],
 )
-def test_refused_origin_is_shown_without_what_may_be_a_credential(
+def test_refused_origin_is_shown_without_a_possible_credential(
     nowhere: pytest.MonkeyPatch, headers: dict[str, str], shown: str
 ) -> None:
     del nowhere

@@ -28,7 +28,7 @@ def without(name: str, headers: dict[str, str]) -> dict[str, str]:
     return {header: value for header, value in headers.items() if header != name}
 
 
-def test_a_client_with_a_base_role_may_what_the_role_may(cipp: Cipp) -> None:
+def test_client_with_a_base_role_has_its_permissions(cipp: Cipp) -> None:
     cipp.client(role="Admin")
     assert ask(application()).status == 200
     posted = Api().call(
@@ -37,7 +37,7 @@ def test_a_client_with_a_base_role_may_what_the_role_may(cipp: Cipp) -> None:
     assert (posted.status, posted.body["permission"]) == (403, "CIPP.SuperAdmin.ReadWrite")
 
 
-def test_a_client_with_a_custom_role_may_what_that_holds(cipp: Cipp) -> None:
+def test_client_with_a_custom_role_has_its_permissions(cipp: Cipp) -> None:
     cipp.client(role="Helpers")
     cipp.custom_role("helpers", READ, BlockedEndpoints=["ListFunctionApps"])
     assert ask(application()).status == 200
@@ -92,7 +92,7 @@ def test_denied_client_is_in_the_logbook_by_its_id(cipp: Cipp) -> None:
 
 
 @pytest.mark.parametrize("name", [MAY, "me"])
-def test_a_client_from_elsewhere_leaves_a_line_in_the_logbook(cipp: Cipp, name: str) -> None:
+def test_client_from_a_denied_address_has_an_entry_in_the_logbook(cipp: Cipp, name: str) -> None:
     cipp.client(IPRange='["198.51.100.1"]')
     before = {line["RowKey"] for line in cipp.others.rows("CippLogs", record=True)}
     assert ask(at("203.0.113.9", application()), name).status == 403
@@ -105,7 +105,7 @@ def test_without_any_table_a_client_is_unknown(cipp: Cipp) -> None:
     assert "does not know" in ask(application()).results
 
 
-def test_the_roles_and_groups_in_a_clients_token_give_it_nothing(cipp: Cipp) -> None:
+def test_roles_and_groups_in_a_clients_token_do_not_count(cipp: Cipp) -> None:
     cipp.client(role="readonly")
     cipp.group("superadmin", names.GROUP_ID)
     token = {"roles": "superadmin", "groups": names.GROUP_ID, "upn": names.MEMBER_NAME}
@@ -136,7 +136,7 @@ def test_a_client_calls_from_its_addresses_alone(cipp: Cipp, ranges: str, addres
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "6.6.6.6, 203.0.113.9, 198.51.100.1"])
-def test_behind_a_proxy_the_address_is_the_one_that_it_saw(
+def test_address_behind_a_proxy_is_the_one_that_the_proxy_reports(
     cipp: Cipp, nowhere: pytest.MonkeyPatch, address: str
 ) -> None:
     cipp.client(IPRange='["203.0.113.9"]')

@@ -160,7 +160,7 @@ def test_a_denial_without_a_free_seat_does_not_wait_for_its_entry(others: Others
     assert time.monotonic() - began > 1  # a caller with a role needs no seat
 
 
-def test_a_caller_from_a_wrong_address_counts_among_those_with_a_role(others: Others) -> None:
+def test_denied_address_of_a_caller_with_a_role_is_recorded(others: Others) -> None:
     with cipp_of(others.azure) as cipp:
         cipp.ranges("admin", "203.0.113.9")
         api = Api()

@@ -247,9 +247,7 @@ def test_while_azure_hangs_only_the_first_request_waits(azure: Sandbox, in_azure
 
 
 @pytest.mark.compares_times
-def test_requests_that_join_a_look_wait_no_longer_than_it_may_take(
-    azure: Sandbox, in_azure: pytest.MonkeyPatch
-) -> None:
+def test_requests_that_join_a_check_wait_no_longer_than_its_limit(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> None:
     del in_azure
     azure.faults([{"path": AUTH, "mode": "hang", "times": 0}])
     api, waited = Api(), []
@@ -297,7 +295,7 @@ def test_a_definite_off_stands_while_azure_times_out(
 
 
 @pytest.mark.compares_times
-def test_a_known_sign_in_costs_a_request_nothing(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> None:
+def test_cached_sign_in_check_does_not_delay_a_request(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> None:
     del in_azure
     answer = me(Api())
     assert answer.status == 200

@@ -42,7 +42,7 @@ def test_every_code_that_cipp_meets_is_known(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", MEANINGS)
-def test_every_meaning_has_a_cause_and_who_does_what_about_it(code: int) -> None:
+def test_every_meaning_has_a_cause_and_names_who_repairs_it(code: int) -> None:
     meaning = MEANINGS[code]
     assert re.fullmatch(r"[A-Z].+\.", meaning.cause)
     assert re.fullmatch(r"[A-Z].+\.", meaning.advice)

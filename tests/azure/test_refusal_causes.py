@@ -65,7 +65,7 @@ def test_refusal_names_its_cause_and_who_removes_it(
 
 
 @pytest.mark.parametrize("code", ["ForbiddenByFirewall", "ForbiddenByConnection"])
-def test_rights_of_a_vault_behind_a_firewall_are_there_and_name_it(azure: Sandbox, code: str) -> None:
+def test_rights_on_a_vault_behind_a_firewall_exist_and_name_the_firewall(azure: Sandbox, code: str) -> None:
     azure.faults([{"host": VAULT, "mode": "refuse", "code": code, "times": 0}])
     refused = ask(*SECRETS).results
     results = Api().get("ListBackendRights").results

@@ -113,7 +113,7 @@ def test_lifetime_depends_on_the_value() -> None:
     assert [value.get(), value.get(), value.get()] == [1, 2, 2]
 
 
-def test_value_without_a_lifetime_is_for_those_who_wait_alone() -> None:
+def test_value_without_a_lifetime_is_only_for_waiting_callers() -> None:
     value = Cached(Work(), action="work", lifetime=lambda number: 60.0 if number == 2 else None)
     assert value.get() == 1
     assert value.peek() is None
@@ -145,7 +145,7 @@ def test_failure_counts_for_its_seconds_and_is_then_repeated() -> None:
     assert value.get() == 2
 
 
-def test_failure_without_seconds_is_for_those_who_wait_alone() -> None:
+def test_failure_without_a_backoff_is_only_for_waiting_callers() -> None:
     value = cached(Work(0.2, failures=1))
     with ThreadPoolExecutor(4) as threads:
         errors = [one.exception() for one in [threads.submit(value.get) for _ in range(4)]]

@@ -96,7 +96,7 @@ def test_a_timer_has_an_id_of_its_own(api: Api, azure: Sandbox, caplog: pytest.L
     assert azure.calls()
 
 
-def test_threads_go_on_under_the_id_that_they_were_started_under() -> None:
+def test_threads_keep_the_correlation_id_of_their_caller() -> None:
     seen: list[str] = []
     both = threading.Barrier(2)
     with correlation.under("outer"):
@@ -116,7 +116,7 @@ def test_threads_go_on_under_the_id_that_they_were_started_under() -> None:
         assert background.start(correlation.current, name="test").result() == "other"
 
 
-def test_the_id_under_which_application_insights_keeps_the_call_stands_beside_it(
+def test_log_line_also_has_the_trace_id_of_application_insights(
     nowhere: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     del nowhere

@@ -22,7 +22,7 @@ def test_first_form_that_is_set_wins(first: int) -> None:
     assert settings.by_identity == ("__" in ORDER[first])
 
 
-def test_nothing_and_blanks_name_no_account() -> None:
+def test_missing_or_blank_setting_names_no_account() -> None:
     assert storage_of({}, PUBLIC) is None
     assert storage_of(dict.fromkeys(ORDER, "  "), PUBLIC) is None
 

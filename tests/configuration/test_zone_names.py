@@ -39,5 +39,5 @@ def test_zone_of_each_windows_name_exists() -> None:
 
 
 @pytest.mark.parametrize("text", NOT_ZONES)
-def test_text_beside_the_zones_means_none(text: str) -> None:
+def test_text_that_is_not_a_zone_means_no_zone(text: str) -> None:
     assert iana_name(text) is None

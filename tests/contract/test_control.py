@@ -76,7 +76,7 @@ def test_default_of_recorded_fault_field_is_unchanged(name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", RECORDED["modes"])
-def test_recorded_mode_does_what_it_did(sandbox: Sandbox, mode: str) -> None:
+def test_recorded_fault_mode_has_the_recorded_effect(sandbox: Sandbox, mode: str) -> None:
     recorded = RECORDED["modes"][mode]
     app = sam(sandbox, propagation_seconds=0)
     token = app.sign_in().json()["access_token"]

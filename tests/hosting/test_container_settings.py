@@ -36,7 +36,7 @@ def test_write_that_may_update_needs_the_consent(moved: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("moved")
-def test_dry_run_shows_what_the_write_pulls() -> None:
+def test_dry_run_shows_the_image_that_the_write_pulls() -> None:
     would_do = Api().post("ExecFunctionAppSettings", NEW | {"DryRun": True}).results["WouldDo"]
     assert would_do[0].startswith("Refuse: ")
     assert "ghcr.io/cyberdrain/cipp:latest" in " ".join(would_do)
