@@ -34,7 +34,9 @@ class Memory:
     former_principal: str = ""
 
     def with_seen(self, app: MainApp, now: datetime) -> "Memory":
-        """Return the memory after a look at the app. Pure."""
+        """Return the memory after a look at the app. An app of an unknown shape changes nothing. Pure."""
+        if not app.shape.is_known:
+            return self
         seen = Memory(
             text_of(app.site.get("id")).lower(),
             app.shape.value,

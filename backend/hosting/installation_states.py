@@ -4,6 +4,7 @@ Requires Reader on CIPP's resource group. What can't be read is unknown and caus
 as such, nothing is read. Never run against real Azure.
 """
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -20,6 +21,7 @@ from backend.installation.cipp_settings import CippSettingsInAzure
 from backend.installation.discovery import Discovery
 from backend.installation.main_app import MainApp
 from backend.installation.states import Seen, State, states_of
+from backend.internal_errors import contained
 from backend.readings import Json, text_of
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
     from backend.key_vault.vault import KeyVault
 
+logger = logging.getLogger("cipp.backend")
 LIFETIME_SECONDS: Final = 60.0
+REMEMBER_SECONDS: Final = 5.0  # how long a timer waits for it
 SSO_APP_ID: Final = "SSOAppId"
 T = TypeVar("T")
 
@@ -62,8 +66,20 @@ class InstallationStates:
         return [state.text for state in self.states(deadline)]
 
     def remember(self) -> None:
-        """Store what is seen of the main app now, and wait for it."""
-        self._memory.remember(self._discovery.main_app.seen())
+        """Store what is seen of the main app now, within `REMEMBER_SECONDS`. It never raises.
+
+        If Azure or the table takes longer, that continues without this caller.
+        """
+        deadline = Deadline.after(REMEMBER_SECONDS)
+        remembering = background.start(lambda: self._remembered_by(deadline), name="remember CIPP's main app")
+        try:
+            with contained("Remembering CIPP's main app"):
+                background.by(deadline, remembering, what="store what this app saw of CIPP's main app")
+        except BackendError as error:
+            logger.info("CIPP's main app was not remembered: %s", error)
+
+    def _remembered_by(self, deadline: Deadline) -> None:
+        self._memory.remember(self._discovery.main_app.seen(deadline))
 
     def _look(self) -> list[State]:
         app = self._discovery.main_app.seen()

@@ -88,6 +88,7 @@ def weekly(services: Services) -> None:
 @routes.timer("KeyRotationCatchUp", "0 20 * * * *")
 def catch_up(services: Services) -> None:
     """Complete every hour what the weekly run left, and check keys that were not checked for a day."""
+    services.installation_states.remember()
     services.rotation_by_clock.catch_up()
 
 

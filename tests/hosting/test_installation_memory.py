@@ -1,12 +1,17 @@
 """What this app remembers of CIPP's main app, so that it notices a migration under the same name."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.hosting.installation_memory import REMEMBERED, Memory
-from backend.installation.main_app import MainApp
+from backend.hosting import installation_states
+from backend.hosting.installation_memory import REMEMBERED, TABLE, Memory
+from backend.installation.main_app import NOT_READ, MainApp
 from backend.installation.shape import Shape
+from settings.http.process import services
+from tests.support.api import Api, functions
+from tests.support.sandbox_client import Sandbox
 
 NOW = datetime(2026, 9, 16, 12, tzinfo=UTC)
 
@@ -43,3 +48,45 @@ def test_migration_is_remembered_for_a_month() -> None:
     assert later.is_recent_migration(NOW + REMEMBERED - timedelta(seconds=1))
     assert not later.is_recent_migration(NOW + REMEMBERED)
     assert not FUNCTIONS.is_recent_migration(NOW)
+
+
+@pytest.mark.parametrize("unknown", [NOT_READ, app(Shape.UNKNOWN, "/sites/other")], ids=["not read", "of no shape"])
+def test_app_of_an_unknown_shape_changes_no_memory(unknown: MainApp) -> None:
+    assert FUNCTIONS.with_seen(unknown, NOW) == FUNCTIONS
+    assert MIGRATED.with_seen(unknown, NOW) == MIGRATED
+
+
+def migration_seen(azure: Sandbox) -> list[str]:
+    """Migrate CIPP under the same name, and return what a new process warns of."""
+    azure.reset(propagation_seconds=0, shape="container")
+    warnings = Api().get("ExecBackendURLs").results["Warnings"]
+    return [warning for warning in warnings if "identity changed" in warning]
+
+
+@pytest.mark.slow("the timer also rotates and checks keys")
+def test_hourly_timer_remembers_function_apps_before_a_migration(azure: Sandbox) -> None:
+    Api()
+    functions()["keyrotationcatchup"].get_user_function()(None)
+    assert migration_seen(azure)
+
+
+def test_memory_does_not_wait_for_a_table_that_hangs(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(installation_states, "REMEMBER_SECONDS", 0.3)
+    Api()
+    services().discovery.main_app.seen()
+    azure.faults([{"host": "127.0.0.1", "path": TABLE, "mode": "hang", "times": 0}])
+    with caplog.at_level(logging.INFO):
+        services().installation_states.remember()
+    azure.faults([])
+    assert "was not remembered" in caplog.text
+
+
+def test_memory_that_cannot_be_stored_is_only_logged(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    Api()
+    azure.faults([{"host": "127.0.0.1", "path": TABLE, "mode": "refuse", "status": 403, "times": 0}])
+    with caplog.at_level(logging.INFO):
+        services().installation_states.remember()
+    azure.faults([])
+    assert "memory of CIPP's main app" in caplog.text
