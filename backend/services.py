@@ -129,11 +129,7 @@ class Services:
             lambda deadline: main_app.seen(deadline).shape,
             functions=as_functions,
             container=container.hosting(self),
-            unknown=unknown.hosting(
-                as_functions,
-                lambda: main_app.seen().error,
-                lambda: self.installation_states.warnings(Deadline.after(WAIT_SECONDS)),
-            ),
+            unknown=unknown.hosting(as_functions, lambda: main_app.seen().error),
         )
 
     @property

@@ -1,17 +1,17 @@
 """The states of the installation (`backend.installation.states`), as of the last minute.
 
 Requires Reader on CIPP's resource group. What can't be read is unknown and causes no state. Of function apps that run
-as such, nothing is read. Never run against real Azure.
+as such, only the group's apps are listed. Never run against real Azure.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from backend.access.platform_sign_in import auth_settings
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import listed
+from backend.azure.sdk_json import fetched, listed
 from backend.concurrency import background
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
@@ -19,10 +19,10 @@ from backend.errors import BackendError, NotFoundError
 from backend.hosting.installation_memory import InstallationMemory
 from backend.installation.cipp_settings import CippSettingsInAzure
 from backend.installation.discovery import Discovery
-from backend.installation.main_app import MainApp
-from backend.installation.states import Seen, State, states_of
+from backend.installation.states.state import Seen, State
+from backend.installation.states.states import states_of
 from backend.internal_errors import contained
-from backend.readings import Json, text_of
+from backend.readings import Json, text_of, texts_by_name
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -62,8 +62,8 @@ class InstallationStates:
             return self._states.peek() or []
 
     def warnings(self, deadline: Deadline) -> list[str]:
-        """Return the sentences of the states."""
-        return [state.text for state in self.states(deadline)]
+        """Return the sentences of the states, without notes."""
+        return [state.text for state in self.states(deadline) if not state.is_note]
 
     def remember(self) -> None:
         """Store what is seen of the main app now, within `REMEMBER_SECONDS`. It never raises.
@@ -86,12 +86,20 @@ class InstallationStates:
         deployment = self._discovery.deployment()
         name, subscription = deployment.main_app, deployment.subscription_id
         group, this_app = deployment.resource_group, deployment.answering_app or ""
-        if not (name and subscription and group) or not (app.shape.is_container or app.exists is False):
-            return self._remembered(app)
+        if not (name and subscription and group) or not (app.shape.is_known or app.exists is False):
+            return []
         web = self._clients.web(subscription)
         sites = _started(
-            lambda: self._listed("apps", lambda: listed(web.web_apps.list_by_resource_group, group)), "list apps"
+            lambda: self._listed(
+                "apps", lambda: listed(web.web_apps.list_by_resource_group, group, include_slots=True)
+            ),
+            "list apps",
         )
+        if app.shape.is_known and not app.shape.is_container:
+            background.start(lambda: self._memory.remember(app), name="remember CIPP's main app")
+            return states_of(
+                Seen(app, name, group, deployment.vault_name or "", this_app=this_app, sites=_or_none(sites))
+            )
         static = _started(
             lambda: self._listed(
                 "static web apps", lambda: listed(web.static_sites.get_static_sites_by_resource_group, group)
@@ -100,6 +108,7 @@ class InstallationStates:
         )
         vault = _started(lambda: self._discovery.vault() is not None, "look up the vault")
         vaults = _started(lambda: self._vaults(subscription, group), "list vaults")
+        tags = _started(lambda: self._tags(subscription, group), "read the tags of the resource group")
         auth = settings = sso = None
         if app.shape.is_container:
             auth = _started(lambda: auth_settings(self._clients, subscription, group, name), "read CIPP's sign-in")
@@ -115,6 +124,7 @@ class InstallationStates:
                 this_app=this_app,
                 vault_exists=_or_none(vault),
                 vaults_in_group=_or_none(vaults) or (),
+                group_tags=_or_none(tags),
                 sites=_or_none(sites),
                 static_web_apps=_or_none(static),
                 auth=_or_none(auth),
@@ -124,12 +134,6 @@ class InstallationStates:
                 was_principal=memory.former_principal if memory else "",
             )
         )
-
-    def _remembered(self, app: MainApp) -> list[State]:
-        """Store the shape of function apps, so that their migration is noticed. They have no states here."""
-        if app.shape.is_known:
-            background.start(lambda: self._memory.remember(app), name="remember CIPP's main app")
-        return []
 
     def _listed(self, what: str, read: Callable[[], Sequence[Json]]) -> Sequence[Json]:
         with while_trying_to(f"list the {what} of CIPP's resource group"):
@@ -143,6 +147,11 @@ class InstallationStates:
                 resources.list_by_resource_group, group, filter="resourceType eq 'Microsoft.KeyVault/vaults'"
             )
         return {text_of(vault.get("name")).lower() for vault in found}
+
+    def _tags(self, subscription: str, group: str) -> Mapping[str, str]:
+        """Return the tags of the resource group. Requires Microsoft.Resources/subscriptions/resourceGroups/read."""
+        with while_trying_to("read the tags of CIPP's resource group"):
+            return texts_by_name(fetched(self._clients.resources(subscription).resource_groups.get, group).get("tags"))
 
     def _sso_app_id(self) -> str:
         try:

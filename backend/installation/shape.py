@@ -54,6 +54,12 @@ def may_be_container(kind: str) -> bool:
     return _CONTAINER in parts and _FUNCTIONS not in parts
 
 
+def app_of_slot(name: str) -> str:
+    """Return the name of a deployment slot's app, "" if a site of this name is not a slot."""
+    app, slash, _ = name.partition("/")
+    return app if slash else ""
+
+
 def shape_of(kind: str, linux_fx_version: str | None) -> Shape:
     """Return the shape of CIPP by its site's `kind` and the `linuxFxVersion` of its `config/web`, None if not read.
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
 
 from backend.installation.main_app import MainApp
 from backend.installation.shape import Shape
-from backend.installation.states import Seen, pinned, states_of
+from backend.installation.states.container import pinned
+from backend.installation.states.state import Seen
+from backend.installation.states.states import states_of
 from sandbox import names
 from settings.http.process import services
 from tests.support.api import Api
@@ -45,6 +48,9 @@ def seen(**changes: Any) -> Seen:  # noqa: ANN401 - fields of several types
 
 
 GONE = MainApp(Shape.UNKNOWN, exists=False)
+AS_FUNCTIONS = MainApp(Shape.FUNCTIONS, FUNCTIONS)
+SLOT = {**CONTAINER, "name": "CIPPabc12/staging", "type": "Microsoft.Web/sites/slots"}
+STOPPED = {"serverFarmId": PLAN, "state": "Stopped"}
 OFF = {**ON, "platform": {"enabled": False}}
 NO_CLIENT: dict[str, Any] = {"platform": {"enabled": True}}
 OTHER = {**CONTAINER, "name": "cipptest"}
@@ -68,7 +74,10 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
         ({"main_app": GONE, "sites": [], "vault": "elsewhere"}, []),
         ({"main_app": GONE, "sites": None}, []),
         ({"main_app": MainApp(Shape.UNKNOWN, exists=None), "sites": []}, []),
+        ({"group_tags": {"Linux": "true", "ng": "true"}}, ["S2"]),
+        ({"group_tags": {"Linux": "true"}}, []),
         ({"was_functions": True, "was_principal": "p"}, ["S4"]),
+        ({"was_functions": True, "group_tags": {"NG": "true"}}, ["S4"]),
         ({"sites": [CONTAINER, FUNCTIONS]}, ["S5"]),
         ({"sites": [CONTAINER, OURS]}, ["S5"]),
         ({"static_web_apps": [{"name": "cipp-swa-abc12"}]}, ["S7"]),
@@ -79,7 +88,15 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
         ({"auth": {**ON, "platform": None}}, ["S8"]),
         ({"auth": None}, []),
         ({"main_app": main_app("DOCKER|ghcr.io/cyberdrain/cipp:10.8.4")}, ["S9"]),
+        ({"main_app": main_app(properties=STOPPED)}, ["S10"]),
         ({"sites": [CONTAINER, OTHER]}, ["S11"]),
+        ({"sites": [CONTAINER, SLOT]}, ["Slots"]),
+        ({"sites": [CONTAINER, {**SLOT, "name": "another/staging"}]}, []),
+        ({"main_app": AS_FUNCTIONS, "sites": [FUNCTIONS, OURS]}, []),
+        ({"main_app": AS_FUNCTIONS, "sites": [FUNCTIONS, {**CONTAINER, "name": "cipp-backend"}]}, []),
+        ({"main_app": AS_FUNCTIONS, "sites": [FUNCTIONS, CONTAINER]}, ["S5"]),
+        ({"main_app": AS_FUNCTIONS, "sites": [FUNCTIONS, CONTAINER, OTHER], "static_web_apps": [{}]}, ["S5", "S11"]),
+        ({"main_app": AS_FUNCTIONS, "sites": None}, []),
         ({"vault": "other"}, ["S12"]),
         ({"vault": "other", "settings": {"cipp_kv_name": "OTHER"}}, []),
         ({"vault": "other", "settings": {"cipp_kv_name": "third"}}, ["S12"]),
@@ -167,6 +184,56 @@ def test_state_is_shown_in_the_links_and_on_its_card(
     cards = api.get("ListBackend").results["Cards"]
     shown = [problem for found in cards if found["Kind"] == card for problem in found["Problems"]]
     assert [problem for problem in shown if text in problem] != []
+
+
+LIST = f"/resourceGroups/{names.RESOURCE_GROUP}/providers/Microsoft.Web/sites$"
+
+
+def shown_with(azure: Sandbox, *sites: dict[str, object], shape: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the warnings, and the problems by kind of card, if Azure lists these sites too."""
+    azure.reset(propagation_seconds=0, shape=shape)
+    Api()
+    main = services().discovery.main_app.seen().site
+    azure.faults([{"method": "GET", "path": LIST, "edit": [["value", [main, *sites]]], "times": 0}])
+    api = Api()
+    cards = api.get("ListBackend").results["Cards"]
+    problems: dict[str, list[str]] = {}
+    for card in cards:
+        problems.setdefault(card["Kind"], []).extend(card["Problems"])
+    return api.get("ExecBackendURLs").results["Warnings"], problems
+
+
+def test_slot_of_the_container_is_a_warning_and_a_problem(azure: Sandbox) -> None:
+    warnings, problems = shown_with(azure, SLOT, shape="container")
+    assert [text for text in warnings if "CIPPabc12/staging" in text]
+    assert [text for text in problems["WebApp"] if "CIPPabc12/staging" in text]
+
+
+def test_container_beside_function_apps_is_a_warning_and_a_problem(azure: Sandbox) -> None:
+    warnings, problems = shown_with(azure, {**CONTAINER, "name": "cippnew"}, shape="functions")
+    assert [text for text in warnings if "cippnew" in text]
+    assert [text for text in problems["FunctionApp"] if "cippnew" in text]
+
+
+def test_stopped_container_is_a_warning_and_one_problem(azure: Sandbox) -> None:
+    azure.reset(propagation_seconds=0, shape="container")
+    path = f"/sites/{names.MAIN_SITE}$"
+    azure.faults([{"method": "GET", "path": path, "edit": [["properties.state", "Stopped"]], "times": 0}])
+    api = Api()
+    assert [text for text in api.get("ExecBackendURLs").results["Warnings"] if "ExecFunctionAppStart" in text]
+    (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "WebApp"]
+    assert len([text for text in card["Problems"] if "ExecFunctionAppStart" in text]) == 1
+
+
+def test_migrated_container_is_a_note_and_no_warning(azure: Sandbox) -> None:
+    azure.reset(propagation_seconds=0, shape="container", state="S7")  # its group has the tag
+    with TableServiceClient.from_connection_string(azure.env["AzureWebJobsStorage"]) as tables:
+        tables.delete_table("CippBackendInstallation")  # of another test, which migrated CIPP
+    api = Api()
+    assert not [text for text in api.get("ExecBackendURLs").results["Warnings"] if "tag NG" in text]
+    (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "WebApp"]
+    assert [text for text in card["Notes"] if "tag NG" in text]
+    assert not [text for text in card["Problems"] if "tag NG" in text]
 
 
 def test_sign_in_that_is_off_comes_first(azure: Sandbox) -> None:

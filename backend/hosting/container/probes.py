@@ -18,10 +18,11 @@ from backend.readings import object_of, properties_of, text_of, text_or_none
 
 if TYPE_CHECKING:
     from backend.hosting.hosting import Core
-    from backend.installation.states import State
+    from backend.installation.states.state import State
 
 LOOK_SECONDS: Final = 8.0  # of the container over HTTP, its registry and its tables
 _NO_PLAN: Final = "The plan can't be read. Give this app's identity Reader on the plan's resource group."
+_OF_THE_APP: Final = ("S10",)  # the app's own condition shows that it is stopped
 _ONE: Final = "CIPP must run on one instance, and the plan has {}: jobs run twice. Set its number of instances to 1."
 
 
@@ -34,9 +35,14 @@ def probes(core: "Core", web_app: WebApp) -> Sequence[Probe]:
     )
 
 
-def _states(core: "Core", kind: CardKind) -> list[str]:
+def _states(core: "Core", kind: CardKind, *, notes: bool = False) -> list[str]:
+    """Return the sentences of the states of one card: its problems, or its notes."""
     states: Sequence[State] = core.installation_states.states(Deadline.after(LOOK_SECONDS))
-    return [state.text for state in states if state.card == kind]
+    return [
+        state.text
+        for state in states
+        if state.card == kind and state.is_note is notes and state.code not in _OF_THE_APP
+    ]
 
 
 def _sign_in(core: "Core") -> list[Card]:
@@ -68,7 +74,7 @@ def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
             state=status.state,
             link=link,
             problems=[*problems, *found],
-            notes=notes,
+            notes=[*_states(core, "WebApp", notes=True), *notes],
         )
     ]
 

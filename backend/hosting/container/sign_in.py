@@ -20,7 +20,7 @@ from backend.concurrency import background
 from backend.errors import BackendError, NotFoundError
 from backend.formats import is_guid
 from backend.installation.discovery import Discovery
-from backend.installation.states import client_id_of
+from backend.installation.states.container import client_id_of
 from backend.readings import Json, object_of, objects_of, properties_of, text_of, texts_of, time_or_none
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
 from backend.installation.shape import Shape
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from backend.hosting.hosting import Core, Hosting
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
+
+STATES_SECONDS: Final = 2.5  # how long the overview waits for the states of the installation
 
 
 def hosting(core: "Core") -> "Hosting":
@@ -84,7 +87,8 @@ class _FunctionsHosting:
     def probes(self) -> "Sequence[Probe]":
         from backend.hosting.functions.probes import probes
 
-        return probes(self._core.discovery, self.apps)
+        states = self._core.installation_states
+        return probes(self._core.discovery, self.apps, lambda: states.warnings(Deadline.after(STATES_SECONDS)))
 
     @made_once
     def needs(self) -> "HostingNeeds":

@@ -1,7 +1,9 @@
-"""The cards of CIPP's function apps and its static web app."""
+"""The cards of CIPP's function apps and its static web app. The first one shows the states of the installation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+
+import msgspec
 
 from backend.hosting.functions.apps import FunctionApps
 from backend.hosting.functions.static_web_app.site import NO_HOST, NONE
@@ -12,15 +14,21 @@ from backend.installation.results import Card
 from backend.readings import properties_of, text_or_none
 
 
-def probes(discovery: Discovery, apps: FunctionApps) -> Sequence[Probe]:
-    """Return the probes of these cards. Requires Reader."""
+def probes(discovery: Discovery, apps: FunctionApps, states: Callable[[], Sequence[str]]) -> Sequence[Probe]:
+    """Return the probes of these cards. `states` are the states of the installation. Requires Reader."""
     return (
-        Probe("FunctionApp", partial(_function_apps, discovery, apps), shows_this_app=True),
+        Probe("FunctionApp", partial(_function_apps, discovery, apps, states), shows_this_app=True),
         Probe("StaticWebApp", partial(_static_web_app, discovery)),
     )
 
 
-def _function_apps(discovery: Discovery, apps: FunctionApps) -> list[Card]:
+def _function_apps(discovery: Discovery, apps: FunctionApps, states: Callable[[], Sequence[str]]) -> list[Card]:
+    first, *others = _cards(discovery, apps)
+    return [msgspec.structs.replace(first, problems=[*states(), *first.problems]), *others]
+
+
+def _cards(discovery: Discovery, apps: FunctionApps) -> list[Card]:
+    """Return the card of the main app, and those of the others."""
     found = apps.apps()
     cards = [
         Card(

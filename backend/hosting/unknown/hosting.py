@@ -4,12 +4,8 @@ Only this app itself can be changed, since its own setting may be why CIPP was n
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, tzinfo
-from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
-
-import msgspec
 
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
@@ -41,17 +37,13 @@ if TYPE_CHECKING:
     )
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
-    from backend.installation.results import Card
 
 Cause = Callable[[], BackendError | None]
 
 
-def hosting(reads: "Hosting", cause: Cause, states: Callable[[], Sequence[str]]) -> "Hosting":
-    """Return the capabilities of CIPP in an unknown shape.
-
-    `reads` does the reads, `cause` is why the shape is unknown, and `states` are the states of the installation.
-    """
-    return _UnknownHosting(reads, cause, states)
+def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
+    """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, `cause` is why it is unknown."""
+    return _UnknownHosting(reads, cause)
 
 
 def _refuse(cause: Cause) -> NoReturn:
@@ -65,10 +57,9 @@ def _refuse(cause: Cause) -> NoReturn:
 class _UnknownHosting:
     shape: Final = Shape.UNKNOWN
 
-    def __init__(self, reads: "Hosting", cause: Cause, states: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, reads: "Hosting", cause: Cause) -> None:
         self._reads = reads
         self._cause = cause
-        self._states = states
 
     @made_once
     def apps(self) -> "_Apps":
@@ -104,13 +95,7 @@ class _UnknownHosting:
 
     @property
     def probes(self) -> "Sequence[Probe]":
-        first, *others = self._reads.probes
-        return [replace(first, look=partial(self._with_states, first)), *others]
-
-    def _with_states(self, probe: "Probe") -> "list[Card]":
-        """Return the cards of a probe. The states of the installation are problems of the first."""
-        card, *others = probe.look()
-        return [msgspec.structs.replace(card, problems=[*self._states(), *card.problems]), *others]
+        return self._reads.probes
 
     @property
     def needs(self) -> "HostingNeeds":

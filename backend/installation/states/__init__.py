@@ -1,0 +1,1 @@
+"""The states in which a migration or an admin leaves a CIPP installation."""
