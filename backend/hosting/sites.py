@@ -38,10 +38,13 @@ class Sites:
         self._own_restarts = OwnRestarts(clients)
 
     def all(self) -> list[Json]:
-        """Return all sites of the group as Azure shows them. Requires Microsoft.Web/sites/read on the group."""
+        """Return all sites of the group and their slots as Azure shows them.
+
+        Requires Microsoft.Web/sites/read on the group.
+        """
         subscription, group = self._discovery.deployment().group()
         with while_trying_to(f"list the function apps of resource group '{group}'"):
-            return listed(self._clients.web(subscription).web_apps.list_by_resource_group, group)
+            return listed(self._clients.web(subscription).web_apps.list_by_resource_group, group, include_slots=True)
 
     def apps(self, sites: Sequence[Json] | None = None) -> list[FunctionApp]:
         """Return CIPP's apps and this app, the main app first. `sites` are those of the group if already listed."""

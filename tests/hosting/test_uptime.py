@@ -108,11 +108,49 @@ def test_azure_is_not_called_after_the_deadline(azure: Sandbox) -> None:
     assert not [call for call in azure.calls(ARM) if "/processes" in call["path"]]
 
 
+LIST = f"/resourceGroups/{names.RESOURCE_GROUP}/providers/Microsoft.Web/sites$"
+BASIC = {"host": ARM, "path": LIST, "edit": [["value.*.properties.sku", "Basic"]], "times": 0}
+
+
+def singles(azure: Sandbox, *faults: dict[str, object]) -> list[tuple[bool, bool]]:
+    """Return for each app whether its start is known, and whether it is single."""
+    azure.faults(list(faults))
+    return [(uptime.since is not None, uptime.is_single) for uptime in in_azure(azure).uptimes()]
+
+
 def test_app_is_single_if_azure_shows_one_instance(azure: Sandbox) -> None:
     """Then a row of one process in CIPP's tables counts for the app, also if Azure does not show its processes."""
-    assert [uptime.is_single for uptime in in_azure(azure).uptimes()] == [True, True]
-    azure.faults([{"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}])
-    assert [(uptime.since, uptime.is_single) for uptime in in_azure(azure).uptimes()] == [(None, True)] * 2
-    for instances, is_single in (([{"name": "AAA"}, {"name": "BBB"}], False), ([], False)):
-        azure.faults([{"host": ARM, "path": "/instances$", "answer": {"body": {"value": instances}}, "times": 0}])
-        assert [uptime.is_single for uptime in in_azure(azure).uptimes()] == [is_single] * 2
+    assert singles(azure, BASIC) == [(True, True)] * 2
+    processes = {"host": ARM, "path": "/processes", "mode": "refuse", "status": 404, "times": 0}
+    assert singles(azure, BASIC, processes) == [(False, True)] * 2
+    for instances in ([{"name": "AAA"}, {"name": "BBB"}], []):
+        answer = {"host": ARM, "path": "/instances$", "answer": {"body": {"value": instances}}, "times": 0}
+        assert [is_single for _, is_single in singles(azure, BASIC, answer)] == [False] * 2
+
+
+@pytest.mark.parametrize("tier", ["Dynamic", "FlexConsumption", "ElasticPremium", "Standard", "PremiumV3", None, 7])
+def test_app_on_a_plan_that_may_scale_is_not_single(azure: Sandbox, tier: object) -> None:
+    """Another instance may have written the row before it was removed."""
+    scales = {**BASIC, "edit": [["value.*.properties.sku", tier]]}
+    assert singles(azure, scales) == [(True, False)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_single"),
+    [
+        (f"{names.MAIN_SITE}/staging", "functionapp", False),
+        (f"{names.OFFLOAD_SITE}/staging", "functionapp", False),
+        ("another/staging", "functionapp", True),
+        ("cippnew", "app,linux,container", False),
+        ("cippnew/staging", "app,linux,container", False),
+    ],
+)
+def test_app_beside_a_slot_or_a_container_is_not_single(
+    azure: Sandbox, name: str, kind: str, *, is_single: bool
+) -> None:
+    """It may use the same tables, so a row can be of its process."""
+    sites: list[dict[str, object]] = [
+        {"name": site, "kind": "functionapp", "properties": {"sku": "Basic", "state": "Running"}} for site in SITES
+    ]
+    beside = {**BASIC, "edit": [["value", [*sites, {"name": name, "kind": kind}]]]}
+    assert [single for _, single in singles(azure, beside)] == [is_single] * 2

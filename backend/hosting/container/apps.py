@@ -13,14 +13,14 @@ from backend.azure.clients import Clients
 from backend.errors import AzureError, BackendError, ConflictError, changed_nothing
 from backend.hosting.container.start_plan import OPEN_JOBS, ContainerStarts, StartPlan
 from backend.hosting.container.starts import StoredStart
+from backend.hosting.other_processes import other_containers, other_processes
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.app_states import STOPPED
 from backend.installation.discovery import Discovery
 from backend.installation.installation import Deployment
-from backend.installation.shape import may_be_container
-from backend.readings import Json, text_of
+from backend.readings import Json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,15 +55,18 @@ class ContainerApps:
         return self.apps_and_others()[0]
 
     def apps_and_others(self) -> tuple[list[FunctionApp], list[str]]:
-        """Return the apps, and the names of the group's other containers, which are a problem of CIPP's."""
-        sites = self._sites.all()
-        others = _other_containers(sites, self._discovery.deployment())
-        note = [_OTHERS.format(", ".join(others))] if others else []
+        """Return the apps, and the names of other containers and slots in the group, which may use CIPP's tables.
+
+        Other containers are also a problem of CIPP's.
+        """
+        sites, deployment = self._sites.all(), self._discovery.deployment()
+        containers = other_containers(sites, deployment)
+        note = [_OTHERS.format(", ".join(containers))] if containers else []
         apps = [
             msgspec.structs.replace(app, problems=[*app.problems, *note]) if app.is_main else app
             for app in self._sites.apps(sites)
         ]
-        return apps, others
+        return apps, other_processes(sites, deployment)
 
     def find(self, name: str | None, *, among: Sequence[FunctionApp] | None = None) -> FunctionApp:
         """Return the app with that name, by default the container. `among` are the apps if already listed.
@@ -171,14 +174,3 @@ class ContainerApps:
 def _is_cipps(site: Json, deployment: Deployment) -> bool:
     """Return whether a site is CIPP's container."""
     return is_named(site, deployment.main_app)
-
-
-def _other_containers(sites: Sequence[Json], deployment: Deployment) -> list[str]:
-    """Return the names of the group's containers that are neither CIPP nor this app."""
-    return sorted(
-        text_of(site.get("name"))
-        for site in sites
-        if may_be_container(text_of(site.get("kind")))
-        and not is_named(site, deployment.main_app)
-        and not is_named(site, deployment.answering_app)
-    )

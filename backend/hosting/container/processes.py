@@ -48,7 +48,7 @@ class ContainerApps(Protocol):
     """The site of CIPP's container."""
 
     def apps_and_others(self) -> tuple[Sequence[FunctionApp], Sequence[str]]:
-        """Return the sites as Azure shows them, the main app first, and the names of other containers."""
+        """Return the sites as Azure shows them, the main app first, and the names of other containers and slots."""
 
     def restart(self, name: str, *, updates: bool = False) -> Restarted:
         """Restart the site, and follow CIPP for at most `READY_SECONDS`.
@@ -143,7 +143,7 @@ class ContainerUptimes(Uptimes):
     def uptimes(self, deadline: Deadline | None = None) -> list[Uptime]:
         """Return the main app, or [] if it can't be listed.
 
-        With other containers in the group, or several instances, what one process does shows nothing of the others.
+        With other containers or slots in the group, or several instances, one process shows nothing of the others.
         """
         latest = Deadline.after(self._clients.limits.azure_deadline_seconds)
         deadline = latest if deadline is None else min(deadline, latest)

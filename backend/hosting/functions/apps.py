@@ -1,15 +1,20 @@
 """CIPP's function apps: the main app, its offload apps, and this app."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from backend.azure.clients import Clients
 from backend.errors import ConflictError
+from backend.hosting.other_processes import other_processes
 from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.shape_errors import UnknownShapeError
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.discovery import Discovery
 from backend.installation.installation import Deployment, offload_suffix
-from backend.readings import Json, text_of
+from backend.readings import Json, properties_of, text_of
+
+# Other tiers scale by themselves, or by rules of Azure Monitor. Source: learn.microsoft.com, Azure App Service plans.
+_FIXED_TIERS: Final = ("free", "shared", "basic")
 
 
 class FunctionApps:
@@ -22,6 +27,20 @@ class FunctionApps:
     def apps(self) -> list[FunctionApp]:
         """Return the apps of this deployment, the main app first. Requires Microsoft.Web/sites/read on the group."""
         return self._sites.apps()
+
+    def apps_and_fixed(self) -> tuple[list[FunctionApp], frozenset[str]]:
+        """Return the apps, and the names in lower case of those whose number of instances only a person changes.
+
+        If a slot of CIPP or a container is in the group, no app is fixed, because that may use CIPP's tables.
+        """
+        sites = self._sites.all()
+        fixed = frozenset(
+            text_of(site.get("name")).lower()
+            for site in sites
+            if text_of(properties_of(site).get("sku")).lower() in _FIXED_TIERS
+        )
+        is_alone = not other_processes(sites, self._discovery.deployment())
+        return self._sites.apps(sites), fixed if is_alone else frozenset()
 
     def find(self, name: str | None, *, among: Sequence[FunctionApp] | None = None) -> FunctionApp:
         """Return the app with that name, by default the main app. `among` are the apps if already listed.

@@ -35,7 +35,7 @@ class FunctionAppProcesses:
 
     @property
     def signs(self) -> Collection[Sign]:
-        """The permissions check. It counts only if CIPP is one app on one instance."""
+        """The permissions check. It counts only if CIPP is one app on one instance of a plan that doesn't scale."""
         return (Sign.ACCESS_CHECK,)
 
     @property

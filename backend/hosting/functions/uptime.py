@@ -2,6 +2,7 @@
 
 This was never run against real Azure. On Linux Consumption and Flex, Azure may not show the instances or processes of a
 running app. Then its start is unknown, which is not an error. The same applies if a value is missing or can't be read.
+An app is single if it has one instance, and a plan on which it never had another one that may have written a row.
 Requires Microsoft.Web/sites/instances/processes/read on the apps (part of Website Contributor).
 """
 
@@ -52,12 +53,15 @@ class UptimesInAzure(Uptimes):
         if deadline.expired:
             return []
         stored = background.start(self._own_restarts.known, name="read the stored restarts")
-        apps = _by(deadline, background.start(self._listed, name="list CIPP's apps"), what="list CIPP's apps") or []
+        listing = background.start(self._apps.apps_and_fixed, name="list CIPP's apps")
+        listed_apps, fixed = _by(deadline, listing, what="list CIPP's apps") or ([], frozenset())
+        apps = [app for app in listed_apps if app.is_main or app.offload_suffix]
         looks = [(app, self._look(app, deadline)) for app in apps]
         uptimes = []
         for app, look in looks:
             start = _by(deadline, look, what=f"read the uptime of '{app.name}'") if look else None
             since, is_single = (start.since, start.is_single) if start else (None, False)
+            is_single = is_single and app.name.lower() in fixed
             uptimes.append(Uptime(app.name, since, idle=look is None, is_single=is_single))
         if all(uptime.since or uptime.idle for uptime in uptimes):
             return uptimes
@@ -66,9 +70,6 @@ class UptimesInAzure(Uptimes):
             uptime if uptime.since or uptime.idle else replace(uptime, since=restarted.get(uptime.name.lower()))
             for uptime in uptimes
         ]
-
-    def _listed(self) -> list[FunctionApp]:
-        return [app for app in self._apps.apps() if app.is_main or app.offload_suffix]
 
     def _look(self, app: FunctionApp, deadline: Deadline) -> "Future[_Start] | None":
         """Return the lookup of a running app's start, None if the app is stopped."""
