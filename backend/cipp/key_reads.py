@@ -8,14 +8,14 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import rows
+from backend.cipp.starts import last_boot, version_record
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError, NotFoundError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.tables")
 T = TypeVar("T")
-BOOTS_READ: Final = timedelta(days=90)  # the table has a row for every five minutes
 _MISMATCH: Final = "key vault"  # in an error of the check: CIPP's memory differs from the vault
 
 
@@ -69,8 +68,8 @@ def read_key_reads(clients: Clients, signs: Collection[Sign], now: datetime, dea
     """Return what the tables of these signs show, read concurrently until the deadline. It never raises."""
     readers: dict[Sign, Callable[[TableServiceClient], Any]] = {
         Sign.ACCESS_CHECK: _access_check,
-        Sign.BOOT: partial(_booted, now=now),
-        Sign.VERSION: _version_since,
+        Sign.BOOT: partial(last_boot, now=now),
+        Sign.VERSION: lambda tables: version_record(tables).since,
     }
     try:
         tables = clients.cipp_tables()
@@ -108,17 +107,6 @@ def _access_check(tables: "TableServiceClient") -> AccessCheck | None:
     row = tables.get_table_client("AccessChecks").get_entity("AccessCheck", "AccessPermissions")
     at = time_or_none(row.metadata.get("timestamp"))
     return access_check_of(_joined(row, "Data"), at) if at else None
-
-
-def _booted(tables: "TableServiceClient", *, now: datetime) -> datetime | None:
-    since = f"{now - BOOTS_READ:%Y-%m-%dT%H:%M}"
-    query = f"PartitionKey eq 'InstanceHealth' and RowKey ge '{since}' and Kind eq 'boot'"
-    found = rows(tables.get_table_client("InstanceHealth").query_entities, query)
-    return max((booted for row in found if (booted := time_or_none(row.get("BootTime")))), default=None)
-
-
-def _version_since(tables: "TableServiceClient") -> datetime | None:
-    return time_or_none(tables.get_table_client("VersionHistory").get_entity("Version", "Current").get("RecordedAt"))
 
 
 def _joined(row: Mapping[str, Any], name: str) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
     from backend.installation.shape import Shape
+    from backend.key_vault.vault import KeyVault
 
 
 class Apps(Protocol):
@@ -267,6 +268,10 @@ class Core(Protocol):
     @property
     def sam_graph(self) -> "SamGraph":
         """Microsoft Graph as CIPP's SAM app."""
+
+    @property
+    def key_vault(self) -> "KeyVault":
+        """CIPP's key vault."""
 
     @property
     def installation_states(self) -> "InstallationStates":

@@ -5,12 +5,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from backend.errors import AzureRefusedError, AzureUnreachableError, ConflictError, NotFoundError
 from backend.readings import time_or_none
+from backend.sam_app.client_secret import UNKNOWN_END, UNKNOWN_START, ClientSecret, client_secret_of, is_key_id
 from backend.sam_app.graph import Graph, Json
 from backend.values import SecretText
 
@@ -22,31 +23,11 @@ if TYPE_CHECKING:
 _FIELDS: Final = (
     "id,appId,displayName,createdDateTime,passwordCredentials,keyCredentials,servicePrincipalLockConfiguration"
 )
-# Placeholders for a date that Graph does not show. They are for lists only: see `is_complete`.
-UNKNOWN_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-UNKNOWN_END: Final = datetime(9999, 12, 1, tzinfo=UTC)  # a month early, so that any time zone can show it
 _SHA1_DIGITS: Final = 40
 _DER: Final = b"\x30\x82"  # a certificate is a sequence of more than 255 bytes
 # Graph's messages with 400 Request_BadRequest, its code for any invalid request, so the message decides. The first is
 # the one that github.com/hashicorp/vault-plugin-secrets-azure treats as success, too. Never run against real Azure.
 _GONE: Final = ("No password credential found with keyId", "No credentials found to be removed")
-
-
-@dataclass(frozen=True)
-class ClientSecret:
-    """A client secret as Graph shows it, without its text. `hint` is its first three characters."""
-
-    key_id: str
-    display_name: str
-    hint: str | None
-    starts: datetime
-    ends: datetime
-    dates_known: bool = True
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether Graph shows everything that a removal depends on. One that is not complete must stay."""
-        return self.dates_known and _is_guid(self.key_id)
 
 
 @dataclass(frozen=True)
@@ -67,7 +48,7 @@ class AppCertificate:
     @property
     def is_complete(self) -> bool:
         """Whether Graph shows everything that a removal depends on. One that is not complete must stay."""
-        return self.dates_known and self.thumbprint != "" and _is_guid(self.key_id)
+        return self.dates_known and self.thumbprint != "" and is_key_id(self.key_id)
 
 
 @dataclass(frozen=True)
@@ -122,7 +103,7 @@ class AppRegistration:
         return Registration(
             object_id=object_id,
             created=time_or_none(found.get("createdDateTime")),
-            client_secrets=tuple(_client_secret(entry) for entry in secrets if _text(entry.get("keyId"))),
+            client_secrets=tuple(client_secret_of(entry) for entry in secrets if _text(entry.get("keyId"))),
             certificates=tuple(_certificate(entry) for entry in _entries(keys)),
             is_locked=isinstance(lock, dict) and lock.get("isEnabled") is True,
             certificates_known=isinstance(keys, list) and len(_entries(keys)) == len(keys),
@@ -256,18 +237,6 @@ def _gone_is_done() -> Iterator[None]:
             raise
 
 
-def _client_secret(entry: Json) -> ClientSecret:
-    starts, ends = time_or_none(entry.get("startDateTime")), time_or_none(entry.get("endDateTime"))
-    return ClientSecret(
-        key_id=_text(entry.get("keyId")),
-        display_name=_text(entry.get("displayName")),
-        hint=_text(entry.get("hint")) or None,
-        starts=starts or UNKNOWN_START,
-        ends=ends or UNKNOWN_END,
-        dates_known=None not in (starts, ends),
-    )
-
-
 def _certificate(entry: Json) -> AppCertificate:
     starts, ends = time_or_none(entry.get("startDateTime")), time_or_none(entry.get("endDateTime"))
     return AppCertificate(
@@ -317,16 +286,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _is_guid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _guid(key_id: str, what: str) -> UUID:
-    if not _is_guid(key_id):
+    if not is_key_id(key_id):
         raise ConflictError(
             f"Couldn't remove a {what} of the SAM app: Microsoft Graph does not show its ID.",
             advice="Remove it in the portal.",

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.data.tables import TableServiceClient
@@ -12,11 +13,13 @@ from backend.errors import BackendError, ConflictError
 from backend.hosting.container.hosting import hosting
 from backend.hosting.container.image import ContainerImage
 from backend.hosting.container.starts import Starts
+from backend.hosting.container.updates.cipps_rows import InstanceHealth
 from backend.hosting.container.web_app import WebApp, WebAppStatus
 from backend.hosting.own_restarts import TABLE
 from backend.installation.main_app import MainApp
 from backend.services import Services
 from tests.hosting.test_container_apps import SITE, container
+from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
 __all__ = ("container",)  # a fixture
@@ -53,20 +56,68 @@ def test_pending_update_is_shown(container: Sandbox) -> None:
     assert container_status.pending.consent == "10.8.6"
 
 
-def test_starts_and_samples_are_those_of_cipps_table(container: Sandbox) -> None:
+def health_rows(container: Sandbox, **minutes: float) -> datetime:
+    """Write rows of CIPP's table InstanceHealth that are so old, after removing all. Return the sandbox's time."""
     now = datetime.fromisoformat(container.state()["now"])
-    tables = TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"])
-    tables.create_table_if_not_exists("InstanceHealth")
-    for kind, age in (("boot", 20), ("sample", 5)):
-        moment = now - timedelta(minutes=age)
-        bucket = f"{moment:%Y-%m-%dT%H:%M}"
-        row = {"PartitionKey": "InstanceHealth", "RowKey": f"{bucket}_{kind}", "Kind": kind, "Bucket": bucket}
-        tables.get_table_client("InstanceHealth").upsert_entity({**row, "BootTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
-    container_status = status(container)
-    assert container_status.started is not None
-    assert container_status.sampled is not None
-    assert now - container_status.started <= timedelta(minutes=21)
-    assert container_status.runs_jobs is True
+    with TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"]) as tables:
+        table = tables.create_table_if_not_exists("InstanceHealth")
+        for row in table.list_entities(select=["PartitionKey", "RowKey"]):
+            table.delete_entity(row)
+        for kind, age in minutes.items():
+            moment = now - timedelta(minutes=age)
+            bucket = f"{moment:%Y-%m-%dT%H:%M}"
+            row = {"PartitionKey": "InstanceHealth", "RowKey": f"{bucket}_{kind}", "Kind": kind, "Bucket": bucket}
+            table.upsert_entity({**row, "BootTime": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+    return now
+
+
+def test_starts_and_samples_are_those_of_cipps_table(container: Sandbox) -> None:
+    now = health_rows(container, boot=20, sample=5)
+    shown = status(container)
+    assert shown.started is not None
+    assert shown.sampled is not None
+    assert now - shown.started <= timedelta(minutes=21)
+    assert shown.runs_jobs is True
+
+
+@pytest.mark.parametrize(
+    ("boot", "sample", "runs"),
+    [
+        (None, None, None),  # not recorded by this version
+        (None, 5, True),
+        (None, 11, False),
+        (90, 9, True),
+        (90, 11, False),
+        (90, None, False),  # no sample in the last hour
+        (59, None, None),  # a version that records starts only, or a slow start
+        (5, 30, None),  # just started
+        (5, 3, None),
+    ],
+)
+def test_background_jobs_run_if_they_left_a_sample(boot: float | None, sample: float | None, runs: bool | None) -> None:
+    started, sampled = (None if age is None else NOW - timedelta(minutes=age) for age in (boot, sample))
+    assert InstanceHealth(started, sampled).runs_jobs(NOW) is runs
+
+
+def web_app_card(api: Api) -> dict[str, Any]:
+    (found,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "WebApp"]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_silent", "note"),
+    [({}, True, "last started"), ({"no_instance_health": True}, False, "by its version")],
+    ids=["silent for an hour", "not recorded"],
+)
+def test_silent_background_is_a_problem_only_if_cipp_records_it(
+    azure: Sandbox, options: dict[str, object], note: str, *, is_silent: bool
+) -> None:
+    azure.reset(propagation_seconds=0, shape="container", now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **options)
+    if is_silent:
+        health_rows(azure, boot=90)
+    shown = web_app_card(Api())
+    assert any("for more than an hour" in problem for problem in shown["Problems"]) is is_silent
+    assert [one for one in shown["Notes"] if note in one]
 
 
 @pytest.mark.parametrize("host", ["ghcr.io", "*.azurewebsites.net", "127.0.0.1"])

@@ -22,9 +22,9 @@ from backend.rotation.planning.plan import (
     token_step,
 )
 from backend.rotation.planning.version_history import first_stored
-from backend.rotation.running.client_secret import ClientSecretKind, credential_by_hint
+from backend.rotation.running.client_secret import ClientSecretKind
 from backend.rotation.running.sam_certificate import CertificateKind, near_end
-from backend.sam_app.registration import ClientSecret
+from backend.sam_app.client_secret import ClientSecret, credential_by_hint
 from tests.support.rotation.plan_cases import A_SECOND, FORCED, MOMENT, NOW, SUNDAY, ago, credential, own, version
 
 SECRETS, CERTIFICATES = ClientSecretKind.rules, CertificateKind.rules

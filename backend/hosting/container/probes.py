@@ -10,7 +10,7 @@ from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
 from backend.hosting.container.sign_in import ContainerSignIn
 from backend.hosting.container.web_app import WebApp, WebAppStatus
-from backend.installation.app_states import condition_of
+from backend.installation.app_states import RUNNING, condition_of
 from backend.installation.portal import Portal
 from backend.installation.probes import Probe
 from backend.installation.results import Card, CardKind
@@ -48,7 +48,7 @@ def _states(core: "Core", kind: CardKind, *, notes: bool = False) -> list[str]:
 def _sign_in(core: "Core") -> list[Card]:
     severe = _states(core, "SignIn")
     try:
-        problems, notes = ContainerSignIn(core.clients, core.discovery, core.sam_graph).problems()
+        problems, notes = ContainerSignIn(core.clients, core.discovery, core.sam_graph, core.key_vault).problems()
     except BackendError as error:
         problems, notes = [str(error)], []
     deployment = core.discovery.deployment()
@@ -86,11 +86,14 @@ def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
         problems.append(f"{status.health} A start takes some minutes. If it lasts longer, check the link LogStream.")
     elif status.health.phase:
         notes.append(str(status.health))
-    if status.runs_jobs is False and status.sampled:
+    if status.runs_jobs is False and status.state == RUNNING:
+        last = f"since {status.sampled:%Y-%m-%d %H:%M} UTC" if status.sampled else "for more than an hour"
         problems.append(
-            f"CIPP's background jobs left no sample since {status.sampled:%Y-%m-%d %H:%M} UTC. They write one each 5 "
-            "minutes, so they may not run. Restart CIPP."
+            f"CIPP's background jobs left no sample {last}. They write one each 5 minutes, so they may not run. "
+            "Restart CIPP, which may update it: ExecFunctionAppRestart with DryRun shows that."
         )
+    elif status.runs_jobs and status.sampled:
+        notes.append(f"CIPP's background jobs run. Their last sample is of {status.sampled:%Y-%m-%d %H:%M} UTC.")
     running = f" and runs version {status.versions.running}" if status.versions.running else ""
     notes.append(f"CIPP's image is {status.image}{running}." if status.image else "CIPP's image is unknown.")
     if status.pending:
@@ -98,6 +101,8 @@ def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
     notes.append(status.own_update)
     if status.started:
         notes.append(f"CIPP last started at {status.started:%Y-%m-%d %H:%M} UTC.")
+    elif status.version_since:
+        notes.append(f"CIPP last started at {status.version_since:%Y-%m-%d %H:%M} UTC or later, by its version.")
     return problems, notes
 
 

@@ -1,53 +1,63 @@
-"""The sign-in of CIPP as a container: the setting that has its secret, the secret's end, and the callbacks.
+"""What the overview shows of the sign-in of CIPP as a container, from Azure, the vault, CIPP's tables and Graph.
 
-Requires Microsoft.Web/sites/config/read on the site (Reader), and Application.Read.All of the SAM app in Graph. What
-can't be read is unknown. Never run against real Azure.
+Requires Microsoft.Web/sites/config/read on the site (Reader), get on the vault's secrets, Storage Table Data Reader on
+CIPP's storage, and Application.Read.All of the SAM app in Graph. What can't be read is unknown. Never run against real
+Azure.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from backend.access.graph_lookups import SamGraph
 from backend.access.platform_sign_in import auth_settings
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import fetched
+from backend.azure.sdk_json import fetched, rows
 from backend.concurrency import background
 from backend.errors import BackendError, NotFoundError
 from backend.formats import is_guid
+from backend.hosting.container.sign_in_problems import (
+    IN_VAULT,
+    SETTING,
+    SignInApp,
+    StoredSecret,
+    callback_problems,
+    reference_problems,
+    secret_problems,
+    setup_problems,
+    sign_in_app,
+    uses_secret,
+)
 from backend.installation.discovery import Discovery
 from backend.installation.states.container import client_id_of
-from backend.readings import Json, object_of, objects_of, properties_of, text_of, texts_of, time_or_none
+from backend.key_vault.vault import KeyVault
+from backend.readings import Json, properties_of, texts_of
+from backend.sam_app.client_secret import HINT
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from backend.sam_app.graph import Graph
 
-SETTING: Final = "AUTH_SECRET"
-CALLBACK: Final = "/.auth/login/aad/callback"
-SOON: Final = timedelta(days=30)
+T = TypeVar("T")
+_NO_APP: Final = (
+    "Microsoft Entra ID does not have the app {} of CIPP's sign-in any more, so no user can sign in. Restore it within "
+    "30 days of its deletion: Entra admin center, App registrations, Deleted applications."
+)
 _FIELDS: Final = "id,appId,web,passwordCredentials"
-_HOST: Final = re.compile(r"[a-z0-9*.-]{1,253}")
-
-
-@dataclass(frozen=True)
-class SignInApp:
-    """The app registration of CIPP's sign-in: the hosts of its callbacks, and the ends of its secrets."""
-
-    callback_hosts: frozenset[str]
-    secret_ends: tuple[datetime, ...]
+_IMPLICIT: Final = "CIPP signs users in without a secret, because authsettingsV2 does not name its setting."
+_NO_REFERENCE: Final = f"The setting {SETTING} is not a Key Vault reference, so {IN_VAULT} may not be used."
 
 
 class ContainerSignIn:
     """The service of the sign-in card."""
 
-    def __init__(self, clients: Clients, discovery: Discovery, graph: SamGraph) -> None:
+    def __init__(self, clients: Clients, discovery: Discovery, graph: SamGraph, vault: KeyVault) -> None:
         self._clients = clients
         self._discovery = discovery
         self._graph = graph
+        self._vault = vault
 
     def problems(self) -> tuple[list[str], list[str]]:
         """Return the problems of the sign-in, and notes on it.
@@ -58,96 +68,91 @@ class ContainerSignIn:
         deployment = self._discovery.deployment()
         subscription, group = deployment.group()
         name = deployment.main_app or ""
-        reference = background.start(lambda: self._reference(subscription, group, name), name="read AUTH_SECRET")
+        reading = _started(lambda: self._reference(subscription, group, name))
+        storing, setup = _started(self._stored), _started(self._setup)
         settings = auth_settings(self._clients, subscription, group, name)
         client_id = client_id_of(settings)
-        problems, notes = reference.result()
         if not is_guid(client_id):
-            return problems, notes
-        site = self._discovery.main_app.seen().site
-        try:
-            app = self._graph.call(lambda graph: _read(graph, client_id))
-        except BackendError as error:
-            notes.append(f"The end of the sign-in's secret and its callbacks are unknown. {error}")
-            return problems, notes
-        if app is None:
-            problems.append(
-                f"Microsoft Entra ID does not have the app {client_id} of CIPP's sign-in any more, so no user can sign "
-                "in. Restore it within 30 days of its deletion: Entra admin center, App registrations, Deleted "
-                "applications."
-            )
-            return problems, notes
-        found = app_problems(app, [text_of(host) for host in texts_of(properties_of(site).get("hostNames"))], _now())
-        return [*problems, *found[0]], [*notes, *found[1]]
+            return [], []  # state S8, which this card shows too
+        found = _Found()
+        found.add(setup_problems(found.result(setup, "The setup of CIPP's sign-in is unknown.") or {}, client_id))
+        apps = found.result(_started(lambda: self._apps(client_id)), "The app of CIPP's sign-in is unknown.")
+        if not uses_secret(settings):
+            found.notes.append(_IMPLICIT)
+        else:
+            stored = found.result(storing, f"{IN_VAULT} can't be read, so it is not certain which secret is in use.")
+            references = found.result(reading, f"The state of the setting {SETTING} is unknown.")
+            if references is not None:
+                found.add(reference_problems(references[0], stored) if references else ([], [_NO_REFERENCE]))
+            if apps:
+                found.add(secret_problems(stored, apps[0].secrets, datetime.now(UTC)))
+        if apps:
+            hosts = texts_of(properties_of(self._discovery.main_app.seen().site).get("hostNames"))
+            found.add(callback_problems(apps[0], hosts))
+        elif apps is not None:
+            found.problems.append(_NO_APP.format(client_id))
+        return found.problems, found.notes
 
-    def _reference(self, subscription: str, group: str, name: str) -> tuple[list[str], list[str]]:
+    def _reference(self, subscription: str, group: str, name: str) -> list[Json]:
+        """Return the state of the setting's Key Vault reference, [] if it is not one."""
         sites = self._clients.web(subscription).web_apps
         try:
             with while_trying_to(f"read the state of the setting {SETTING}"):
                 shown = fetched(sites.get_app_setting_key_vault_reference, group, name, SETTING)
         except NotFoundError:
-            return [], [f"The setting {SETTING} is not a Key Vault reference. CIPP then signs in without a secret."]
+            return []
+        return [properties_of(shown)]
+
+    def _stored(self) -> StoredSecret:
+        """Return what identifies the secret in the vault. The value is dropped."""
+        stored = self._vault.read(IN_VAULT)
+        return StoredSecret(stored.version, stored.created, stored.value.reveal()[:HINT])
+
+    def _setup(self) -> Json:
+        """Return CIPP's row of the setup, {} if CIPP did not write one."""
+        tables = self._clients.cipp_tables()
+        if tables is None:
+            return {}
+        query = "PartitionKey eq 'SSO' and RowKey eq 'MigrationConfig'"
+        try:
+            with while_trying_to("read CIPP's table SSOMigration"):
+                return next(iter(rows(tables.get_table_client("SSOMigration").query_entities, query)), {})
+        except NotFoundError:
+            return {}
+
+    def _apps(self, client_id: str) -> list[SignInApp]:
+        """Return the app registration, [] if the tenant does not have it."""
+        return self._graph.call(lambda graph: _read(graph, client_id))
+
+
+class _Found:
+    """The problems and notes so far."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def add(self, found: tuple[list[str], list[str]]) -> None:
+        """Add problems and notes."""
+        self.problems += found[0]
+        self.notes += found[1]
+
+    def result(self, reading: "Future[T]", unknown: str) -> T | None:
+        """Return what was read, or None with a note."""
+        try:
+            return reading.result()
         except BackendError as error:
-            return [], [f"The state of the setting {SETTING} is unknown. {error}"]
-        return reference_problems(properties_of(shown)), []
+            self.notes.append(f"{unknown} {error}")
+            return None
 
 
-def reference_problems(reference: Mapping[str, Any]) -> list[str]:
-    """Return the problem of a Key Vault reference that is not resolved. Pure."""
-    status = text_of(reference.get("status"))
-    if status.lower() in ("resolved", "initialized", ""):
-        return []
-    return [
-        (
-            f"The setting {SETTING} is a Key Vault reference in state {status}, so no user can sign in to CIPP. Check "
-            "that the app's identity may get secrets of the vault, that the vault's name is right, and that "
-            "SSOAppSecret is enabled."
-        )
-    ]
+def _started(read: Callable[[], T]) -> "Future[T]":
+    return background.start(read, name="read CIPP's sign-in")
 
 
-def app_problems(app: SignInApp, hosts: Sequence[str], now: datetime) -> tuple[list[str], list[str]]:
-    """Return the problems and notes of the sign-in app, for a site with these hosts. Pure."""
-    problems, notes = [], []
-    if app.secret_ends:
-        last = max(app.secret_ends)
-        if last <= now:
-            problems.append(
-                f"The last secret of CIPP's sign-in expired on {last:%Y-%m-%d}, so no user can sign in. Renew it on "
-                "CIPP's page of SSO, or with its setup."
-            )
-        elif last - now <= SOON:
-            problems.append(
-                f"The secret of CIPP's sign-in expires on {last:%Y-%m-%d}, and nothing renews it. Renew it on CIPP's "
-                "page of SSO before that day."
-            )
-        else:
-            notes.append(f"The secret of CIPP's sign-in expires on {last:%Y-%m-%d}. Nothing renews it by itself.")
-    missing = sorted({host.lower() for host in hosts if host} - app.callback_hosts)
-    if missing:
-        problems.append(
-            f"Sign-in does not work at {', '.join(missing)} (AADSTS50011), because the app registration lacks the "
-            f"redirect URI https://<host>{CALLBACK}. Restart CIPP, which adds it, or add it in the Entra admin center."
-        )
-    return problems, notes
-
-
-def _read(graph: "Graph", client_id: str) -> SignInApp | None:
-    """Return the app registration, None if the tenant does not have it."""
+def _read(graph: "Graph", client_id: str) -> list[SignInApp]:
     try:
         found = graph.read("read the app of CIPP's sign-in", f"applications(appId='{client_id}')?$select={_FIELDS}")
     except NotFoundError:
-        return None
-    return sign_in_app(found)
-
-
-def sign_in_app(found: Json) -> SignInApp:
-    """Return the app registration of a response of Graph. Pure."""
-    addresses = [urlsplit(uri) for uri in texts_of(object_of(found.get("web")).get("redirectUris"))]
-    hosts = [uri.netloc.lower() for uri in addresses if uri.scheme == "https" and uri.path.lower() == CALLBACK]
-    ends = [time_or_none(secret.get("endDateTime")) for secret in objects_of(found.get("passwordCredentials"))]
-    return SignInApp(frozenset(filter(_HOST.fullmatch, hosts)), tuple(end for end in ends if end))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        return []
+    return [sign_in_app(found)]

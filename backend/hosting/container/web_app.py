@@ -11,7 +11,7 @@ from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
 from backend.hosting.container.health import Health
 from backend.hosting.container.image import ContainerImage
-from backend.hosting.container.updates.cipps_rows import ALIVE, InstanceHealth
+from backend.hosting.container.updates.cipps_rows import InstanceHealth
 from backend.hosting.container.updates.possible import PossibleUpdate, Versions, possible_update
 from backend.installation.main_app import MainApp
 from backend.readings import properties_of, text_or_none
@@ -30,7 +30,8 @@ class WebAppStatus:
     - `state` is the state in Azure, `image` the image with its tag.
     - `pending` is the update that a start may make, None if it certainly makes none.
     - `is_pinned` is whether the image is outside CIPP's channels, so that CIPP does not update itself.
-    - `started` and `sampled` are from CIPP's table InstanceHealth, which not every version has.
+    - `started` and `sampled` are from CIPP's table InstanceHealth, which not every version has. `version_since` is the
+      first start of the present version, which CIPP recorded.
     - `runs_jobs` is whether CIPP's background jobs run, None if it is unknown.
     """
 
@@ -44,6 +45,7 @@ class WebAppStatus:
     started: datetime | None
     sampled: datetime | None
     runs_jobs: bool | None
+    version_since: datetime | None = None
 
 
 class WebApp:
@@ -74,7 +76,8 @@ class WebApp:
             health=_by(deadline, looking, Health(is_up=False)) if looking else unknown,
             started=seen.started,
             sampled=seen.sampled,
-            runs_jobs=now - seen.sampled < ALIVE if seen.sampled else None,
+            runs_jobs=seen.runs_jobs(now),
+            version_since=seen.version.since if seen.version else None,
         )
 
 

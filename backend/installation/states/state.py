@@ -11,7 +11,10 @@ from backend.readings import Json, text_of
 
 @dataclass(frozen=True)
 class State:
-    """A state by its code, the card that shows it, and the sentence. A severe one comes first. A note is not a problem."""
+    """A state by its code, the card that shows it, and the sentence.
+
+    A severe one comes first. A note is not a problem.
+    """
 
     code: str
     card: CardKind

@@ -20,8 +20,8 @@ from backend.rotation.results import AppState, KeyOverview, KeyReport, KeyState
 from backend.rotation.running.context import TENANTS_UNKNOWN
 from backend.rotation.running.refresh_token import token_expires
 from backend.rotation.running.session import NOT_SET_UP
+from backend.sam_app.client_secret import UNKNOWN_END
 from backend.sam_app.management_policy import LESS
-from backend.sam_app.registration import UNKNOWN_END
 from backend.sam_app.sign_in import SignInRefusedError
 from backend.values import in_whole_seconds
 

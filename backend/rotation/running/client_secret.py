@@ -15,8 +15,9 @@ from backend.rotation.planning.plan import AppCredential, Rules, third_of_life
 from backend.rotation.planning.version_history import Version
 from backend.rotation.running.context import RunContext
 from backend.rotation.running.publish import NewCredential, policy_for_new
+from backend.sam_app.client_secret import credential_by_hint
 from backend.sam_app.management_policy import advised
-from backend.sam_app.registration import AppRegistration, ClientSecret, NewClientSecret, Registration
+from backend.sam_app.registration import AppRegistration, NewClientSecret, Registration
 from backend.sam_app.sign_in import Credential
 
 MOST_LIVE: Final = 6  # one a week, each for an overlap of 30 days
@@ -132,17 +133,3 @@ class ClientSecretKind:
                 return replace(version, enabled=False)
             self._adopted[version.id] = credential_by_hint(hint, version.created, app.client_secrets)
         return replace(version, credential_id=self._adopted[version.id])
-
-
-def credential_by_hint(hint: str, stored: datetime, secrets: Sequence[ClientSecret]) -> str | None:
-    """Return the id of the credential that a stored value is, by its first three characters and its dates.
-
-    The vault's times have whole seconds, and a secret may be stored some time after it was created. So it is the one
-    that was created before the value was stored, if only its hint matches. "" means that it is not on the app, None
-    that it is uncertain.
-    """
-    may_be = [secret for secret in secrets if secret.hint in (hint, None)]
-    fitting = [s for s in may_be if s.hint == hint and s.starts.replace(microsecond=0) <= stored]
-    if not may_be:
-        return ""
-    return fitting[0].key_id if len(fitting) == 1 else None

@@ -31,8 +31,9 @@ from backend.rotation.running.context import OvertakenError, RunContext
 from backend.rotation.running.publish import CredentialKind, publish
 from backend.rotation.running.reconcile import KeyFacts
 from backend.rotation.running.versions import planned, restored
+from backend.sam_app.client_secret import UNKNOWN_END
 from backend.sam_app.management_policy import AppPolicy, read_app_policy
-from backend.sam_app.registration import UNKNOWN_END, AppRegistration, Registration
+from backend.sam_app.registration import AppRegistration, Registration
 from backend.sam_app.sign_in import Credential, SignInRefusedError
 
 CHANGED_MEANWHILE: Final = (

@@ -1,4 +1,4 @@
-"""What CIPP's tables show of its container: its settings of updates, its versions, its starts and samples.
+"""What CIPP's tables show of its container: its settings of updates, its last start and its background jobs.
 
 The tables and their columns are from CIPP's public source, and were never read from a real CIPP. A table or a row that
 is missing shows nothing, which is not an error: which of them exist depends on CIPP's version.
@@ -6,34 +6,44 @@ is missing shows nothing, which is not an error: which of them exist depends on 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import rows
+from backend.cipp.starts import SAMPLES_READ, VersionRecord, last_boot, last_sample, version_record
 from backend.errors import NotConfiguredError, NotFoundError
-from backend.readings import Json, text_of, time_or_none
+from backend.readings import Json
 
-_STARTS_READ: Final = timedelta(days=90)
-_SAMPLES_READ: Final = timedelta(hours=1)  # CIPP writes one every five minutes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.data.tables import TableServiceClient
+
+T = TypeVar("T")
 ALIVE: Final = timedelta(minutes=10)  # with a younger sample, CIPP's background jobs run
 
 
 @dataclass(frozen=True)
-class VersionRecord:
-    """A version that CIPP recorded at its first start with it. `previous` is the version before, "" if unknown."""
-
-    version: str
-    since: datetime | None
-    previous: str = ""
-
-
-@dataclass(frozen=True)
 class InstanceHealth:
-    """The last start of CIPP and the last sample of its background jobs, None if unknown."""
+    """The last start of CIPP, the last sample of its background jobs, and its present version. None is unknown."""
 
     started: datetime | None = None
     sampled: datetime | None = None
+    version: VersionRecord | None = None
+
+    def runs_jobs(self, now: datetime) -> bool | None:
+        """Return whether CIPP's background jobs run, None if it is unknown. Pure.
+
+        CIPP records its starts in the table of the samples. So without a sample for `SAMPLES_READ` after a start, its
+        jobs don't run. Without a start in the table, this version might not write samples.
+        """
+        if self.started and now - self.started < ALIVE:
+            return None
+        if self.sampled:
+            return now - self.sampled < ALIVE
+        return False if self.started and now - self.started >= SAMPLES_READ else None
 
 
 class CippsRows:
@@ -49,47 +59,26 @@ class CippsRows:
             BackendError: It couldn't be read, or a storage account is not configured.
         """
         query = "PartitionKey eq 'Settings' and RowKey eq 'UpdateConfig'"
-        return next(iter(self._rows("ContainerUpdateSettings", query)), {})
-
-    def versions(self) -> list[VersionRecord]:
-        """Return the versions that ran, the newest first. The first one is the present version if CIPP recorded it.
-
-        Raises:
-            BackendError: The table couldn't be read, or a storage account is not configured.
-        """
-        found = self._rows("VersionHistory", "PartitionKey eq 'Version' or PartitionKey eq 'History'")
-        current = [
-            VersionRecord(text_of(row.get("Version")), time_or_none(row.get("RecordedAt")))
-            for row in found
-            if row.get("PartitionKey") == "Version"
-        ]
-        history = [
-            VersionRecord(
-                text_of(row.get("NewVersion")),
-                time_or_none(row.get("RecordedAt")),
-                text_of(row.get("PreviousVersion")),
-            )
-            for row in found
-            if row.get("PartitionKey") == "History"
-        ]
-        history.sort(key=lambda record: record.since.timestamp() if record.since else 0.0, reverse=True)
-        new = [record for record in current if record.version not in {past.version for past in history[:1]}]
-        return [record for record in (*new, *history) if record.version]
+        found = self._of(
+            "ContainerUpdateSettings",
+            lambda tables: rows(tables.get_table_client("ContainerUpdateSettings").query_entities, query),
+        )
+        return next(iter(found or ()), {})
 
     def instance_health(self, now: datetime) -> InstanceHealth:
-        """Return CIPP's last start and last sample. Versions before the end of 2026 do not record them.
+        """Return CIPP's last start, its last sample and its version.
 
         Raises:
-            BackendError: The table couldn't be read, or a storage account is not configured.
+            BackendError: A table couldn't be read, or a storage account is not configured.
         """
-        starts = self._rows("InstanceHealth", _query("boot", now - _STARTS_READ))
-        samples = self._rows("InstanceHealth", _query("sample", now - _SAMPLES_READ))
         return InstanceHealth(
-            started=max((at for row in starts if (at := time_or_none(row.get("BootTime")))), default=None),
-            sampled=max((at for row in samples if (at := time_or_none(row.get("Bucket")))), default=None),
+            self._of("InstanceHealth", partial(last_boot, now=now)),
+            self._of("InstanceHealth", partial(last_sample, now=now)),
+            self._of("VersionHistory", version_record),
         )
 
-    def _rows(self, table: str, query: str) -> list[Json]:
+    def _of(self, table: str, read: "Callable[[TableServiceClient], T]") -> T | None:
+        """Return what a table shows, None if it does not exist."""
         tables = self._clients.cipp_tables()
         if tables is None:
             raise NotConfiguredError(
@@ -97,10 +86,6 @@ class CippsRows:
             )
         try:
             with while_trying_to(f"read CIPP's table {table}"):
-                return rows(tables.get_table_client(table).query_entities, query)
+                return read(tables)
         except NotFoundError:
-            return []
-
-
-def _query(kind: str, since: datetime) -> str:
-    return f"PartitionKey eq 'InstanceHealth' and RowKey ge '{since:%Y-%m-%dT%H:%M}' and Kind eq '{kind}'"
+            return None
