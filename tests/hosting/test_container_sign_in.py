@@ -21,7 +21,7 @@ from backend.hosting.container.sign_in_problems import (
 from backend.sam_app.client_secret import UNKNOWN_END, ClientSecret
 from sandbox import names
 from tests.support.api import Api
-from tests.support.planted import PLANTED
+from tests.support.planted import MARKER
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
 
@@ -184,10 +184,10 @@ def setup_row(azure: Sandbox, **columns: str) -> None:
 
 
 def test_failed_setup_of_the_sign_in_is_a_problem_without_secrets(container: Sandbox) -> None:
-    setup_row(container, AppId=names.SSO_APP_ID, Status="error", LastError=f"client_secret={PLANTED} is refused")
+    setup_row(container, AppId=names.SSO_APP_ID, Status="error", LastError=f"client_secret={MARKER} is refused")
     shown = card(Api())
     assert [problem for problem in shown["Problems"] if "page of SSO" in problem]
-    assert PLANTED not in str(shown)
+    assert MARKER not in str(shown)
 
 
 def test_setup_of_the_sign_in_that_cannot_be_read_is_unknown(container: Sandbox) -> None:

@@ -61,8 +61,8 @@ def health_rows(container: Sandbox, **minutes: float) -> datetime:
     now = datetime.fromisoformat(container.state()["now"])
     with TableServiceClient.from_connection_string(container.env["AzureWebJobsStorage"]) as tables:
         table = tables.create_table_if_not_exists("InstanceHealth")
-        for row in table.list_entities(select=["PartitionKey", "RowKey"]):
-            table.delete_entity(row)
+        for old in table.list_entities(select=["PartitionKey", "RowKey"]):
+            table.delete_entity(old)
         for kind, age in minutes.items():
             moment = now - timedelta(minutes=age)
             bucket = f"{moment:%Y-%m-%dT%H:%M}"

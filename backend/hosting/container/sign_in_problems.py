@@ -50,7 +50,7 @@ def uses_secret(settings: Mapping[str, Any]) -> bool:
 
 
 def reference_problems(reference: Mapping[str, Any], stored: StoredSecret | None) -> Found:
-    """Return those of the Key Vault reference. App Service reads a new version within a day, or when told."""
+    """Return those of the Key Vault reference. App Service reads a new version within a day."""
     status = text_of(reference.get("status"))
     if status.lower() not in ("resolved", "initialized", ""):
         problem = (
