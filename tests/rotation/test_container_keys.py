@@ -301,6 +301,30 @@ def test_certificate_is_the_reason_for_a_restart_in_certificate_only_mode(
     assert container.site.restarts == [SITE]
 
 
+def test_unconfirmed_restart_is_not_repeated_and_the_night_is_named(
+    container: Container, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.setenv("KEY_ROTATION_RESTART_CIPP", "update")
+    container.site.is_ready_again = False
+    container.rotate(SECRET)
+    container.catch_up()
+    warnings = container.rotate(SECRET).warnings
+    (warning,) = [text for text in warnings if "not repeated" in text]
+    assert container.site.restarts == [SITE]
+    assert f"reads its keys on {container.scene.now() + timedelta(days=1):%Y-%m-%d} at 00:30 UTC" in warning
+    assert "Azure shows" not in warning
+
+
+def test_overview_names_the_night_for_keys_that_cipp_may_still_use(container: Container) -> None:
+    container.rotate(SECRET)
+    container.scene.go(days=8)
+    container.rotate(SECRET, force=True)
+    overview = container.services().key_rotation.overview()
+    (state,) = [key for key in overview.keys if key.name.lower() == SECRET.lower()]
+    assert state.overlapping
+    assert all("00:30" in text for text in state.overlapping)
+
+
 # When
 
 

@@ -231,7 +231,7 @@ REASONS: dict[str, tuple[Seen, Moment, str]] = {
     "too many, and Azure does not list CIPP's apps": (
         seen([SERVED], [YEAR, BEFORE, ONE_MORE]),
         moment(force=True, outdated=None),
-        "unknown whether they restarted",
+        "unknown which keys they have",
     ),
     "none": (seen([]), MOMENT, "The vault doesn't have a certificate"),
     "unreadable": (seen([SERVED], is_readable=False), MOMENT, "can't be read as a certificate"),

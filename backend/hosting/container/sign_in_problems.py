@@ -112,7 +112,8 @@ def callback_problems(app: SignInApp, hosts: Sequence[str]) -> Found:
         return [], []
     problem = (
         f"Sign-in does not work at {', '.join(missing)} (AADSTS50011), because the app registration lacks the redirect "
-        f"URI https://<host>{CALLBACK}. Restart CIPP, which adds it, or add it in the Entra admin center."
+        f"URI https://<host>{CALLBACK}. "
+        "Add it in the Entra admin center, or restart CIPP, which adds it and may update CIPP."
     )
     return [problem], []
 

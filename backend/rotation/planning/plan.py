@@ -378,7 +378,7 @@ def _too_many(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
 
 def _restart_first(moment: Moment) -> str:
     if moment.outdated is None:
-        return "Azure does not list CIPP's apps, so it is unknown whether they restarted. See ListBackendRights."
+        return "Azure does not list CIPP's apps, so it is unknown which keys they have. See ListBackendRights."
     if not moment.outdated:
         return "A later run removes those that CIPP doesn't need any more."
     how = moment.how or restart_them(moment.outdated, None)

@@ -31,6 +31,7 @@ SSO_NAME: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which no j
 NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS70001", "AADSTS700016", "AADSTS700011", "AADSTS90002")
 _NOUNS: Final = MappingProxyType({"ClientSecret": "client secret", "Certificate": "certificate"})
 _UNKNOWN_READ: Final = "Nothing shows since when it has its keys: neither Azure, nor CIPP's tables."
+_ALL_READ: Final = "CIPP's apps have read a newer one, or can't be listed"
 _WORDS: Final = MappingProxyType(
     {
         Validity.REVOKED: "The current version can't sign in.",
@@ -186,16 +187,24 @@ class _Overview:
         return seen.ends or served.expires if seen else served.expires
 
     def _overlapping(self, key: Key) -> list[str]:
-        """Return the older credentials of this app that can still sign in, and until when to restart CIPP's apps."""
+        """Return the older credentials of this app that can still sign in, and what CIPP's apps need before."""
         seen = self._seen(_own_name(key)) if key.kind in ("ClientSecret", "Certificate") else None
         if seen is None:
             return []
         current = seen.served.id if seen.served else None
+        outdated = self._outdated(key)
         return [
-            f"{one.name} ({one.id}) can sign in until {one.ends:%Y-%m-%d}. Restart CIPP's apps before then."
+            f"{one.name} ({one.id}) can sign in until {one.ends:%Y-%m-%d}. "
+            f"{self._snapshot.advise(outdated, one.ends) if outdated else _ALL_READ}."
             for one in seen.credentials
             if one.is_own and one.id != current and one.ends > self._now
         ]
+
+    def _outdated(self, key: Key) -> list[str]:
+        """Return the apps that may not have read the current version of a key."""
+        served = self._served.get(_own_name(key).lower())
+        stored = served.known_created if served else None
+        return [app.name for app in self._snapshot.uptimes if stored is None or not app.started_after(stored)]
 
     def _held_by_apps(self, uptimes: Sequence[Uptime]) -> KeyState | None:
         """Return the first client secret to expire that CIPP's apps still use, if that is an earlier one.
@@ -217,7 +226,8 @@ class _Overview:
         if not ends:
             return None
         first, app = min(ends)
-        name = f"the earlier {_NOUNS[self._mode.vital]} that '{app}' might still use (restart it)"
+        how = self._snapshot.advise([app], None)
+        name = f"the earlier {_NOUNS[self._mode.vital]} that '{app}' might still use ({how[:1].lower()}{how[1:]})"
         if first <= self._now:
             self._broken[name] = f"expired on {first:%Y-%m-%d %H:%M} UTC"
         return KeyState(

@@ -24,8 +24,10 @@ SPARE_SECONDS: Final = 10.0  # besides the restart itself, for the writes before
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429  # Azure may still have processed the request
 _NOT_RESTARTED: Final = (
     "CIPP was not restarted, because that requires the permission CIPP.SuperAdmin.ReadWrite. {apps} might still use "
-    "the old {key}. The next weekly run restarts them. To restart them now, a CIPP superadmin must call "
-    "ExecFunctionAppRestart."
+    "the old {key}. {then}"
+)
+_NEXT_WEEK: Final = (
+    "The next weekly run restarts them. To restart them now, a CIPP superadmin must call ExecFunctionAppRestart."
 )
 _NO_TIME_TO_RESTART: Final = (
     "{apps} not restarted for the new {key}: too little time is left in this run. The next run continues."
@@ -42,11 +44,12 @@ _RECORD_UNREADABLE: Final = (
 )
 _NOT_RECORDED: Final = "'{app}' was not restarted, because that couldn't be recorded: {error} The next run continues."
 _REFUSED: Final = "'{app}' was not restarted: {error} The next run tries again."
-_UNCONFIRMED: Final = "'{app}' might not have restarted: {error} If it did not, call ExecFunctionAppRestart."
+_UNCONFIRMED: Final = "'{app}' might not have restarted: {error} If it did not, {then}"
 _NOT_REPEATED: Final = (
-    "A restart of '{app}' was requested{when} for this {key}, {seen}. The request is not repeated. "
-    'To restart it, call ExecFunctionAppRestart with {{"Name": "{app}"}}.'
+    "A restart of '{app}' was requested{when} for this {key}, {seen}. The request is not repeated. {then}"
 )
+_TO_RESTART: Final = 'To restart it, call ExecFunctionAppRestart with {{"Name": "{app}"}}.'
+_AT_NIGHT: Final = "CIPP reads its keys on {read:%Y-%m-%d} at {read:%H:%M} UTC without a restart."
 _WAITS: Final = "{apps} not restarted for the new {key}. {reason}"
 _WORDS: Final = {CLIENT_SECRET: "client secret", CERTIFICATE: "certificate"}
 
@@ -99,7 +102,8 @@ class Restarts:
         warnings = [self._not_repeated(name, restart, current[name]) for name, restart in requested.items()]
         left = [name for name in outdated if name not in requested]
         if self._run.restart is RestartRight.NONE:
-            return warnings + ([_NOT_RESTARTED.format(apps=_listed(left), key=self._key)] if left else [])
+            then = self._at_night or _NEXT_WEEK
+            return warnings + ([_NOT_RESTARTED.format(apps=_listed(left), key=self._key, then=then)] if left else [])
         return warnings + (self._waiting(left) or self._restart_all(left, version))
 
     def _waiting(self, names: list[str]) -> list[str]:
@@ -132,7 +136,8 @@ class Restarts:
                 restarted = self._processes.restart(name, updates=self._updates)
             except BackendError as error:
                 if not _did_nothing(error):
-                    return [*report, _UNCONFIRMED.format(app=name, error=error)]
+                    then = self._at_night or "call ExecFunctionAppRestart."
+                    return [*report, _UNCONFIRMED.format(app=name, error=error, then=then)]
                 self._withdraw(name)
                 return [*report, _REFUSED.format(app=name, error=error)]
             if restarted.moment:
@@ -165,7 +170,17 @@ class Restarts:
         seen = (
             "but Azure shows older processes" if is_current is False else "and Azure does not show whether it happened"
         )
-        return _NOT_REPEATED.format(app=name, when=when, seen=seen, key=self._key)
+        night = self._at_night
+        if night:
+            seen = "and nothing shows that CIPP has read its keys since"
+        then = night or _TO_RESTART.format(app=name)
+        return _NOT_REPEATED.format(app=name, when=when, seen=seen, key=self._key, then=then)
+
+    @property
+    def _at_night(self) -> str:
+        """When CIPP reads its keys next by itself, as a sentence, "" if that is not certain."""
+        read = self._processes.next_read(self._vault.now(), self._run.cipp.zone)
+        return _AT_NIGHT.format(read=read) if read else ""
 
     def _time_is_over(self) -> bool:
         return self._run.time_is_over
