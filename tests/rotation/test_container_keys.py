@@ -23,6 +23,7 @@ from backend.rotation.results import Rotation
 from backend.services import Services
 from sandbox import names
 from tests.support.rotation.scene import CERTIFICATE, SECRET, Scene
+from tests.support.sandbox.certificate import Certificate
 
 SITE = names.MAIN_SITE
 UPDATE = "The tag latest names version 10.9.1, and CIPP runs 10.9.0."
@@ -249,6 +250,17 @@ def test_certificate_is_rotated_once_between_two_checks_even_when_forced(contain
     container.check()
     (report,) = container.rotate(CERTIFICATE, force=True).keys
     assert report.outcome == "rotated"
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+def test_forced_certificate_waits_only_until_cipp_has_read_its_own_ones(container: Container, has_read: bool) -> None:
+    for certificate in (Certificate(days=300), Certificate(days=350)):  # CIPP's versions, and none of this app
+        container.scene.others.give_certificate(certificate)
+        container.scene.go(hours=1)
+    if has_read:
+        container.boot(container.scene.now())
+    (report,) = container.rotate(CERTIFICATE, force=True).keys
+    assert report.outcome == ("rotated" if has_read else "unchanged")
 
 
 # Restarts

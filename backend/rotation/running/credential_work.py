@@ -188,9 +188,14 @@ class CredentialWork:
         return judgement
 
     def _with_apps(self, moment: Moment) -> Moment:
-        """Add when CIPP's apps started, if it matters. It does only if this app created a credential."""
-        is_served = bool(self.seen.versions) and self.seen.versions[0].is_own
-        if not is_served and not any(credential.is_own for credential in self.seen.credentials):
+        """Add since when CIPP's apps have their keys, if it matters.
+
+        It does if this app created a credential, or if CIPP's weekly run would remove a version that they might use.
+        """
+        versions = self.seen.versions
+        is_own = bool(versions) and versions[0].is_own
+        may_be_pruned = self._kind.rules.prunes and len(versions) > 1
+        if not is_own and not may_be_pruned and not any(credential.is_own for credential in self.seen.credentials):
             return moment
         outdated = self._run.uptimes.not_restarted_since(self.facts.since) if self.facts.since else []
         apps = None if outdated is None else tuple(outdated)
