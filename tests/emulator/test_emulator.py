@@ -2,60 +2,27 @@
 
 import base64
 import json
-import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 
 import pytest
 
-from tests.emulator.browser import AMSTERDAM, SHELL, Browser
-from tests.emulator.emulator import Emulator, why_not
-from tests.emulator.shell import ANSWERS, Shell
-from tests.support.api import AMBIENT, QUICK, principal
+from tests.emulator.browser import AMSTERDAM, SHELL
+from tests.emulator.shell import ANSWERS
+from tests.emulator.site import Site, running_site
+from tests.support.api import principal
 from tests.support.frontend import shown_of
-from tests.support.host import PROJECT, Host
-from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
-from tests.support.tiers import require
 
 LINKS = "/api/ExecBackendURLs"
 TIME = "/api/ExecTimeSettings"
 
 
-@dataclass(frozen=True)
-class Site:
-    """The static web app: its address, the gateway behind it, and this API behind that."""
-
-    address: str
-    shell: Shell
-    host: Host
-
-    def browser(self, *roles: str) -> Browser:
-        """Open a tab. If roles are given, sign in."""
-        opened = Browser(self.address)
-        if roles:
-            opened.sign_in(*roles)
-        return opened
-
-
 @pytest.fixture(scope="module")
 def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Everything from the browser's address to the sandbox. The host adds no caller to requests."""
-    require("The static web app emulator", why_not())
-    sandbox.reset(propagation_seconds=0)
-    Others(sandbox).zone("UTC")
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
-        for name in list(os.environ):
-            if name.startswith(AMBIENT):
-                patch.delenv(name)
-        folder = tmp_path_factory.mktemp("emulator")
-        host = Host(folder, str(PROJECT), "--as", "nobody", **{**sandbox.env, **QUICK})
-        running.callback(host.end)
-        shell = running.enter_context(Shell(host.port))
-        emulator = running.enter_context(Emulator(folder, shell.address))
-        yield Site(emulator.address, shell, host)
+    """The static web app of a CIPP that is function apps."""
+    with running_site(sandbox, tmp_path_factory.mktemp("emulator")) as running:
+        yield running
 
 
 def test_caller_is_the_emulators_principal(site: Site) -> None:
