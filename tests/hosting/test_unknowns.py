@@ -1,4 +1,4 @@
-"""What is not known of Azure and of CIPP as a container. Both answers are safe, and each has a test.
+"""What is not known of Azure and of CIPP as a container. Both cases are safe, and each has a test.
 
 `TESTS` lists the unknowns of the contract of CIPP as a container. An unknown that this app does not depend on has a
 reason instead of tests.

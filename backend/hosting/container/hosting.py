@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.hosting.container.absent import NoDomains, NoFork, NoInvitations, NoStaticWebApp, NoUserRoles
-    from backend.hosting.container.app_settings import ContainerSettings
     from backend.hosting.container.apps import ContainerApps
     from backend.hosting.container.image import ContainerImage
     from backend.hosting.container.processes import ContainerProcesses
     from backend.hosting.container.start_plan import ContainerStarts
     from backend.hosting.container.web_app import WebApp
     from backend.hosting.hosting import Core, Hosting
+    from backend.hosting.settings_of_apps import SettingsOfApps
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
 
@@ -60,10 +60,10 @@ class _ContainerHosting:
         return ContainerApps(self._core.clients, self._core.discovery, self.starts)
 
     @made_once
-    def settings(self) -> "ContainerSettings":
-        from backend.hosting.container.app_settings import ContainerSettings
+    def settings(self) -> "SettingsOfApps":
+        from backend.hosting.container.app_settings import container_settings
 
-        return ContainerSettings(self._core.clients, self._core.discovery, self.apps, self.starts)
+        return container_settings(self._core.clients, self._core.discovery, self.apps, self.starts)
 
     @made_once
     def code(self) -> "NoFork":

@@ -9,7 +9,6 @@ from backend.installation.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend.hosting.functions.app_settings import FunctionAppSettings
     from backend.hosting.functions.apps import FunctionApps
     from backend.hosting.functions.code import FunctionAppDeployments
     from backend.hosting.functions.processes import FunctionAppProcesses
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from backend.hosting.functions.static_web_app.site import StaticWebApp
     from backend.hosting.functions.static_web_app.users import StaticWebAppUsers
     from backend.hosting.hosting import Core, Hosting
+    from backend.hosting.settings_of_apps import SettingsOfApps
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
 
@@ -42,10 +42,10 @@ class _FunctionsHosting:
         return FunctionApps(self._core.clients, self._core.discovery)
 
     @made_once
-    def settings(self) -> "FunctionAppSettings":
-        from backend.hosting.functions.app_settings import FunctionAppSettings
+    def settings(self) -> "SettingsOfApps":
+        from backend.hosting.functions.app_settings import function_app_settings
 
-        return FunctionAppSettings(self._core.clients, self._core.discovery, self.apps)
+        return function_app_settings(self._core.clients, self._core.discovery, self.apps)
 
     @made_once
     def code(self) -> "FunctionAppDeployments":

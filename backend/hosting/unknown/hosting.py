@@ -23,22 +23,16 @@ if TYPE_CHECKING:
         Control,
         Deployments,
         Domain,
-        DomainAct,
         FunctionApp,
-        Guest,
-        Invitation,
-        Restarted,
         Setting,
         SettingsAct,
-        SyncAct,
-        UserAct,
         Users,
-        Validation,
     )
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
 
 Cause = Callable[[], BackendError | None]
+Refusal = Callable[..., NoReturn]
 
 
 def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
@@ -46,12 +40,17 @@ def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
     return _UnknownHosting(reads, cause)
 
 
-def _refuse(cause: Cause) -> NoReturn:
-    error = cause()
-    detail = "Couldn't change anything: it is not certain whether CIPP runs as function apps or as a container."
-    if error is None:
-        raise UnknownShapeError(detail, advice="Try again.")
-    raise UnknownShapeError(f"{detail} {error.detail}", advice=error.advice, cause=error)
+def _refusal(cause: Cause) -> Refusal:
+    """Return a function that refuses a change, whatever its arguments are."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        error = cause()
+        detail = "Couldn't change anything: it is not certain whether CIPP runs as function apps or as a container."
+        if error is None:
+            raise UnknownShapeError(detail, advice="Try again.")
+        raise UnknownShapeError(f"{detail} {error.detail}", advice=error.advice, cause=error)
+
+    return refuse
 
 
 class _UnknownHosting:
@@ -59,19 +58,19 @@ class _UnknownHosting:
 
     def __init__(self, reads: "Hosting", cause: Cause) -> None:
         self._reads = reads
-        self._cause = cause
+        self._refuse = _refusal(cause)
 
     @made_once
     def apps(self) -> "_Apps":
-        return _Apps(self._reads.apps, self._cause)
+        return _Apps(self._reads.apps, self._refuse)
 
     @made_once
     def settings(self) -> "_Settings":
-        return _Settings(self._reads.settings, self._reads.apps, self._cause)
+        return _Settings(self._reads.settings, self._reads.apps, self._refuse)
 
     @made_once
     def code(self) -> "_Code":
-        return _Code(self._reads.code, self._cause)
+        return _Code(self._reads.code, self._refuse)
 
     @property
     def frontend(self) -> "Frontend":
@@ -79,19 +78,19 @@ class _UnknownHosting:
 
     @made_once
     def domains(self) -> "_Domains":
-        return _Domains(self._reads.domains, self._cause)
+        return _Domains(self._reads.domains, self._refuse)
 
     @made_once
     def users(self) -> "_Users":
-        return _Users(self._reads.users, self._cause)
+        return _Users(self._reads.users, self._refuse)
 
     @made_once
     def invitations(self) -> "_Invitations":
-        return _Invitations(self._cause)
+        return _Invitations(self._refuse)
 
     @made_once
     def processes(self) -> "_Processes":
-        return _Processes(self._cause)
+        return _Processes(self._refuse)
 
     @property
     def probes(self) -> "Sequence[Probe]":
@@ -110,80 +109,58 @@ def _is_this_app(apps: "Apps", name: str | None) -> bool:
 
 
 class _Apps:
-    def __init__(self, reads: "Apps", cause: Cause) -> None:
+    def __init__(self, reads: "Apps", refuse: Refusal) -> None:
         self._functions = reads
         self.apps: Callable[[], list[FunctionApp]] = reads.apps
         self.addresses: Callable[[], str] = reads.addresses
-        self._cause = cause
+        self._refuse = refuse
 
     def control(
         self, action: "Action", *, name: str | None, every: bool, dry_run: bool, consent: "Consent"
     ) -> "Control":
         if not every and _is_this_app(self._functions, name):
             return self._functions.control(action, name=name, every=every, dry_run=dry_run, consent=consent)
-        _refuse(self._cause)
+        return self._refuse()
 
 
 class _Settings:
-    def __init__(self, reads: "AppSettings", apps: "Apps", cause: Cause) -> None:
+    def __init__(self, reads: "AppSettings", apps: "Apps", refuse: Refusal) -> None:
         self._functions = reads
         self._apps = apps
         self.settings: Callable[[str | None], list[Setting]] = reads.settings
-        self._cause = cause
+        self._refuse = refuse
 
     def change(
         self, name: str | None, *, to_set: Mapping[str, str], remove: Sequence[str], dry_run: bool, consent: "Consent"
     ) -> "SettingsAct":
         if _is_this_app(self._apps, name):
             return self._functions.change(name, to_set=to_set, remove=remove, dry_run=dry_run, consent=consent)
-        _refuse(self._cause)
+        return self._refuse()
 
 
 class _Code:
-    def __init__(self, reads: "Code", cause: Cause) -> None:
+    def __init__(self, reads: "Code", refuse: Refusal) -> None:
         self.deployments: Callable[[str | None], Deployments] = reads.deployments
-        self._cause = cause
-
-    def sync(self, name: str | None, *, dry_run: bool, force: bool) -> "SyncAct":
-        del name, dry_run, force
-        _refuse(self._cause)
+        self.sync: Refusal = refuse
 
 
 class _Domains:
-    def __init__(self, reads: "Domains", cause: Cause) -> None:
+    def __init__(self, reads: "Domains", refuse: Refusal) -> None:
         self.domains: Callable[[], list[Domain]] = reads.domains
-        self._cause = cause
-
-    def add(self, domain: str, validation: "Validation", *, dry_run: bool, force: bool = False) -> "DomainAct":
-        del domain, validation, dry_run, force
-        _refuse(self._cause)
-
-    def remove(self, domain: str, *, dry_run: bool) -> "DomainAct":
-        del domain, dry_run
-        _refuse(self._cause)
+        self.add: Refusal = refuse
+        self.remove: Refusal = refuse
 
 
 class _Users:
-    def __init__(self, reads: "UserRoles", cause: Cause) -> None:
+    def __init__(self, reads: "UserRoles", refuse: Refusal) -> None:
         self.users: Callable[[], Users] = reads.users
-        self._cause = cause
-
-    def set_roles(self, *, user_id: str, provider: str, roles: Sequence[str], dry_run: bool) -> "UserAct":
-        del user_id, provider, roles, dry_run
-        _refuse(self._cause)
-
-    def remove(self, *, user_id: str, provider: str, dry_run: bool) -> "UserAct":
-        del user_id, provider, dry_run
-        _refuse(self._cause)
+        self.set_roles: Refusal = refuse
+        self.remove: Refusal = refuse
 
 
 class _Invitations:
-    def __init__(self, cause: Cause) -> None:
-        self._cause = cause
-
-    def invite(self, guest: "Guest", *, dry_run: bool) -> "Invitation":
-        del guest, dry_run
-        _refuse(self._cause)
+    def __init__(self, refuse: Refusal) -> None:
+        self.invite: Refusal = refuse
 
 
 class _NoUptimes(Uptimes):
@@ -199,8 +176,8 @@ class _Processes:
     needs_flag: Final = False  # function apps without storage must go on, also while their main app can't be read
     uptimes: Final = _NoUptimes()
 
-    def __init__(self, cause: Cause) -> None:
-        self._cause = cause
+    def __init__(self, refuse: Refusal) -> None:
+        self.restart: Refusal = refuse
 
     @property
     def signs(self) -> "Collection[Sign]":
@@ -222,7 +199,3 @@ class _Processes:
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         del now, zone
         return True
-
-    def restart(self, name: str, *, updates: bool = False) -> "Restarted":
-        del name, updates
-        _refuse(self._cause)
