@@ -163,7 +163,7 @@ def test_app_of_the_sign_in_that_cannot_be_read(container: Sandbox, status: int)
     assert (missing, unknown) == (status == 404, status != 404)
 
 
-def test_secret_of_the_vault_that_is_not_on_the_app_is_a_problem(container: Sandbox) -> None:
+def test_secret_in_the_vault_but_not_on_the_app_is_a_problem(container: Sandbox) -> None:
     Others(container).store("SSOAppSecret", "~~~ not of the app")
     assert [problem for problem in card(Api())["Problems"] if "AADSTS7000215" in problem]
 

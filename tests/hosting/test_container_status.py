@@ -105,18 +105,18 @@ def web_app_card(api: Api) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("options", "is_silent", "note"),
+    ("options", "is_missing", "note"),
     [({}, True, "last started"), ({"no_instance_health": True}, False, "by its version")],
-    ids=["silent for an hour", "not recorded"],
+    ids=["no sample for an hour", "not recorded"],
 )
-def test_silent_background_is_a_problem_only_if_cipp_records_it(
-    azure: Sandbox, options: dict[str, object], note: str, *, is_silent: bool
+def test_missing_samples_are_a_problem_only_if_cipp_records_them(
+    azure: Sandbox, options: dict[str, object], note: str, *, is_missing: bool
 ) -> None:
     azure.reset(propagation_seconds=0, shape="container", now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **options)
-    if is_silent:
+    if is_missing:
         health_rows(azure, boot=90)
     shown = web_app_card(Api())
-    assert any("for more than an hour" in problem for problem in shown["Problems"]) is is_silent
+    assert any("for more than an hour" in problem for problem in shown["Problems"]) is is_missing
     assert [one for one in shown["Notes"] if note in one]
 
 

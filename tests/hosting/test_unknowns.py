@@ -46,7 +46,7 @@ TESTS: Final[dict[str, str | tuple[tuple[str, str], ...]]] = {
     "U6 whether InstanceHealth exists": (
         (READS, "test_signs_are_unknown_without_their_tables"),
         (READS, "test_newest_boot_counts_and_samples_do_not"),
-        ("hosting/test_container_status.py", "test_silent_background_is_a_problem_only_if_cipp_records_it"),
+        ("hosting/test_container_status.py", "test_missing_samples_are_a_problem_only_if_cipp_records_them"),
     ),
     "U7 whether FeatureFlags can be read": (
         (READS, "test_flag_of_certificate_only_mode"),
@@ -55,7 +55,7 @@ TESTS: Final[dict[str, str | tuple[tuple[str, str], ...]]] = {
     ),
     "U8 whether CIPP removes old certificates": (
         ("sandbox/test_cipp_jobs.py", "*no_reconcile"),
-        (KEYS, "test_one_new_certificate_between_two_checks"),
+        (KEYS, "test_certificate_is_rotated_once_between_two_checks_even_when_forced"),
         (HERE, "test_keys_of_cipp_sign_in_after_its_weekly_run"),
     ),
     "U9 whether CIPP removes expired secrets": (
