@@ -50,9 +50,13 @@ class MainApp:
 
     @property
     def is_single(self) -> bool:
-        """Whether the app certainly runs on one instance, by its plan and its own number of workers."""
+        """Whether the app certainly runs on one instance, by its plan and its own number of workers.
+
+        A plan that scales by itself shows one instance, too. Rules of Azure Monitor are not read.
+        """
         workers = properties_of(self.web).get("numberOfWorkers")
-        return object_of(self.plan.get("sku")).get("capacity") == 1 and workers in (None, 1)
+        scales = properties_of(self.plan).get("elasticScaleEnabled") not in (None, False)
+        return object_of(self.plan.get("sku")).get("capacity") == 1 and workers in (None, 1) and not scales
 
     @property
     def image(self) -> str | None:

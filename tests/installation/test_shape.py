@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.installation.main_app import MainApp
 from backend.installation.shape import Shape, shape_of
 
 IMAGE = "DOCKER|ghcr.io/cyberdrain/cipp:latest"
@@ -29,3 +30,23 @@ IMAGE = "DOCKER|ghcr.io/cyberdrain/cipp:latest"
 )
 def test_shape_follows_from_the_kind_and_the_image(kind: str, image: str | None, shape: Shape) -> None:
     assert shape_of(kind, image) is shape
+
+
+@pytest.mark.parametrize(
+    ("capacity", "workers", "scales", "is_single"),
+    [
+        (1, None, None, True),
+        (1, 1, False, True),
+        (2, None, None, False),
+        (None, None, None, False),
+        (1, 2, None, False),
+        (1, None, True, False),  # it may have had another instance
+        (1, None, "true", False),
+    ],
+)
+def test_container_is_single_on_one_instance_of_a_plan_that_does_not_scale(
+    capacity: object, workers: object, scales: object, *, is_single: bool
+) -> None:
+    plan = {"sku": {"capacity": capacity}, "properties": {"elasticScaleEnabled": scales}}
+    app = MainApp(Shape.CONTAINER, {}, {"properties": {"numberOfWorkers": workers}}, plan)
+    assert app.is_single is is_single

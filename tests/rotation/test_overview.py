@@ -95,7 +95,7 @@ def test_overview_has_age_expiry_check_and_old_credentials_of_each_key(scene: Sc
     old = scene.versions(SECRET)[-2]["tags"]["credential-id"]
     (line,) = key_of(overview["Keys"], SECRET)["Overlapping"]
     assert old in line
-    assert "Restart CIPP's apps before" in line
+    assert f"Restart '{names.MAIN_SITE}'" in line
     (line,) = key_of(overview["Keys"], CERTIFICATE)["Overlapping"]
     assert scene.versions(CERTIFICATE)[-2]["tags"]["credential-id"] in line
     assert key_of(overview["Keys"], TOKEN)["Overlapping"] == []
