@@ -111,6 +111,11 @@ class Directory:
         """Return an application's service principal in a tenant, or None if the tenant has not consented."""
         return self._principals.get((app_id.lower(), tenant_id))
 
+    def knows(self, object_id: str) -> bool:
+        """Return whether a service principal, a user or a group has the object ID."""
+        principals = {principal.id for principal in self._principals.values()}
+        return object_id in principals or object_id in self.people.persons or object_id in self.people.groups
+
     @property
     def service_principals(self) -> list[ServicePrincipal]:
         """Return all of them, in the order in which they were added."""

@@ -1,7 +1,7 @@
 """A small role-based access control: which principal may do what, and at which scope."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 
@@ -109,7 +109,55 @@ TABLE_DATA_CONTRIBUTOR: Final = Role(
         f"{TABLES}/entities/update/action",
     ),
 )
-ROLES: Final = (OWNER, CONTRIBUTOR, READER, WEBSITE_CONTRIBUTOR, SECRETS_OFFICER, TABLE_DATA_CONTRIBUTOR)
+_CONTAINERS: Final = "Microsoft.Storage/storageAccounts/blobServices/containers"
+BLOB_DATA_OWNER: Final = Role(
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Blob Data Owner",
+    "Allows for full access to Azure Storage blob containers and data, including assigning POSIX access control.",
+    (f"{_CONTAINERS}/*", "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action"),
+    data_actions=(f"{_CONTAINERS}/blobs/*",),
+)
+METRICS_PUBLISHER: Final = Role(
+    "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Monitoring Metrics Publisher",
+    "Enables publishing metrics against Azure resources",
+    (
+        "Microsoft.Insights/Register/Action",
+        "Microsoft.Support/*",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+    ),
+    data_actions=("Microsoft.Insights/Metrics/Write", "Microsoft.Insights/Telemetry/Write"),
+)
+ACCESS_ADMINISTRATOR: Final = Role(
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+    "User Access Administrator",
+    "Lets you manage user access to Azure resources.",
+    ("*/read", "Microsoft.Authorization/*", "Microsoft.Support/*"),
+)
+RBAC_ADMINISTRATOR: Final = Role(
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
+    "Role Based Access Control Administrator",
+    "Manage access to Azure resources by assigning roles using Azure RBAC. This role does not allow you to manage "
+    "access using other ways, such as Azure Policy.",
+    (
+        "Microsoft.Authorization/roleAssignments/write",
+        "Microsoft.Authorization/roleAssignments/delete",
+        "*/read",
+        "Microsoft.Support/*",
+    ),
+)
+ROLES: Final = (
+    OWNER,
+    CONTRIBUTOR,
+    READER,
+    WEBSITE_CONTRIBUTOR,
+    SECRETS_OFFICER,
+    TABLE_DATA_CONTRIBUTOR,
+    BLOB_DATA_OWNER,
+    METRICS_PUBLISHER,
+    ACCESS_ADMINISTRATOR,
+    RBAC_ADMINISTRATOR,
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +169,7 @@ class RoleAssignment:
     role: Role
     scope: str
     created: str
+    principal_type: str = "ServicePrincipal"
 
 
 @dataclass
@@ -133,6 +182,11 @@ class AccessControl:
     def roles(self) -> list[Role]:
         """Return every role that can be assigned."""
         return [*ROLES, *self.custom_roles.values()]
+
+    def define(self, role: Role) -> None:
+        """Add a custom role, or change it. Its assignments grant what it has now."""
+        self.custom_roles[role.id] = role
+        self.assignments = [replace(a, role=role) if a.role.id == role.id else a for a in self.assignments]
 
     def roles_of(self, principal_id: str, scope: str) -> list[Role]:
         """Return the roles that the principal has at `scope`, including inherited ones."""

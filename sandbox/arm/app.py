@@ -10,6 +10,8 @@ from sandbox.arm import (
     certificates,
     custom_domains,
     linked_backends,
+    lock_operations,
+    plain_resources,
     plans,
     resource_groups,
     resources,
@@ -18,6 +20,7 @@ from sandbox.arm import (
     site_functions,
     site_hosts,
     site_instances,
+    site_package,
     site_settings,
     sites,
     stacks,
@@ -27,6 +30,7 @@ from sandbox.arm import (
     subscriptions,
     vaults,
 )
+from sandbox.arm.deployments import operations as deployments
 from sandbox.arm.gateway import Gateway
 from sandbox.service import service
 
@@ -44,16 +48,20 @@ _NOUNS: Final = (
     site_functions,
     site_hosts,
     site_instances,
+    site_package,
     static_sites,
     static_site_users,
     custom_domains,
     certificates,
     linked_backends,
+    lock_operations,
+    plain_resources,
     plans,
     stacks,
     storage_accounts,
     vaults,
     authorization,
+    deployments,
 )
 
 

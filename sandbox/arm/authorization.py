@@ -1,6 +1,7 @@
 """Roles, role assignments and the caller's permissions: read, create and remove them."""
 
 import re
+import uuid
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -8,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox import names
 from sandbox.arm.access import Role, RoleAssignment, is_within
 from sandbox.arm.call import Call
-from sandbox.arm.errors import refused
+from sandbox.arm.errors import ArmError, not_authorized, refused
 from sandbox.arm.gateway import Operation
 
 _HERE: Final = "/{scope:path}/providers/Microsoft.Authorization"
@@ -52,7 +53,7 @@ def _assignment(call: Call, assignment: RoleAssignment) -> dict[str, Any]:
         "properties": {
             "roleDefinitionId": _role_id(call, assignment.role),
             "principalId": assignment.principal_id,
-            "principalType": "User" if assignment.principal_id == names.ADMIN_ID else "ServicePrincipal",
+            "principalType": "User" if assignment.principal_id == names.ADMIN_ID else assignment.principal_type,
             "scope": assignment.scope,
             "condition": None,
             "conditionVersion": None,
@@ -117,14 +118,46 @@ def _named(call: Call, name: str) -> Role:
 def _put_assignment(call: Call) -> Response:
     """Assign a role to a principal. The same assignment under another name is refused."""
     access, given, scope = call.arm.access, call.properties, _scope(call)
+    name = _guid(call.params["name"], "InvalidRoleAssignmentId", "role assignment")
     role = _named(call, str(given.get("roleDefinitionId", "")).rpartition("/")[2])
-    principal, name = str(given.get("principalId", "")).lower(), call.params["name"].lower()
+    principal = str(given.get("principalId", "")).lower()
+    if role.custom and not any(is_within(scope, one) for one in role.assignable_scopes):
+        raise refused(
+            400,
+            "RoleAssignmentScopeNotAssignableToRoleDefinition",
+            f"The role assignment scope '{scope}' must match the assignable scopes of the role definition '{role.id}'.",
+        )
+    if not given.get("principalType") and not call.azure.directory.knows(principal):
+        raise _principal_not_found(principal, call.arm.tenant_id)
+    known = next((a for a in access.assignments if a.id == name), None)
+    if known is not None and (known.principal_id, known.scope.lower()) != (principal, scope.lower()):
+        message = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
+        raise refused(400, "RoleAssignmentUpdateNotPermitted", message)
     if any(a.id != name and (a.principal_id, a.role, a.scope) == (principal, role, scope) for a in access.assignments):
         raise refused(409, "RoleAssignmentExists", "The role assignment already exists.")
     access.assignments = [a for a in access.assignments if a.id != name]
-    made = RoleAssignment(name, principal, role, scope, call.now.isoformat().replace("+00:00", "Z"))
+    kind = str(given.get("principalType") or "ServicePrincipal")
+    made = RoleAssignment(name, principal, role, scope, call.now.isoformat().replace("+00:00", "Z"), kind)
     access.assignments.append(made)
     return JSONResponse(_assignment(call, made), 201)
+
+
+def _guid(text: str, code: str, what: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise refused(400, code, f"The {what} ID '{text}' is not valid. The {what} ID must be a GUID.") from error
+
+
+def _principal_not_found(principal: str, tenant_id: str) -> ArmError:
+    return refused(
+        400,
+        "PrincipalNotFound",
+        f"Principal {principal.replace('-', '')} does not exist in the directory {tenant_id}. Check that you have the "
+        "correct principal ID. If you are creating this principal and then immediately assigning a role, this error "
+        "might be related to a replication delay. In this case, set the role assignment principalType property to a "
+        "value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+    )
 
 
 def _delete_assignment(call: Call) -> Response:
@@ -137,9 +170,20 @@ def _delete_assignment(call: Call) -> Response:
 
 
 def _put_role(call: Call) -> Response:
-    """Create a role, or change an existing custom role. Its name must be unused."""
-    access, given, name = call.arm.access, call.properties, call.params["name"].lower()
+    """Create a role, or change an existing custom role. Its name must be unused.
+
+    Requires the permission to write role definitions in every assignable scope.
+    """
+    access, given = call.arm.access, call.properties
+    name = _guid(call.params["name"], "InvalidRoleDefinitionId", "role definition")
     title, permissions = str(given.get("roleName", "")), given.get("permissions") or [{}]
+    scopes = tuple(map(str, given.get("assignableScopes") or ()))
+    if not scopes:
+        raise refused(400, "MissingAssignableScopes", "The role definition must have at least one assignable scope.")
+    right = "Microsoft.Authorization/roleDefinitions/write"
+    for scope in scopes:
+        if not access.allows(call.caller.object_id, right, scope):
+            raise not_authorized(call.caller.client_id, call.caller.object_id, right, scope)
     if any(role.id != name and role.name.lower() == title.lower() for role in access.roles()):
         raise refused(
             409, "RoleDefinitionWithSameNameExists", f"A custom role with the same name already exists: '{title}'."
@@ -147,15 +191,18 @@ def _put_role(call: Call) -> Response:
     parts = {"actions": "actions", "notActions": "not_actions"}
     parts |= {"dataActions": "data_actions", "notDataActions": "not_data_actions"}
     lists: dict[str, Any] = {field: tuple(permissions[0].get(wire) or ()) for wire, field in parts.items()}
-    access.custom_roles[name] = Role(
-        name,
-        title,
-        str(given.get("description") or ""),
-        **lists,
-        assignable_scopes=tuple(given.get("assignableScopes") or ()),
-        custom=True,
-    )
-    return JSONResponse(_role(call, access.custom_roles[name]), 201)
+    role = Role(name, title, str(given.get("description") or ""), **lists, assignable_scopes=scopes, custom=True)
+    access.define(role)
+    return JSONResponse(_role(call, role), 201)
+
+
+def _delete_role(call: Call) -> Response:
+    access, name = call.arm.access, call.params["name"].lower()
+    if any(assignment.role.id == name for assignment in access.assignments):
+        message = f"There are existing role assignments referencing role (code: {name})."
+        raise refused(400, "RoleDefinitionHasAssignments", message)
+    role = access.custom_roles.pop(name, None)
+    return Response(status_code=204) if role is None else JSONResponse(_role(call, role))
 
 
 def _scope(call: Call) -> str:
@@ -170,5 +217,6 @@ OPERATIONS: Final = (
     Operation("DELETE", f"{_HERE}/roleAssignments/{{name}}", _delete_assignment),
     Operation("GET", f"{_HERE}/roleDefinitions", _roles, listing=True),
     Operation("PUT", f"{_HERE}/roleDefinitions/{{name}}", _put_role),
+    Operation("DELETE", f"{_HERE}/roleDefinitions/{{name}}", _delete_role),
     Operation("GET", f"{_HERE}/roleDefinitions/{{name}}", _get_role, listing=True),
 )

@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from starlette.datastructures import QueryParams
+from starlette.responses import Response
 
 from sandbox.arm.authentication import Caller
 from sandbox.arm.errors import group_not_found, refused, resource_not_found
@@ -27,6 +28,18 @@ SUBSCRIPTION: Final = "/subscriptions/{subscription}"
 GROUP: Final = f"{SUBSCRIPTION}/resourceGroups/{{group}}"
 
 
+class Performer(Protocol):
+    """Makes further calls for the same caller, with the caller's permissions."""
+
+    def __call__(self, method: str, path: str, version: str, body: object) -> Response:
+        """Make one call, and return its response."""
+        ...
+
+    def knows(self, method: str, path: str) -> bool:
+        """Return whether the sandbox implements the call."""
+        ...
+
+
 @dataclass(frozen=True)
 class Call:
     """A call as its handler receives it."""
@@ -39,6 +52,7 @@ class Call:
     params: dict[str, str]
     query: QueryParams
     raw_body: bytes
+    perform: Performer
 
     @property
     def arm(self) -> ArmState:

@@ -1,22 +1,25 @@
 """The checks of Azure Resource Manager before a provider gets a call, in their order."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.arm.authentication import authenticate, check_tenant
+from sandbox.arm.authentication import Caller, authenticate, check_tenant
 from sandbox.arm.call import Call
 from sandbox.arm.errors import ArmError, not_authorized, refused
 from sandbox.arm.headers import Allowance, count, finish, kind_of
+from sandbox.arm.locks import check_locks
 from sandbox.arm.target import Target, target_of
 from sandbox.arm.versions import check_version
-from sandbox.clouds import CLOUDS, place_of
+from sandbox.clouds import CLOUDS, Cloud, place_of
 
 if TYPE_CHECKING:
     from sandbox.azure import Azure
@@ -42,6 +45,7 @@ class Gateway:
     def __init__(self, azure: "Azure") -> None:
         self._azure = azure
         self._allowance = Allowance()
+        self._operations: list[tuple[re.Pattern[str], Operation]] = []
 
     def route(self, operation: Operation) -> Route:
         """Return a route that matches its path case-insensitively, as Azure does with IDs."""
@@ -51,6 +55,7 @@ class Gateway:
 
         route = Route(operation.path, endpoint, methods=[operation.method])
         route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+        self._operations.append((route.path_regex, operation))
         route.methods = {operation.method}  # without the HEAD that is added to every GET
         return route
 
@@ -85,7 +90,14 @@ class Gateway:
         place = place_of(request.url.hostname or "")
         cloud = place.cloud if place else CLOUDS[0]
         caller = authenticate(request, azure.tokens, cloud, azure.tenant_id)
-        params = dict(request.path_params)
+        given = _Given(dict(request.path_params), request.query_params, body)
+        call = self._permit(operation, target, _SignedIn(caller, cloud), given)
+        _check_media_type(request, body)
+        return call
+
+    def _permit(self, operation: Operation, target: Target, signed_in: "_SignedIn", given: "_Given") -> Call:
+        """Check the subscription, the caller's tenant and permissions, and the locks."""
+        azure, caller, params = self._azure, signed_in.caller, given.params
         if "subscription" in params:
             _check_subscription(params["subscription"], azure.subscription_id)
             check_tenant(caller, azure.tenant_id)
@@ -97,8 +109,63 @@ class Gateway:
         )
         if not may:
             raise not_authorized(caller.client_id, caller.object_id, target.action, target.scope)
-        _check_media_type(request, body)
-        return Call(azure, cloud, caller, target, azure.clock.now(), params, request.query_params, body)
+        check_locks(azure.arm.locks, operation.method, target)
+        perform = _Inner(self, signed_in)
+        now = azure.clock.now()
+        return Call(azure, signed_in.cloud, caller, target, now, params, given.query, given.body, perform)
+
+    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+        """Return the operation for a call, and the names in its path."""
+        for pattern, operation in self._operations:
+            if operation.method == method and (match := pattern.match(path)):
+                return operation, match.groupdict()
+        return None
+
+    def perform(self, signed_in: "_SignedIn", method: str, path: str, version: str, body: object) -> Response:
+        """Make a call that belongs to another one, such as the write of one resource of a deployment."""
+        found = self.find(method, path)
+        if found is None:
+            message = f"The CIPP Backend sandbox, which is not Azure, does not know {method} {path}."
+            return refused(501, "NotImplementedInSandbox", message).response()
+        operation, params = found
+        target = target_of(method, path)
+        raw = b"" if body is None else json.dumps(body).encode()
+        try:
+            check_version(version, target.provider, target.type)
+            return operation.handler(self._permit(operation, target, signed_in, _Given(params, QueryParams(), raw)))
+        except ArmError as error:
+            return error.response()
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a call gives: the names in its path, its query and its body."""
+
+    params: dict[str, str]
+    query: QueryParams
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _SignedIn:
+    """A caller, in one cloud."""
+
+    caller: Caller
+    cloud: Cloud
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """The calls that belong to another one, for the same caller."""
+
+    gateway: Gateway
+    signed_in: _SignedIn
+
+    def __call__(self, method: str, path: str, version: str, body: object) -> Response:
+        return self.gateway.perform(self.signed_in, method, path, version, body)
+
+    def knows(self, method: str, path: str) -> bool:
+        return self.gateway.find(method, path) is not None
 
 
 def _check_subscription(given: str, known: str) -> None:

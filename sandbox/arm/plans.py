@@ -1,14 +1,17 @@
 """App Service plans."""
 
+import re
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.errors import bad_request, refused
 from sandbox.arm.gateway import Operation
 from sandbox.arm.resource import Plan
 from sandbox.arm.sites import page
 
+_TIERS: Final = {"FC1": "FlexConsumption", "Y1": "Dynamic", "F1": "Free", "B1": "Basic", "EP1": "ElasticPremium"}
 _PLANS: Final = "providers/Microsoft.Web/serverfarms"
 
 
@@ -68,8 +71,38 @@ def _get(call: Call) -> Response:
     return JSONResponse(_shown(call, call.plan()))
 
 
+def _put(call: Call) -> Response:
+    """Create a plan, or change it."""
+    group, name, body = call.group(), call.params["plan"], call.body
+    plan = call.arm.plans.get(name.lower())
+    if plan is not None and plan.group != group.name:
+        raise refused(501, "NotImplementedInSandbox", "The sandbox has one plan of a name in all groups.")
+    sku, location = body.get("sku") or {}, body.get("location")
+    if not isinstance(location, str) or not sku.get("name"):
+        raise bad_request("The parameter location or sku has an invalid value.")
+    tier = sku.get("tier") or _TIERS.get(sku["name"], "Standard")
+    family = re.sub(r"\d.*", "", sku["name"])
+    whole = {"name": sku["name"], "tier": tier, "size": sku["name"], "family": family, "capacity": 0, **sku}
+    reserved = bool(call.properties.get("reserved"))
+    kind = body.get("kind") or ("functionapp" if tier in ("FlexConsumption", "Dynamic") else "app")
+    if tier == "FlexConsumption" and not reserved:
+        raise bad_request("The parameter reserved has an invalid value.")
+    linux = reserved and "linux" not in kind
+    call.arm.plans[name.lower()] = Plan(
+        subscription_id=call.arm.subscription_id,
+        group=group.name,
+        name=name,
+        location=plan.location if plan else location,
+        kind=f"{kind},linux" if linux else kind,
+        sku=whole,
+        tags=body.get("tags") or {},
+    )
+    return JSONResponse(_shown(call, call.plan()))
+
+
 OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/{_PLANS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_PLANS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_PLANS}/{{plan}}", _get),
+    Operation("PUT", f"{GROUP}/{_PLANS}/{{plan}}", _put),
 )

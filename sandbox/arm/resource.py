@@ -58,12 +58,15 @@ class Plan(Resource):
 
 @dataclass(kw_only=True)
 class StorageAccount(Resource):
-    """A storage account. The keys are the seed's own."""
+    """A storage account. The keys are the sandbox's own."""
 
     type: ClassVar[str] = "Microsoft.Storage/storageAccounts"
 
     keys: tuple[str, str]
     created: str
+    sku: str = "Standard_LRS"
+    written: dict[str, Any] = field(default_factory=dict)  # the properties that a caller wrote
+    containers: dict[str, dict[str, Any]] = field(default_factory=dict)  # their properties, by name
 
 
 @dataclass(kw_only=True)

@@ -10,6 +10,7 @@ from sandbox.arm.filters import matches
 from sandbox.arm.gateway import Operation
 from sandbox.arm.resource import Plan, Resource, StorageAccount
 from sandbox.arm.site import Site
+from sandbox.arm.site_identity import identity_document
 
 _EXPANDABLE: Final = ("createdTime", "changedTime", "provisioningState")
 
@@ -19,16 +20,12 @@ def _shown(resource: Resource, expanded: set[str], created: str) -> dict[str, An
     if isinstance(resource, Plan):
         item["sku"] = resource.sku
     if isinstance(resource, StorageAccount):
-        item["sku"] = {"name": "Standard_LRS", "tier": "Standard"}
+        item["sku"] = {"name": resource.sku, "tier": resource.sku.partition("_")[0]}
     if resource.kind:
         item["kind"] = resource.kind
     item["location"] = resource.region
-    if isinstance(resource, Site):
-        item["identity"] = {
-            "principalId": resource.principal_id,
-            "tenantId": resource.tenant_id,
-            "type": "SystemAssigned",
-        }
+    if isinstance(resource, Site) and (identity := identity_document(resource)):
+        item["identity"] = identity
     item["tags"] = resource.tags
     times = {"createdTime": created, "changedTime": created, "provisioningState": "Succeeded"}
     return item | {name: value for name, value in times.items() if name.lower() in expanded}

@@ -56,6 +56,8 @@ class Site(Resource):
     plan_group: str = ""  # empty: the group of the app
     principal_id: str
     tenant_id: str
+    system_identity: bool = True
+    user_identities: dict[str, dict[str, str]] = field(default_factory=dict)  # principal and client ID, by ID
     modified: datetime
     state: str = "Running"
     https_only: bool = True
@@ -70,6 +72,8 @@ class Site(Resource):
     host_keys: dict[str, Any] = field(default_factory=dict)
     changed_properties: dict[str, Any] = field(default_factory=dict)  # properties from a PATCH or PUT
     bindings: dict[str, HostBinding] = field(default_factory=dict)  # of custom host names, in the order of binding
+    publishing: dict[str, bool] = field(default_factory=dict)  # whether FTP and SCM accept passwords
+    package: dict[str, Any] | None = None  # the last deployment from an address
     references: References = field(default_factory=References)
     instances: tuple[Instance, ...] = ()  # the last one might not have started yet
 
@@ -122,6 +126,8 @@ class Site(Resource):
             "siteConfig": self.site_config,
             "sourceControl": self.source_control,
             "kind": self.kind,
+            "identities": [self.principal_id] * self.system_identity + [*self.user_identities],
+            "package": self.package,
             "authSettings": self.auth_settings,
             "hostNameBindings": {one.name: one.properties(self.name) for one in self.bindings.values()},
             "deployments": [

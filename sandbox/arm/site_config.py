@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
 from sandbox.arm.config_check import check_properties, check_settings
-from sandbox.arm.errors import not_found
+from sandbox.arm.errors import bad_request, not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
 from sandbox.arm.resource import shape
@@ -70,7 +70,7 @@ def _policy(site: Site, name: str) -> dict[str, Any]:
         "name": name,
         "type": "Microsoft.Web/sites/basicPublishingCredentialsPolicies",
         "location": site.location,
-        "properties": {"allow": False},
+        "properties": {"allow": site.publishing.get(name, False)},
     }
 
 
@@ -78,10 +78,22 @@ def _list_policies(call: Call) -> Response:
     return JSONResponse(page([_policy(call.site(), name) for name in ("ftp", "scm")]))
 
 
-def _get_policy(call: Call) -> Response:
-    site, name = call.site(), call.params["policy"].lower()
+def _policy_name(call: Call) -> str:
+    name = call.params["policy"].lower()
     if name not in ("ftp", "scm"):
         raise not_found(f"Cannot find publishing policy with name {name}.")
+    return name
+
+
+def _get_policy(call: Call) -> Response:
+    return JSONResponse(_policy(call.site(), _policy_name(call)))
+
+
+def _put_policy(call: Call) -> Response:
+    site, name, allow = call.site(), _policy_name(call), call.properties.get("allow")
+    if not isinstance(allow, bool):
+        raise bad_request("The parameter allow has an invalid value.")
+    site.publishing[name] = allow
     return JSONResponse(_policy(site, name))
 
 
@@ -94,4 +106,5 @@ OPERATIONS: Final = (
     Operation("PUT", f"{SITE}/config/authsettingsV2", _put_auth),
     Operation("GET", f"{SITE}/basicPublishingCredentialsPolicies", _list_policies),
     Operation("GET", f"{SITE}/basicPublishingCredentialsPolicies/{{policy}}", _get_policy),
+    Operation("PUT", f"{SITE}/basicPublishingCredentialsPolicies/{{policy}}", _put_policy),
 )

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sandbox.arm.host_binding import HostBinding
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Site
+from sandbox.arm.site_identity import identity_document
 from sandbox.clouds import Cloud
 
 _FROM_CONFIG: Final = (
@@ -45,12 +46,9 @@ def document(site: Site, cloud: Cloud, sku: str) -> dict[str, Any]:
         "kind": site.kind,
         "location": site.location,
         "properties": {**shape("site"), **_properties(site, cloud, sku), **site.changed_properties},
-        "identity": {
-            "type": "SystemAssigned",
-            "tenantId": site.tenant_id,
-            "principalId": site.principal_id,
-        },
     }
+    if identity := identity_document(site):
+        whole["identity"] = identity
     if site.tags:
         whole["tags"] = site.tags
     return whole

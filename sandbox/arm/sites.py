@@ -1,6 +1,6 @@
 """Apps: list, show, change, start, stop and restart them."""
 
-import uuid
+import secrets
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -13,6 +13,8 @@ from sandbox.arm.headers import etag
 from sandbox.arm.resource import shape
 from sandbox.arm.site import Instance, Site
 from sandbox.arm.site_document import document
+from sandbox.arm.site_identity import check_linked, set_identity
+from sandbox.names import PLANTED
 
 SITE: Final = f"{GROUP}/providers/Microsoft.Web/sites/{{site}}"
 # The properties of a site that a caller can write and the sandbox keeps unchanged.
@@ -85,21 +87,32 @@ def _new(call: Call, name: str, group: str) -> Site:
     location = call.body.get("location")
     if not isinstance(location, str):
         raise bad_request("The parameter location has an invalid value.")
-    plan = str(call.properties.get("serverFarmId", "")).rpartition("/")[2]
-    if plan.lower() not in call.arm.plans:
+    plan_id = str(call.properties.get("serverFarmId", ""))
+    plan = plan_id.rpartition("/")[2]
+    found = call.arm.plans.get(plan.lower())
+    if found is None or ("/" in plan_id and plan_id.lower() != found.id.lower()):
         raise bad_request(f"Cannot find serverFarm with name {plan}.")
-    return Site(
+    site = Site(
         subscription_id=call.arm.subscription_id,
         group=group,
         name=name,
         location=location,
         plan=plan,
-        principal_id=str(uuid.uuid4()),
+        plan_group=found.group,
+        principal_id="",
+        system_identity=False,
         tenant_id=call.arm.tenant_id,
         modified=call.now,
         site_config=shape("site_config"),
         instances=(Instance(call.now),),
+        host_keys={
+            "masterKey": f"{PLANTED}{secrets.token_hex(20)}",
+            "functionKeys": {"default": f"{PLANTED}{secrets.token_hex(20)}"},
+            "systemKeys": {},
+        },
     )
+    check_linked(call, site, "Microsoft.Web/serverfarms/join/action", found.id)
+    return site
 
 
 def _change(call: Call, site: Site) -> None:
@@ -109,6 +122,8 @@ def _change(call: Call, site: Site) -> None:
     read = None if settings is None else settings_of(settings)
     check_properties(call, site, config)
     check_settings(call, site, read or {})
+    if body.get("identity") is not None:
+        set_identity(call, site, body["identity"])
     site.kind = body.get("kind", site.kind)
     site.tags = body.get("tags", site.tags) or {}
     site.https_only = properties.get("httpsOnly", site.https_only)

@@ -11,8 +11,12 @@ from sandbox.arm.gateway import Operation
 from sandbox.arm.versions import VERSIONS
 
 _TYPES: Final = {
+    "Microsoft.App": ("managedEnvironments",),
     "Microsoft.Authorization": ("roleAssignments", "roleDefinitions", "permissions"),
+    "Microsoft.Insights": ("actionGroups", "components", "metricAlerts", "scheduledQueryRules", "webtests"),
     "Microsoft.KeyVault": ("vaults", "deletedVaults"),
+    "Microsoft.ManagedIdentity": ("userAssignedIdentities",),
+    "Microsoft.OperationalInsights": ("workspaces",),
     "Microsoft.Resources": ("subscriptions", "resourceGroups", "deployments", "tenants"),
     "Microsoft.Storage": ("storageAccounts",),
     "Microsoft.Web": ("sites", "staticSites", "serverfarms", "locations"),

@@ -34,9 +34,26 @@ _AUTHORIZATION: Final = (
     "2022-05-01-preview,2022-04-01,2020-10-01-preview,2020-08-01-preview,2020-04-01-preview,2020-03-01-preview,"
     "2018-09-01-preview,2018-07-01,2018-01-01-preview,2017-10-01-preview,2015-07-01"
 )
+_IDENTITY: Final = "2024-11-30,2023-07-31-preview,2023-01-31,2022-01-31-preview,2018-11-30,2015-08-31-preview"
+_LOG_ANALYTICS: Final = (
+    "2025-07-01,2025-02-01,2023-09-01,2022-10-01,2021-12-01-preview,2021-06-01,2020-10-01,2020-08-01,2015-11-01-preview"
+)
+# Each type of Microsoft.Insights has its own versions. `locks` differs from the rest of Microsoft.Authorization.
+_BY_TYPE: Final = {
+    "microsoft.authorization/locks": ("2020-05-01", "2017-04-01", "2016-09-01", "2015-01-01"),
+    "microsoft.insights/actiongroups": ("2023-01-01", "2022-06-01", "2022-04-01", "2021-09-01", "2019-06-01"),
+    "microsoft.insights/components": ("2020-02-02", "2020-02-02-preview", "2018-05-01-preview", "2015-05-01"),
+    "microsoft.insights/metricalerts": ("2018-03-01",),
+    "microsoft.insights/scheduledqueryrules": ("2023-12-01", "2022-06-15", "2021-08-01", "2018-04-16"),
+    "microsoft.insights/webtests": ("2022-06-15", "2018-05-01-preview", "2015-05-01"),
+}
 VERSIONS: Final = {
+    "Microsoft.App": ["2025-07-01", "2025-01-01", "2024-03-01", "2023-05-01"],
     "Microsoft.Authorization": _AUTHORIZATION.split(","),
+    "Microsoft.Insights": [*_BY_TYPE["microsoft.insights/components"]],
     "Microsoft.KeyVault": _KEY_VAULT.split(","),
+    "Microsoft.ManagedIdentity": _IDENTITY.split(","),
+    "Microsoft.OperationalInsights": _LOG_ANALYTICS.split(","),
     "Microsoft.Resources": _RESOURCES.split(","),
     "Microsoft.Storage": _STORAGE.split(","),
     "Microsoft.Web": _WEB.split(","),
@@ -56,7 +73,9 @@ def check_version(version: str | None, provider: str | None, resource_type: str)
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         )
-    versions = _BY_LOWER_NAME[(provider or "Microsoft.Resources").lower()]
+    namespace = (provider or "Microsoft.Resources").lower()
+    of_the_type = _BY_TYPE.get(f"{namespace}/{resource_type.lower()}")
+    versions = [*of_the_type] if of_the_type else _BY_LOWER_NAME[namespace]
     if version.lower() in versions:
         return
     of_a_provider = provider is not None and provider.lower() != "microsoft.resources"

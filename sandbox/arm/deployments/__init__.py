@@ -1,0 +1,1 @@
+"""Deployments of templates: the template language, validation, what-if, and the deployment itself."""
