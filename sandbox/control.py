@@ -20,6 +20,7 @@ from sandbox.restored import InvalidStateError, restore
 from sandbox.seed import direct_tenants
 from sandbox.server import Server
 from sandbox.tables.cipps_tables import CippsTables
+from sandbox.user_token import user_token
 
 _CENTURY: Final = 3_155_760_000  # seconds
 
@@ -66,6 +67,9 @@ class _Control:
         azure.registry.move(tag, version, azure.clock.now())
         return JSONResponse({"registry": azure.registry.snapshot()})
 
+    async def token(self, request: Request) -> Response:
+        return user_token(self._server.azure, request)
+
     async def calls(self, request: Request) -> Response:
         tables = request.query_params.get("tables") == "true"
         return JSONResponse([call.as_json() for call in self._server.calls if tables or not call.is_by_key])
@@ -87,6 +91,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
             Route("/sandbox/clock", calls.clock, methods=["POST"]),
             Route("/sandbox/registry", calls.registry, methods=["POST"]),
             Route("/sandbox/calls", calls.calls),
+            Route("/sandbox/token/{user}", calls.token),
         ],
         exception_handlers={
             _InvalidBodyError: invalid,

@@ -87,13 +87,13 @@ def _put(call: Call) -> Response:
     kind = body.get("kind") or ("functionapp" if tier in ("FlexConsumption", "Dynamic") else "app")
     if tier == "FlexConsumption" and not reserved:
         raise bad_request("The parameter reserved has an invalid value.")
-    linux = reserved and "linux" not in kind
     call.arm.plans[name.lower()] = Plan(
         subscription_id=call.arm.subscription_id,
         group=group.name,
         name=name,
         location=plan.location if plan else location,
-        kind=f"{kind},linux" if linux else kind,
+        kind=kind,
+        reserved=reserved,
         sku=whole,
         tags=body.get("tags") or {},
     )

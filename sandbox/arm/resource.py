@@ -49,11 +49,12 @@ class Plan(Resource):
     type: ClassVar[str] = "Microsoft.Web/serverfarms"
 
     sku: dict[str, Any]
+    reserved: bool = False
 
     @property
     def linux(self) -> bool:
         """Whether its workers run Linux."""
-        return self.kind is not None and "linux" in self.kind
+        return self.reserved or (self.kind is not None and "linux" in self.kind)
 
 
 @dataclass(kw_only=True)
