@@ -1,9 +1,13 @@
 """The parts of a path: its provider and type, and the action and scope for the permission check."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 _VERBS: Final = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+
+# The operations of a deployment are also at a path without a provider.
+_OPERATIONS: Final = re.compile(r"^(subscriptions/[^/]+(?:/resourcegroups/[^/]+)?)/(deployments/.+)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ def target_of(method: str, path: str) -> Target:
     After the provider, types and names alternate. So a POST to a path that ends in a type is an
     action on the resource before it: `sites/x/restart` requires `Microsoft.Web/sites/restart/action`.
     """
-    segments = path.strip("/").split("/")
+    segments = _OPERATIONS.sub(r"\1/providers/Microsoft.Resources/\2", path.strip("/")).split("/")
     below = [i for i, s in enumerate(segments) if s.lower() == "providers" and i + 2 < len(segments)]
     if not below:
         return _above_providers(method, segments)

@@ -133,6 +133,7 @@ def _at(scope: str) -> tuple[Operation, ...]:
         Operation("GET", one, _get),
         Operation("GET", f"{one}/operationStatuses/{{operation}}", _status),
         Operation("GET", f"{one}/operations", _operations),
+        Operation("GET", f"{scope}/deployments/{{name}}/operations", _operations),  # as Azure's specification has it
         Operation("GET", f"{scope}/{_DEPLOYMENTS}", _list),
     )
 
