@@ -10,7 +10,8 @@ SECRET_FIELDS = {"version", "value", "enabled", "created", "updated", "expires",
 
 def test_state_shows_one_plausible_cipp(sandbox: Sandbox) -> None:
     state = sandbox.reset()
-    assert set(state) == {"now", "vaults", "applications", "sites", "staticSites", "registry", "cipp", "certificates"}
+    parts = {"now", "vaults", "applications", "sites", "staticSites", "registry", "cipp", "certificates"}
+    assert set(state) == parts | {"resources", "locks", "deployments"}
     vault = state["vaults"]["cippabc12"]
     assert vault["deleted"] == {}
     assert {"ApplicationID", "ApplicationSecret", "TenantID", "RefreshToken"} < set(vault["secrets"])
