@@ -99,6 +99,7 @@ class Application:
     passwords: tuple[PasswordCredential, ...] = ()
     keys: tuple[KeyCredential, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+    owners: frozenset[str] = frozenset()  # object IDs
     refresh_token: str | None = field(default=None, repr=False)  # of a spare app, in no vault
 
     def snapshot(self) -> dict[str, Any]:

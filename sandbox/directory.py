@@ -3,8 +3,8 @@
 import copy
 import secrets
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -57,6 +57,19 @@ class ServicePrincipal:
     scopes: tuple[str, ...] = ()  # delegated, of Microsoft Graph
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     type: str = "Application"
+    owners: frozenset[str] = frozenset()  # object IDs
+    properties: Mapping[str, Any] = field(default_factory=dict)  # Graph's other properties
+
+
+@dataclass(frozen=True)
+class AppRoleAssignment:
+    """A role of an application (`resource_id`) that a user, a group or a service principal has."""
+
+    role_id: str
+    principal_id: str
+    resource_id: str
+    created: datetime | None
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ class Directory:
     policies: dict[str, ManagementPolicy] = field(default_factory=dict)
     default_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by tenant
     people: People = field(default_factory=People)
+    role_assignments: list[AppRoleAssignment] = field(default_factory=list)
     past: Past[Application] = field(default_factory=Past)  # earlier applications, for reads that lag
     _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
@@ -102,6 +116,30 @@ class Directory:
         """Replace the application of the same `app_id`."""
         self.past.replaced(app.app_id, self.applications[app.app_id], now)
         self.applications[app.app_id] = app
+
+    def register(self, app: Application) -> None:
+        """Add an application."""
+        self.applications[app.app_id] = app
+
+    def remove(self, app: Application) -> None:
+        """Remove an application and its service principals."""
+        del self.applications[app.app_id]
+        gone = {key for key in self._principals if key[0] == app.app_id}
+        ids = {self._principals.pop(key).id for key in gone}
+        self.role_assignments = [one for one in self.role_assignments if one.resource_id not in ids]
+
+    def grant(self, principal_id: str, role: str) -> None:
+        """Give a service principal a role of Microsoft Graph."""
+        self._set_roles(principal_id, lambda roles: (*roles, role))
+
+    def take(self, principal_id: str, role: str) -> None:
+        """Take a role of Microsoft Graph from a service principal."""
+        self._set_roles(principal_id, lambda roles: tuple(one for one in roles if one != role))
+
+    def _set_roles(self, principal_id: str, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        for key, principal in self._principals.items():
+            if principal.id == principal_id:
+                self._principals[key] = replace(principal, roles=change(principal.roles))
 
     def read_applications(self, now: datetime) -> list[Application]:
         """Return all applications as Graph reads them. The result can be out of date."""

@@ -53,7 +53,10 @@ def _token(request: Request, azure: Azure, secret: str) -> Response:
             f"{names.TENANT_NAME}. This can happen if the application has not been installed by the "
             "administrator of the tenant or consented to by any user in the tenant.",
         )
+    principal = azure.directory.service_principal(names.BACKEND_CLIENT_ID, azure.tenant_id)
+    roles = {"roles": list(principal.roles)} if principal and principal.roles and _is_graph(resource) else {}
     claims = {
+        **roles,
         "iss": f"https://sts.windows.net/{azure.tenant_id}/",
         "appid": names.BACKEND_CLIENT_ID,
         "appidacr": "2",
@@ -81,6 +84,11 @@ def _is_known(resource: str) -> bool:
     wanted = resource.rstrip("/")
     host = urlsplit(wanted).hostname or ""
     return wanted in _KNOWN or wanted == names.GRAPH_APP_ID or host.endswith(".core.windows.net")
+
+
+def _is_graph(resource: str) -> bool:
+    wanted = resource.rstrip("/")
+    return wanted == names.GRAPH_APP_ID or any(wanted == cloud.graph_audience for cloud in CLOUDS)
 
 
 def _error(status: int, message: str) -> Response:

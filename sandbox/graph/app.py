@@ -1,6 +1,7 @@
 """The service behind graph.microsoft.com and the hosts of the other clouds: both v1.0 and beta."""
 
 from collections.abc import Callable
+from typing import Final
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -8,11 +9,23 @@ from starlette.types import ASGIApp
 
 from sandbox.application import Application
 from sandbox.azure import Azure
-from sandbox.graph import applications, certificates, passwords, people, policies, tenant_objects
+from sandbox.graph import (
+    app_role_assignments,
+    applications,
+    certificates,
+    owners,
+    passwords,
+    people,
+    policies,
+    registrations,
+    service_principals,
+    tenant_objects,
+)
 from sandbox.graph.batch import batch
 from sandbox.graph.call import Call, Handler, operation
 from sandbox.service import service
 
+_UNIQUE: Final = "/applications(uniqueName='{unique_name}')"
 _Rows = tuple[tuple[str, str, tuple[str, ...], Handler], ...]
 
 
@@ -27,6 +40,13 @@ def _rows() -> _Rows:
     rows: _Rows = (
         ("POST", "/$batch", (), batch),
         ("GET", "/applications", applications.READ, applications.list_all),
+        ("POST", "/applications", applications.WRITE, registrations.create),
+        ("GET", _UNIQUE, applications.READ, registrations.get_by_unique_name),
+        ("PATCH", _UNIQUE, applications.WRITE, registrations.upsert),
+        ("GET", "/me", people.READ_ME, people.get_me),
+        ("POST", "/servicePrincipals", applications.WRITE, service_principals.create),
+        ("PATCH", "/servicePrincipals(appId='{app_id}')", applications.WRITE, service_principals.upsert),
+        ("PATCH", "/servicePrincipals/{id}", applications.WRITE, service_principals.patch),
         ("GET", "/organization", tenant_objects.READ_ORGANIZATION, tenant_objects.organization),
         ("GET", "/users/{id}", people.READ_USER, people.get_user),
         ("POST", "/users/{id}/checkMemberGroups", (), people.check_member_groups),
@@ -45,19 +65,34 @@ def _rows() -> _Rows:
         rows += (
             ("GET", one, applications.READ, applications.get),
             ("PATCH", one, applications.WRITE, applications.patch),
-            ("POST", f"{one}/addPassword", applications.WRITE, _of(passwords.add_password)),
-            ("POST", f"{one}/removePassword", applications.WRITE, _of(passwords.remove_password)),
-            ("POST", f"{one}/addKey", applications.WRITE, _of(certificates.add_key)),
-            ("POST", f"{one}/removeKey", applications.WRITE, _of(certificates.remove_key)),
+            ("DELETE", one, applications.WRITE, registrations.delete),
+            ("GET", f"{one}/owners", applications.READ, _of(owners.list_owners)),
+            ("POST", f"{one}/owners/$ref", applications.WRITE, _of(owners.add_owner)),
+            ("DELETE", f"{one}/owners/{{owner}}/$ref", applications.WRITE, _of(owners.remove_owner)),
+            ("POST", f"{one}/addPassword", applications.WRITE, _of_own(passwords.add_password)),
+            ("POST", f"{one}/removePassword", applications.WRITE, _of_own(passwords.remove_password)),
+            ("POST", f"{one}/addKey", applications.WRITE, _of_own(certificates.add_key)),
+            ("POST", f"{one}/removeKey", applications.WRITE, _of_own(certificates.remove_key)),
             ("GET", f"{one}/appManagementPolicies", policies.READ, _of(policies.assigned)),
             ("POST", f"{one}/appManagementPolicies/$ref", policies.WRITE, _of(policies.assign)),
         )
     for one in ("/servicePrincipals/{id}", "/servicePrincipals(appId='{app_id}')"):
-        rows += (
-            ("GET", one, applications.READ, tenant_objects.get_principal),
-            ("GET", f"{one}/appRoleAssignments", applications.READ, tenant_objects.app_role_assignments),
-        )
+        rows += (("GET", one, applications.READ, tenant_objects.get_principal),)
+        for name, listed in (
+            ("appRoleAssignments", app_role_assignments.assignments_of),
+            ("appRoleAssignedTo", app_role_assignments.assigned_to),
+        ):
+            rows += (
+                ("GET", f"{one}/{name}", applications.READ, listed),
+                ("POST", f"{one}/{name}", app_role_assignments.ASSIGN, app_role_assignments.assign),
+                ("DELETE", f"{one}/{name}/{{assignment}}", app_role_assignments.ASSIGN, app_role_assignments.remove),
+            )
     return rows
+
+
+def _of_own(handle: Callable[[Call, Application], Response]) -> Handler:
+    """Return a handler that first finds the application in the path, which the caller may change."""
+    return lambda call: handle(call, applications.find_own(call))
 
 
 def _of(handle: Callable[[Call, Application], Response]) -> Handler:

@@ -13,6 +13,7 @@ from sandbox.people import Group, Person
 
 # userType needs more than the basic profile that User.ReadBasic.All allows.
 READ_USER: Final = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+READ_ME: Final = ("User.Read", *READ_USER)
 CHANGE_MEMBERS: Final = ("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All")
 _ALL: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 _USERS: Final = frozenset({"User.ReadBasic.All", "User.Read.All", "User.ReadWrite.All"})
@@ -26,6 +27,14 @@ _REFERENCE: Final = re.compile(r"https://[^/]+/[^/]+/(?:directoryObjects|users|g
 def get_user(call: Call) -> Response:
     """GET /users/{id}, by ID or user principal name."""
     return call.entity("users", _shape(_person(call)))
+
+
+def get_me(call: Call) -> Response:
+    """GET /me. An application has no user."""
+    found = call.azure.directory.people.persons.get(str(call.claims.get("oid")))
+    if found is None:
+        raise bad_request("/me request is only valid with delegated authentication flow.")
+    return call.entity("users", _shape(found))
 
 
 def check_member_groups(call: Call) -> Response:

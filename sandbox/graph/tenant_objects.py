@@ -1,7 +1,6 @@
 """The other objects of a tenant: service principals and the organization itself."""
 
 import re
-import uuid
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -32,33 +31,12 @@ def list_principals(call: Call) -> Response:
         wanted = found[2].lower()
         by_app = found[1].lower() == "appid"
         principals = [p for p in principals if wanted == (p.app_id if by_app else p.id)]
-    return call.collection(_PRINCIPALS, [_shape(principal) for principal in principals])
+    return call.collection(_PRINCIPALS, [principal_shape(call, principal) for principal in principals])
 
 
 def get_principal(call: Call) -> Response:
     """GET /servicePrincipals/{id}."""
-    return call.entity(_PRINCIPALS, _shape(_find(call)))
-
-
-def app_role_assignments(call: Call) -> Response:
-    """GET /servicePrincipals/{id}/appRoleAssignments."""
-    principal = _find(call)
-    graph = next(p for p in _visible(call) if p.app_id == GRAPH_APP_ID)
-    entities = [
-        {
-            "id": str(uuid.uuid5(uuid.UUID(principal.id), role)),
-            "deletedDateTime": None,
-            "appRoleId": GRAPH_APP_ROLES[role],
-            "createdDateTime": None,
-            "principalDisplayName": principal.display_name,
-            "principalId": principal.id,
-            "principalType": "ServicePrincipal",
-            "resourceDisplayName": graph.display_name,
-            "resourceId": graph.id,
-        }
-        for role in principal.roles
-    ]
-    return call.collection(f"servicePrincipals('{principal.id}')/appRoleAssignments", entities)
+    return call.entity(_PRINCIPALS, principal_shape(call, find_principal(call)))
 
 
 def organization(call: Call) -> Response:
@@ -82,7 +60,12 @@ def organization(call: Call) -> Response:
     return call.collection("organization", [entity])
 
 
-def _find(call: Call) -> ServicePrincipal:
+def find_principal(call: Call) -> ServicePrincipal:
+    """Return the service principal in the path, by object ID or `appId`.
+
+    Raises:
+        GraphError: The caller's tenant doesn't have it.
+    """
     params = call.request.path_params
     wanted = (params.get("app_id") or params["id"]).lower()
     for principal in _visible(call):
@@ -95,19 +78,10 @@ def _visible(call: Call) -> list[ServicePrincipal]:
     return [p for p in call.azure.directory.service_principals if p.tenant_id == call.tenant_id]
 
 
-def _shape(principal: ServicePrincipal) -> dict[str, Any]:
-    roles = GRAPH_APP_ROLES if principal.app_id == GRAPH_APP_ID else {}
-    return {
-        "id": principal.id,
-        "deletedDateTime": None,
-        "accountEnabled": True,
-        "appDisplayName": principal.display_name,
-        "appId": principal.app_id,
-        "displayName": principal.display_name,
-        "servicePrincipalType": principal.type,
-        "servicePrincipalNames": [principal.app_id],
-        "tags": [],
-        "appRoles": [
+def app_roles_of(call: Call, principal: ServicePrincipal) -> list[dict[str, Any]]:
+    """Return the app roles that can be assigned: those of Microsoft Graph, or of the application."""
+    if principal.app_id == GRAPH_APP_ID:
+        return [
             {
                 "allowedMemberTypes": ["Application"],
                 "description": name,
@@ -117,8 +91,30 @@ def _shape(principal: ServicePrincipal) -> dict[str, Any]:
                 "origin": "Application",
                 "value": name,
             }
-            for name, role_id in roles.items()
-        ],
+            for name, role_id in GRAPH_APP_ROLES.items()
+        ]
+    app = call.azure.directory.applications.get(principal.app_id)
+    return list(app.properties.get("appRoles") or ()) if app else []
+
+
+def principal_shape(call: Call, principal: ServicePrincipal) -> dict[str, Any]:
+    """Return a service principal in Graph's format."""
+    app = call.azure.directory.applications.get(principal.app_id)
+    properties = app.properties if app else {}
+    return {
+        "id": principal.id,
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "appDisplayName": principal.display_name,
+        "appId": principal.app_id,
+        "appRoleAssignmentRequired": False,
+        "displayName": principal.display_name,
+        "servicePrincipalType": principal.type,
+        "servicePrincipalNames": [principal.app_id, *(properties.get("identifierUris") or ())],
+        "tags": [],
+        "appRoles": app_roles_of(call, principal),
+        "oauth2PermissionScopes": (properties.get("api") or {}).get("oauth2PermissionScopes") or [],
         "keyCredentials": [],
         "passwordCredentials": [],
+        **principal.properties,
     }
