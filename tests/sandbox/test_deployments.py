@@ -83,7 +83,9 @@ def test_flex_app_is_deployed_with_its_identity_package_and_permissions(azure: D
 
 def test_same_deployment_twice_changes_nothing(azure: Deployments) -> None:
     first = azure.what_if(FLEX_APP, **GIVEN)
-    assert set(first) == {"Create", "Modify", "Ignore"}
+    assert set(first) == {"Create", "Modify", "Ignore", "Unsupported"}
+    (unknown,) = first["Unsupported"]  # only the deployment knows its name
+    assert unknown.startswith("Microsoft.Authorization/roleAssignments/[guid(")
     assert first["Modify"] == [f"Microsoft.KeyVault/vaults/{names.VAULT}/accessPolicies/add"]
     azure.outputs(FLEX_APP, **GIVEN)
     assert set(azure.what_if(FLEX_APP, **GIVEN)) == {"NoChange", "Ignore"}
@@ -252,6 +254,32 @@ def test_nested_deployment_has_its_own_parameters_and_group(azure: Deployments) 
         placed["properties"]["seen"]
         == state["resources"][f"{OWN_GROUP}/providers/{IDENTITIES}/id"]["properties"]["principalId"]
     )
+
+
+def test_nested_deployment_is_checked_again_when_its_names_are_known(azure: Deployments, sandbox: Sandbox) -> None:
+    """A name with a parameter that only the deployment knows is not checked before it begins."""
+    lock = {
+        "type": "Microsoft.Authorization/locks",
+        "apiVersion": "2020-05-01",
+        "name": "[parameters('id')]",
+        "properties": {"level": "CanNotDelete"},
+    }
+    nested = NESTED | {
+        "properties": {
+            "mode": "Incremental",
+            "expressionEvaluationOptions": {"scope": "inner"},
+            "parameters": {"id": {"value": "[reference('id').clientId]"}},
+            "template": template(lock, parameters={"id": {"type": "string"}}),
+        },
+    }
+    azure.admin.take_roles()
+    azure.admin.give_role("Contributor", OWN_GROUP)
+    caller = Deployments(sandbox, token=Arm(sandbox).token(), group=OWN_GROUP)
+    (detail,) = caller.deploy(template(identity("id"), nested))["error"]["details"]
+    assert detail["code"] == "InvalidTemplateDeployment"
+    assert "Microsoft.Authorization/locks/write" in detail["message"]
+    azure.outputs(template(identity("id"), nested))
+    assert len(sandbox.state()["locks"]) == 1
 
 
 def test_nested_deployment_of_outer_scope_uses_the_outer_parameters(azure: Deployments) -> None:

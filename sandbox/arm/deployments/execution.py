@@ -6,6 +6,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from sandbox.arm.call import Call
+from sandbox.arm.deployments import preflight
 from sandbox.arm.deployments.errors import ExpressionError, InvalidTemplateError, deployment_failed
 from sandbox.arm.deployments.evaluation import evaluate
 from sandbox.arm.deployments.lookups import TemplateLookups, json_of
@@ -93,6 +94,7 @@ def _deploy_nested(call: Call, resource: PlannedResource, lookups: TemplateLooku
     body = nested_body(resource, lookups)
     try:
         inner = prepare(call, resource.scope, resource.name, body, outer_context(resource, body["properties"]))
+        preflight.check(call, inner)
     except InvalidTemplateError as error:
         return _outcome(resource, 400, error.error())
     except ArmError as error:

@@ -53,7 +53,7 @@ def _prepared(call: Call) -> Prepared:
 def _validate(call: Call) -> Response:
     prepared = _prepared(call)
     shown = prepared.deployment.shown()
-    deployed = [resource for _, resource in prepared.everything() if not resource.is_nested]
+    deployed = [one for _, one in prepared.everything() if one.identified and not one.is_nested]
     shown["properties"]["validatedResources"] = [{"id": resource.id} for resource in deployed]
     shown["properties"].pop("outputs", None)
     shown["properties"].pop("outputResources", None)

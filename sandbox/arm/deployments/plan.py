@@ -36,6 +36,7 @@ class PlannedResource:
     context: Context
     path: str
     condition: bool
+    identified: bool = True  # false if a value that only the deployment knows is in its name or scope
     loop: str | None = None
     early: dict[str, Any] = field(default_factory=dict)  # the members that are known before the deployment
     needs: list["PlannedResource"] = field(default_factory=list)
@@ -103,9 +104,9 @@ def _one(
 ) -> Iterator[PlannedResource]:
     early = context.without_lookups()
     kind, name = str(evaluate(raw["type"], early)), evaluate(raw["name"], early)
-    if isinstance(name, Unresolved):
-        raise ExpressionError("its name is not known before the deployment")
-    name = str(name)
+    extended = evaluate(raw.get("scope"), early)
+    identified = not is_unresolved([name, extended])
+    name = str(name) if identified else "/".join(["?"] * kind.count("/"))
     if parent is not None:
         kind, name = f"{parent[0]}/{kind}", f"{parent[1]}/{name}"
     if kind.count("/") != name.count("/") + 1:
@@ -116,11 +117,13 @@ def _one(
             path,
         )
     condition = evaluate(raw.get("condition", True), early)
+    if isinstance(condition, Unresolved):
+        condition = True
     if not isinstance(condition, bool):
         raise ExpressionError("The condition must be a logical value")
     scope = _nested_scope(raw, early) if kind.lower() == NESTED else context.target
     yield PlannedResource(
-        id=_id(raw, early, kind, name, scope),
+        id=_id(early, kind, name, scope, extended) if identified else f"{scope.id}/{path}/{_rounds(context)}",
         name=name,
         type=kind,
         version=str(evaluate(raw["apiVersion"], early)),
@@ -129,6 +132,7 @@ def _one(
         context=context,
         path=path,
         condition=condition,
+        identified=identified,
         loop=loop,
         early={member: evaluate(raw[member], early) for member in _EARLY if member in raw},
     )
@@ -143,12 +147,13 @@ def _nested_scope(raw: Mapping[str, Any], context: Context) -> DeploymentScope:
     return DeploymentScope(str(subscription or context.target.subscription_id), group)
 
 
-def _id(raw: Mapping[str, Any], context: Context, kind: str, name: str, scope: DeploymentScope) -> str:
+def _rounds(context: Context) -> str:
+    return "-".join(str(one.index) for one in context.copies)
+
+
+def _id(context: Context, kind: str, name: str, scope: DeploymentScope, extended: Any) -> str:  # noqa: ANN401 - JSON
     if kind.lower() == _GROUPS:
         return f"/subscriptions/{context.target.subscription_id}/resourceGroups/{name}"
-    extended = evaluate(raw.get("scope"), context)
-    if isinstance(extended, Unresolved):
-        raise ExpressionError("its scope is not known before the deployment")
     home = scope.id
     if extended:
         whole = str(extended)
@@ -165,7 +170,9 @@ def _needs(resource: PlannedResource, all_: list[PlannedResource]) -> list[Plann
     needed: list[PlannedResource] = []
     for raw in resource.raw.get("dependsOn") or ():
         name = evaluate(raw, resource.context.without_lookups())
-        if is_unresolved(name) or not isinstance(name, str):
+        if isinstance(name, Unresolved):
+            continue
+        if not isinstance(name, str):
             raise InvalidTemplateError(f"The dependency '{raw}' of '{resource.name}' must be a text.", resource.path)
         matching = named(name, all_)
         if not matching and "/" in name:

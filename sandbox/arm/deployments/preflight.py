@@ -16,6 +16,8 @@ def check(call: Call, prepared: Prepared) -> None:
     """
     denials = []
     for _, resource in prepared.everything():
+        if not resource.identified:
+            continue  # checked when the nested deployment begins
         target = target_of("PUT", resource.id)
         if not call.perform.knows("PUT", resource.id):
             raise _not_in_the_sandbox(resource.type)

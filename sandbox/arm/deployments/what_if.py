@@ -13,6 +13,10 @@ from sandbox.arm.deployments.values import plain
 _SITES: Final = "microsoft.web/sites"
 _POLICIES: Final = "microsoft.keyvault/vaults/accesspolicies"
 _CONFIG: Final = "microsoft.web/sites/config"
+_UNIDENTIFIED: Final = (
+    "Changes to the resource cannot be analyzed because its resource ID or API version cannot be calculated until the "
+    "deployment is under way. Please see https://aka.ms/WhatIfUnidentifiableResource for more information."
+)
 _BY_LIST: Final = ("appsettings", "connectionstrings")
 
 
@@ -36,11 +40,18 @@ def changes(call: Call, prepared: Prepared) -> list[dict[str, Any]]:
 def _change(call: Call, prepared: Prepared, resource: PlannedResource) -> dict[str, Any]:
     body = body_of(resource, plain(prepared.properties.get(resource.id.lower())))
     name = resource.name.rpartition("/")[2]
-    shown = {"id": resource.id, "name": name, "type": resource.type, "apiVersion": resource.version, **plain(body)}
-    before, problem = _existing(call, resource)
+    written = f"{resource.scope.id}/providers/{resource.type}/{resource.raw['name']}"
+    shown = {
+        "id": resource.id if resource.identified else written,
+        "name": name,
+        "type": resource.type,
+        "apiVersion": resource.version,
+        **plain(body),
+    }
+    before, problem = _existing(call, resource) if resource.identified else (None, _UNIDENTIFIED)
     if problem:
         return {
-            "resourceId": resource.id,
+            "resourceId": shown["id"],
             "changeType": "Unsupported",
             "unsupportedReason": problem,
         }
