@@ -75,7 +75,7 @@ def remove(call: Call) -> Response:
 
 
 def _check_right(call: Call, resource: ServicePrincipal) -> None:
-    """Accept the caller if it may assign roles of this app. Owners may, but nobody owns Microsoft Graph."""
+    """Accept the caller if it may assign roles of this app. Owners may, but Microsoft Graph has none."""
     if is_delegated(call) and not is_administrator(call):
         check_owner(call, resource.owners)
 

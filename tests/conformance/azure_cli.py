@@ -25,6 +25,7 @@ from tests.support.sandbox_client import Sandbox
 _VERSION: Final = "2.91.0"
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _CACHE: Final = _ROOT / ".sandbox" / "conformance" / "azure-cli"
+_TEMPLATE: Final = _ROOT / "tests" / "support" / "sandbox" / "flex_app.json"
 _COMMAND_SECONDS: Final = 120
 _IN_GROUP: Final = ("--resource-group", names.RESOURCE_GROUP)
 Json = Any  # what a command prints
@@ -58,6 +59,17 @@ class Cli:
         if done.returncode != 0:
             raise CliError(f"az {' '.join(words)}\n{done.stderr.strip()}")
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def as_owner(self) -> "Cli":
+        """Return the CLI with a sign-in of its own, as the Owner of the subscription."""
+        environment = {
+            **self.environment,
+            "AZURE_CONFIG_DIR": f"{self.environment['AZURE_CONFIG_DIR']}-owner",
+            "IDENTITY_ENDPOINT": f"{self.sandbox.url}/sandbox/token/{names.ADMIN_ID}",
+        }
+        owner = Cli(self.python, environment, self.sandbox)
+        owner("login --identity")
+        return owner
 
     def fails(self, line: str, *more: str) -> str:
         """Run a command that must fail, and return its error output."""
@@ -187,6 +199,72 @@ def check_storage_and_roles(az: Cli) -> None:
     assert [r["roleName"] for r in az("role definition list --name Contributor")] == ["Contributor"]
 
 
+def check_deployments(az: Cli) -> None:
+    owner = az.as_owner()
+    owner("group create --name cipp-backend --location westeurope")
+    given = {
+        "appName": "cipp-be",
+        "cippGroup": names.RESOURCE_GROUP,
+        "vault": names.VAULT,
+        "packageUri": "https://example.com/x.zip",
+    }
+    parameters = [f"{name}={value}" for name, value in given.items()]
+    here = ("--resource-group", "cipp-backend", "--template-file", str(_TEMPLATE), "--parameters", *parameters)
+    assert owner("deployment group validate", *here)["error"] is None
+    first = _kinds(owner("deployment group what-if --no-pretty-print", *here))
+    assert first == {"Create", "Modify", "Ignore", "Unsupported"}
+    assert "DeploymentNotFound" in owner.fails("deployment group show --resource-group cipp-backend --name flex_app")
+    for _ in range(2):
+        made = owner("deployment group create", *here)["properties"]
+        assert made["provisioningState"] == "Succeeded"
+        assert made["outputs"]["hostName"]["value"] == "cipp-be.azurewebsites.net"
+        assert _kinds(owner("deployment group what-if --no-pretty-print", *here)) == {"NoChange", "Ignore"}
+    operations = owner("deployment operation group list --resource-group cipp-backend --name flex_app")
+    assert {one["properties"]["provisioningState"] for one in operations} == {"Succeeded"}
+    assert "not part of the allowed value(s)" in owner.fails("deployment group create", *here, "memory=1")
+    assert "InvalidTemplateDeployment" in az.fails("deployment group create", *_in_cipps_group(here))
+    assert "ScopeLocked" in owner.fails("group delete --name cipp-backend --yes")
+    owner("lock delete --resource-group cipp-backend --name keep")
+    owner("group delete --name cipp-backend --yes")
+    az.commands += owner.commands
+
+
+def _in_cipps_group(here: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(names.RESOURCE_GROUP if word == "cipp-backend" else word for word in here)
+
+
+def _kinds(result: Json) -> set[str]:
+    return {change["changeType"] for change in result["changes"]}
+
+
+def check_app_registration(az: Cli) -> None:
+    owner = az.as_owner()
+    graph = "https://graph.microsoft.com/v1.0"
+    app = f"{graph}/applications(uniqueName='conformance')"
+    body = '{"displayName": "Conformance"}'
+    upsert = ("--url", app, "--headers", "Prefer=create-if-missing", "Content-Type=application/json", "--body", body)
+    made = owner("rest --method patch", *upsert)
+    assert owner("rest --method patch", *upsert) is None
+    address = f"api://{made['appId']}"
+    assert owner(f"ad app show --id {made['appId']}")["id"] == made["id"]
+    scope = "0c7f0f62-4a53-4e0e-a9f6-3f2a1d5b8e27"
+    change = {
+        "identifierUris": [address],
+        "api": {"oauth2PermissionScopes": [{"id": scope, "value": "access", "type": "Admin", "isEnabled": True}]},
+    }
+    patch = ("--url", app, "--headers", "Content-Type=application/json", "--body")
+    owner("rest --method patch", *patch, json.dumps(change))
+    assert "AADSTS65001" in owner.fails("account get-access-token", "--resource", address)
+    client = [{"appId": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "delegatedPermissionIds": [scope]}]
+    owner("rest --method patch", *patch, json.dumps({"api": {"preAuthorizedApplications": client}}))
+    assert owner("account get-access-token", "--resource", address)["accessToken"]
+    owner(f"ad sp create --id {made['appId']}")
+    assert owner(f"ad app owner list --id {made['appId']}")[0]["id"] == names.ADMIN_ID
+    assert owner("ad signed-in-user show")["id"] == names.ADMIN_ID
+    owner(f"ad app delete --id {made['appId']}")
+    az.commands += owner.commands
+
+
 CHECKS: Final[tuple[Callable[[Cli], None], ...]] = (
     check_groups_and_resources,
     check_function_apps,
@@ -194,6 +272,8 @@ CHECKS: Final[tuple[Callable[[Cli], None], ...]] = (
     check_static_web_apps,
     check_key_vault,
     check_storage_and_roles,
+    check_deployments,
+    check_app_registration,
 )
 
 

@@ -47,7 +47,7 @@ class Deployments:
         return self.send("PUT", name, body_of(whole, parameters))
 
     def deploy(self, whole: Json, name: str = "test", /, **parameters: Json) -> Json:
-        """Deploy a template, and return the properties of the deployment after its end."""
+        """Deploy a template, and return the properties of the finished deployment."""
         accepted = self.put(whole, name, **parameters)
         assert accepted.ok, accepted.text
         return self.send("GET", name).json()["properties"]

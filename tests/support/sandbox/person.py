@@ -29,7 +29,7 @@ class Person:
         return token
 
     def refusal_of_token(self, resource: str) -> str:
-        """Return why there is no access token."""
+        """Return why Entra refuses an access token."""
         try:
             self.token(resource)
         except HTTPError as error:
