@@ -229,6 +229,38 @@ def test_child_resource_has_the_type_and_name_of_its_parent(azure: Deployments) 
     assert [one["name"] for one in azure.admin.call("GET", containers, "2023-05-01")["value"]] == ["one"]
 
 
+def test_assignment_on_another_resource_names_it_in_its_scope(azure: Deployments) -> None:
+    """As Microsoft's sample for Flex Consumption has it: a relative scope, and a role's ID below the group."""
+    owner = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+    account = {
+        "type": "microsoft.storage/storageAccounts",
+        "apiVersion": "2024-01-01",
+        "name": "cippbestorage",
+        "location": "westeurope",
+        "sku": {"name": "Standard_LRS"},
+        "kind": "StorageV2",
+    }
+    storage = "[resourceId('Microsoft.Storage/storageAccounts', 'cippbestorage')]"
+    assignment = {
+        "type": "Microsoft.Authorization/roleAssignments",
+        "apiVersion": "2022-04-01",
+        "name": "[guid(resourceId('Microsoft.Storage/storageAccounts', 'cippbestorage'), 'owner')]",
+        "scope": "[concat('Microsoft.Storage/storageAccounts', '/', 'cippbestorage')]",
+        "properties": {
+            "roleDefinitionId": f"[resourceId('Microsoft.Authorization/roleDefinitions', '{owner}')]",
+            "principalId": "[reference('id').principalId]",
+            "principalType": "ServicePrincipal",
+        },
+        "dependsOn": [storage],
+    }
+    whole = template(account, identity("id"), assignment)
+    assert azure.outputs(whole) == {}
+    below = f"{OWN_GROUP}/providers/Microsoft.Storage/storageAccounts/cippbestorage"
+    listed = azure.admin.call("GET", f"{below}/providers/Microsoft.Authorization/roleAssignments", ROLES_API)["value"]
+    assert [one["properties"]["scope"].lower() for one in listed if owner in str(one)] == [below.lower()]
+    assert set(azure.what_if(whole)) == {"NoChange"}
+
+
 def test_nested_deployment_has_its_own_parameters_and_group(azure: Deployments) -> None:
     inner = template(
         workspace("nested", "[parameters('id')]"),

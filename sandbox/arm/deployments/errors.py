@@ -45,7 +45,10 @@ def refused_template(error: dict[str, Any], status: int = 400) -> ArmError:
 
 
 def not_authorized_template(denials: list[str]) -> ArmError:
-    """Return the refusal of a template with resources that the caller may not write."""
+    """Return the refusal of a template with resources that the caller may not write.
+
+    The messages are known. That the status is 403, and not 400, was never seen.
+    """
     one = f"The template deployment failed with error: '{denials[0]}'."
     several = f"Deployment failed with multiple errors: '{':'.join(denials)}'"
     return refused_template(

@@ -18,7 +18,6 @@ from sandbox.arm.deployments.template import Template, read_template
 from sandbox.arm.deployments.values import Value
 from sandbox.arm.errors import group_not_found
 
-_TENANT: Final = "tenantId"
 _USAGE: Final = "Please see https://aka.ms/arm-template-expressions for usage details."
 
 
@@ -139,7 +138,7 @@ def _context(call: Call, scope: DeploymentScope, deployment: Deployment, propert
         subscription={
             "id": f"/subscriptions/{arm.subscription_id}",
             "subscriptionId": arm.subscription_id,
-            _TENANT: arm.tenant_id,
+            "tenantId": arm.tenant_id,
             "displayName": arm.subscription_name,
         },
         group={
