@@ -36,6 +36,7 @@ class Options:
     page_size: int = 0  # entries per page of any list. 0: the service's own size.
     vault_list_lag_seconds: float = 0.0  # how far the vault's lists are behind
     vault_recovery_seconds: float = 0.0  # until a recovered secret accepts writes. It is visible after half of it.
+    role_lag_seconds: float = 0.0  # until a new role can be assigned, and a new assignment counts
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, in addition to the seeded ones
     now: datetime | None = None  # the time at which the clock starts. None: this machine's time.
     clock_rate: float = 1.0  # the clock's speed, as a multiple of real time
@@ -61,6 +62,7 @@ _FRACTIONS = (
     "graph_read_lag_seconds",
     "vault_list_lag_seconds",
     "vault_recovery_seconds",
+    "role_lag_seconds",
 )
 _FLAGS = (
     "certificate_only",

@@ -1,7 +1,9 @@
 """A small role-based access control: which principal may do what, and at which scope."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 
@@ -178,6 +180,9 @@ class AccessControl:
 
     assignments: list[RoleAssignment] = field(default_factory=list)
     custom_roles: dict[str, Role] = field(default_factory=dict)  # by ID
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    lag: timedelta = timedelta(0)  # until a new role or assignment has arrived everywhere
+    defined: dict[str, datetime] = field(default_factory=dict)  # when each custom role was created, by ID
 
     def roles(self) -> list[Role]:
         """Return every role that can be assigned."""
@@ -185,12 +190,25 @@ class AccessControl:
 
     def define(self, role: Role) -> None:
         """Add a custom role, or change it. Its assignments grant what it has now."""
+        self.defined.setdefault(role.id, self.now())
         self.custom_roles[role.id] = role
         self.assignments = [replace(a, role=role) if a.role.id == role.id else a for a in self.assignments]
 
+    def has_arrived(self, role: Role) -> bool:
+        """Return whether a role can be assigned: a new custom role only after the lag."""
+        created = self.defined.get(role.id)
+        return created is None or self.now() >= created + self.lag
+
     def roles_of(self, principal_id: str, scope: str) -> list[Role]:
         """Return the roles that the principal has at `scope`, including inherited ones."""
-        return [a.role for a in self.assignments if a.principal_id == principal_id and is_within(scope, a.scope)]
+        return [
+            a.role
+            for a in self.assignments
+            if a.principal_id == principal_id and is_within(scope, a.scope) and self._counts(a)
+        ]
+
+    def _counts(self, assignment: RoleAssignment) -> bool:
+        return not self.lag or self.now() >= datetime.fromisoformat(assignment.created) + self.lag
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
         """Return whether the principal may perform `action` at `scope`."""

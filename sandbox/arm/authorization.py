@@ -111,8 +111,12 @@ def _named(call: Call, name: str) -> Role:
     for role in call.arm.access.roles():
         if role.id == name.lower():
             return role
+    raise _unknown_role(name)
+
+
+def _unknown_role(name: str) -> ArmError:
     message = f"The specified role definition with ID '{name}' does not exist."
-    raise refused(404, "RoleDefinitionDoesNotExist", message)
+    return refused(404, "RoleDefinitionDoesNotExist", message)
 
 
 def _put_assignment(call: Call) -> Response:
@@ -120,6 +124,8 @@ def _put_assignment(call: Call) -> Response:
     access, given, scope = call.arm.access, call.properties, _scope(call)
     name = _guid(call.params["name"], "InvalidRoleAssignmentId", "role assignment")
     role = _named(call, str(given.get("roleDefinitionId", "")).rpartition("/")[2])
+    if not access.has_arrived(role):
+        raise _unknown_role(role.id)
     principal = str(given.get("principalId", "")).lower()
     if role.custom and not any(is_within(scope, one) for one in role.assignable_scopes):
         raise refused(

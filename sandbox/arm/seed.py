@@ -25,6 +25,7 @@ def seed_arm(clock: Clock, options: Options, image: str = "") -> ArmState:
     now = clock.now()
     created = now - timedelta(days=401, hours=7)
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
+    state.access.now, state.access.lag = clock.now, timedelta(seconds=options.role_lag_seconds)
     storage = _storage(created)
     state.storage_accounts[storage.name] = storage
     if options.shape == "container":

@@ -132,3 +132,17 @@ def test_assignment_is_refused_with_the_reason(owner: Admin) -> None:
     assert code(owner, "PUT", new_name(), assignment()) == (409, "RoleAssignmentExists")
     other = assignment(principal=names.MAIN_PRINCIPAL_ID)
     assert code(owner, "PUT", name, other) == (400, "RoleAssignmentUpdateNotPermitted")
+
+
+def test_new_role_and_assignment_arrive_after_the_lag(sandbox: Sandbox) -> None:
+    sandbox.reset(role_lag_seconds=60)
+    owner = Admin(sandbox)
+    owner.take_roles()
+    owner.call("PUT", DEFINITION, ROLES_API, definition("Microsoft.Web/sites/read"))
+    assert code(owner, "PUT", new_name(), assignment()) == (404, "RoleDefinitionDoesNotExist")
+    sandbox.advance(61)
+    owner.call("PUT", DEFINITION, ROLES_API, definition("Microsoft.Web/sites/read"))
+    owner.call("PUT", new_name(), ROLES_API, assignment())
+    assert not may(sandbox, "GET", SITE)
+    sandbox.advance(61)
+    assert may(sandbox, "GET", SITE)

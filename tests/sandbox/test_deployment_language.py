@@ -26,6 +26,7 @@ def value(azure: Deployments, expression: str, **parts: Any) -> Any:  # noqa: AN
     return azure.outputs(whole)["x"]["x"]
 
 
+@pytest.mark.every_case("each is one line of the language, and takes 20 ms")
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
@@ -105,6 +106,7 @@ def test_expression_has_the_documented_value(azure: Deployments, expression: str
     assert value(azure, expression) == expected
 
 
+@pytest.mark.every_case("each is one refusal, and takes 40 ms")
 @pytest.mark.parametrize(
     ("expression", "why"),
     [

@@ -49,6 +49,7 @@ def refused(azure: Deployments, whole: object, /, **parameters: object) -> tuple
     return code, message
 
 
+@pytest.mark.every_case("each is one refusal, and takes 60 ms")
 @pytest.mark.parametrize(
     ("given", "why"),
     [
@@ -91,6 +92,7 @@ def test_parameter_is_refused_with_the_reason(azure: Deployments, given: dict[st
     assert why in message
 
 
+@pytest.mark.every_case("each is one refusal, and takes 60 ms")
 @pytest.mark.parametrize(
     ("resources", "why"),
     [
@@ -140,6 +142,7 @@ def test_template_is_refused_with_the_reason(azure: Deployments, resources: list
     assert why in message
 
 
+@pytest.mark.every_case("each is one refusal, and takes 60 ms")
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -371,3 +371,14 @@ def test_reference_needs_the_permission_to_read(azure: Deployments, sandbox: San
     azure.admin.give_role("Reader", names.RESOURCE_GROUP_ID)
     caller.outputs(template(workspace("one", vault)))
     assert seen(azure, "one")["vaultUri"] == f"https://{names.VAULT}.vault.azure.net/"
+
+
+def test_deployment_succeeds_when_it_is_repeated_after_the_lag_of_roles(sandbox: Sandbox) -> None:
+    sandbox.reset(role_lag_seconds=60)
+    azure = Deployments(sandbox, group=OWN_GROUP)
+    azure.admin.call("PUT", OWN_GROUP, "2022-09-01", {"location": "westeurope"})
+    given = GIVEN | {"packageUri": ""}
+    (failed,) = azure.deploy(FLEX_APP, **given)["error"]["details"]
+    assert failed["details"][0]["code"] == "RoleDefinitionDoesNotExist"
+    sandbox.advance(61)
+    azure.outputs(FLEX_APP, **given)

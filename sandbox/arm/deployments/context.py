@@ -13,6 +13,11 @@ from sandbox.clouds import Cloud
 class Lookups(Protocol):
     """Reads resources for `reference()` and the `list...()` functions."""
 
+    @property
+    def is_early(self) -> bool:
+        """Whether it is before the deployment, which may change what is read."""
+        ...
+
     def reference(self, name: str, version: str | None, *, full: bool, text: str) -> Value:
         """Return the properties of a resource, or the whole of it."""
         ...

@@ -20,6 +20,10 @@ class ExpressionError(Exception):
     """An expression that can't be evaluated. The message states why."""
 
 
+class MissingMemberError(ExpressionError):
+    """A member or an element that a value does not have."""
+
+
 class InvalidTemplateError(Exception):
     """A template that is refused before any resource is deployed."""
 

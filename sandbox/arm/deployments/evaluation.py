@@ -6,8 +6,8 @@ from sandbox.arm.deployments import collection_functions, deployment_functions, 
 from sandbox.arm.deployments.collection_functions import boolean
 from sandbox.arm.deployments.context import Context
 from sandbox.arm.deployments.deployment_functions import not_expected
-from sandbox.arm.deployments.errors import ExpressionError
-from sandbox.arm.deployments.expressions import FunctionCall, Literal, Member, Node, is_expression, parse
+from sandbox.arm.deployments.errors import ExpressionError, MissingMemberError
+from sandbox.arm.deployments.expressions import FunctionCall, Literal, Member, Node, calls, is_expression, parse
 from sandbox.arm.deployments.text_functions import number, text
 from sandbox.arm.deployments.values import Unresolved, Value, is_unresolved, key_of, member
 
@@ -29,11 +29,20 @@ def evaluate(value: Value, context: Context) -> Value:
     if isinstance(value, list):
         return [evaluate(item, context) for item in value]
     if is_expression(value):
-        found = _node(parse(value), context, value)
+        try:
+            found = _node(parse(value), context, value)
+        except MissingMemberError:
+            if context.lookups is None or not context.lookups.is_early or not _has_lookup(value):
+                raise
+            return Unresolved(value)  # the deployment may add it to what exists
         return Unresolved(value) if isinstance(found, Unresolved) else found
     if isinstance(value, str) and value.startswith("[["):
         return value[1:]
     return value
+
+
+def _has_lookup(text: str) -> bool:
+    return any(call.name == "reference" or call.name.startswith("list") for call in calls(parse(text)))
 
 
 def variable(name: str, context: Context) -> Value:

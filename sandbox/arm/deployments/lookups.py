@@ -30,6 +30,11 @@ class TemplateLookups:
     deployed: set[str] | None = None  # IDs
     referenced: list[PlannedResource] = field(default_factory=list)  # by name or without a version
 
+    @property
+    def is_early(self) -> bool:
+        """Whether it is before the deployment, which may change what is read."""
+        return self.deployed is None
+
     def reference(self, name: str, version: str | None, *, full: bool, text: str) -> Value:
         """Return the properties of a resource, or the whole of it."""
         target, known = self._target(name, version)
@@ -64,7 +69,7 @@ class TemplateLookups:
         return self.deployed is not None and known.id.lower() not in self.deployed
 
     def _missing(self, target: str, response: Response, text: str) -> Value:
-        if self.deployed is None:
+        if self.is_early:
             return Unresolved(text)
         error = (json_of(response) or {}).get("error", {})
         raise ExpressionError(error.get("message") or f"Couldn't read '{target}': {response.status_code}.")

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.arm.deployments.errors import ExpressionError
+from sandbox.arm.deployments.errors import MissingMemberError
 
 Value = Any  # what JSON may hold, or Unresolved
 
@@ -65,14 +65,14 @@ def member(target: Value, key: Value) -> Value:
         if (name := key_of(target, key)) is not None:
             return target[name]
         available = ", ".join(target)
-        raise ExpressionError(
+        raise MissingMemberError(
             f"The language expression property '{key}' doesn't exist, available properties are '{available}'."
         )
     if isinstance(target, list) and isinstance(key, int) and not isinstance(key, bool):
         if 0 <= key < len(target):
             return target[key]
-        raise ExpressionError(f"The language expression property array index '{key}' is out of bounds.")
-    raise ExpressionError(f"The language expression property '{key}' can't be evaluated.")
+        raise MissingMemberError(f"The language expression property array index '{key}' is out of bounds.")
+    raise MissingMemberError(f"The language expression property '{key}' can't be evaluated.")
 
 
 def key_of(target: dict[str, Value], wanted: str) -> str | None:
