@@ -10,6 +10,7 @@ from backend.access.role_holders import RoleHolders
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
 from backend.concurrency.seats import Seat, Seats, SeatsTakenError, worker_threads
+from backend.configuration.mode import Mode
 from backend.errors import BackendError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from backend.credentials.setup_state import SetupState
     from backend.health.overview import BackendOverview
     from backend.health.permissions import BackendRights
+    from backend.health.watch import Watch
     from backend.hosting.hosting import Hosting
     from backend.hosting.installation_states import InstallationStates
     from backend.installation.cipp_settings import CippSettings, CippSettingsInAzure
@@ -49,6 +51,7 @@ class Services:
         self.environ = environ
         self.seats = Seats(worker_threads(environ))
         self.role_holders = RoleHolders()
+        self.mode = Mode.of(environ)
 
     @made_once
     def clients(self) -> "Clients":
@@ -281,6 +284,13 @@ class Services:
         )
 
     @made_once
+    def watch(self) -> "Watch":
+        """The lines of the log on which alerts outside CIPP depend."""
+        from backend.health.watch import Watch
+
+        return Watch(self.key_rotation, self.installation_states.states)
+
+    @made_once
     def rights(self) -> "BackendRights":
         """The rights that each feature needs."""
         from backend.health.permissions import BackendRights
@@ -291,4 +301,5 @@ class Services:
             hosting=self.hosting,
             vault=self.key_vault,
             rotation=self.key_rotation,
+            mode=self.mode,
         )

@@ -13,6 +13,8 @@ from backend.text.redaction import public_url, redact
 
 # Names in authsettingsV2 of the providers other than Entra. Custom providers are in a separate map.
 OTHER_PROVIDERS: Final = ("facebook", "gitHub", "google", "twitter", "apple", "legacyMicrosoftAccount")
+# The only paths that may be excluded from authentication, in lower case. They need no sign-in, and read no principal.
+OPEN_PATHS: Final = frozenset({"/api/publicping"})
 STATIC_WEB_APPS: Final = "azureStaticWebApps"
 _NOT_SHOWN: Final = "an address that can't be shown"
 # Entra uses one of these as issuer, regardless of the address that was called.
@@ -58,9 +60,11 @@ def sign_in_problems(settings: Mapping[str, Any], serves: Callable[[str], bool])
             "The platform allows anonymous requests. Set requireAuthentication to true and unauthenticatedClientAction "
             "to Return401."
         )
-    if excluded := validation.get("excludedPaths"):
-        paths = ", ".join(redact(str(path)) for path in _each(excluded))
-        problems.append(f"The platform allows unauthenticated requests to these paths: {paths}. Empty excludedPaths.")
+    if excluded := closed_paths(validation):
+        paths = ", ".join(redact(str(path)) for path in excluded)
+        problems.append(
+            f"The platform allows unauthenticated requests to these paths: {paths}. Remove them from excludedPaths."
+        )
     return problems + _issuer_problems(settings, serves) + _other_doors(settings)
 
 
@@ -88,6 +92,12 @@ def sign_in_notes(settings: Mapping[str, Any]) -> list[str]:
             f"needs its only link for CIPP. Unlink this app there, then remove the provider {STATIC_WEB_APPS}."
         )
     return notes
+
+
+def closed_paths(validation: Mapping[str, Any]) -> list[object]:
+    """Return the paths that are excluded from authentication and must not be. Pure."""
+    excluded = validation.get("excludedPaths")
+    return [path for path in _each(excluded) if str(path).lower() not in OPEN_PATHS] if excluded else []
 
 
 def _each(value: object) -> list[object]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.access.platform_sign_in import auth_settings
+from backend.access.platform_sign_in import auth_settings, closed_paths
 from backend.access.roles import Denial
 from backend.azure.clients import Clients
 from backend.concurrency.cached import MARGIN_SECONDS, Cached
@@ -32,8 +32,6 @@ OPEN_SECONDS: Final = 300.0  # then the next check runs in the background
 CLOSED_SECONDS: Final = 15.0  # so turning on authentication takes effect soon
 RETRY_SECONDS: Final = 15.0  # after a failed check
 FORBIDDEN: Final = 403  # for any cause, a right or a policy: it does not change within seconds
-# The location of CIPP, which can differ from that of this app.
-OF_CIPP: Final = ("CIPP_SUBSCRIPTION_ID", "CIPP_RESOURCE_GROUP")
 _DOCS: Final = "docs/deploy.md#turn-on-app-service-authentication"
 OFF: Final = Denial(
     "Couldn't verify who you are: App Service authentication is off for this app.",
@@ -41,7 +39,7 @@ OFF: Final = Denial(
 )
 ANONYMOUS: Final = Denial(
     "Couldn't verify who you are: App Service allows anonymous requests to this app.",
-    f"As the administrator of this app, require authentication on every path ({_DOCS}).",
+    f"As the administrator of this app, require authentication on every path but PublicPing ({_DOCS}).",
 )
 
 
@@ -129,10 +127,7 @@ class SignInDoor:
         """
         if self._environ.get("WEBSITE_SLOT_NAME", "").strip().lower() not in ("", "production"):
             return None  # a slot has its own settings
-        own = {name: value for name, value in self._environ.items() if name not in OF_CIPP}
-        deployment = Deployment.of(own)
-        if not (deployment.subscription_id and deployment.resource_group):
-            deployment = Deployment.of(own, self._clients.identity_claims())
+        deployment = Deployment.of_this_app(self._environ, self._clients.identity_claims)
         if not deployment.answering_app:
             return None
         return auth_settings(self._clients, *deployment.group(), deployment.answering_app)
@@ -148,6 +143,6 @@ def denial_in(settings: Mapping[str, Any]) -> Denial | None:
     allows_anonymous = (
         validation.get("requireAuthentication") is False
         or str(validation.get("unauthenticatedClientAction")).lower() == "allowanonymous"
-        or bool(validation.get("excludedPaths"))
+        or bool(closed_paths(validation))
     )
     return ANONYMOUS if allows_anonymous else None

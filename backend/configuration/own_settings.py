@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from backend.configuration import mode
 from backend.configuration.kinds import is_boolean, is_schedule, is_small_count, is_time_zone
 from backend.configuration.schedules import FIELDS_WITHOUT_SECONDS, Schedule
 from backend.configuration.timeouts import Limits
@@ -32,6 +33,7 @@ ACCESS: Final = frozenset(
         "CIPP_SUBSCRIPTION_ID",
         "TRUSTED_PROXIES",
         "TRUST_STATIC_WEB_APP",
+        *mode.SETTINGS,
     )
 )
 

@@ -6,6 +6,7 @@ Names of resources, the cloud and the limits have separate warnings (`misfits`, 
 from collections.abc import Mapping
 from typing import Final
 
+from backend.configuration import mode
 from backend.configuration.kinds import is_boolean, is_tier
 from backend.configuration.own_settings import ACCESS, KINDS, NEVER_BLANK, SCHEDULE, WRITABLE, Kind
 from backend.configuration.trusted_proxies import proxies_in
@@ -70,6 +71,9 @@ def _are_tenants(text: str) -> bool:
 # Settings that only the portal or the platform changes.
 _ELSEWHERE: Final = {
     "WEBSITE_SKU": Kind("is not a known plan tier", is_tier, "the links show no tier"),
+    **dict.fromkeys(
+        mode.SETTINGS, Kind("must be true or false", _is_boolean, "this app makes no changes of this kind")
+    ),
     "TRUST_STATIC_WEB_APP": Kind("must be true or false", _is_boolean, "false is used"),
     "ALLOWED_TENANTS": Kind("must be GUIDs of tenants, separated by commas", _are_tenants, "others are ignored"),
     "TRUSTED_PROXIES": Kind(

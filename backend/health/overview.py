@@ -14,6 +14,7 @@ from backend.azure.sdk_json import fetched, listed
 from backend.concurrency import background
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
+from backend.configuration.mode import Mode
 from backend.configuration.rotation_timers import schedule_note, timer_problems
 from backend.errors import BackendError, NotFoundError
 from backend.health.results import REMEMBERED_SECONDS, Overview
@@ -71,7 +72,8 @@ class BackendOverview:
         return self._cards.get()
 
     def _overview(self) -> Overview:
-        return Overview(cards=self.look(), as_of=datetime.now(UTC).replace(microsecond=0))
+        mode, now = Mode.of(self._environ), datetime.now(UTC).replace(microsecond=0)
+        return Overview(mode=mode.name, mode_notes=mode.notes, cards=self.look(), as_of=now)
 
     def probes(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
         """Return the probes by kind of card."""
@@ -175,7 +177,7 @@ class BackendOverview:
 
         Requires Microsoft.Web/sites/functions/read (Reader).
         """
-        deployment = self._discovery.deployment()
+        deployment = self._discovery.this_app()  # which can be in another group than CIPP
         app = deployment.answering_app
         if not app:
             return None

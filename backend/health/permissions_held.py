@@ -17,6 +17,7 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import at_address, listed, listed_by_link, pages
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
+from backend.configuration.mode import Mode
 from backend.errors import (
     NOT_READABLE,
     AzureRefusedError,
@@ -26,7 +27,7 @@ from backend.errors import (
     UnreadableResponseError,
 )
 from backend.health import permissions_needed
-from backend.health.permissions_needed import GRAPH, SECRET_PERMISSIONS
+from backend.health.permissions_needed import SECRET_PERMISSIONS, graph_permissions
 from backend.installation.discovery import Discovery
 from backend.installation.needs import ManagedIdentity, Need
 from backend.key_vault.vault import KeyVault
@@ -56,10 +57,13 @@ class Held:
 class RightsHeld:
     """One check of this app's permissions, which does not wait beyond the deadline."""
 
-    def __init__(self, clients: Clients, discovery: Discovery, identity: ManagedIdentity, deadline: Deadline) -> None:
+    def __init__(
+        self, clients: Clients, discovery: Discovery, identity: ManagedIdentity, mode: Mode, deadline: Deadline
+    ) -> None:
         self._clients = clients
         self._discovery = discovery
         self._identity = identity
+        self._mode = mode
         self._deadline = deadline
 
     def on_group(self, hosting: Sequence[str]) -> list[Held]:
@@ -67,6 +71,14 @@ class RightsHeld:
         subscription, group = self._discovery.deployment().group()
         scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
         return [self._by_arm(permissions_needed.to_read(self._identity, scope, hosting))]
+
+    def on_this_app(self) -> list[Held]:
+        """Return the result for this app itself, if it is in another resource group than CIPP."""
+        cipp, own = self._discovery.deployment(), self._discovery.this_app()
+        if not own.answering_app or not own.resource_group or is_same_place(own.group(), cipp.group()):
+            return []
+        app = own.resource_id("Microsoft.Web/sites", own.answering_app)
+        return [self._by_arm(permissions_needed.to_watch_itself(self._identity, app))]
 
     def on_hosting(self, needs: Callable[[ManagedIdentity, Deadline], Sequence[Need]]) -> list[Held]:
         """Return the results for the resources of one type that host CIPP. `needs` looks them up."""
@@ -86,10 +98,11 @@ class RightsHeld:
                 scope = text_of(found.get("id")) if found else scope
                 properties = properties_of(self._in_time(partial(self._arm, scope, VAULT_API)))
         except BackendError as error:
-            return [Held(permissions_needed.to_keep_secrets(self._identity, scope, by_role=False), None, str(error))]
+            need = permissions_needed.to_keep_secrets(self._identity, scope, self._mode, by_role=False)
+            return [Held(need, None, str(error))]
         trying = background.start(self._obstacle_at_vault, name="rights")
         by_role = properties.get("enableRbacAuthorization") is True
-        need = permissions_needed.to_keep_secrets(self._identity, scope, by_role=by_role)
+        need = permissions_needed.to_keep_secrets(self._identity, scope, self._mode, by_role=by_role)
         if by_role:
             held = self._by_arm(need)
         else:
@@ -118,14 +131,15 @@ class RightsHeld:
 
     def in_graph(self, rotation: "KeyRotation", vault: KeyVault) -> list[Held]:
         """Return the results for the SAM app's own token. Its ID is read only if a command needs it."""
-        problem, app, held = None, "", frozenset(GRAPH)
+        wanted = graph_permissions(self._mode)
+        problem, app, held = None, "", frozenset(wanted)
         try:
             held = self._in_time(rotation.graph_roles)
-            if not all(permissions_needed.holds_in_graph(held, permission) for permission in GRAPH):
+            if not all(permissions_needed.holds_in_graph(held, permission) for permission in wanted):
                 app = self._in_time(partial(vault.read, "ApplicationID")).value.reveal()
         except BackendError as error:
             problem = str(error)
-        needs = [permissions_needed.in_graph(self._clients.cloud, app, permission) for permission in GRAPH]
+        needs = [permissions_needed.in_graph(self._clients.cloud, app, permission) for permission in wanted]
         holds = None if problem else partial(permissions_needed.holds_in_graph, held)
         return [Held(need, holds, problem) for need in needs]
 
@@ -240,6 +254,11 @@ def _is_excluded(action: str, patterns: object) -> bool:
     known = texts_of(patterns)
     is_readable = isinstance(patterns, list) and len(known) == len(patterns)
     return not is_readable or any(_fits(action, pattern) for pattern in known)
+
+
+def is_same_place(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether two pairs of a subscription and a resource group are the same, case-insensitive. Pure."""
+    return tuple(map(str.lower, one)) == tuple(map(str.lower, other))
 
 
 def nothing(_: str) -> bool:

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Final
 
 from backend.configuration.clouds import Cloud
+from backend.configuration.mode import Mode, Option
 from backend.installation.needs import ManagedIdentity, Need, assign
 
 READ: Final = (  # in any shape
@@ -16,11 +17,13 @@ READ: Final = (  # in any shape
     "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
     "Microsoft.KeyVault/vaults/read",
 )
-SECRET_PERMISSIONS: Final = ("get", "list", "set", "recover")  # of an access policy
+ON_THIS_APP: Final = ("Microsoft.Web/sites/config/read", "Microsoft.Web/sites/functions/read")
+SECRET_READS: Final = ("get", "list")  # of an access policy
+SECRET_PERMISSIONS: Final = (*SECRET_READS, "set", "recover")
 _SECRETS: Final = "Microsoft.KeyVault/vaults/secrets"
+SECRET_READ_ACTIONS: Final = (f"{_SECRETS}/getSecret/action", f"{_SECRETS}/readMetadata/action")
 SECRET_ACTIONS: Final = (
-    f"{_SECRETS}/getSecret/action",
-    f"{_SECRETS}/readMetadata/action",
+    *SECRET_READ_ACTIONS,
     f"{_SECRETS}/setSecret/action",
     f"{_SECRETS}/update/action",
     f"{_SECRETS}/recover/action",
@@ -37,6 +40,11 @@ GRAPH: Final = {  # the app role's ID by name, the same in every tenant
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
 }
+_READ_APPS: Final = "Application.Read.All"
+GRAPH_WITHOUT_ROTATION: Final = {
+    _READ_APPS: "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
+    **{name: role for name, role in GRAPH.items() if ".ReadWrite." not in name},
+}
 _BY_GROUPS: Final = ("GroupMember.Read.All", "User.Read.All")
 _READS_ALL: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})  # including users and groups
 _ON_TABLES: Final = "Lock, history, Logbook"
@@ -48,16 +56,28 @@ def to_read(identity: ManagedIdentity, group: str, hosting: Sequence[str]) -> Ne
     return Need("Links, lists, overview", "azure", group, (*READ, *hosting), assign(identity, "Reader", group))
 
 
-def to_keep_secrets(identity: ManagedIdentity, vault: str, *, by_role: bool) -> Need:
-    """Return the need to rotate and manage secrets, by the vault's access policies or by roles."""
-    feature = "Rotation, keys and secrets"
+def to_watch_itself(identity: ManagedIdentity, app: str) -> Need:
+    """Return the need to read this app's own sign-in and timers, if it is in another resource group than CIPP."""
+    return Need("Checks of this app", "azure", app, ON_THIS_APP, assign(identity, "Reader", app))
+
+
+def to_keep_secrets(identity: ManagedIdentity, vault: str, mode: Mode, *, by_role: bool) -> Need:
+    """Return the need to rotate and manage secrets, by the vault's access policies or by roles.
+
+    Without rotation, they are only read, because a check signs in with each key.
+    """
+    rotates = mode.allows(Option.ROTATION)
+    feature = "Rotation, keys and secrets" if rotates else "Checks of keys and secrets"
+    permissions = SECRET_PERMISSIONS if rotates else SECRET_READS
     if by_role:
-        return Need(feature, "vault", vault, SECRET_ACTIONS, assign(identity, "Key Vault Secrets Officer", vault))
+        role = "Key Vault Secrets Officer" if rotates else "Key Vault Secrets User"
+        actions = SECRET_ACTIONS if rotates else SECRET_READ_ACTIONS
+        return Need(feature, "vault", vault, actions, assign(identity, role, vault))
     command = (
         f"az keyvault set-policy --name {vault.rpartition('/')[2]} --object-id {identity.object_id} "
-        f"--secret-permissions {' '.join(SECRET_PERMISSIONS)}"
+        f"--secret-permissions {' '.join(permissions)}"
     )
-    return Need(feature, "vault", vault, SECRET_PERMISSIONS, command)
+    return Need(feature, "vault", vault, permissions, command)
 
 
 def is_on_data(action: str) -> bool:
@@ -86,9 +106,15 @@ def to_use_tables_by_key(app: str, group: str, account: str) -> Need:
     return Need(_ON_TABLES, "table", account, ("the account's key",), command)
 
 
+def graph_permissions(mode: Mode) -> tuple[str, ...]:
+    """Return the permissions in Graph that this mode needs. Pure."""
+    return tuple(GRAPH if mode.allows(Option.ROTATION) else GRAPH_WITHOUT_ROTATION)
+
+
 def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
     """Return the need for one permission of CIPP's SAM app in Graph, granted in the partner's tenant."""
-    body = f'{{"principalId": "$SAM", "resourceId": "$GRAPH", "appRoleId": "{GRAPH[permission]}"}}'.replace('"', '\\"')
+    role = {**GRAPH, **GRAPH_WITHOUT_ROTATION}[permission]
+    body = f'{{"principalId": "$SAM", "resourceId": "$GRAPH", "appRoleId": "{role}"}}'.replace('"', '\\"')
     command = (
         f"SAM=$(az ad sp show --id {sam_app} --query id --output tsv) && "
         f"GRAPH=$(az ad sp show --id {_GRAPH_APP} --query id --output tsv) && az rest --method post "
@@ -96,6 +122,7 @@ def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
     )
     feature = {
         "Application.ReadWrite.All": "Rotation of the client secret and the certificate",
+        _READ_APPS: "Checks of the client secret and the certificate",
         **dict.fromkeys(_BY_GROUPS, "Roles by Entra groups"),
     }.get(permission, "Rotation under the tenant's app management policy")
     return Need(feature, "graph", cloud.graph, (permission,), command)
@@ -103,4 +130,6 @@ def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
 
 def holds_in_graph(held: AbstractSet[str], permission: str) -> bool:
     """Return whether the permissions of a token include a needed one. Pure."""
+    if permission == _READ_APPS:
+        return not held.isdisjoint({_READ_APPS, "Application.ReadWrite.All", *_READS_ALL})
     return permission in held or (permission in _BY_GROUPS and not held.isdisjoint(_READS_ALL))

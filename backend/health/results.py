@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from backend.configuration.mode import ModeName
 from backend.installation.needs import RightKind
 from backend.installation.results import Card
 from backend.values import Value
@@ -25,19 +26,25 @@ class Right(Value, frozen=True):
 
 
 class Rights(Value, frozen=True):
-    """All permissions, and the commands (bash, Azure CLI) that grant missing ones with least privilege.
+    """The permissions that the mode needs, and the commands (bash, Azure CLI) that grant missing ones.
 
     Permissions on resources that this app can't see are missing. After you run the commands, check again.
     """
 
+    mode: ModeName
     rights: list[Right]
     missing: int
     commands: list[str]
 
 
 class Overview(Value, frozen=True):
-    """All cards as of a time. They are cached for `remembered_seconds`."""
+    """All cards as of a time. They are cached for `remembered_seconds`.
 
+    `mode` is what the deployment of this installation allows it to change. `mode_notes` state how to allow the rest.
+    """
+
+    mode: ModeName
+    mode_notes: list[str]
     cards: list[Card]
     as_of: datetime
     remembered_seconds: float = REMEMBERED_SECONDS

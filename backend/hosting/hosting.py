@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backend.azure.clients import Clients
     from backend.cipp.key_reads import Sign
     from backend.cipp.tables import CippTables
+    from backend.configuration.mode import Mode
     from backend.hosting.installation_states import InstallationStates
     from backend.hosting.results import (
         Action,
@@ -248,6 +249,10 @@ class Hosting(Protocol):
 
 class Core(Protocol):
     """The services that each shape is built from."""
+
+    @property
+    def mode(self) -> "Mode":
+        """What the deployment of this installation allows."""
 
     @property
     def clients(self) -> "Clients":

@@ -87,6 +87,14 @@ class Discovery:
                 return Deployment.of(self._environ)
         return Deployment.of(self._environ, self._claims)
 
+    def this_app(self) -> Deployment:
+        """Return the deployment in the resource group of this app itself, which can be another one than CIPP's.
+
+        Raises:
+            NotConfiguredError: The settings don't show the group, and this app has no identity.
+        """
+        return Deployment.of_this_app(self._environ, self._clients.identity_claims)
+
     def vault(self) -> Mapping[str, Any] | None:
         """Return CIPP's vault from anywhere in the subscription, or None if Azure shows no such vault.
 

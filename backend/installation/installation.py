@@ -37,6 +37,8 @@ _KIND_OF: Final[Mapping[str, Callable[[str], bool]]] = {
     "WEBSITE_RESOURCE_GROUP": names_a_group,
 }
 NAMING_SETTINGS: Final = tuple(_KIND_OF)
+# The location of CIPP, which can differ from that of this app.
+OF_CIPP: Final = ("CIPP_SUBSCRIPTION_ID", "CIPP_RESOURCE_GROUP")
 OUR_NAME = "CIPP Backend"
 
 
@@ -111,6 +113,13 @@ class Deployment:
             ),
             tenant_id=str(claims["tid"]) if claims.get("tid") else None,
         )
+
+    @classmethod
+    def of_this_app(cls, environ: Mapping[str, str], claims: Callable[[], Mapping[str, Any]]) -> Self:
+        """Return the deployment in the group of this app itself. The claims are read only if they are needed."""
+        own = {name: value for name, value in environ.items() if name not in OF_CIPP}
+        deployment = cls.of(own)
+        return deployment if deployment.subscription_id and deployment.resource_group else cls.of(own, claims())
 
     def group(self) -> tuple[str, str]:
         """Return the subscription and the resource group.

@@ -1,5 +1,6 @@
 """The permissions that each feature needs, for which identity, and the command to grant them (bash). Pure."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from shlex import quote
@@ -39,6 +40,30 @@ class HostingNeeds:
 
     reads: Sequence[str]
     resources: Sequence[Callable[[ManagedIdentity, Deadline], Sequence[Need]]]
+
+
+def assign_custom(  # noqa: PLR0913 - the parts of a role
+    identity: ManagedIdentity,
+    role: str,
+    description: str,
+    actions: Sequence[str],
+    scope: str,
+    *,
+    not_actions: Sequence[str] = (),
+) -> str:
+    """Return the command that creates a role with exactly these actions, and gives it to the identity.
+
+    The smallest assignable scope of a role is a resource group. It is assigned at the given scope only.
+    """
+    definition = {
+        "Name": role,
+        "Description": description,
+        "Actions": actions,
+        "NotActions": not_actions,
+        "AssignableScopes": [scope.partition("/providers/")[0]],
+    }
+    create = f"az role definition create --role-definition {quote(json.dumps(definition))}"
+    return f"{create} && {assign(identity, role, scope)}"
 
 
 def assign(identity: ManagedIdentity, role: str, scope: str) -> str:

@@ -19,6 +19,7 @@ from backend.cipp.tables import CippTables
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.malloc import use_few_arenas
+from backend.configuration.mode import Mode, Option
 from backend.credentials.change_lock import LOCK
 from backend.credentials.kinds import IDENTITY_NAMES, Key, keys_in
 from backend.errors import BackendError
@@ -86,6 +87,7 @@ class KeyRotation:
         self._clients = clients
         self._vault = vault
         self._checks = KeyChecks()
+        self.mode = Mode.of(environ)
 
     def rotate(
         self,
@@ -156,8 +158,10 @@ class KeyRotation:
         """
         return self._open_read_only().must_be_signed_in().signer.signed_in.roles
 
-    def overview(self, run_id: str | None = None) -> KeyOverview:
+    def overview(self, run_id: str | None = None, *, listed: Mapping[str, Version] | None = None) -> KeyOverview:
         """Return how long CIPP keeps working, the last runs or the named one, and the state of each key.
+
+        `listed` are the versions that the vault serves, if the caller has just listed them.
 
         Raises:
             NotFoundError: The history does not have the run.
@@ -169,7 +173,7 @@ class KeyRotation:
             lambda: self.journal.runs(RUNS_SHOWN, with_keys=named is None), name="read the last runs"
         )
         lock_holder = background.start(lambda: holder(self._clients, LOCK), name="read the lock")
-        served = background.start(self._vault.served, name="list the vault")
+        served = background.start(self._vault.served if listed is None else lambda: listed, name="list the vault")
         context = self._open_read_only()
         keys = keys_in(served.result())
         snapshot = collect(
@@ -227,9 +231,11 @@ class KeyRotation:
         the history and the Logbook if nothing was done.
 
         Raises:
+            NotEnabledError: This installation does not rotate keys.
             ConflictError: Another run has the lock.
             AzureError: The vault could not be listed, or the storage of the lock timed out.
         """
+        self.mode.must_allow(Option.ROTATION, "rotate the keys")
         use_few_arenas()
         run_id = uuid4().hex[:12]
         limit = min(most_seconds, self._clients.limits.key_rotation_time_limit_seconds)
@@ -303,7 +309,7 @@ class KeyRotation:
     def _restarted(self, context: RunContext, batch: BatchResult) -> list[str]:
         restarts = Restarts(context)
         report: list[str] = []
-        if context.limits.key_rotation_restart_cipp:
+        if context.limits.key_rotation_restart_cipp and self.mode.allows(Option.CONTROLS):
             zone = context.cipp.zone
             report = restarts.restart(
                 just_renewed=batch.is_vital_renewed, weekly_run=lambda: self._last_weekly_run(zone)

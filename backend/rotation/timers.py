@@ -8,9 +8,11 @@ from typing import Final
 from backend.azure.clients import Clients
 from backend.concurrency.deadline import Deadline
 from backend.configuration.function_timeout import function_seconds
+from backend.configuration.mode import Option
 from backend.credentials.kinds import Key, keys_in
 from backend.errors import BackendError, ConflictError
 from backend.internal_errors import contained, stack_of
+from backend.key_vault.secrets import Version
 from backend.key_vault.vault import KeyVault
 from backend.rotation.planning.backoff import KeyChoice, is_pulse_due
 from backend.rotation.results import Rotation
@@ -34,12 +36,17 @@ class RotationByClock:
 
     def weekly(self) -> None:
         """Do the weekly run, and log the result of each key."""
+        if not self._rotates(WEEKLY):
+            return
         began = time.monotonic()
         if not self._must_wait(WEEKLY):
             self._by_timer(WEEKLY, KeyChoice.ALL, spent=time.monotonic() - began)
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> Mapping[str, Version] | None:
         """Finish the weekly run, and check each key by signing in once in `KEY_ROTATION_PULSE_HOURS`.
+
+        Return the versions that the vault served at the start, None if they were not listed or were changed since. If
+        this installation does not rotate keys, it only checks them.
 
         Failing keys are retried with exponential backoff. A key that the check finds revoked or expired is rotated
         immediately, also while the timers wait for CIPP's own jobs. The vault is listed once an hour, which takes 400
@@ -47,24 +54,33 @@ class RotationByClock:
         """
         began = time.monotonic()
         deadline = Deadline.after(function_seconds(self._environ) - TIMER_MARGIN_SECONDS)
-        waits = self._must_wait(CATCH_UP)
+        waits = not self._rotates(CATCH_UP) or self._must_wait(CATCH_UP)
         spent = time.monotonic() - began
         result = None if waits else self._by_timer(CATCH_UP, KeyChoice.RETRY, spent=spent)
         hours = self._clients.limits.key_rotation_pulse_hours
         if deadline.expired:
             logger.info("Hourly catch-up reached its time limit. This hour's sign-in checks are deferred.")
-            return
+            return _unchanged(result)
         try:
             with contained("The sign-in check of the keys"):
                 revoked = self._revoked_of_this_hour(result, hours, min(deadline.left, HTTP_SECONDS)) if hours else []
         except ConflictError:
             logger.info("Another key check is running. This hour's sign-in checks are deferred.")
-            return
+            return _unchanged(result)
         except BackendError as error:
             _log(f"Sign-in check of the keys failed: {error}", error)
-            return
-        if revoked:
+            return _unchanged(result)
+        if revoked and self._rotation.mode.allows(Option.ROTATION):
             self._by_timer(CATCH_UP, revoked, doubt=True, spent=time.monotonic() - began)
+            return None
+        return _unchanged(result)
+
+    def _rotates(self, by: str) -> bool:
+        """Return whether this installation rotates keys. The log shows it if it does not."""
+        rotates = self._rotation.mode.allows(Option.ROTATION)
+        if not rotates:
+            logger.info("Rotation by %s not started: ENABLE_ROTATION is off, so the keys are only checked.", by)
+        return rotates
 
     def _must_wait(self, by: str) -> bool:
         """Return whether CIPP's own jobs may run now, so that the first run after them renews the keys."""
@@ -122,6 +138,13 @@ class RotationByClock:
             _log_result(result.rotation, by)
             return result
         return None
+
+
+def _unchanged(result: RunResult | None) -> Mapping[str, Version] | None:
+    """Return what the vault served at the start of a run, None if it was not listed or the run touched a key. Pure."""
+    if result is None or any(key.outcome in ("rotated", "failed") for key in result.rotation.keys):
+        return None
+    return result.listed
 
 
 def _log_result(rotation: Rotation, by: str) -> None:

@@ -45,6 +45,10 @@ FIELDS: Final = (
     "dryRun",
     "outcome",
     "timer",
+    "event",
+    "worksUntil",
+    "daysLeft",
+    "state",
     "stack",
 )
 

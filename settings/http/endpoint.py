@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 import azure.functions as func
 
-from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+from backend.configuration.mode import NotEnabledError
+from backend.errors import AzureRefusedError, ConflictError, InvalidInputError, NotAllowedError, NotFoundError, joined
 from backend.hosting.shape_errors import AbsentError, ShapeError
 from backend.text.pasted_text import Takes, problem_with_text
 from backend.text.quoting import quoted
@@ -79,15 +80,19 @@ class Endpoint:
         """Run the endpoint, and record the result or error in the audit log."""
         dry_run = any(getattr(one, "dry_run", False) for one in body)
         try:
+            if self._route.option and not dry_run:
+                call.services.mode.must_allow(self._route.option, f"run {self._route.name}")
             result = self._work(call, *body)
         except NotAllowedError:
             raise  # `audited_denials` records it
         except ConflictError as error:
-            if not dry_run or isinstance(error, ShapeError):
+            if not dry_run or isinstance(error, ShapeError | NotEnabledError):
                 self._audit(call.caller, error, dry_run=dry_run)
                 raise
             result = Act(dry_run=True, would_do=[f"Refuse: {error}"])
         except Exception as error:
+            if self._route.option and isinstance(error, AzureRefusedError) and error.is_missing_right:
+                error.advice = joined(error.advice, self._route.option.advice)
             self._audit(call.caller, error, dry_run=dry_run)
             raise
         self._audit(call.caller, result, dry_run=dry_run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, get_type_hints
 
+from backend.configuration.mode import Option
 from backend.services import Services
 from settings.access.caller import Caller, Permission
 from settings.http.body import Body
@@ -70,6 +71,7 @@ NOTHING_MORE: Final = Shown()
 class Route:
     """One endpoint. `needs` is the permission. None allows every signed-in caller, or anyone if `public`.
 
+    `option` is the option of the deployment that allows the write operation, None if every installation may do it.
     `on_loop` endpoints run on the worker's event loop, not in a thread. Their `work` gets no call and never waits.
     """
 
@@ -83,6 +85,7 @@ class Route:
     work: Callable[..., Any]
     shown: Shown
     on_loop: bool = False
+    option: Option | None = None
 
     @property
     def doc(self) -> str:
@@ -145,10 +148,18 @@ class Routes:
         return self._declare(name, "GET", needs, shown, public=public, on_loop=public and on_loop, enveloped=enveloped)
 
     def post(
-        self, name: str, *, needs: Permission, enveloped: bool = True, shown: Shown = NOTHING_MORE
+        self,
+        name: str,
+        *,
+        needs: Permission,
+        option: Option | None,
+        enveloped: bool = True,
+        shown: Shown = NOTHING_MORE,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a write operation. Its function takes a `body`."""
-        return self._declare(name, "POST", needs, shown, public=False, on_loop=False, enveloped=enveloped)
+        return self._declare(
+            name, "POST", needs, shown, public=False, on_loop=False, enveloped=enveloped, option=option
+        )
 
     def timer(self, name: str, schedule: str) -> Callable[[Callable[[Services], None]], Callable[[Services], None]]:
         """Declare a function that runs on a schedule."""
@@ -169,11 +180,14 @@ class Routes:
         public: bool,
         on_loop: bool,
         enveloped: bool,
+        option: Option | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def declare(work: Callable[..., Any]) -> Callable[..., Any]:
             hints = get_type_hints(work)
             body, result = hints.get("body"), hints["return"]
-            self.routes.append(Route(name, method, needs, public, enveloped, body, result, work, shown, on_loop))
+            self.routes.append(
+                Route(name, method, needs, public, enveloped, body, result, work, shown, on_loop, option)
+            )
             return work
 
         return declare

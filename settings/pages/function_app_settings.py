@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from backend.cipp.results import TimeZoneAct
+from backend.configuration.mode import Option
 from backend.hosting.results import Consent, Deployments, Setting, SettingsAct, SyncAct
 from settings.access.caller import Permission
 from settings.http.body import Body
@@ -60,6 +61,7 @@ def settings(call: Call) -> list[Setting]:
 @routes.post(
     "ExecFunctionAppSettings",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"Set": {"CIPP_EXAMPLE": "1"}, "Remove": ["CIPP_FORMER"], "DryRun": True}),
 )
 def change(call: Call, body: Change) -> SettingsAct:
@@ -76,6 +78,7 @@ def change(call: Call, body: Change) -> SettingsAct:
 @routes.post(
     "ExecTimeSettings",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"Timezone": "Europe/Amsterdam", "DryRun": True}),
     enveloped=False,
 )
@@ -100,6 +103,7 @@ def deployments(call: Call) -> Deployments:
 @routes.post(
     "ExecFunctionAppDeploymentSync",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"Name": "cippabc12", "DryRun": True}),
 )
 def sync(call: Call, body: App) -> SyncAct:

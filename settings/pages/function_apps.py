@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from backend.configuration.mode import Option
 from backend.errors import InvalidInputError
 from backend.hosting.results import Action, Consent, Control, FunctionApp
 from settings.access.caller import Permission
@@ -32,19 +33,19 @@ def apps(call: Call) -> list[FunctionApp]:
     return call.services.hosting.apps.apps()
 
 
-@routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+@routes.post("ExecFunctionAppStart", needs=Permission.SUPER_ADMIN_WRITE, option=Option.CONTROLS, shown=ONE)
 def start(call: Call, body: Target) -> Control:
     """Start an app, or all of CIPP's apps. A container pulls its image: allow an update with Update."""
     return _control(call, body, "start")
 
 
-@routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+@routes.post("ExecFunctionAppStop", needs=Permission.SUPER_ADMIN_WRITE, option=Option.CONTROLS, shown=ONE)
 def stop(call: Call, body: Target) -> Control:
     """Stop an app, or all of CIPP's apps. To stop this app itself, set Force."""
     return _control(call, body, "stop")
 
 
-@routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, shown=ONE)
+@routes.post("ExecFunctionAppRestart", needs=Permission.SUPER_ADMIN_WRITE, option=Option.CONTROLS, shown=ONE)
 def restart(call: Call, body: Target) -> Control:
     """Restart an app, or all of CIPP's, and check it. A container pulls its image: allow an update with Update."""
     return _control(call, body, "restart")

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from backend.configuration.kinds import is_schedule
+from backend.configuration.mode import Option
 from backend.errors import InvalidInputError
 from backend.rotation.results import KeyOverview, KeyProof, Rotation
 from backend.services import Services
@@ -43,6 +44,7 @@ class Prove(Body, frozen=True):
 @routes.post(
     "ExecKeyRotation",
     needs=Permission.APP_SETTINGS_WRITE,
+    option=Option.ROTATION,
     shown=Shown(example={"Names": ["RefreshToken"], "DryRun": True}),
 )
 def rotate(call: Call, body: Rotate) -> Rotation:
@@ -59,7 +61,12 @@ def rotate(call: Call, body: Rotate) -> Rotation:
     )
 
 
-@routes.post("ExecKeyProof", needs=Permission.APP_SETTINGS_READ, shown=Shown(example={"Names": ["RefreshToken"]}))
+@routes.post(
+    "ExecKeyProof",
+    needs=Permission.APP_SETTINGS_READ,
+    option=None,
+    shown=Shown(example={"Names": ["RefreshToken"]}),
+)
 def prove(call: Call, body: Prove) -> list[KeyProof]:
     """Check whether each key can sign in now. Nothing is changed."""
     _check_names(body.names)
@@ -89,7 +96,12 @@ def weekly(services: Services) -> None:
 def catch_up(services: Services) -> None:
     """Complete every hour what the weekly run left, and check keys that were not checked for a day."""
     services.installation_states.remember()
-    services.rotation_by_clock.catch_up()
+    try:
+        listed = services.rotation_by_clock.catch_up()
+    except BaseException:
+        services.watch.log_state(None)
+        raise
+    services.watch.log_state(listed)
 
 
 def _check_names(names: list[str] | None) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from backend.configuration.mode import Option
 from backend.credentials.changes import ChangeOrder, NewValue, SecretAct, SecretVersion
 from backend.errors import InvalidInputError
 from backend.key_vault.secrets import Secret
@@ -64,6 +65,7 @@ def versions(call: Call) -> list[SecretVersion]:
 @routes.post(
     "ExecKeyVaultSecretSet",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.ROTATION,
     shown=Shown(example={"Name": "Example", "Value": "a new value", "Expires": "2027-01-31T00:00:00Z", "DryRun": True}),
 )
 def set_secret(call: Call, body: NewSecret) -> SecretAct:
@@ -77,6 +79,7 @@ def set_secret(call: Call, body: NewSecret) -> SecretAct:
 @routes.post(
     "ExecKeyVaultSecretRestore",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.ROTATION,
     shown=Shown(example={"Name": "Example", "Version": "0123456789abcdef0123456789abcdef", "DryRun": True}),
 )
 def restore(call: Call, body: OldVersion) -> SecretAct:
@@ -87,6 +90,7 @@ def restore(call: Call, body: OldVersion) -> SecretAct:
 @routes.post(
     "ExecKeyVaultSecretRecover",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.ROTATION,
     shown=Shown(example={"Name": "Example", "DryRun": True}),
 )
 def recover(call: Call, body: DeletedSecret) -> SecretAct:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from backend.configuration.mode import Option
 from backend.hosting.results import Domain, DomainAct, Guest, Invitation, StaticWebAppState, UserAct, Users, Validation
 from settings.access.caller import Permission
 from settings.http.body import Body
@@ -75,6 +76,7 @@ def domains(call: Call) -> list[Domain]:
 @routes.post(
     "ExecStaticWebAppDomainAdd",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"Domain": "new.contosomsp.com", "Validation": "cname", "DryRun": True}),
 )
 def add_domain(call: Call, body: NewDomain) -> DomainAct:
@@ -85,6 +87,7 @@ def add_domain(call: Call, body: NewDomain) -> DomainAct:
 @routes.post(
     "ExecStaticWebAppDomainRemove",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"Domain": "cipp.contosomsp.com", "DryRun": True}),
 )
 def remove_domain(call: Call, body: OldDomain) -> DomainAct:
@@ -101,6 +104,7 @@ def users(call: Call) -> Users:
 @routes.post(
     "ExecStaticWebAppUserInvite",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"UserDetails": "alex@contosomsp.com", "Roles": ["editor"], "Hours": 24, "DryRun": True}),
 )
 def invite(call: Call, body: Invite) -> Invitation:
@@ -112,6 +116,7 @@ def invite(call: Call, body: Invite) -> Invitation:
 @routes.post(
     "ExecStaticWebAppUserRoles",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"UserId": USER, "Provider": "aad", "Roles": ["editor"], "DryRun": True}),
 )
 def set_roles(call: Call, body: Roles) -> UserAct:
@@ -124,6 +129,7 @@ def set_roles(call: Call, body: Roles) -> UserAct:
 @routes.post(
     "ExecStaticWebAppUserRemove",
     needs=Permission.SUPER_ADMIN_WRITE,
+    option=Option.CONTROLS,
     shown=Shown(example={"UserId": USER, "Provider": "aad", "DryRun": True}),
 )
 def remove_user(call: Call, body: OldUser) -> UserAct:

@@ -157,7 +157,7 @@ def test_app_set_up_by_the_readme_has_no_problem(azure: Sandbox, api: Api) -> No
         (settings(unauthenticatedClientAction="AllowAnonymous"), "requireAuthentication"),
         (
             settings(excludedPaths=["/api/PublicPing", "/x"]),
-            "paths: /api/PublicPing, /x. Empty excludedPaths",
+            "paths: /x. Remove them from excludedPaths",
         ),
         (settings(issuer=ISSUER.replace(names.TENANT_ID, names.SAM_APP_ID)), "foreign issuer"),
         (settings(issuer="https://login.microsoftonline.com/common/v2.0"), "foreign issuer"),
@@ -169,7 +169,7 @@ def test_app_set_up_by_the_readme_has_no_problem(azure: Sandbox, api: Api) -> No
         ),
         (settings(issuer=names.PLANTED), "foreign issuer, an address that can't be shown. Set"),
         (settings(issuer=f"https://[{names.PLANTED}/"), "foreign issuer, an address that can't be shown. Set"),
-        (settings(excludedPaths=[f"/api?sig={names.PLANTED}"]), "paths: /api. Empty excludedPaths"),
+        (settings(excludedPaths=[f"/api?sig={names.PLANTED}"]), "paths: /api. Remove them from excludedPaths"),
         (settings(issuer=None), "openIdIssuer"),
     ],
 )

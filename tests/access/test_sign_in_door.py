@@ -43,7 +43,8 @@ CLOSING: list[tuple[dict[str, object], Denial]] = [
     (sign_in(unauthenticatedClientAction="AllowAnonymous"), ANONYMOUS),
     (sign_in(unauthenticatedClientAction="allowanonymous"), ANONYMOUS),
     (sign_in(requireAuthentication=False, unauthenticatedClientAction="AllowAnonymous"), ANONYMOUS),
-    (sign_in(excludedPaths=["/api/PublicPing"]), ANONYMOUS),
+    (sign_in(excludedPaths=["/api/PublicPing", "/api/*"]), ANONYMOUS),
+    (sign_in(excludedPaths=["/api/PublicPing/*"]), ANONYMOUS),
     (sign_in(excludedPaths=["/x", "/y"]), ANONYMOUS),
 ]
 OTHERS: list[dict[str, object]] = [
@@ -51,6 +52,7 @@ OTHERS: list[dict[str, object]] = [
     sign_in(unauthenticatedClientAction="RedirectToLoginPage"),
     sign_in(unauthenticatedClientAction="Return403", excludedPaths=[]),
     sign_in(excludedPaths=None),
+    sign_in(excludedPaths=["/api/PublicPing", "/api/publicping"]),
     # A file in the app decides in place of these.
     sign_in(path="/home/site/wwwroot/auth.json", requireAuthentication=False),
 ]

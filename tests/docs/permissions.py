@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from backend.configuration.clouds import PUBLIC
+from backend.configuration.mode import Mode
 from backend.health import permissions_needed as needed
 from backend.hosting.functions.needs import READS, to_control, to_manage
 from backend.installation.needs import ManagedIdentity, Need
 from tests.docs.tables import code, table
 
 _IDENTITY: Final = ManagedIdentity("")
+_ALL: Final = Mode()
 _GROUP: Final = "/subscriptions/x/resourceGroups/cipp"
 _APP: Final = "cippabc12"
 _ROLE: Final = re.compile(r'az role assignment create .*--role "([^"]+)"')
@@ -37,14 +39,14 @@ def _needs() -> Iterator[tuple[Need, str, str]]:
     """Yield each need, where the permission must be, and what grants it."""
     group = needed.to_read(_IDENTITY, _GROUP, READS)
     yield group, "CIPP's resource group", _role(group)
-    app = to_control(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/sites/{_APP}")
+    app = to_control(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/sites/{_APP}", _ALL)
     yield app, "CIPP's main app, and each offload app", _role(app)
-    site = to_manage(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/staticSites/cipp-swa-abc12")
+    site = to_manage(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/staticSites/cipp-swa-abc12", _ALL)
     yield site, "CIPP's static web app", f"the custom role {code(_role(site))}"
     vault = f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{_APP}"
-    policy = needed.to_keep_secrets(_IDENTITY, vault, by_role=False)
+    policy = needed.to_keep_secrets(_IDENTITY, vault, _ALL, by_role=False)
     yield policy, "CIPP's key vault, if it uses access policies", "an access policy with these secret permissions"
-    rbac = needed.to_keep_secrets(_IDENTITY, vault, by_role=True)
+    rbac = needed.to_keep_secrets(_IDENTITY, vault, _ALL, by_role=True)
     yield rbac, "CIPP's key vault, if it uses Azure RBAC", _role(rbac)
     account = "cippstgabc12"
     key = needed.to_use_tables_by_key("", "cipp", account)

@@ -22,7 +22,17 @@ from settings.http.process import services
 from tests.support.planted import FINDS
 
 # Variables that a machine may set and that would change how the app is configured.
-AMBIENT = ("WEBSITE_", "CIPP_", "KEY_ROTATION_", "AZURE", "IDENTITY_", "CONTAINER_", "LEGION_", "KUBERNETES_")
+AMBIENT = (
+    "WEBSITE_",
+    "CIPP_",
+    "KEY_ROTATION_",
+    "ENABLE_",
+    "AZURE",
+    "IDENTITY_",
+    "CONTAINER_",
+    "LEGION_",
+    "KUBERNETES_",
+)
 # Waits that a test need not have.
 QUICK = {
     "KEY_ROTATION_PROOF_GAP_SECONDS": "0.05",

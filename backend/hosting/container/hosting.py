@@ -112,4 +112,4 @@ class _ContainerHosting:
     def needs(self) -> "HostingNeeds":
         from backend.hosting.container.needs import hosting_needs
 
-        return hosting_needs(self._core.discovery)
+        return hosting_needs(self._core.discovery, self._core.mode)

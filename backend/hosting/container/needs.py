@@ -8,9 +8,10 @@ from typing import Final
 
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
+from backend.configuration.mode import Mode, Option
 from backend.errors import BackendError
 from backend.installation.discovery import Discovery
-from backend.installation.needs import HostingNeeds, ManagedIdentity, Need, assign
+from backend.installation.needs import HostingNeeds, ManagedIdentity, Need, assign, assign_custom
 from backend.readings import properties_of, text_of
 
 READS: Final = (
@@ -19,24 +20,29 @@ READS: Final = (
     "Microsoft.Web/sites/config/appsettings/read",
     "Microsoft.Web/staticSites/read",
 )
+SETTINGS_OF_SITE: Final = ("Microsoft.Web/sites/config/list/action",)
 ON_SITE: Final = (
     "Microsoft.Web/sites/start/action",
     "Microsoft.Web/sites/stop/action",
     "Microsoft.Web/sites/restart/action",
-    "Microsoft.Web/sites/config/list/action",
+    *SETTINGS_OF_SITE,
     "Microsoft.Web/sites/config/write",
 )
 ON_PLAN: Final = ("Microsoft.Web/serverfarms/read",)
 
 
-def hosting_needs(discovery: Discovery) -> HostingNeeds:
+def hosting_needs(discovery: Discovery, mode: Mode) -> HostingNeeds:
     """Return the needs on the site, and on its plan, which may be in another resource group."""
-    return HostingNeeds(reads=READS, resources=(partial(_on_site, discovery), partial(_on_plan, discovery)))
+    return HostingNeeds(reads=READS, resources=(partial(_on_site, discovery, mode), partial(_on_plan, discovery)))
 
 
-def _on_site(discovery: Discovery, identity: ManagedIdentity, _deadline: Deadline) -> list[Need]:
+def _on_site(discovery: Discovery, mode: Mode, identity: ManagedIdentity, _deadline: Deadline) -> list[Need]:
     deployment = discovery.deployment()
     site = deployment.resource_id("Microsoft.Web/sites", deployment.main_app or "")
+    if not mode.allows(Option.CONTROLS):
+        role, actions = f"CIPP Backend reads {deployment.main_app}", SETTINGS_OF_SITE
+        command = assign_custom(identity, role, "Settings of one app, to read", actions, site)
+        return [Need(f"Settings of '{deployment.main_app}'", "azure", site, actions, command)]
     feature = f"Controls and settings of '{deployment.main_app}'"
     return [Need(feature, "azure", site, ON_SITE, assign(identity, "Website Contributor", site))]
 

@@ -94,4 +94,4 @@ class _FunctionsHosting:
     def needs(self) -> "HostingNeeds":
         from backend.hosting.functions.needs import hosting_needs
 
-        return hosting_needs(self._core.discovery, self.apps, self.frontend)
+        return hosting_needs(self._core.discovery, self.apps, self.frontend, self._core.mode)

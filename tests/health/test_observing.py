@@ -1,0 +1,160 @@
+"""What an installation does without controls or rotation: it reads, checks and makes dry runs, and writes nothing."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+import function_app
+from backend.configuration.mode import Option
+from settings.http.process import services
+from settings.http.routes import Route, all_routes
+from tests.support.admin import GROUP, Admin
+from tests.support.api import Api
+from tests.support.bodies import body_of, can_be_dry
+from tests.support.sandbox_client import Sandbox
+
+WRITES = [route for route in all_routes(function_app.PAGES) if route.body is not None]
+HARMLESS = {"ExecKeyProof"}  # signs in with keys, and changes nothing
+SECRETS = "Microsoft.KeyVault/vaults/secrets"
+SETTINGS, USERS = "Microsoft.Web/sites/config/list/action", "Microsoft.Web/staticSites/authproviders/listUsers/action"
+
+
+def turn_off(monkeypatch: pytest.MonkeyPatch, *options: Option) -> Api:
+    for option in options:
+        monkeypatch.setenv(option.setting, "false")
+    return Api()
+
+
+def writes_in(azure: Sandbox) -> list[str]:
+    """Every write to CIPP's resources, its vault and its app registration, without this app's own rows."""
+    return [
+        f"{call['method']} {call['host']}{call['path']}"
+        for call in azure.calls()
+        if call["method"] not in ("GET", "HEAD")
+        and not call["host"].startswith("login.")
+        and not call["path"].endswith(("/config/appsettings/list", "/listUsers"))
+        and ".table." not in call["host"]
+    ]
+
+
+def test_every_write_operation_has_an_option_or_changes_nothing() -> None:
+    assert {route.name for route in WRITES if route.option is None} == HARMLESS
+    assert all(can_be_dry(route) for route in WRITES if route.option)
+
+
+@pytest.mark.parametrize("route", [route for route in WRITES if route.option], ids=lambda route: route.name)
+def test_write_operation_names_its_option_when_that_is_off(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, route: Route
+) -> None:
+    assert route.option
+    api = turn_off(monkeypatch, route.option)
+    refused = api.post(route.name, body_of(route, dry_run=False))
+    assert refused.status == 409
+    assert route.option.setting in refused.body["Results"]
+    assert route.option.parameter in json.dumps(refused.body)
+    assert writes_in(azure) == []
+
+
+@pytest.mark.parametrize("option", Option)
+def test_dry_runs_work_when_the_option_is_off(azure: Sandbox, monkeypatch: pytest.MonkeyPatch, option: Option) -> None:
+    del azure
+    api = turn_off(monkeypatch, *Option)
+    name, body = {
+        Option.CONTROLS: ("ExecFunctionAppStop", {"DryRun": True}),
+        Option.ROTATION: ("ExecKeyRotation", {"DryRun": True}),
+    }[option]
+    answer = api.post(name, body)
+    assert (answer.status, bool(answer.results["WouldDo"])) == (200, True)
+
+
+@pytest.mark.parametrize("timer", ["weekly", "catch_up"])
+def test_timers_only_check_the_keys_without_rotation(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, timer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn_off(monkeypatch, Option.ROTATION)
+    before = azure.state()["vaults"]
+    with caplog.at_level(logging.INFO):
+        getattr(services().rotation_by_clock, timer)()
+    assert azure.state()["vaults"] == before
+    assert writes_in(azure) == []
+    assert "ENABLE_ROTATION" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_overview_shows_the_mode_and_how_to_allow_the_rest(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    del azure
+    shown = turn_off(monkeypatch, Option.ROTATION).get("ListBackend").results
+    assert shown["Mode"] == "controls"
+    (note,) = shown["ModeNotes"]
+    assert "enableRotation" in note
+
+
+def needed(api: Api) -> dict[str, list[str]]:
+    """The permissions that an installation needs, by their kind."""
+    rights: list[dict[str, Any]] = api.get("ListBackendRights").results["Rights"]
+    return {
+        kind: [right["Action"] for right in rights if right["Kind"] == kind] for kind in ("azure", "vault", "graph")
+    }
+
+
+def test_an_observing_installation_needs_no_permission_to_change(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del azure
+    found = needed(turn_off(monkeypatch, *Option))
+    assert found["vault"] == ["get", "list"]
+    assert {name for name in found["azure"] if not name.endswith("/read")} == {SETTINGS, USERS}
+    assert not [name for name in found["graph"] if ".ReadWrite." in name]
+
+
+@pytest.mark.parametrize("option", Option)
+def test_an_option_adds_its_own_permissions_alone(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, option: Option
+) -> None:
+    (off,) = set(Option) - {option}
+    del azure
+    found = needed(turn_off(monkeypatch, off))
+    assert ("set" in found["vault"]) == (option is Option.ROTATION)
+    assert ("Microsoft.Web/sites/stop/action" in found["azure"]) == (option is Option.CONTROLS)
+
+
+def test_an_observing_installation_lacks_nothing_with_reading_alone(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, admin = turn_off(monkeypatch, *Option), Admin(azure)
+    admin.take_roles()
+    admin.give_role("Reader", GROUP)
+    admin.set_policy("get", "list")
+    missing = api.get("ListBackendRights").results
+    assert {right["Action"] for right in missing["Rights"] if right["Has"] is False} == {SETTINGS, USERS}
+    assert len(missing["Commands"]) == 3  # the main app, the offload app and the static web app
+
+
+def test_refusal_by_azure_names_the_option_that_grants_the_permission(azure: Sandbox, api: Api) -> None:
+    admin = Admin(azure)
+    admin.take_roles()
+    admin.give_role("Reader", GROUP)
+    refused = api.post("ExecFunctionAppStop", {})
+    assert refused.body["azureStatus"] == 403
+    assert "enableControls" in refused.text
+
+
+def test_this_app_in_its_own_group_needs_to_read_itself(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    del azure
+    monkeypatch.setenv("WEBSITE_RESOURCE_GROUP", "elsewhere")
+    monkeypatch.setenv("CIPP_RESOURCE_GROUP", GROUP.rpartition("/")[2])
+    rights = Api().get("ListBackendRights").results["Rights"]
+    own = [right for right in rights if "/resourceGroups/elsewhere/" in right["Scope"]]
+    assert {right["Action"] for right in own} == {
+        "Microsoft.Web/sites/config/read",
+        "Microsoft.Web/sites/functions/read",
+    }
+
+
+def test_secrets_are_only_read_by_role_without_rotation(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    api, admin = turn_off(monkeypatch, *Option), Admin(azure)
+    admin.let_roles_count()
+    actions = [right["Action"] for right in api.get("ListBackendRights").results["Rights"] if right["Kind"] == "vault"]
+    assert actions == [f"{SECRETS}/getSecret/action", f"{SECRETS}/readMetadata/action"]
