@@ -1,4 +1,7 @@
-"""The managed identity endpoint of App Service, version 2019-08-01."""
+"""The managed identity endpoint of App Service, version 2019-08-01.
+
+It is that of this app. An app that a template has created is named after a dot: `<secret>.<site>`.
+"""
 
 import time
 import uuid
@@ -36,7 +39,9 @@ def _token(request: Request, azure: Azure, secret: str) -> Response:
     query = request.query_params
     if "x-identity-header" not in request.headers:
         return _error(400, "The mandatory 'X-IDENTITY-HEADER' is missing.")
-    if request.headers["x-identity-header"] != secret:
+    given, _, name = request.headers["x-identity-header"].partition(".")
+    site = azure.arm.sites.get(name.lower()) if name else None
+    if given != secret or (name and site is None):
         return _error(401, "The value of 'X-IDENTITY-HEADER' is not that of this app.")
     if query.get("api-version") != "2019-08-01":
         return _error(400, "The api-version must be 2019-08-01.")
@@ -62,12 +67,12 @@ def _token(request: Request, azure: Azure, secret: str) -> Response:
         "appidacr": "2",
         "idp": f"https://sts.windows.net/{azure.tenant_id}/",
         "idtyp": "app",
-        "oid": names.BACKEND_PRINCIPAL_ID,
-        "sub": names.BACKEND_PRINCIPAL_ID,
+        "oid": site.principal_id if site else names.BACKEND_PRINCIPAL_ID,
+        "sub": site.principal_id if site else names.BACKEND_PRINCIPAL_ID,
         "tid": azure.tenant_id,
         "uti": uuid.uuid4().hex[:22],
         "ver": "1.0",
-        "xms_mirid": _RESOURCE_ID,
+        "xms_mirid": site.id.replace("/resourceGroups/", "/resourcegroups/") if site else _RESOURCE_ID,
     }
     return JSONResponse(
         {
