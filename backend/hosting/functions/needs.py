@@ -50,8 +50,7 @@ ON_STATIC_WEB_APP: Final = (
 # In Azure's list of operations, the invitation is createinvitation. Its access control checks createUserInvitation,
 # which a role can't name. So the role grants all actions except those that this app does not call.
 ROLE_ACTIONS: Final = (
-    "Microsoft.Web/staticSites/read",
-    *(action for action in ON_STATIC_WEB_APP if not action.endswith("/createUserInvitation/action")),
+    *(action for action in ON_STATIC_WEB_APP if not action.endswith("/action")),
     "Microsoft.Web/staticSites/*/action",
 )
 ROLE_NOT_ACTIONS: Final = (

@@ -1,0 +1,116 @@
+"""The template grants each mode what it needs, and nothing that it does not need."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backend.configuration.mode import Mode
+from sandbox import names
+from tests.docs.template import roles
+from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, VAULT, Admin
+from tests.support.api import Api
+from tests.support.sandbox.installed_app import CONTAINER, FUNCTIONS, InstalledApp, installed
+from tests.support.sandbox_client import Sandbox
+
+MODES = [
+    {"enableControls": controls, "enableRotation": rotation} for controls in (False, True) for rotation in (False, True)
+]
+SHAPES = [FUNCTIONS, CONTAINER]
+IN_EACH_MODE = pytest.mark.parametrize(
+    "mode",
+    MODES,
+    ids=lambda mode: Mode.of({k.replace("enable", "ENABLE_").upper(): str(v) for k, v in mode.items()}).name,
+)
+
+
+def prepared(azure: Sandbox, parameters: dict[str, Any], **changes: object) -> InstalledApp:
+    """The app as deployed for one of CIPP's shapes."""
+    if parameters["cippShape"] == "container":
+        azure.reset(shape="container", propagation_seconds=0)
+        (site,) = [name for name, site in azure.state()["sites"].items() if "container" in site["kind"]]
+        changes |= {"cippApp": site, "cippVault": names.VAULT, "cippPlan": names.CONTAINER_PLAN}
+    return installed(azure, parameters, **changes)
+
+
+def missing(api: Api) -> list[tuple[str, str]]:
+    answer = api.get("ListBackendRights")
+    assert answer.status == 200, answer.text
+    rights = answer.results["Rights"]
+    assert {right["Kind"] for right in rights} == {"azure", "vault", "graph", "table"}
+    return [(right["Action"], right["Problem"] or "") for right in rights if right["Has"] is not True]
+
+
+@IN_EACH_MODE
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape["cippShape"])
+def test_template_grants_all_that_its_mode_needs(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, mode: dict[str, bool], shape: dict[str, Any]
+) -> None:
+    api = prepared(azure, shape, **mode).api(monkeypatch)
+    assert missing(api) == []
+    shown = api.get("ListBackend").results["Mode"]
+    assert {"controls": "controls" in shown, "rotation": "rotation" in shown} == {
+        "controls": mode["enableControls"],
+        "rotation": mode["enableRotation"],
+    }
+
+
+@IN_EACH_MODE
+def test_template_grants_all_by_role_if_the_vault_uses_roles(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, mode: dict[str, bool]
+) -> None:
+    Admin(azure).let_roles_count()
+    app = prepared(azure, FUNCTIONS, **mode)
+    assert missing(app.api(monkeypatch)) == []
+    policies = Admin(azure).call("GET", VAULT, "2023-07-01")["properties"]["accessPolicies"]
+    assert app.principal not in {policy["objectId"] for policy in policies}
+
+
+def custom_roles(app: InstalledApp) -> Iterator[dict[str, Any]]:
+    """Yield the custom roles that are assigned to the app."""
+    call = app.deployments.admin.call
+    held = call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
+    ids = {a["properties"]["roleDefinitionId"] for a in held if a["properties"]["principalId"] == app.principal}
+    for definition in call("GET", f"{SUBSCRIPTION}/{ROLES}/roleDefinitions", ROLES_API)["value"]:
+        if definition["id"] in ids:
+            assert definition["properties"]["type"] == "CustomRole"
+            yield definition
+
+
+def test_template_gives_the_app_custom_roles_alone(azure: Sandbox) -> None:
+    app = prepared(azure, FUNCTIONS, enableControls=True, enableRotation=True)
+    found = sorted(role["properties"]["roleName"].split(": ")[1].partition(" ")[0] for role in custom_roles(app))
+    assert found == ["app", "read", "self", "staticWebApp", "tables"]
+
+
+@pytest.mark.slow(reason="it redefines each role once for each of its actions")
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape["cippShape"])
+def test_something_is_missing_without_any_single_action(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, shape: dict[str, Any]
+) -> None:
+    if shape is FUNCTIONS:
+        Admin(azure).let_roles_count()
+    app = prepared(azure, shape, enableControls=True, enableRotation=True)
+    admin, unneeded = app.deployments.admin, []
+    for role in list(custom_roles(app)):
+        for kind in ("actions", "dataActions"):
+            for action in role["properties"]["permissions"][0][kind]:
+                without = copy.deepcopy(role["properties"])
+                without["permissions"][0][kind].remove(action)
+                admin.call("PUT", role["id"], ROLES_API, {"properties": without})
+                if not missing(app.api(monkeypatch)):
+                    unneeded.append(action)
+                admin.call("PUT", role["id"], ROLES_API, {"properties": role["properties"]})
+    assert missing(app.api(monkeypatch)) == []
+    assert unneeded == []
+
+
+def test_a_mode_with_less_loses_the_actions_of_the_former_one(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = prepared(azure, FUNCTIONS, enableControls=True, enableRotation=True)
+    app.deploy(enableControls=False, enableRotation=False)
+    actions = {action for role in custom_roles(app) for action in role["properties"]["permissions"][0]["actions"]}
+    assert not actions & (
+        set(roles()["functions"]["app"]["controls"]["actions"]) - {"Microsoft.Web/sites/config/list/action"}
+    )
+    assert missing(app.api(monkeypatch)) == []
