@@ -29,6 +29,7 @@ FILE: Final = re.compile(r"[\w.*-]+\.(py|md|toml|txt|json|mjs|js|http|yml|yaml|h
 NOT_FILES: Final = {
     "local.settings.json": "You make it. Git ignores it",
     "openapi.json": "An address of the API",
+    "parameters.json": "You make it, for the template",
 }
 FOLDERS: Final = {name.partition("/")[0] for name in files() if "/" in name}
 BASENAMES: Final = {name.rpartition("/")[2] for name in files()}

@@ -28,7 +28,7 @@ class Option(StrEnum):
     @property
     def setting(self) -> str:
         """The setting of this app that enables it."""
-        return f"ENABLE_{self.value.upper()}"
+        return _SETTINGS[self]
 
     @property
     def parameter(self) -> str:
@@ -41,7 +41,8 @@ class Option(StrEnum):
         return f"The option {self.parameter} of the deployment grants it: docs/deploy.md#allow-changes."
 
 
-SETTINGS: Final = tuple(option.setting for option in Option)
+_SETTINGS: Final = {Option.CONTROLS: "ENABLE_CONTROLS", Option.ROTATION: "ENABLE_ROTATION"}
+SETTINGS: Final = tuple(_SETTINGS.values())
 
 
 class NotEnabledError(ConflictError):
