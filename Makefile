@@ -71,6 +71,7 @@ sandbox: setup ## start Azurite and the sandbox Azure alone
 conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against the sandbox
 	@$(PY) -m tests.conformance.key_vault
 	@$(PY) -m tests.conformance.azure_cli
+	@$(PY) -m tests.conformance.documented_deployment
 
 examples: setup ## write the examples of the API's description and test.http anew, as the sandbox answers
 	@$(PY) -m tests.examples

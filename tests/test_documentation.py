@@ -30,6 +30,7 @@ NOT_FILES: Final = {
     "local.settings.json": "You make it. Git ignores it",
     "openapi.json": "An address of the API",
     "parameters.json": "You make it, for the template",
+    "registration.json": "You make it, for the app registration",
 }
 FOLDERS: Final = {name.partition("/")[0] for name in files() if "/" in name}
 BASENAMES: Final = {name.rpartition("/")[2] for name in files()}

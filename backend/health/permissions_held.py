@@ -75,9 +75,10 @@ class RightsHeld:
     def on_this_app(self) -> list[Held]:
         """Return the result for this app itself, if it is in another resource group than CIPP."""
         cipp, own = self._discovery.deployment(), self._discovery.this_app()
-        if not own.answering_app or not own.resource_group or is_same_place(own.group(), cipp.group()):
+        is_known = own.answering_app and own.subscription_id and own.resource_group
+        if not is_known or is_same_place(own.group(), cipp.group()):
             return []
-        app = own.resource_id("Microsoft.Web/sites", own.answering_app)
+        app = own.resource_id("Microsoft.Web/sites", own.answering_app or "")
         return [self._by_arm(permissions_needed.to_watch_itself(self._identity, app))]
 
     def on_hosting(self, needs: Callable[[ManagedIdentity, Deadline], Sequence[Need]]) -> list[Held]:

@@ -280,7 +280,7 @@ CHECKS: Final[tuple[Callable[[Cli], None], ...]] = (
 def main(words: list[str]) -> int:
     """Run the checks, print a summary, and return 1 if one failed."""
     _CACHE.mkdir(parents=True, exist_ok=True)
-    python = _environment()
+    python = cli_python()
     with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
         environment = {
             **os.environ,
@@ -309,7 +309,7 @@ def _passes(check: Callable[[Cli], None], az: Cli) -> bool:
     return True
 
 
-def _environment() -> Path:
+def cli_python() -> Path:
     """Create the virtual environment unless it exists with this version. Return its Python."""
     python = _CACHE / "bin" / "python"
     made_of = _CACHE / "made-of.txt"

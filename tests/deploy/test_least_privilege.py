@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backend.configuration.mode import Mode
+from backend.health.overview import TIMERS_UNKNOWN
 from sandbox import names
 from tests.docs.template import roles
 from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, VAULT, Admin
@@ -49,7 +50,9 @@ def test_template_grants_all_that_its_mode_needs(
 ) -> None:
     api = prepared(azure, shape, **mode).api(monkeypatch)
     assert missing(api) == []
-    shown = api.get("ListBackend").results["Mode"]
+    overview = api.get("ListBackend").results
+    shown, (keys,) = overview["Mode"], [card for card in overview["Cards"] if card["Kind"] == "Keys"]
+    assert not [note for note in keys["Notes"] if TIMERS_UNKNOWN in note]
     assert {"controls": "controls" in shown, "rotation": "rotation" in shown} == {
         "controls": mode["enableControls"],
         "rotation": mode["enableRotation"],

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from backend.health.watch import SEVERE_STATE, WORKS_UNTIL
-from backend.key_vault.secrets import Version
 from sandbox import names
 from settings.http.process import services
 from settings.pages.key_rotation import catch_up
@@ -52,7 +51,7 @@ def test_vault_is_not_listed_again_after_a_run_without_changes(
     azure: Sandbox, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     del api
-    listed: dict[str, Version] = dict(services().key_vault.served())
+    listed = services().key_vault.served()
     before = len(azure.calls())
     with caplog.at_level(logging.INFO):
         services().watch.log_state(listed)
