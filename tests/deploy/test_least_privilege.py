@@ -88,13 +88,17 @@ def test_template_gives_the_app_custom_roles_alone(azure: Sandbox) -> None:
 
 
 @pytest.mark.slow(reason="it redefines each role once for each of its actions")
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape["cippShape"])
+@pytest.mark.parametrize(
+    ("shape", "mode"),
+    [(FUNCTIONS, MODES[-1]), (CONTAINER, MODES[-1]), (FUNCTIONS, MODES[0])],
+    ids=["functions", "container", "functions-observe"],
+)
 def test_something_is_missing_without_any_single_action(
-    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, shape: dict[str, Any]
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, shape: dict[str, Any], mode: dict[str, bool]
 ) -> None:
     if shape is FUNCTIONS:
         Admin(azure).let_roles_count()
-    app = prepared(azure, shape, enableControls=True, enableRotation=True)
+    app = prepared(azure, shape, **mode)
     admin, unneeded = app.deployments.admin, []
     for role in list(custom_roles(app)):
         for kind in ("actions", "dataActions"):
@@ -107,6 +111,18 @@ def test_something_is_missing_without_any_single_action(
                 admin.call("PUT", role["id"], ROLES_API, {"properties": role["properties"]})
     assert missing(app.api(monkeypatch)) == []
     assert unneeded == []
+
+
+@IN_EACH_MODE
+def test_something_is_missing_without_any_permission_on_secrets(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, mode: dict[str, bool]
+) -> None:
+    app = prepared(azure, FUNCTIONS, **mode)
+    policies = app.deployments.admin.call("GET", VAULT, "2023-07-01")["properties"]["accessPolicies"]
+    (granted,) = [one["permissions"]["secrets"] for one in policies if one["objectId"] == app.principal]
+    for permission in granted:
+        app.deployments.admin.set_policy(*(set(granted) - {permission}), principal=app.principal)
+        assert permission in [action for action, _ in missing(app.api(monkeypatch))]
 
 
 def test_a_mode_with_less_loses_the_actions_of_the_former_one(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
