@@ -44,7 +44,7 @@ def test_shape_follows_from_the_kind_and_the_image(kind: str, image: str | None,
         (1, None, "true", False),
     ],
 )
-def test_container_is_single_on_one_instance_of_a_plan_that_does_not_scale(
+def test_container_is_single_on_one_instance_without_scaling(
     capacity: object, workers: object, scales: object, *, is_single: bool
 ) -> None:
     plan = {"sku": {"capacity": capacity}, "properties": {"elasticScaleEnabled": scales}}
