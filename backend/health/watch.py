@@ -9,7 +9,7 @@ from typing import Final
 
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
-from backend.installation.states import State
+from backend.installation.states.state import State
 from backend.internal_errors import contained, stack_of
 from backend.key_vault.secrets import Version
 from backend.rotation.service import KeyRotation
