@@ -29,10 +29,11 @@ NOT_RUN: Final = {
 }
 READ_BACK: Final = "az functionapp identity show"  # this block is for a new shell, after the deployment
 AFTER: Final = "properties.outputs.redirectUri"
-# What the page leaves to the reader, and a sign-in without a browser.
+# What the page leaves to the reader, a sign-in without a browser, and a question that needs a terminal.
 INSTEAD: Final = {
     "00000000-0000-0000-0000-000000000000": names.SUBSCRIPTION_ID,
     "alex@contosomsp.com": names.MEMBER_NAME,
+    'az group delete --name "$GROUP"': 'az group delete --name "$GROUP" --yes',
     "az login\n": "az login --identity --output none\n",
 }
 
@@ -81,7 +82,7 @@ def main() -> int:
             ["bash", "page.sh"],  # noqa: S607 - bash of this machine
             cwd=folder,
             env=environment,
-            input="y\n" * 5,  # the questions of commands that delete
+            stdin=subprocess.DEVNULL,
             text=True,
             timeout=SECONDS,
             check=False,
