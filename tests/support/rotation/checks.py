@@ -31,6 +31,7 @@ def after_a_fault(others: Others, before: State, *, may_store_twice: bool = Fals
         *stored_unproven(others.made, calls),
         *([] if may_store_twice else stored_twice(others.made, now)),
         *refused_now(others, now),
+        *held_fails(now),
         *taken_from_others(before, now),
     ]
 
@@ -76,6 +77,12 @@ def refused_now(others: Others, state: State) -> Iterator[str]:
             answer = others.token(where, **form)
         if not answer.ok:
             yield f"the served {name} does not sign in: {answer.text[:200]}"
+
+
+def held_fails(state: State) -> Iterator[str]:
+    """Look for a key that a process of CIPP has in memory and uses, and that does not sign in at that instant."""
+    for process in state["cipp"]:
+        yield from (f"'{process['name']}' holds a {name} that does not sign in" for name in process["fails"])
 
 
 def stored_unproven(made: Made, calls: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """A CIPP with one direct tenant, and this process as the app: each run in new services, as after a cold start."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -30,14 +32,17 @@ class Deployment:
         self.lag = NO_LAG
         self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK}
 
-    def begin(self, lag: Lag = NO_LAG) -> State:
-        """Start over, the storage too, with credentials of others on the app. Returns what there is."""
+    def begin(self, lag: Lag = NO_LAG, **cipp: object) -> State:
+        """Start over, the storage too, with credentials of others on the app. Returns what there is.
+
+        `cipp`: options of the sandbox's reset that choose how CIPP is installed.
+        """
         with self._tables() as tables:
             for name in OUR_TABLES:
                 tables.delete_table(name)  # a missing table is not an error
         self.free_the_lock()
         self.lag = lag
-        self.others.reset(direct_tenants=1, **lag.options)
+        self.others.reset(direct_tenants=1, **lag.options, **cipp)
         self.others.share_the_app(self._certificate)
         self.sandbox.advance(lag.settled_after_seconds)
         self._begun = len(self.sandbox.calls())
@@ -69,6 +74,16 @@ class Deployment:
         return TableServiceClient.from_connection_string(self.environ["AzureWebJobsStorage"])
 
     def _call(self, name: str, settings: dict[str, str]) -> None:
+        with self.process(**settings):
+            self.tick(name)
+
+    def tick(self, timer: str) -> None:
+        """Let the clock start a function in the current process."""
+        functions()[timer.lower()].get_user_function()(None)
+
+    @contextmanager
+    def process(self, **settings: str) -> Iterator[None]:
+        """Be one process of the app, with new services that stay until the end."""
         with pytest.MonkeyPatch.context() as environ:
             for variable in list(os.environ):
                 if variable.startswith(AMBIENT):
@@ -77,5 +92,5 @@ class Deployment:
                 environ.setenv(variable, value)
             shorten_lock(environ, self.lag.clock_rate)
             services.cache_clear()
-            functions()[name.lower()].get_user_function()(None)
+            yield
             services.cache_clear()

@@ -37,6 +37,19 @@ class Made:
         self.secrets = {one["keyId"] for app in apps for one in app["passwordCredentials"]}
         self.certificates = {one["customKeyIdentifier"] for app in apps for one in app["keyCredentials"]}
 
+    def note_new(self, before: State, after: State) -> None:
+        """Take all that is new as made by others: what CIPP's own jobs made while the product did nothing."""
+        self.check(before)
+        here = {version["version"] for _, version in versions_of(before)}
+        self.versions |= {version["version"] for _, version in versions_of(after)} - here
+        for kind, known in (("passwordCredentials", self.secrets), ("keyCredentials", self.certificates)):
+            _, identifier = _KINDS[kind]
+            there, now = (
+                {one[identifier] for app in state["applications"].values() for one in app[kind]}
+                for state in (before, after)
+            )
+            known |= now - there
+
     def check(self, state: State) -> None:
         """Refuse a state of another reset, of which nothing is known."""
         assert _identity(state) == self._identity, "begin the test with Others.reset"
