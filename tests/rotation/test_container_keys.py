@@ -263,6 +263,20 @@ def test_forced_certificate_waits_only_until_cipp_has_read_its_own_ones(containe
     assert report.outcome == ("rotated" if has_read else "unchanged")
 
 
+def test_certificate_of_cipp_is_renewed_in_time_if_cipp_has_read_it(container: Container) -> None:
+    """CIPP stored two versions itself. Nothing on the app was created by this app."""
+    container.scene.others.give_certificate(Certificate())
+    container.scene.go(seconds=2)
+    container.scene.others.give_certificate(Certificate(days=40, age=325))
+    container.scene.go(minutes=16)
+    (report,) = container.rotate(CERTIFICATE).keys
+    assert report.outcome == "unchanged"
+    assert "00:30" in report.reason
+    container.check()
+    (report,) = container.rotate(CERTIFICATE).keys
+    assert report.outcome == "rotated"
+
+
 # Restarts
 
 

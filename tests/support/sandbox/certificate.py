@@ -18,9 +18,10 @@ from tests.support.start_times import start
 
 @dataclass(frozen=True)
 class Certificate:
-    """A key and its certificate, valid for `days` from the sandbox's start time."""
+    """A key and its certificate, valid for `days` from the sandbox's start time, and since `age` days before it."""
 
     days: int = 365
+    age: int = 0
 
     @cached_property
     def key(self) -> rsa.RSAPrivateKey:
@@ -32,7 +33,8 @@ class Certificate:
         now = datetime.fromisoformat(start())
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
         builder = builder.public_key(self.key.public_key()).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(minutes=15)).not_valid_after(now + timedelta(days=self.days))
+        builder = builder.not_valid_before(now - timedelta(days=self.age, minutes=15))
+        builder = builder.not_valid_after(now + timedelta(days=self.days))
         return builder.sign(self.key, hashes.SHA256())
 
     @property
