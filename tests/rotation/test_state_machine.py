@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.rotation.container import CONTAINER
 from tests.support.rotation.history import History
 from tests.support.rotation.machine import Certificates, Everything, Secrets, Tokens, run_scenarios
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN
@@ -34,3 +35,8 @@ def test_rules_hold_in_every_scenario_of_the_certificate(new_history: Callable[.
 @pytest.mark.parametrize("part", range(4))
 def test_rules_hold_in_every_scenario_of_all_keys(new_history: Callable[..., History], part: int) -> None:
     run_scenarios(Everything, new_history(), part=part, histories=chosen(reduced=2, full=9))
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_rules_hold_in_every_scenario_of_a_container(new_history: Callable[..., History], part: int) -> None:
+    run_scenarios(Everything, new_history(**CONTAINER), part=part, histories=chosen(reduced=1, full=5))

@@ -66,8 +66,8 @@ def deployment(sandbox: Sandbox) -> Deployment:
 
 @pytest.fixture
 def new_history(scene: Scene, deployment: Deployment, nowhere: pytest.MonkeyPatch) -> Callable[..., History]:
-    """Make a history of some keys; of all if none is named."""
+    """Make a history of some keys; of all if none is named. Options choose how CIPP is installed."""
     environ = {**deployment.environ, **SHORT}
     for name, value in environ.items():
         nowhere.setenv(name, value)
-    return lambda *keys: History(scene, environ, keys)
+    return lambda *keys, **cipp: History(scene, environ, keys, **cipp)

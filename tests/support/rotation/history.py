@@ -17,7 +17,6 @@ from tests.support.rotation.theirs import orphans, too_many_live, touched
 from tests.support.rotation.world import World, look
 from tests.support.sandbox.certificate import Certificate
 
-APPS = ("cippabc12", "cippabc12-proc")
 LOCKS, MEMORY = "CippBackendLocks", "CippBackendKeys"
 QUIET_HOUR = 3_700.0
 PATIENCE_SECONDS = 60.0
@@ -25,9 +24,12 @@ THEIRS = [Certificate(days=days) for days in (20, 200, 400)]  # made once: a key
 
 
 class History:
-    """A scenario with one CIPP. `keys` are the names that the runs rotate, or empty for all keys."""
+    """A scenario with one CIPP. `keys` are the names that the runs rotate, or empty for all keys.
 
-    def __init__(self, scene: Scene, environ: Mapping[str, str], keys: Iterable[str]) -> None:
+    `cipp`: options of the sandbox's reset that choose how CIPP is installed.
+    """
+
+    def __init__(self, scene: Scene, environ: Mapping[str, str], keys: Iterable[str], **cipp: object) -> None:
         self._scene = scene
         self._others = scene.others
         self._given = environ
@@ -35,6 +37,7 @@ class History:
         self._lag = NO_LAG
         self._environ = environ
         self._named = tuple(keys)
+        self._cipp = cipp
         self._api = Api()
         self._instance: Instance | None = None
         self._restricted = self._blocked = False  # by the tenant's policy: for CIPP's own job, and for this app, too
@@ -43,7 +46,7 @@ class History:
     def begin(self, lag: Lag = NO_LAG) -> None:
         """Start over: Azure, the lock, and what is remembered of the keys."""
         self._lag_by(lag)
-        self._others.reset(direct_tenants=1, **lag.options)
+        self._others.reset(direct_tenants=1, **lag.options, **self._cipp)
         self._others.share_the_app()
         self._scene.azure.advance(lag.settled_after_seconds)
         self._empty(LOCKS)
@@ -51,7 +54,6 @@ class History:
         self._restricted = self._blocked = False
         keys = self._named or (TOKEN, SECRET, CERTIFICATE, *self._scene.tenants())
         self._keys = [key for name in keys for key in (self._scene.tenants() if name == "tenant" else [name])]
-        self._held = dict.fromkeys(APPS, self._scene.value(SECRET))
         self._look()
 
     def _lag_by(self, lag: Lag) -> None:
@@ -162,7 +164,8 @@ class History:
     # What others do
 
     def wait(self, seconds: float) -> None:
-        self._scene.azure.advance(seconds)
+        """Let time pass, in which CIPP's own jobs run if it has them."""
+        self._others.let_cipp_work(seconds)
         self._look(changed=False)
 
     def store_a_secret(self) -> None:
@@ -252,12 +255,9 @@ class History:
         self._look()
 
     def restart_cipp(self) -> None:
-        """Restart CIPP's apps; each reads the client secret that is served then."""
-        versions = self.world.versions(SECRET)
-        for app in APPS:
-            self._others.restart(app)
-            if versions and versions[-1]["enabled"]:
-                self._held[app] = versions[-1]["value"]
+        """Restart CIPP's apps; each reads the keys that are served then."""
+        for process in self.world.state["cipp"]:
+            self._others.restart(process["name"])
         self._look()
 
     # What must hold
@@ -271,8 +271,9 @@ class History:
         assert before.alive <= self.world.alive, (before.alive - self.world.alive, outcome)
         assert touched(self._others.made, before.state, self.world.state) == [], outcome
         assert {key for key in self.tokens if key in before.deleted} <= self.world.deleted, outcome
-        for app, secret in before.held.items():
-            assert secret not in before.live_secrets or secret in self.world.live_secrets, (app, outcome)
+        now = self.world.memory
+        lost = [key for key, did_sign_in in before.memory.items() if did_sign_in and not now.get(key, True)]
+        assert lost == [], outcome
         for name in ("ApplicationID", "TenantID"):
             assert before.versions(name) == self.world.versions(name), outcome
 
@@ -307,7 +308,7 @@ class History:
         return age.total_seconds() > self._lag.settled_after_seconds
 
     def _look(self, *, changed: bool = True) -> None:
-        self.world = look(self._others, self._keys, self._held)
+        self.world = look(self._others, self._keys)
         if changed:
             self._changed_at = moment(self.world.state["now"])
 

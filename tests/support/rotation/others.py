@@ -166,6 +166,12 @@ class Others:
         assert self.web.post(url, headers=headers).ok
         self.azure.advance(5)
 
+    def let_cipp_work(self, seconds: float) -> None:
+        """Let time pass, in which the product does nothing. All that is new then was made by CIPP's own jobs."""
+        before = self.azure.state()
+        self.azure.advance(seconds)
+        self.made.note_new(before, self.azure.state())
+
     def clear_tables(self, *kept: str) -> None:
         """Delete every table but some, and make again those by which the storage is CIPP's, without a row."""
         for table in self.tables.list_tables():

@@ -1,7 +1,7 @@
-"""One look at the sandbox: what the vault serves, what signs in, and what CIPP's apps hold."""
+"""One look at the sandbox: what the vault serves, what signs in, and what CIPP's apps have in memory."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +25,15 @@ class World:
     state: Mapping[str, Any]
     alive: frozenset[str]
     live_secrets: frozenset[str]
-    held: Mapping[str, str] = field(default_factory=dict)  # by app, the client secret that it read when it started
+
+    @property
+    def memory(self) -> dict[tuple[str, str, str], bool]:
+        """Return whether each key that a process of CIPP has in memory signs in, by app, name and version."""
+        return {
+            (process["name"], name, version): name not in process["fails"]
+            for process in self.state["cipp"]
+            for name, version in process["holds"].items()
+        }
 
     def versions(self, name: str) -> list[dict[str, Any]]:
         """Return the versions of a secret that is not deleted, oldest first."""
@@ -55,12 +63,12 @@ class World:
         return SECRET in self.alive or CERTIFICATE in self.alive or self.earlier_lives
 
 
-def look(others: Others, keys: Iterable[str], held: Mapping[str, str]) -> World:
+def look(others: Others, keys: Iterable[str]) -> World:
     """Look, and sign in with each key that the vault serves."""
     state = others.azure.state()
     secrets = live_secrets(others, state)
     alive = frozenset(key for key in keys if signs_in(others, state, key, secrets))
-    return World(state, alive, frozenset(secrets), dict(held))
+    return World(state, alive, frozenset(secrets))
 
 
 def signs_in(others: Others, state: Mapping[str, Any], key: str, secrets: list[str]) -> bool:
