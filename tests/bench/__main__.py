@@ -16,6 +16,7 @@ from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
 from tests.bench.overview import overview
 from tests.bench.rotation import first_rotation, past_runs, quiet_catch_up, rotation, short_runs
+from tests.bench.year import year
 from tests.support.api import AMBIENT, QUICK
 from tests.support.sandbox_client import Sandbox
 
@@ -30,6 +31,7 @@ MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     quiet_catch_up,
     overview,
     azure_calls,
+    year,
 )
 
 

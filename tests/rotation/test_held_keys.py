@@ -21,7 +21,7 @@ def held_and_served(state: State, name: str) -> tuple[str, str]:
 
 
 def sentences(shape: str, name: str) -> list[str]:
-    return [f"'{app}' holds a {name} that does not sign in" for app in APPS[shape]]
+    return [f"'{app}' holds {name}, which does not sign in" for app in APPS[shape]]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

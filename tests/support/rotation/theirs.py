@@ -48,7 +48,7 @@ class Made:
                 {one[identifier] for app in state["applications"].values() for one in app[kind]}
                 for state in (before, after)
             )
-            known |= now - there
+            known.update(now - there)
 
     def check(self, state: State) -> None:
         """Refuse a state of another reset, of which nothing is known."""

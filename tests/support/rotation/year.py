@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sandbox import names
 from sandbox.directory import REFRESH_TOKEN_LIFETIME
-from tests.support.rotation.checks import refused_now, secrets_of
+from tests.support.rotation.checks import held_fails, refused_now, secrets_of
 from tests.support.rotation.deployment import Deployment
 from tests.support.rotation.scene import moment
 from tests.support.rotation.theirs import State, by_the_product, too_many_live, versions_of
@@ -59,10 +59,13 @@ KINDS: Final = {
     "container, old and never restarted": Kind({**CONTAINER, "old_cipp": True}, restarts=ONCE, is_in_time=False),
 }
 
+YEARS: Final = tuple(kind for kind in KINDS if kind != "function apps, certificate-only")  # a year takes time
+HOURLY_SUNDAYS: Final = (5, 46)  # the first in which old keys are retired, and that in which the certificate is renewed
+
 
 @dataclass
 class Figures:
-    """What a year showed. `problems` are sentences. `late`: hours that most Sundays leave out, and that made a change."""
+    """What a year showed. `problems` are sentences, `late` the hours left out on most Sundays that changed a key."""
 
     runs: int = 0
     most_secrets: int = 0
@@ -111,7 +114,7 @@ class Year:
             if event == "restart":
                 for site in (process["name"] for process in self._state["cipp"]):
                     self._others.restart(site)
-                self._look()
+                self.look()
             elif event:
                 self._run(event, at, is_extra=(at - self._sunday) // HOUR not in {0, *usual})
 
@@ -119,7 +122,7 @@ class Year:
         before = self._state
         self._deployment.tick(timer)
         self.figures.runs += 1
-        self._look()
+        self.look()
         self._count()
         if _made(before) == _made(self._state):
             return
@@ -132,21 +135,16 @@ class Year:
         before = self._state
         now = moment(before["now"]) + timedelta(seconds=time.monotonic() - self._read)
         self._azure.advance(max((at - now).total_seconds(), 0))
-        self._look()
+        self.look()
         self._others.made.note_new(before, self._state)
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Read the state, and look for keys in CIPP's memory that do not sign in."""
         self._state = state = self._azure.state()
         self._read = time.monotonic()
         app = state["applications"][names.SAM_APP_ID]
         self._ends |= {one["secretText"]: one["endDateTime"] for one in app["passwordCredentials"]}
-        failed = [
-            f"'{process['name']}' holds a {name} that does not sign in"
-            for process in state["cipp"]
-            for name in process["fails"]
-            if self._kind.is_in_time or not self._has_expired(name, process["holds"][name])
-        ]
+        failed = list(held_fails(state) if self._kind.is_in_time else held_fails(state, self._has_expired))
         self.figures.failed += len(failed)
         self._note(moment(state["now"]), failed)
 
