@@ -58,9 +58,9 @@ def test_certificate_only_container_keeps_its_placeholder(container: Scene) -> N
 @pytest.mark.slow("the timers of some weeks, or of a year")
 @pytest.mark.parametrize("kind", KINDS)
 def test_keys_that_cipp_holds_sign_in_and_live_credentials_stay_few(deployment: Deployment, kind: str) -> None:
-    """In the full tier for a year, otherwise for three weeks. Most Sundays leave out most hours."""
+    """In the full tier for a year or twelve weeks, otherwise for three. Most Sundays leave out most hours."""
     year = Year(deployment, KINDS[kind])
-    figures = year.weeks(chosen(reduced=3, full=WEEKS if kind in YEARS else 3), hourly=HOURLY_SUNDAYS)
+    figures = year.weeks(chosen(reduced=3, full=WEEKS if kind in YEARS else 12), hourly=HOURLY_SUNDAYS)
     assert figures.problems == []
     assert figures.late == []
     assert (figures.failed, figures.most_secrets <= 6, figures.most_certificates <= 3) == (0, True, True)
