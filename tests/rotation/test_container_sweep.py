@@ -32,8 +32,8 @@ def points(deployment: Deployment) -> list[Point]:
     deployment.weekly()
     points = points_of(deployment.calls()[begun:])
     assert not list(not_rotated(deployment.others.made, before, deployment.sandbox.state()))
-    asked = " ".join(str(point) for point in points if not point.only_reads)
-    assert all(word in asked for word in ("addPassword", "addKey", "SAMCertificate", "RefreshToken"))
+    written = " ".join(str(point) for point in points if not point.only_reads)
+    assert all(word in written for word in ("addPassword", "addKey", "SAMCertificate", "RefreshToken"))
     assert list(through_the_week(deployment)) == []
     state = deployment.sandbox.state()
     (process,) = state["cipp"]
