@@ -14,6 +14,7 @@ LAYERS: Final = (
     "backend.values",
     "backend.readings",
     "backend.formats",
+    "backend.running_code",
     "backend.text",
     "backend.internal_errors",
     "backend.concurrency",

@@ -25,6 +25,7 @@ from backend.installation.probes import Probe
 from backend.installation.results import Card, CardKind
 from backend.internal_errors import contained
 from backend.readings import properties_of, text_or_none
+from backend.running_code import COMMIT, VERSION
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -73,7 +74,7 @@ class BackendOverview:
 
     def _overview(self) -> Overview:
         mode, now = Mode.of(self._environ), datetime.now(UTC).replace(microsecond=0)
-        return Overview(mode=mode.name, mode_notes=mode.notes, cards=self.look(), as_of=now)
+        return Overview(mode.name, mode.notes, cards=self.look(), as_of=now, version=VERSION, commit=COMMIT)
 
     def probes(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
         """Return the probes by kind of card."""

@@ -41,10 +41,13 @@ class Overview(Value, frozen=True):
     """All cards as of a time. They are cached for `remembered_seconds`.
 
     `mode` is what the deployment of this installation allows it to change. `mode_notes` state how to allow the rest.
+    `version` and `commit` are those of this app.
     """
 
     mode: ModeName
     mode_notes: list[str]
     cards: list[Card]
     as_of: datetime
+    version: str
+    commit: str
     remembered_seconds: float = REMEMBERED_SECONDS

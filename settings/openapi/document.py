@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
+from backend.running_code import COMMIT, VERSION
 from settings.http.routes import Parameter, Route
 from settings.openapi.responses import failures, responses_of
 from settings.openapi.schemas import body_schema, schemas_of
 
-VERSION: Final = "0.1.0"
 LICENCE: Final = {"name": "MIT", "identifier": "MIT"}
 DESCRIPTION: Final = """\
 The API behind CIPP's Application Settings -> Backend page. It manages the Azure resources of one CIPP deployment.
@@ -52,7 +52,13 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         paths.setdefault(_path(route), {})[route.method.lower()] = described
     return {
         "openapi": "3.1.0",
-        "info": {"title": "CIPP Backend", "version": VERSION, "description": DESCRIPTION, "license": LICENCE},
+        "info": {
+            "title": "CIPP Backend",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": LICENCE,
+            "x-commit": COMMIT,
+        },
         "servers": [{"url": "/api"}],
         "security": [{name: []} for name in SCHEMES],
         "tags": _tags(routes),

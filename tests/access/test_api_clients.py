@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.running_code import COMMIT, VERSION
 from sandbox import names
 from tests.support.api import Answer, Api
 from tests.support.cipp import READ, Cipp, at, cipp_of
@@ -50,6 +51,8 @@ def test_me_returns_id_role_and_permissions_of_a_client(cipp: Cipp) -> None:
     assert ask(application(), "me").body == {
         "clientPrincipal": {"appId": CLIENT_ID, "appRole": ["helpers"]},
         "permissions": [READ],
+        "version": VERSION,
+        "commit": COMMIT,
     }
 
 

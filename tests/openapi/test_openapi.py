@@ -12,10 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import function_app
 from backend.errors import AzureRefusedError, BackendError, InvalidInputError, NotAllowedError
+from backend.running_code import COMMIT, VERSION
 from backend.values import Value
 from settings.http.problems import KINDS, WrongMethodError, problem_of
 from settings.http.routes import Call, Route, Shown, all_routes
-from settings.openapi.document import VERSION, document
+from settings.openapi.document import document
 from settings.openapi.responses import FAILURES, statuses
 from settings.openapi.schemas import schemas_of
 from tests.examples import REQUESTS, ROOT, ask
@@ -78,6 +79,7 @@ def test_document_has_the_projects_version_and_the_hosts_prefix(described: Json)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     assert described["info"]["version"] == VERSION == project["version"]
+    assert described["info"]["x-commit"] == COMMIT
     assert described["servers"] == [{"url": f"/{host['extensions']['http']['routePrefix']}"}]
 
 
