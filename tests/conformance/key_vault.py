@@ -51,13 +51,12 @@ def _environment() -> Path:
     """Create the virtual environment, again if the requirements have changed. Return its Python."""
     folder = _CACHE / "venv"
     python = folder / "bin" / "python"
-    constraints = _ROOT / "constraints.txt"
-    wanted = _REQUIREMENTS.read_text(encoding="utf-8") + constraints.read_text(encoding="utf-8")
+    wanted = _REQUIREMENTS.read_text(encoding="utf-8")
     made_of = folder / "made-of.txt"
     if made_of.is_file() and made_of.read_text(encoding="utf-8") == wanted:
         return python
     venv.create(folder, with_pip=True, clear=True)
-    _pip(python, "install", "-r", str(_REQUIREMENTS), "-c", str(constraints))
+    _pip(python, "install", "--require-hashes", "-r", str(_REQUIREMENTS))
     made_of.write_text(wanted, encoding="utf-8")
     return python
 
