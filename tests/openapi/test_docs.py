@@ -10,9 +10,12 @@ import pytest
 from settings.pages import docs
 from tests.examples import ROOT
 from tests.support.api import Answer, Api, functions, principal
+from tests.support.tiers import require
 
 VENDORED = ROOT / "settings" / "openapi" / "swagger_ui"
 OWN = ROOT / "settings" / "openapi" / "docs_page"
+NPM = ROOT / "tests" / "swagger_ui"
+OTHER_NAMES = {"LICENSE.txt": "LICENSE", "NOTICE.txt": "NOTICE"}  # by the name in the project
 OUTSIDE = [
     "nope.html",
     "VERSION",
@@ -124,15 +127,24 @@ def test_cached_file_is_not_sent_again(api: Api) -> None:
     assert api.get("docs/page.js", if_none_match='"other"').text == whole.text
 
 
-def test_swagger_ui_matches_its_checksums_and_the_makefiles_version() -> None:
+def test_swagger_ui_matches_its_checksums_and_the_version_from_npm() -> None:
     sums = dict(line.split()[::-1] for line in (VENDORED / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
     files = {path.name for path in VENDORED.iterdir()} - {"SHA256SUMS"}
     assert files == set(sums)
     for name, checksum in sums.items():
         assert hashlib.sha256((VENDORED / name).read_bytes()).hexdigest() == checksum
     version = (VENDORED / "VERSION").read_text(encoding="utf-8").strip()
-    assert f"SWAGGER_UI_VERSION := {version}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    wanted = json.loads((NPM / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert wanted == {"swagger-ui-dist": version}
     assert {"LICENSE.txt", "NOTICE.txt", "swagger-ui-bundle.js.LICENSE.txt"} <= files
+
+
+def test_swagger_ui_is_what_npm_installed() -> None:
+    installed = NPM / "node_modules" / "swagger-ui-dist"
+    require("npm", "" if installed.is_dir() else "Swagger UI is missing. Run `make test` to install it from npm.")
+    for path in VENDORED.iterdir():
+        if path.name not in ("VERSION", "SHA256SUMS"):
+            assert path.read_bytes() == (installed / OTHER_NAMES.get(path.name, path.name)).read_bytes(), path.name
 
 
 def test_deployment_includes_every_file_of_the_page() -> None:
