@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.support import planted_plugin, slow_plugin
 from tests.support.api import AMBIENT, QUICK, Api
+from tests.support.keep_list import kept, loaded
 from tests.support.planted import in_tables
 from tests.support.sandbox_client import Sandbox
 from tests.support.tiers import FULL, left_out, of_another_step
@@ -48,6 +49,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
         tables = TableServiceClient.from_connection_string(running.env["AzureWebJobsStorage"])
         planted_plugin.fail_if_any(in_tables(tables))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keep_list_is_complete() -> Iterator[None]:
+    """At the end, every module of Microsoft Graph's SDK that the tests have loaded must be in the package."""
+    yield
+    missing = sorted(loaded() - kept()) if loaded() else []
+    assert missing == [], "The package lacks modules that this app loads. See deploy/package/keep_list.py."
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The builder of the package that is deployed: `make package`."""
