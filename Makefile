@@ -78,7 +78,7 @@ conformance: $(TEST_TOOLS) ## run Microsoft's Key Vault tests, the Azure CLI and
 	@$(PY) -m tests.runtime
 	@$(PY) -m tests.conformance.loaded_modules
 
-package: setup ## build the package that is deployed, into dist, for the Python of .venv
+package: $(VENV)/.made ## build the package that is deployed, into dist, for the Python of .venv
 	@$(PY) -m deploy.package
 
 lock: setup ## write the locks from the .in files; ARGS=--upgrade takes new versions of what these don't pin
@@ -109,7 +109,7 @@ swaggerui: $(VENV)/.node ## take Swagger UI again from npm, in the version that 
 
 clean: ## remove .venv, node_modules, .sandbox and all caches
 	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules $(BROWSER)/node_modules $(SWAGGER_NPM)/node_modules \
-		.sandbox .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+		.sandbox .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.

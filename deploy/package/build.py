@@ -19,6 +19,7 @@ from deploy.package.source import ROOT, app_files
 
 CACHE: Final = ROOT / ".cache" / "package"
 CHECK: Final = Path(__file__).with_name("check_imports.py")
+INPUTS: Final = (Path(__file__), CHECK, Path(__file__).with_name("archive.py"))
 CONTENT: Final = "content"
 MOST_UNPACKED_BYTES: Final = 100_000_000
 MOST_ZIPPED_BYTES: Final = 25_000_000
@@ -66,7 +67,7 @@ def build(cache: Path = CACHE, *, pruned: bool = True) -> Package:
     files = dict(app_files())
     own = [content.decode() for name, content in files.items() if name.endswith(".py")]
     packages = site_packages(cache, own, pruned=pruned)
-    key = hashlib.sha256(packages.name.encode())
+    key = hashlib.sha256(b"\0".join([packages.name.encode(), *(path.read_bytes() for path in INPUTS)]))
     for name, content in files.items():
         key.update(f"{name}\0{len(content)}\0".encode() + content)
 

@@ -13,6 +13,7 @@ from deploy.package.source import ROOT
 from deploy.package.wheels import LOCK, download, files_of, sources_in
 
 COMPILER: Final = Path(__file__).with_name("compile_files.py")
+INPUTS: Final = (Path(__file__), COMPILER, Path(__file__).with_name("wheels.py"))
 PRUNED: Final = GENERATED.replace(".", "/")
 SDK: Final = "msgraph_sdk-"
 
@@ -34,7 +35,7 @@ def site_packages(cache: Path, own: Iterable[str], *, pruned: bool) -> Path:
         cache, f"wheels-py{minor()}", hashlib.sha256(lock).hexdigest(), lambda folder: download(ROOT / LOCK, folder)
     )
     kept = kept_paths(wheels, own) if pruned else frozenset[str]()
-    builder = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    builder = [path.read_bytes() for path in INPUTS]
     key = hashlib.sha256(b"\0".join([lock, sys.version.encode(), *sorted(map(str.encode, kept)), *builder]))
 
     def make(folder: Path) -> None:

@@ -15,6 +15,7 @@ from tests.bench.imports import imports
 from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
 from tests.bench.overview import overview
+from tests.bench.package import packages
 from tests.bench.rotation import first_rotation, past_runs, quiet_catch_up, rotation, short_runs
 from tests.bench.year import year
 from tests.support.api import AMBIENT, QUICK
@@ -22,6 +23,7 @@ from tests.support.sandbox_client import Sandbox
 
 MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     imports,
+    packages,
     warm_links,
     first_links,
     first_rotation,

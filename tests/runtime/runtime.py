@@ -63,14 +63,11 @@ class Runtime:
             stderr=log,
             text=True,
         )
-        try:
-            self.index: Json = self._read()
-            self.ready_seconds = time.monotonic() - began
-            if self.index["refused"]:
-                raise RuntimeFailedError("\n".join(f"{name}: {why}" for name, why in self.index["refused"].items()))
-        except RuntimeFailedError:
+        self.index: Json = self._read()
+        self.ready_seconds = time.monotonic() - began
+        if self.index["refused"]:
             self.stop()
-            raise
+            raise RuntimeFailedError("\n".join(f"{name}: {why}" for name, why in self.index["refused"].items()))
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +139,8 @@ class Runtime:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeFailedError(f"The worker ended with the exit code {self._process.wait()}.")
+            with self._process:  # closes the pipes
+                raise RuntimeFailedError(f"The worker ended with the exit code {self._process.wait()}.")
         found = json.loads(line)
         self._memory = (found["megabytes"], found["most_megabytes"])
         return found
