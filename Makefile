@@ -27,7 +27,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 help: ## print this table
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-setup: ## make .venv and install everything (every target below begins with it); PYTHON=python3.12 chooses
+setup: ## make .venv and install everything (most targets below begin with it); PYTHON=python3.12 chooses
 	@$(PY) -c '' 2>/dev/null || rm -f $(VENV)/.made
 	@command -v node >/dev/null || rm -f $(VENV)/.node
 	@$(MAKE) --silent --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j2) \
