@@ -20,5 +20,5 @@ class Pong(Value, frozen=True):
 
 @routes.get("PublicPing", public=True, on_loop=True)
 def ping() -> Pong:
-    """Return Pong. No sign-in is required."""
+    """Return Pong, and the version and commit of this app. No sign-in is required."""
     return Pong(message="Pong", timestamp=datetime.now(UTC), version=VERSION, commit=COMMIT)

@@ -51,7 +51,7 @@ def test_package_is_small(package: Package) -> None:
     assert 0 < package.zipped_bytes <= MOST_ZIPPED_BYTES == 25_000_000
 
 
-def test_package_is_published_with_checksum_figures_and_a_warning_if_it_is_large(
+def test_package_is_published_with_checksum_figures_and_warning_if_large(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, errors = io.StringIO(), io.StringIO()
