@@ -74,7 +74,14 @@ class BackendOverview:
 
     def _overview(self) -> Overview:
         mode, now = Mode.of(self._environ), datetime.now(UTC).replace(microsecond=0)
-        return Overview(mode.name, mode.notes, cards=self.look(), as_of=now, version=VERSION, commit=COMMIT)
+        return Overview(
+            mode=mode.name,
+            mode_notes=mode.notes,
+            cards=self.look(),
+            as_of=now,
+            version=VERSION,
+            commit=COMMIT,
+        )
 
     def probes(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
         """Return the probes by kind of card."""

@@ -20,9 +20,9 @@ PAGE: Final = "docs/deploy.md"
 SECONDS: Final = 1_200
 NOT_RUN: Final = {
     "git clone": "the project is here already",
-    "pip install": "the package is built by other tests",
+    "make package": "other tests build the package",
     "config-zip": "the sandbox has no deployment site",
-    "package.zip": "the package is built by other tests",
+    "../package-before": "the same",
     "curl ": "tests/test_documented_calls.py runs the calls of the API",
     '{"value": "container"}': "the sandbox has function apps here",
     '"<name>"': "a person chooses the name",
