@@ -1,6 +1,9 @@
 """The refusals of a template, in Azure's wording.
 
-The messages are as people pasted them from real responses. The sandbox does not count lines: each is line 1.
+The messages are as people pasted them from real responses. The sandbox does not count lines: each is line 1. For
+these codes of deployments and their resources, no real response was found, so their wording is a guess:
+InvalidDeploymentName, LocationRequired, InvalidRoleAssignmentId, InvalidRoleDefinitionId, MissingAssignableScopes,
+InvalidLockLevel, AccountNameInvalid and InvalidIdentity.
 """
 
 from typing import Any, Final
