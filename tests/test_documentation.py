@@ -54,6 +54,13 @@ def test_generated_part_takes_the_place_of_the_one_before() -> None:
     assert filled("page", new, {"a": lambda: "new\n"}) == new
 
 
+def test_architecture_lists_each_decision_by_its_number() -> None:
+    listed = [target for target in links("docs/architecture.md") if target.startswith("decisions/")]
+    decisions = sorted(page.removeprefix("docs/") for page in PAGES if page.startswith("docs/decisions/"))
+    assert listed == decisions
+    assert [int(page.partition("/")[2][:4]) for page in decisions] == [*range(1, len(decisions) + 1)]
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in PARTS])
 def test_page_without_generated_parts_has_no_marker(page: str) -> None:
     assert "<!-- generated:" not in read(page)
