@@ -34,6 +34,16 @@ def other_processes(sites: Sequence[Json], deployment: Deployment) -> list[str]:
     return [*other_containers(sites, deployment), *slots]
 
 
+def apps_beside_container(sites: Sequence[Json], deployment: Deployment) -> list[str]:
+    """Return the names of the group's apps that are neither a container nor this app, such as CIPP's old function apps.
+
+    After a migration that stopped, they can still run with CIPP's tables.
+    """
+    names = [text_of(site.get("name")) for site in sites if not may_be_container(text_of(site.get("kind")))]
+    this_app = (deployment.answering_app or "").lower()
+    return sorted(name for name in names if (app_of_slot(name) or name).lower() != this_app)
+
+
 def _is_cipps(app: str, deployment: Deployment) -> bool:
     main, suffix = (deployment.main_app or "").lower(), offload_suffix(app)
     return bool(main) and app.lower() in (main, f"{main}-{suffix}")

@@ -20,6 +20,9 @@ from backend.installation.installation import Deployment
 from backend.installation.shape import Shape, may_be_container, shape_of
 from backend.readings import Json, object_of, properties_of, text_of, text_or_none
 
+# Plans of other tiers scale by themselves, or by rules of Azure Monitor, which are not read. Source:
+# learn.microsoft.com, Azure App Service plans.
+FIXED_TIERS: Final = ("free", "shared", "basic")
 ID_PARTS: Final = 9  # of /subscriptions/../resourceGroups/../providers/Microsoft.Web/serverfarms/..
 STALE_TIMES: Final = 2
 PAUSE_SECONDS: Final = 15.0
@@ -52,11 +55,14 @@ class MainApp:
     def is_single(self) -> bool:
         """Whether the app certainly runs on one instance, by its plan and its own number of workers.
 
-        A plan that scales by itself shows one instance, too. Rules of Azure Monitor are not read.
+        Only plans that can't scale by themselves count, since others show one instance between two moments, too. If an
+        admin has just scaled such a plan in, a row of CIPP's tables can still be of the instance that is gone.
         """
         workers = properties_of(self.web).get("numberOfWorkers")
         scales = properties_of(self.plan).get("elasticScaleEnabled") not in (None, False)
-        return object_of(self.plan.get("sku")).get("capacity") == 1 and workers in (None, 1) and not scales
+        sku = object_of(self.plan.get("sku"))
+        is_fixed = text_of(sku.get("tier")).lower() in FIXED_TIERS and not scales
+        return sku.get("capacity") == 1 and workers in (None, 1) and is_fixed
 
     @property
     def image(self) -> str | None:

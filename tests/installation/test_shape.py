@@ -33,20 +33,23 @@ def test_shape_follows_from_the_kind_and_the_image(kind: str, image: str | None,
 
 
 @pytest.mark.parametrize(
-    ("capacity", "workers", "scales", "is_single"),
+    ("tier", "capacity", "workers", "scales", "is_single"),
     [
-        (1, None, None, True),
-        (1, 1, False, True),
-        (2, None, None, False),
-        (None, None, None, False),
-        (1, 2, None, False),
-        (1, None, True, False),  # it may have had another instance
-        (1, None, "true", False),
+        ("Basic", 1, None, None, True),
+        ("BASIC", 1, 1, False, True),
+        ("Basic", 2, None, None, False),
+        ("Basic", None, None, None, False),
+        ("Basic", 1, 2, None, False),
+        ("Basic", 1, None, True, False),  # it may have had another instance
+        ("Basic", 1, None, "true", False),
+        ("Standard", 1, None, None, False),
+        ("PremiumV3", 1, 1, False, False),
+        (None, 1, None, None, False),
     ],
 )
 def test_container_is_single_on_one_instance_without_scaling(
-    capacity: object, workers: object, scales: object, *, is_single: bool
+    tier: object, capacity: object, workers: object, scales: object, *, is_single: bool
 ) -> None:
-    plan = {"sku": {"capacity": capacity}, "properties": {"elasticScaleEnabled": scales}}
+    plan = {"sku": {"tier": tier, "capacity": capacity}, "properties": {"elasticScaleEnabled": scales}}
     app = MainApp(Shape.CONTAINER, {}, {"properties": {"numberOfWorkers": workers}}, plan)
     assert app.is_single is is_single

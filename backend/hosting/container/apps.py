@@ -13,7 +13,7 @@ from backend.azure.clients import Clients
 from backend.errors import AzureError, BackendError, ConflictError, changed_nothing
 from backend.hosting.container.start_plan import OPEN_JOBS, ContainerStarts, StartPlan
 from backend.hosting.container.starts import StoredStart
-from backend.hosting.other_processes import other_containers, other_processes
+from backend.hosting.other_processes import apps_beside_container, other_containers, other_processes
 from backend.hosting.own_restarts import OwnRestarts
 from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
@@ -55,9 +55,9 @@ class ContainerApps:
         return self.apps_and_others()[0]
 
     def apps_and_others(self) -> tuple[list[FunctionApp], list[str]]:
-        """Return the apps, and the names of other containers and slots in the group, which may use CIPP's tables.
+        """Return the apps, and the names of others in the group that may use CIPP's tables.
 
-        Other containers are also a problem of CIPP's.
+        These are other containers, function apps and slots. Other containers are also a problem of CIPP's.
         """
         sites, deployment = self._sites.all(), self._discovery.deployment()
         containers = other_containers(sites, deployment)
@@ -66,7 +66,7 @@ class ContainerApps:
             msgspec.structs.replace(app, problems=[*app.problems, *note]) if app.is_main else app
             for app in self._sites.apps(sites)
         ]
-        return apps, other_processes(sites, deployment)
+        return apps, [*other_processes(sites, deployment), *apps_beside_container(sites, deployment)]
 
     def find(self, name: str | None, *, among: Sequence[FunctionApp] | None = None) -> FunctionApp:
         """Return the app with that name, by default the container. `among` are the apps if already listed.

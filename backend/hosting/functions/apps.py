@@ -1,7 +1,6 @@
 """CIPP's function apps: the main app, its offload apps, and this app."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from backend.azure.clients import Clients
 from backend.errors import ConflictError
@@ -11,10 +10,8 @@ from backend.hosting.shape_errors import UnknownShapeError
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.discovery import Discovery
 from backend.installation.installation import Deployment, offload_suffix
+from backend.installation.main_app import FIXED_TIERS
 from backend.readings import Json, properties_of, text_of
-
-# Other tiers scale by themselves, or by rules of Azure Monitor. Source: learn.microsoft.com, Azure App Service plans.
-_FIXED_TIERS: Final = ("free", "shared", "basic")
 
 
 class FunctionApps:
@@ -37,7 +34,7 @@ class FunctionApps:
         fixed = frozenset(
             text_of(site.get("name")).lower()
             for site in sites
-            if text_of(properties_of(site).get("sku")).lower() in _FIXED_TIERS
+            if text_of(properties_of(site).get("sku")).lower() in FIXED_TIERS
         )
         is_alone = not other_processes(sites, self._discovery.deployment())
         return self._sites.apps(sites), fixed if is_alone else frozenset()
