@@ -1,5 +1,6 @@
 """The handlers that the host calls: for an endpoint, for one that never waits, and for all other paths."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,9 +8,18 @@ from typing import Any
 from urllib.parse import unquote
 
 import azure.functions as func
+import msgspec
 
 from backend.configuration.mode import NotEnabledError
-from backend.errors import AzureRefusedError, ConflictError, InvalidInputError, NotAllowedError, NotFoundError, joined
+from backend.errors import (
+    AzureRefusedError,
+    BackendError,
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    joined,
+)
 from backend.hosting.shape_errors import AbsentError, ShapeError
 from backend.text.pasted_text import Takes, problem_with_text
 from backend.text.quoting import quoted
@@ -22,6 +32,8 @@ from settings.http.problems import WrongMethodError
 from settings.http.process import Process
 from settings.http.raw_response import RawResponse
 from settings.http.routes import Call, Route
+
+logger = logging.getLogger("cipp.backend")
 
 
 class Endpoint:
@@ -80,8 +92,8 @@ class Endpoint:
         """Run the endpoint, and record the result or error in the audit log."""
         dry_run = any(getattr(one, "dry_run", False) for one in body)
         try:
-            if self._route.option and not dry_run:
-                call.services.mode.must_allow(self._route.option, f"run {self._route.name}")
+            if not dry_run:
+                self._must_be_enabled(call, body)
             result = self._work(call, *body)
         except NotAllowedError:
             raise  # `audited_denials` records it
@@ -92,11 +104,30 @@ class Endpoint:
             result = Act(dry_run=True, would_do=[f"Refuse: {error}"])
         except Exception as error:
             if self._route.option and isinstance(error, AzureRefusedError) and error.is_missing_right:
-                error.advice = joined(error.advice, self._route.option.advice)
+                error.advice = joined(
+                    error.advice, "ListBackendRights shows what is missing.", self._route.option.advice
+                )
             self._audit(call.caller, error, dry_run=dry_run)
             raise
         self._audit(call.caller, result, dry_run=dry_run)
         return result
+
+    def _must_be_enabled(self, call: Call, body: list[Body]) -> None:
+        """Require the option of the deployment. What CIPP's shape lacks, no option grants, so a dry run looks for that.
+
+        Raises:
+            NotEnabledError: This installation does not have the option.
+            ShapeError: CIPP's shape does not have what the endpoint changes, or is unknown.
+        """
+        if self._route.option is None or call.services.mode.allows(self._route.option):
+            return
+        try:
+            self._work(call, *(msgspec.structs.replace(one, dry_run=True) for one in body))
+        except ShapeError:
+            raise
+        except BackendError as error:
+            logger.info("%s is not enabled. Its dry run failed: %s", self._route.name, error)
+        call.services.mode.must_allow(self._route.option, f"run {self._route.name}")
 
     def _work(self, call: Call, *body: Body) -> Any:  # noqa: ANN401 - any result type
         return self._route.work(call, *body)

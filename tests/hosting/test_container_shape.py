@@ -88,6 +88,19 @@ def test_write_of_what_a_container_lacks_is_refused(container: Api, azure: Sandb
     assert changes(azure) == []
 
 
+@pytest.mark.parametrize("name", ABSENT_WRITES)
+def test_write_of_what_a_container_lacks_names_no_option_that_would_not_help(
+    container: Api, azure: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    del container
+    monkeypatch.setenv(Option.CONTROLS.setting, "false")
+    answer = Api().post(name, ABSENT_WRITES[name])
+    assert answer.status == 409
+    assert answer.body["NotInThisShape"]["Shape"] == "container"
+    assert Option.CONTROLS.parameter not in answer.text
+    assert changes(azure) == []
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("name", WRITES)
 def test_unknown_shape_changes_nothing_and_states_the_cause(
