@@ -2,7 +2,7 @@
 
 The deployment writes both settings, and grants the permissions that belong to them. Without its option, an installation
 observes: it reads, checks, alerts and makes dry runs. A setting that is missing allows the change, because earlier
-installations don't have it. A value other than true does not.
+installations don't have it. A value other than true, such as a blank one, does not.
 """
 
 from collections.abc import Mapping
@@ -63,9 +63,9 @@ class Mode:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
-        """Return the mode by the settings. A missing or blank setting counts as true."""
-        texts = {option: environ.get(option.setting, "").strip().lower() for option in Option}
-        return cls(frozenset(option for option, text in texts.items() if text in ("", "true")))
+        """Return the mode by the settings. A missing setting counts as true."""
+        texts = {option: environ.get(option.setting, "true").strip().lower() for option in Option}
+        return cls(frozenset(option for option, text in texts.items() if text == "true"))
 
     def allows(self, option: Option) -> bool:
         """Return whether this installation has an option."""

@@ -30,7 +30,7 @@ def setting_problems(environ: Mapping[str, str]) -> list[str]:
     The rules are those that the API checks before it writes such a setting (`own_settings`).
     """
     problems = [_problem(environ, name, kind) for name, kind in {**KINDS, **_ELSEWHERE}.items()]
-    return [*filter(None, problems), *_pasted(environ)]
+    return [*filter(None, problems), *_pasted(environ), *_without_effect(environ)]
 
 
 def tier_of(environ: Mapping[str, str]) -> str | None:
@@ -45,7 +45,7 @@ def _problem(environ: Mapping[str, str], name: str, kind: Kind) -> str | None:
         return None
     if value.strip():
         return f"The setting {name} {kind.rule}, so {kind.otherwise}. Correct it."
-    is_problem = name in NEVER_BLANK
+    is_problem = name in NEVER_BLANK or name in mode.SETTINGS
     return f"The setting {name} is blank, so {kind.otherwise}. Remove it, or correct it." if is_problem else None
 
 
@@ -54,6 +54,14 @@ def _pasted(environ: Mapping[str, str]) -> list[str]:
     names = [name for name in sorted(WRITABLE | ACCESS) if name in environ]
     problems = [(name, problem_with_text(environ[name], Takes.VALUE)) for name in names]
     return [f"The setting {name} {problem}. Correct it." for name, problem in problems if problem]
+
+
+def _without_effect(environ: Mapping[str, str]) -> list[str]:
+    """Return a warning if the rotation is to restart CIPP, and the deployment does not allow controls."""
+    restarts = environ.get(_RESTART, "").strip().lower() not in ("", "false")
+    if not restarts or mode.Mode.of(environ).allows(mode.Option.CONTROLS):
+        return []
+    return [f"The setting {_RESTART} has no effect: the rotation may not restart CIPP. {mode.Option.CONTROLS.advice}"]
 
 
 def _is_boolean(text: str) -> bool:
@@ -68,6 +76,7 @@ def _are_tenants(text: str) -> bool:
     return all(is_guid(entry.strip()) for entry in text.split(",") if entry.strip())
 
 
+_RESTART: Final = "KEY_ROTATION_RESTART_CIPP"
 # Settings that only the portal or the platform changes.
 _ELSEWHERE: Final = {
     "WEBSITE_SKU": Kind("is not a known plan tier", is_tier, "the links show no tier"),

@@ -7,7 +7,7 @@ from backend.configuration.problems import setting_problems
 
 CASES = [
     ({}, "controls and rotation"),
-    ({"ENABLE_CONTROLS": "", "ENABLE_ROTATION": " "}, "controls and rotation"),
+    ({"ENABLE_CONTROLS": "", "ENABLE_ROTATION": " "}, "observe"),
     ({"ENABLE_CONTROLS": "True", "ENABLE_ROTATION": "true"}, "controls and rotation"),
     ({"ENABLE_CONTROLS": "false", "ENABLE_ROTATION": "false"}, "observe"),
     ({"ENABLE_CONTROLS": "false"}, "rotation"),
@@ -32,6 +32,16 @@ def test_a_missing_option_is_named_with_its_setting_and_parameter(option: Option
     assert any(option.parameter in note for note in Mode(frozenset()).notes)
 
 
-def test_a_value_that_is_not_boolean_is_a_problem_of_the_settings() -> None:
-    (problem,) = setting_problems({"ENABLE_CONTROLS": "yes", "ENABLE_ROTATION": "false"})
+@pytest.mark.parametrize("value", ["yes", "", " "])
+def test_a_value_that_is_not_boolean_is_a_problem_of_the_settings(value: str) -> None:
+    (problem,) = setting_problems({"ENABLE_CONTROLS": value, "ENABLE_ROTATION": "false"})
     assert "ENABLE_CONTROLS" in problem
+
+
+@pytest.mark.parametrize("restart", ["true", "update"])
+def test_restarts_without_the_controls_are_a_problem_of_the_settings(restart: str) -> None:
+    (problem,) = setting_problems({"KEY_ROTATION_RESTART_CIPP": restart, "ENABLE_CONTROLS": "false"})
+    assert "KEY_ROTATION_RESTART_CIPP" in problem
+    assert Option.CONTROLS.parameter in problem
+    assert setting_problems({"KEY_ROTATION_RESTART_CIPP": restart, "ENABLE_CONTROLS": "true"}) == []
+    assert setting_problems({"KEY_ROTATION_RESTART_CIPP": "false", "ENABLE_CONTROLS": "false"}) == []
