@@ -89,7 +89,7 @@ def test_write_of_what_a_container_lacks_is_refused(container: Api, azure: Sandb
 
 
 @pytest.mark.parametrize("name", ABSENT_WRITES)
-def test_write_of_what_a_container_lacks_names_no_option_that_would_not_help(
+def test_write_of_what_a_container_lacks_names_no_option(
     container: Api, azure: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     del container
