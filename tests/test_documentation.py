@@ -1,5 +1,6 @@
 """The documentation agrees with the code: its tables, its links, and the commands and files that it names."""
 
+import json
 import re
 from typing import Any, Final
 
@@ -140,6 +141,26 @@ def test_commands_table_is_that_of_the_makefile() -> None:
     assert [names(row[0])[0] for row in table("command")] == [
         f"make {target}" for target in targets if target != "help"
     ]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/runbooks/")])
+def test_runbook_uses_the_names_of_the_deployment(page: str) -> None:
+    assert shell_names(page).items() <= shell_names("docs/deploy.md").items()
+
+
+def shell_names(page: str) -> dict[str, str]:
+    """Return the example names that the shell blocks of a page set for CIPP's resources and this app."""
+    text = "\n".join(fence.text for fence in fences(page) if fence.language == "sh")
+    return dict(re.findall(r"^((?:CIPP_)?(?:GROUP|APP)|VAULT)=([\w-]+)", text, re.MULTILINE))
+
+
+def test_every_alert_leads_to_a_runbook_that_names_it() -> None:
+    template = json.loads((ROOT / "deploy/azuredeploy.json").read_text(encoding="utf-8"))
+    rows = {row[0]: re.findall(r"\((runbooks/[\w-]+\.md)", row[2]) for row in table("alert", "docs/deploy.md")}
+    assert list(rows) == [alert["name"] for alert in template["variables"]["alerts"]]
+    assert [
+        alert for alert, books in rows.items() if not any(f"`{alert}`" in read(f"docs/{book}") for book in books)
+    ] == []
 
 
 @pytest.mark.parametrize("page", MOST_LINES)
