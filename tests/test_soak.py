@@ -34,7 +34,7 @@ def test_start_is_from_the_variable_or_an_ordinary_wednesday(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("chosen", "code", "word"), [("test_the_waits_of_a_failing_key", 0, "passed"), ("no_such_test", 1, "FAILED")]
+    ("chosen", "code", "word"), [("test_waits_of_a_failing_key", 0, "passed"), ("no_such_test", 1, "FAILED")]
 )
 def test_soak_prints_a_line_per_start_and_returns_1_on_failure(
     capsys: pytest.CaptureFixture[str], chosen: str, code: int, word: str
