@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.access.principals import Application, User
 from sandbox import names
 from settings.access.caller import Permission
 from tests.support.api import Answer, Api
@@ -53,6 +54,11 @@ def test_unreadable_principal_is_not_signed_in(nowhere: pytest.MonkeyPatch, head
     assert set(answer.headers) == {"Cache-Control", "X-Content-Type-Options", "x-correlation-id"}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.body["type"] == "docs/api.md#not-signed-in"
+
+
+def test_user_and_application_belong_to_entra() -> None:
+    callers = User("t", "o", "n", (), ()), Application("t", "c")
+    assert {caller.provider for caller in callers} == {"aad"}
 
 
 # The same examples in every run.
@@ -200,6 +206,7 @@ def test_unknown_partner_tenant_is_a_failure_and_not_a_denial(in_azure: pytest.M
     assert "CIPP_KV_NAME" in answer.results
 
 
+@pytest.mark.every_case("each principal has a rule of its own")
 @pytest.mark.parametrize(
     ("kind", "provider", "let_in"),
     [
@@ -224,6 +231,7 @@ def test_claims_of_another_provider_are_not_signed_in(
     assert Api().call("GET", "me", role=None, headers=sent).status == (200 if let_in else 401)
 
 
+@pytest.mark.every_case("each principal has a rule of its own")
 @pytest.mark.parametrize(
     ("named", "status"),
     [

@@ -197,6 +197,8 @@ NESTED_POLICY = arm(
         }
     ],
 )
+POLICY_IN_TEXT = """Disallowed. Policy identifiers: '[{"policyAssignment":{"name":"In the text","id":"/a"}}]'."""
+UNREGISTERED = "The subscription is not registered to use namespace 'Microsoft.Web'."
 IN_TEXT = arm("BadRequest", json.dumps(arm("ScopeLocked", "because following scope(s) are locked: '/subscriptions/s'")))
 
 
@@ -224,6 +226,9 @@ IN_TEXT = arm("BadRequest", json.dumps(arm("ScopeLocked", "because following sco
         (403, arm("LinkedAuthorizationFailed"), "A right is missing", True),
         (403, arm("LinkedAuthorizationFailed", LINKED), "deny assignment", False),
         (400, NESTED_POLICY, "'Nested one'", False),
+        (403, arm("RequestDisallowedByPolicy", POLICY_IN_TEXT), "'In the text'", False),
+        (409, arm("MissingSubscriptionRegistration", UNREGISTERED), "--namespace Microsoft.Web", False),
+        (409, arm("MissingSubscriptionRegistration"), "--namespace <namespace>", False),
         (400, IN_TEXT, "lock on /subscriptions/s", False),
         (
             409,

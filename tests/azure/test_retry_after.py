@@ -40,6 +40,13 @@ ENTRA = "login.microsoftonline.com"
         ({"Retry-After": "Wed, 21 Oct 2026 09:29:00 +0200", **NOW}, 60),
         ({"Retry-After": f"5, {IN_A_MINUTE}", **NOW}, 60),
         ({"Retry-After": f"{IN_A_MINUTE}, 90", **NOW}, 90),
+        ({"Retry-After": "2026-10-21T07:29:00Z", **NOW}, 60),
+        ({"Retry-After": '"2026-10-21T07:29:00Z"', **NOW}, 60),
+        ({"Retry-After": b"30"}, 30),
+        ({"Retry-After": ["30", b"x"]}, 30),
+        ({"Retry-After": {"30"}}, 30),
+        ({"Retry-After": 30}, 30),
+        ({"Retry-After": object()}, 0),
         ({"retry-after-ms": "1500"}, 1.5),
         ({"x-ms-retry-after-ms": "90000"}, 90),
         ({"x-ms-retry-after-ms": "90000,120000", "Retry-After": "3"}, 120),
@@ -64,7 +71,7 @@ ENTRA = "login.microsoftonline.com"
         (httpx.Headers([("Retry-After", "3"), ("retry-after", "9")]), 9),
     ],
 )
-def test_retry_after_is_read_in_every_form_of_it(headers: Mapping[str, str] | None, seconds: float | None) -> None:
+def test_retry_after_is_read_in_every_form_of_it(headers: Mapping[str, object] | None, seconds: float | None) -> None:
     assert seconds is None or seconds_to_wait(headers) == seconds
     assert seconds_to_wait(headers) >= 0
 

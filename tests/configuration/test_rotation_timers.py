@@ -131,6 +131,12 @@ def test_problems_of_settings_stay_when_the_keys_cannot_be_read(azure: Sandbox, 
     assert any("WeeklyKeyRotation" in problem for problem in found["Problems"])
 
 
+@pytest.mark.parametrize(("is_disabled", "named"), [(True, True), (False, False), (None, False), ("true", False)])
+def test_timer_that_azure_shows_as_disabled_is_a_problem(is_disabled: object, *, named: bool) -> None:
+    functions = [{"name": f"app/{timer}", "properties": {"isDisabled": is_disabled}} for timer in TIMERS]
+    assert problems_of_list(functions).keys() == (TIMERS.keys() if named else set())
+
+
 @pytest.mark.parametrize("odd", [{}, {"name": None}, {"name": 7, "properties": None}, {"properties": "x"}])
 def test_odd_entry_of_the_list_counts_as_another_function(odd: dict[str, Any]) -> None:
     entries = [odd, *({"name": f"x/{timer}", "properties": None} for timer in TIMERS)]

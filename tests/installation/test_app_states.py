@@ -57,6 +57,14 @@ def card_of(api: Api) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", BLOCKED)
+def test_condition_of_a_blocked_app_names_the_cause(name: str) -> None:
+    properties, words = BLOCKED[name]
+    condition = condition_of({"state": "Running", **properties}, NOW)
+    assert condition.is_blocked
+    assert words in " ".join(condition.problems)
+
+
+@pytest.mark.parametrize("name", BLOCKED)
 def test_blocked_app_is_shown_with_the_advice_that_helps(azure: Sandbox, name: str) -> None:
     properties, words = BLOCKED[name]
     api = shown(azure, properties)

@@ -62,6 +62,7 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
     ("changes", "codes"),
     [
         ({}, []),
+        ({"vault": ""}, []),
         ({"main_app": GONE}, ["S3"]),
         ({"main_app": GONE, "vault": "other"}, ["S3"]),
         ({"main_app": GONE, "vaults_in_group": {"other"}}, []),

@@ -62,6 +62,7 @@ BREAKS: dict[str, tuple[Callable[[Scene], object], str]] = {
 }
 
 
+@pytest.mark.every_case("each break has a rule of its own")
 @pytest.mark.parametrize("name", BREAKS)
 def test_promise_ends_now_when_a_key_is_missing_or_refused(scene: Scene, name: str) -> None:
     assert "CIPP keeps working until" in scene.overview()["Sentence"]

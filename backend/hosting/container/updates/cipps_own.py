@@ -46,16 +46,16 @@ def next_look(settings: UpdateSettings, zone: tzinfo, now: datetime) -> datetime
         return None
     moment = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + _HOUR
     while moment <= now + HORIZON:
-        if _is_due(settings, moment) and _is_in_window(settings.hour, moment.astimezone(zone)):
+        if _is_due(settings.last_look, settings.interval, moment) and _is_in_window(
+            settings.hour, moment.astimezone(zone)
+        ):
             return moment
         moment += _HOUR
     return None
 
 
-def _is_due(settings: UpdateSettings, moment: datetime) -> bool:
-    if settings.interval is None:
-        return False
-    return settings.last_look is None or moment - settings.last_look >= PART_OF_INTERVAL * settings.interval
+def _is_due(last_look: datetime | None, interval: timedelta, moment: datetime) -> bool:
+    return last_look is None or moment - last_look >= PART_OF_INTERVAL * interval
 
 
 def _is_in_window(hour: int | None, local: datetime) -> bool:
