@@ -12,6 +12,7 @@ from sandbox import names
 from tests.docs.template import roles
 from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, VAULT, Admin
 from tests.support.api import Api
+from tests.support.sandbox.deployments import OWN_GROUP
 from tests.support.sandbox.installed_app import CONTAINER, FUNCTIONS, InstalledApp, installed
 from tests.support.sandbox_client import Sandbox
 
@@ -133,3 +134,43 @@ def test_a_mode_with_less_loses_the_actions_of_the_former_one(azure: Sandbox, mo
         set(roles()["functions"]["app"]["controls"]["actions"]) - {"Microsoft.Web/sites/config/list/action"}
     )
     assert missing(app.api(monkeypatch)) == []
+
+
+BUILT_IN = {
+    "observe": {"Reader", "Storage Table Data Contributor"},
+    "controls": {"Reader", "Storage Table Data Contributor", "Website Contributor", "Contributor"},
+}
+
+
+def assigned_roles(app: InstalledApp) -> set[str]:
+    """The names of the roles on CIPP's resources that are assigned to the app."""
+    call = app.deployments.admin.call
+    assigned = call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
+    ids = {a["properties"]["roleDefinitionId"] for a in assigned if a["properties"]["principalId"] == app.principal}
+    definitions = call("GET", f"{SUBSCRIPTION}/{ROLES}/roleDefinitions", ROLES_API)["value"]
+    return {one["properties"]["roleName"] for one in definitions if one["id"] in ids}
+
+
+def test_built_in_roles_grant_no_write_on_apps_when_observing(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = prepared(azure, FUNCTIONS, useBuiltInRoles=True)
+    assert assigned_roles(app) == BUILT_IN["observe"]
+    lacking = {action for action, _ in missing(app.api(monkeypatch))}
+    assert lacking == {
+        "Microsoft.Web/sites/config/list/action",
+        "Microsoft.Web/staticSites/authproviders/listUsers/action",
+    }
+
+
+def test_built_in_roles_stay_until_removed_when_an_option_is_taken_back(azure: Sandbox) -> None:
+    app = prepared(azure, FUNCTIONS, useBuiltInRoles=True, enableControls=True)
+    assert assigned_roles(app) == BUILT_IN["controls"]
+    app.deploy(enableControls=False)
+    assert assigned_roles(app) == BUILT_IN["controls"]  # an incremental deployment deletes nothing
+    call = app.deployments.admin.call
+    assigned = call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
+    for assignment in assigned:  # as docs/deploy.md says: the lock protects those in the app's own group
+        if assignment["properties"]["principalId"] == app.principal and not assignment["id"].startswith(OWN_GROUP):
+            call("DELETE", assignment["id"], ROLES_API)
+    assert assigned_roles(app) == {"Reader"}
+    app.deploy()
+    assert assigned_roles(app) == BUILT_IN["observe"]
