@@ -1,13 +1,17 @@
 """The template grants each mode what it needs, and nothing that it does not need."""
 
 import copy
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import azure.mgmt.web.operations
 import pytest
 
 from backend.configuration.mode import Mode
 from backend.health.overview import TIMERS_UNKNOWN
+from backend.hosting.functions.needs import ON_STATIC_WEB_APP, ROLE_NOT_ACTIONS
 from sandbox import names
 from tests.docs.template import roles
 from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, VAULT, Admin
@@ -174,3 +178,25 @@ def test_built_in_roles_stay_until_removed_when_an_option_is_taken_back(azure: S
     assert assigned_roles(app) == {"Reader"}
     app.deploy()
     assert assigned_roles(app) == BUILT_IN["observe"]
+
+
+def actions_of_static_web_apps() -> set[str]:
+    """Return the action of each POST route of azure-mgmt-web below a static web app, in lower case."""
+    (source,) = Path(azure.mgmt.web.operations.__file__).parent.glob("_operations.py")
+    found = set()
+    for request in re.split(r"\n(?=def build_)", source.read_text(encoding="utf-8")):
+        if 'HttpRequest(method="POST"' not in request:
+            continue
+        url = "".join(re.findall(r'"([^"]*)"', request.partition("_url = ")[2].partition("path_format_arguments")[0]))
+        if "/Microsoft.Web/staticSites/{" in url:
+            found.add(re.sub(r"/{[^}]*}", "", url.partition("/providers/")[2]).lower() + "/action")
+    return found
+
+
+def test_role_on_the_static_web_app_leaves_out_each_action_that_is_not_called() -> None:
+    called = {action.lower() for action in ON_STATIC_WEB_APP}
+    known = actions_of_static_web_apps()
+    assert "microsoft.web/staticsites/createuserinvitation/action" in known
+    left_out = {action.lower() for action in ROLE_NOT_ACTIONS}
+    assert known - called <= left_out
+    assert not called & left_out
