@@ -124,15 +124,55 @@ def test_conditions_use_no_reference() -> None:
 
 def test_alerts_look_for_what_the_app_logs() -> None:
     alerts = {alert["name"]: alert["query"] for alert in WHOLE["variables"]["alerts"]}
-    assert set(alerts) == {"run-failed", "no-timer", "works-until", "sign-in-off", "unreachable"}
+    assert set(alerts) == {"run-failed", "timer-failed", "no-timer", "works-until", "sign-in-off", "unreachable"}
     timers = {timer.name for page in function_app.PAGES for timer in page.routes.timers}
     for name in timers:
-        assert f"'{name}'" in alerts["run-failed"]
+        assert f"'{name}'" in alerts["timer-failed"]
     assert "'KeyRotationCatchUp'" in alerts["no-timer"]
     assert f"'{WORKS_UNTIL}'" in alerts["works-until"]
     assert "line.daysLeft) < 14" in alerts["works-until"]
     assert f"'{SEVERE_STATE}'" in alerts["sign-in-off"]
     assert "'S8'" in alerts["sign-in-off"]
+
+
+def test_queries_of_alerts_read_one_table() -> None:
+    """Microsoft's documentation excludes `search` and `union` from the queries of log alerts."""
+    for alert in WHOLE["variables"]["alerts"]:
+        assert not re.search(r"\b(union|search|join)\b", alert["query"]), alert["name"]
+        tables = set(re.findall(r"\b(traces|requests|availabilityResults)\b", alert["query"]))
+        assert len(tables) == 1, alert["name"]
+
+
+def rules(azure: Sandbox) -> dict[str, dict[str, Any]]:
+    """Return the properties of the deployed alert rules and of the web test, by name."""
+    admin, found = Admin(azure), {}
+    names_of_alerts = [alert["name"] for alert in WHOLE["variables"]["alerts"]]
+    for kind, suffixes in (("scheduledQueryRules", names_of_alerts), ("webtests", ["cipp"])):
+        for suffix in suffixes:
+            path = f"{OWN_GROUP}/providers/Microsoft.Insights/{kind}/{APP}-{suffix}"
+            found[suffix] = admin.call("GET", path, "2022-06-15")["properties"]
+    return found
+
+
+def test_alerts_about_events_are_repeated_while_the_failure_lasts(azure: Sandbox) -> None:
+    installed(azure, FUNCTIONS)
+    for name, rule in rules(azure).items():
+        if name in ("run-failed", "timer-failed"):  # an event leaves the query's window, although nothing is repaired
+            assert (rule["autoMitigate"], rule["muteActionsDuration"]) == (False, "PT6H")
+        elif name != "cipp":
+            assert (rule["autoMitigate"], rule.get("muteActionsDuration")) == (True, None)
+
+
+def test_reachability_is_tested_only_with_an_address_and_can_be_taken_back(azure: Sandbox) -> None:
+    address = "https://cipp.contosomsp.com/api/PublicPing"
+    app = installed(azure, FUNCTIONS, cippAddress=address)
+    for given in ("", address, ""):
+        app.deploy(cippAddress=given)
+        deployed = rules(azure)
+        assert deployed["cipp"]["Enabled"] is bool(given)
+        assert deployed["cipp"]["Request"]["RequestUrl"] == (given or "https://example.com/")
+        assert deployed["unreachable"]["enabled"] is bool(given)
+        assert deployed["no-timer"]["enabled"] is True
 
 
 @pytest.fixture
