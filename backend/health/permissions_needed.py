@@ -12,10 +12,11 @@ from backend.configuration.clouds import Cloud
 from backend.configuration.mode import Mode, Option
 from backend.installation.needs import ManagedIdentity, Need, assign
 
+VAULT_READS: Final = ("Microsoft.KeyVault/vaults/read",)
 READ: Final = (  # in any shape
     "Microsoft.Resources/subscriptions/resourceGroups/read",
     "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
-    "Microsoft.KeyVault/vaults/read",
+    *VAULT_READS,
 )
 ON_THIS_APP: Final = ("Microsoft.Web/sites/config/read", "Microsoft.Web/sites/functions/read")
 SECRET_READS: Final = ("get", "list")  # of an access policy

@@ -75,6 +75,15 @@ def test_template_grants_all_by_role_if_the_vault_uses_roles(
     assert app.principal not in {policy["objectId"] for policy in policies}
 
 
+@pytest.mark.parametrize("built_in", [False, True], ids=["custom", "built-in"])
+def test_vault_in_another_group_can_be_read(azure: Sandbox, monkeypatch: pytest.MonkeyPatch, built_in: bool) -> None:
+    Admin(azure).call("PUT", f"{SUBSCRIPTION}/resourceGroups/elsewhere", "2022-09-01", {"location": "westeurope"})
+    elsewhere = {"cippResourceGroup": "elsewhere", "cippVaultResourceGroup": "cipp"}
+    api = installed(azure, FUNCTIONS, **elsewhere, useBuiltInRoles=built_in).api(monkeypatch)
+    rights = api.get("ListBackendRights").results["Rights"]
+    assert [right["Has"] for right in rights if right["Kind"] == "vault"] == [True, True]
+
+
 def custom_roles(app: InstalledApp) -> Iterator[dict[str, Any]]:
     """Yield the custom roles that are assigned to the app."""
     call = app.deployments.admin.call

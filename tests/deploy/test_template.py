@@ -62,7 +62,7 @@ def test_every_parameter_of_the_template_is_described() -> None:
 
 def test_nested_templates_of_grants_are_the_same() -> None:
     grants = [json.dumps(one["properties"]["template"]) for one in of_type(NESTED)]
-    assert len(grants) == 4
+    assert len(grants) == 5
     assert len(set(grants)) == 2  # the vault's has an access policy too
 
 

@@ -52,6 +52,7 @@ def roles() -> Mapping[str, Any]:
         "staticWebApp": of_static_web_app,
         "self": _role("self", needed.ON_THIS_APP),
         "plan": _role("plan", container.ON_PLAN),
+        "vaultRead": _role("vaultRead", needed.VAULT_READS),
         "tables": _role("tables", needed.TABLE_ACTIONS, data_actions=needed.ENTITY_ACTIONS),
         "vault": {
             "observe": _role("vault", (), data_actions=needed.SECRET_READ_ACTIONS),
