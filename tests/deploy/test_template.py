@@ -82,6 +82,7 @@ def test_properties_of_app_service_are_spelled_as_in_its_models(resource: dict[s
         ("Microsoft.Web/sites", "userAssignedIdentityResourceId", "userAssignedIdentityId"),
         ("Microsoft.Web/sites", "functionAppConfig", "functionsAppConfig"),
         ("Microsoft.Web/sites", "minTlsVersion", "minTLSVersion"),
+        ("Microsoft.Web/sites", "value", "values"),
         ("Microsoft.Web/sites/config", "unauthenticatedClientAction", "unauthenticatedClientsAction"),
         ("Microsoft.Web/sites/config", "allowedAudiences", "audiences"),
         ("Microsoft.Web/sites/config", "excludedPaths", "excludePaths"),
@@ -94,7 +95,7 @@ def test_a_misspelled_property_is_found(kind: str, right: str, wrong: str) -> No
     planted = json.loads(json.dumps(resource).replace(f'"{right}":', f'"{wrong}":'))
     model = model_of(resource)
     assert model
-    assert [path.rpartition(".")[2] for path in unknown_properties(planted, model)] == [wrong]
+    assert {path.rpartition(".")[2] for path in unknown_properties(planted, model)} == {wrong}
 
 
 def test_no_key_or_password_is_in_settings_or_outputs() -> None:
@@ -102,7 +103,7 @@ def test_no_key_or_password_is_in_settings_or_outputs() -> None:
     assert not re.search(r"WEBSITE_RUN_FROM_PACKAGE|SCM_DO_BUILD|ENABLE_ORYX|AccountKey", TEXT)
     assert "'AzureWebJobsStorage'" not in TEXT
     secure = [name for name, one in WHOLE["parameters"].items() if one["type"].lower().startswith("secure")]
-    assert secure == ["alertWebhook"]
+    assert secure == ["alertWebhook", "settings"]
     assert not [
         name for name in secure if f"parameters('{name}')" in json.dumps([WHOLE["outputs"], WHOLE["variables"]])
     ]
@@ -222,6 +223,26 @@ def test_settings_of_the_admin_are_added_to_those_of_the_template(azure: Sandbox
     installed(azure, FUNCTIONS, settings={"KEY_ROTATION_WARN_DAYS": "21"})
     settings = azure.state()["sites"][APP]["appSettings"]
     assert (settings["KEY_ROTATION_WARN_DAYS"], settings["CIPP_FUNCTION_APP"]) == ("21", "cippabc12")
+
+
+def test_settings_of_the_template_stay_and_its_defaults_can_be_replaced(azure: Sandbox) -> None:
+    given = {"ENABLE_ROTATION": "true", "CIPP_KV_NAME": "other", "PYTHON_THREADPOOL_THREAD_COUNT": "8"}
+    admin = Admin(azure)
+    installed(azure, FUNCTIONS, settings=given)
+    site = f"{OWN_GROUP}/providers/Microsoft.Web/sites/{APP}"
+    settings = admin.call("POST", f"{site}/config/appsettings/list", "2024-04-01")["properties"]
+    assert {name: settings[name] for name in given} == {
+        "ENABLE_ROTATION": "false",
+        "CIPP_KV_NAME": "cippabc12",
+        "PYTHON_THREADPOOL_THREAD_COUNT": "8",
+    }
+    assert "" not in settings.values()
+
+
+def test_settings_of_the_admin_are_in_no_response_about_the_deployment(azure: Sandbox) -> None:
+    secret = "DefaultEndpointsProtocol=https;AccountName=cippstgabc12;AccountKey=bm90IGEga2V5"
+    app = installed(azure, FUNCTIONS, settings={"CIPP_STORAGE": secret})
+    assert secret not in app.deployments.send("GET", "test").text
 
 
 def test_a_second_deployment_changes_nothing(azure: Sandbox) -> None:

@@ -38,6 +38,7 @@ def unknown_properties(resource: dict[str, Any], model: type) -> list[str]:
 def _unknown(value: Any, model: type, path: str) -> Iterator[str]:  # noqa: ANN401 - what JSON may hold
     if not isinstance(value, dict):
         return  # a value or an expression
+    value = _unrolled(value)
     fields = model({})._attr_to_rest_field  # noqa: SLF001 - the only place with the names in JSON
     attributes = {field._rest_name: name for name, field in fields.items()}  # noqa: SLF001 - the same
     for name, inner in value.items():
@@ -55,6 +56,16 @@ def _unknown(value: Any, model: type, path: str) -> Iterator[str]:  # noqa: ANN4
             entries = list(inner.values()) if isinstance(inner, dict) else []
         for entry in entries:
             yield from _unknown(entry, nested, here)
+
+
+def _unrolled(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of a template with a list of one entry in the place of each loop in its member `copy`."""
+    loops = value.get("copy")
+    if not isinstance(loops, list):
+        return value
+    return {name: inner for name, inner in value.items() if name != "copy"} | {
+        loop["name"]: [loop["input"]] for loop in loops
+    }
 
 
 def _annotation(model: type, attribute: str) -> str:
