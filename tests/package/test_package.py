@@ -151,20 +151,22 @@ def test_microsofts_runtime_refuses_an_app_that_lacks_a_module(copy: Path, sandb
         Runtime(copy, sandbox.env, log)
 
 
-def test_commit_is_gits_and_marks_changes(tmp_path: Path) -> None:
-    def git(*words: str) -> str:
-        identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-        command = ["git", "-C", str(tmp_path), *identity, *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed commands
-        return done.stdout.strip()
+def git(folder: Path, *words: str) -> str:
+    """Run Git in a folder, and return what it writes."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    command = ["git", "-C", str(folder), *identity, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed commands
+    return done.stdout.strip()
 
+
+def test_commit_is_gits_and_marks_changes(tmp_path: Path) -> None:
     assert commit(tmp_path) == "unknown"
-    git("init", "--quiet")
+    git(tmp_path, "init", "--quiet")
     (tmp_path / "host.json").write_text("{}")
     (tmp_path / "README.md").write_text("x")
-    git("add", ".")
-    git("commit", "--quiet", "--message", "first")
-    head = git("rev-parse", "HEAD")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    head = git(tmp_path, "rev-parse", "HEAD")
     assert commit(tmp_path) == head
     (tmp_path / "README.md").write_text("y")  # it is not in the package
     assert commit(tmp_path) == head
@@ -172,3 +174,17 @@ def test_commit_is_gits_and_marks_changes(tmp_path: Path) -> None:
     assert commit(tmp_path / "backend") == "unknown"  # the Git of another project
     (tmp_path / "backend" / "new.py").write_text("")
     assert commit(tmp_path) == f"{head}{CHANGED}"
+
+
+def test_files_that_git_ignores_are_not_in_the_package(tmp_path: Path) -> None:
+    names = ("function_app.py", "backend/a.py", "backend/new.py", "backend/local.settings.json")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert {name for name, _ in app_files(tmp_path)} == {*names, COMMIT_FILE}
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("local.settings.json\n")
+    git(tmp_path, "add", "function_app.py", "backend/a.py")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    assert {name for name, _ in app_files(tmp_path)} == {*names[:3], COMMIT_FILE}
+    assert commit(tmp_path).endswith(CHANGED)  # because of the file that is not added
