@@ -174,14 +174,14 @@ def test_built_in_roles_grant_no_write_on_apps_when_observing(azure: Sandbox, mo
     }
 
 
-def test_built_in_roles_stay_until_removed_when_an_option_is_taken_back(azure: Sandbox) -> None:
+def test_built_in_roles_stay_until_removed_when_option_is_taken_back(azure: Sandbox) -> None:
     app = prepared(azure, FUNCTIONS, useBuiltInRoles=True, enableControls=True)
     assert assigned_roles(app) == BUILT_IN["controls"]
     app.deploy(enableControls=False)
     assert assigned_roles(app) == BUILT_IN["controls"]  # an incremental deployment deletes nothing
     call = app.deployments.admin.call
     assigned = call("GET", f"{SUBSCRIPTION}/{ROLES}/roleAssignments", ROLES_API)["value"]
-    for assignment in assigned:  # as docs/deploy.md says: the lock protects those in the app's own group
+    for assignment in assigned:  # as in docs/deploy.md. The lock protects those in the app's own group
         if assignment["properties"]["principalId"] == app.principal and not assignment["id"].startswith(OWN_GROUP):
             call("DELETE", assignment["id"], ROLES_API)
     assert assigned_roles(app) == {"Reader"}
@@ -202,7 +202,7 @@ def actions_of_static_web_apps() -> set[str]:
     return found
 
 
-def test_role_on_the_static_web_app_leaves_out_each_action_that_is_not_called() -> None:
+def test_role_on_static_web_app_has_no_action_without_a_call() -> None:
     called = {action.lower() for action in ON_STATIC_WEB_APP}
     known = actions_of_static_web_apps()
     assert "microsoft.web/staticsites/createuserinvitation/action" in known
