@@ -20,6 +20,7 @@ PAGE: Final = "docs/deploy.md"
 SECONDS: Final = 1_200
 NOT_RUN: Final = {
     "git clone": "the project is here already",
+    "git pull": "the same",
     "apt-get": "the programs are here already",
     "test-notifications": "the sandbox sends no e-mail",
     "make package": "other tests build the package",
