@@ -17,6 +17,7 @@ from backend.health.watch import SEVERE_STATE, WORKS_UNTIL
 from sandbox import names
 from tests.docs.template import is_stale
 from tests.support.admin import Admin
+from tests.support.markdown import fences
 from tests.support.property_names import model_of, unknown_properties
 from tests.support.sandbox.deployments import OWN_GROUP, Deployments
 from tests.support.sandbox.installed_app import APP, FUNCTIONS, TEMPLATE, installed, whole_template
@@ -142,6 +143,24 @@ def test_queries_of_alerts_read_one_table() -> None:
         assert not re.search(r"\b(union|search|join)\b", alert["query"]), alert["name"]
         tables = set(re.findall(r"\b(traces|requests|availabilityResults)\b", alert["query"]))
         assert len(tables) == 1, alert["name"]
+
+
+def test_page_lists_each_alert_and_each_role() -> None:
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    for name in [alert["name"] for alert in WHOLE["variables"]["alerts"]]:
+        assert re.search(rf"^\| {name} \| ", page, re.MULTILINE), name
+    for key in {key for nested in of_type(NESTED) for key in re.findall(r'"role": "(\w+)"', json.dumps(nested))}:
+        assert re.search(rf"^\| {key}( \||,)", page, re.MULTILINE), key
+
+
+def test_page_gives_the_parameters_that_have_no_useful_default() -> None:
+    blocks = [fence.text for fence in fences("docs/deploy.md") if "> parameters.json <<END" in fence.text]
+    assert len(blocks) == len(WHOLE["parameters"]["cippShape"]["allowedValues"])
+    required = {name for name, one in WHOLE["parameters"].items() if "defaultValue" not in one}
+    for block in blocks:
+        given = set(re.findall(r'"(\w+)": \{"value"', block))
+        assert required | {"clientId", "tenantId", "cippAddress"} <= given <= set(WHOLE["parameters"])
+        assert '"${CLIENT_ID:?}"' in block  # an empty one would let nobody sign in
 
 
 def rules(azure: Sandbox) -> dict[str, dict[str, Any]]:
