@@ -160,7 +160,7 @@ def test_page_gives_the_parameters_that_have_no_useful_default() -> None:
     for block in blocks:
         given = set(re.findall(r'"(\w+)": \{"value"', block))
         assert required | {"clientId", "tenantId", "cippAddress"} <= given <= set(WHOLE["parameters"])
-        assert '"${CLIENT_ID:?}"' in block  # an empty one would let nobody sign in
+        assert '"${CLIENT_ID:?}"' in block  # with an empty one, every sign-in fails
 
 
 def rules(azure: Sandbox) -> dict[str, dict[str, Any]]:
