@@ -288,7 +288,7 @@ class Services:
         """The lines of the log on which alerts outside CIPP depend."""
         from backend.health.watch import Watch
 
-        return Watch(self.key_rotation, self.installation_states.states)
+        return Watch(self.key_rotation, self.installation_states.fresh)
 
     @made_once
     def rights(self) -> "BackendRights":

@@ -1,59 +1,98 @@
 """The lines of the log on which the alerts outside CIPP depend. The hourly timer writes them.
 
-The alert rules of deploy/azuredeploy.json look for the fields `event`, `daysLeft` and `state`.
+The alert rules of deploy/azuredeploy.json look for the fields `event`, `daysLeft`, `daysAtMost` and `state`. What is
+unknown has a line, too, so that an alert never ends because something can't be read.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
-from backend.installation.states.state import State
+from backend.hosting.installation_states import Look
 from backend.internal_errors import contained, stack_of
 from backend.key_vault.secrets import Version
+from backend.rotation.results import KeyState
 from backend.rotation.service import KeyRotation
 
 logger = logging.getLogger("cipp.watch")
 WORKS_UNTIL: Final = "WorksUntil"
 SEVERE_STATE: Final = "SevereState"
+UNKNOWN: Final = "unknown"  # in the place of a state's code
+END_SECONDS: Final = 20.0  # before the host stops the function
 STATES_WAIT_SECONDS: Final = 30.0
+KEYS_WAIT_SECONDS: Final = 200.0  # the vault may have to be listed, which takes 400 calls for 10,000 tenants
 SECONDS_OF_A_DAY: Final = 86_400
 
 
 class Watch:
     """The service that logs the state of the installation for alerts."""
 
-    def __init__(self, rotation: KeyRotation, states: Callable[[Deadline], Sequence[State]]) -> None:
+    def __init__(self, rotation: KeyRotation, look: Callable[[Deadline], Look]) -> None:
+        """Create it. `look` returns the states of the installation from new calls to Azure, by a deadline."""
         self._rotation = rotation
-        self._states = states
+        self._look = look
 
-    def log_state(self, listed: Mapping[str, Version] | None) -> None:
-        """Log until when CIPP keeps working, and each severe state. A failure is a line of its own.
+    def log_state(self, listed: Mapping[str, Version] | None, host_stops: Deadline) -> None:
+        """Log each severe state, and until when CIPP keeps working. What is unknown is a line of its own.
 
-        `listed` are the versions that the vault serves, if the caller has just listed them.
+        `listed` are the versions that the vault serves, if the caller has just listed them. `host_stops` is when the
+        host stops the function. The work ends before.
         """
-        self._contained("The time until which CIPP keeps working", lambda: self._log_works_until(listed))
-        self._contained("The state of the installation", self._log_states)
+        deadline = host_stops.plus(-END_SECONDS)
+        self._contained("Whether sign-in of CIPP is on", SEVERE_STATE, lambda: self._log_states(deadline), deadline)
+        self._contained(
+            "The time until which CIPP keeps working",
+            WORKS_UNTIL,
+            lambda: self._log_works_until(listed, deadline),
+            deadline,
+        )
 
-    def _log_works_until(self, listed: Mapping[str, Version] | None) -> None:
-        overview = self._rotation.overview(listed=listed)
-        until = overview.works_until
-        if until is None:
-            logger.warning("CIPP's keys: %s", overview.sentence, extra={"event": WORKS_UNTIL})
-            return
-        days = round((until - self._rotation.services.vault.now()).total_seconds() / SECONDS_OF_A_DAY, 2)
-        fields = {"event": WORKS_UNTIL, "worksUntil": until.isoformat(), "daysLeft": days}
-        logger.info("CIPP's keys: %s", overview.sentence, extra=fields)
-
-    def _log_states(self) -> None:
-        for state in self._states(Deadline.after(STATES_WAIT_SECONDS)):
+    def _log_states(self, deadline: Deadline) -> None:
+        look = self._look(min(deadline, Deadline.after(STATES_WAIT_SECONDS)))
+        for state in look.states:
             if state.is_severe:
                 logger.error("State %s: %s", state.code, state.text, extra={"event": SEVERE_STATE, "state": state.code})
+        if look.sign_in_problem:
+            raise look.sign_in_problem
 
-    def _contained(self, what: str, work: Callable[[], None]) -> None:
+    def _log_works_until(self, listed: Mapping[str, Version] | None, deadline: Deadline) -> None:
+        by = min(deadline, Deadline.after(KEYS_WAIT_SECONDS))
+        reading = background.start(lambda: self._rotation.overview(listed=listed), name="read the keys for alerts")
+        overview = background.by(by, reading, what="read the state of the keys")
+        until, fields = overview.works_until, {"event": WORKS_UNTIL}
+        if until is None:
+            logger.warning("CIPP's keys: %s", overview.sentence, extra=fields)
+            return
+        days = round((until - self._rotation.services.vault.now()).total_seconds() / SECONDS_OF_A_DAY, 2)
+        is_certain = not unknown_keys(overview.keys)
+        logger.log(
+            logging.INFO if is_certain else logging.WARNING,
+            "CIPP's keys: %s",
+            overview.sentence,
+            extra={**fields, "worksUntil": until.isoformat(), "daysLeft" if is_certain else "daysAtMost": days},
+        )
+
+    def _contained(self, what: str, event: str, work: Callable[[], None], deadline: Deadline) -> None:
         try:
+            _must_have_time(deadline)
             with contained(what):
                 work()
         except BackendError as error:
-            logger.warning("%s is unknown: %s", what, error, extra={"stack": stack_of(error)})
+            state = {"state": UNKNOWN} if event == SEVERE_STATE else {}
+            logger.warning("%s is unknown: %s", what, error, extra={"event": event, **state, "stack": stack_of(error)})
+
+
+def _must_have_time(deadline: Deadline) -> None:
+    if deadline.expired:
+        raise BackendError("This run of the timer has no time left.", advice="The next one is in an hour.")
+
+
+def unknown_keys(keys: Sequence[KeyState]) -> list[str]:
+    """Return the names of the keys without which CIPP does not work and whose expiry is unknown. Pure.
+
+    The token of a tenant is not one of them: without it, CIPP works for the other tenants.
+    """
+    return [key.name for key in keys if key.counts and key.ends is None and key.kind != "TenantRefreshToken"]

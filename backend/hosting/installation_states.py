@@ -1,11 +1,13 @@
-"""The states of the installation (`backend.installation.states`), as of the last minute.
+"""The states of the installation (`backend.installation.states`), as of the last minutes or now.
 
 Requires Reader on CIPP's resource group. What can't be read is unknown and causes no state. Of function apps that run
 as such, only the group's apps are listed. Never run against real Azure.
 """
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from backend.access.platform_sign_in import auth_settings
@@ -31,9 +33,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cipp.backend")
 LIFETIME_SECONDS: Final = 60.0
+STALE_SECONDS: Final = 2 * LIFETIME_SECONDS  # a younger look is returned while the next one is made
+OLDEST_SECONDS: Final = 900.0  # a younger look is returned if the next one fails or takes too long
 REMEMBER_SECONDS: Final = 5.0  # how long a timer waits for it
 SSO_APP_ID: Final = "SSOAppId"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Look:
+    """The states at one time. `began` is that time by the monotonic clock.
+
+    `sign_in_problem` is why it is unknown whether sign-in of CIPP is on. It is None if that is known, and if CIPP's
+    shape has no such state.
+    """
+
+    states: Sequence[State]
+    began: float
+    sign_in_problem: BackendError | None = None
+
+    def is_younger_than(self, seconds: float) -> bool:
+        """Return whether it began less than that many seconds ago."""
+        return time.monotonic() - self.began < seconds
 
 
 class InstallationStates:
@@ -47,19 +68,32 @@ class InstallationStates:
         self._settings = settings
         self._vault = vault
         self._memory = InstallationMemory(clients)
-        self._states = Cached(
+        self._looks = Cached(
             self._look,
             action="look at the state of the installation",
             lifetime=LIFETIME_SECONDS,
-            may_be_stale=lambda _: True,
+            may_be_stale=lambda look: look.is_younger_than(STALE_SECONDS),
         )
 
-    def states(self, deadline: Deadline | None = None) -> list[State]:
-        """Return the states, severe ones first. [] if they were not read by the deadline."""
+    def states(self, deadline: Deadline | None = None) -> Sequence[State]:
+        """Return the states, severe ones first.
+
+        If they were not read by the deadline, return those of a look in the last `OLDEST_SECONDS`, or [].
+        """
         try:
-            return self._states.get(deadline)
+            return self._looks.get(deadline).states
         except BackendError:
-            return self._states.peek() or []
+            last = self._looks.peek()
+            return last.states if last and last.is_younger_than(OLDEST_SECONDS) else []
+
+    def fresh(self, deadline: Deadline) -> Look:
+        """Return the states from new calls to Azure, and cache them for all callers.
+
+        Raises:
+            BackendError: CIPP's main app could not be read, or the deadline came first.
+        """
+        self._discovery.main_app.fresh(deadline)
+        return self._looks.reload(deadline)
 
     def warnings(self, deadline: Deadline) -> list[str]:
         """Return the sentences of the states, without notes."""
@@ -71,9 +105,9 @@ class InstallationStates:
         If Azure or the table takes longer, that continues without this caller.
         """
         deadline = Deadline.after(REMEMBER_SECONDS)
-        remembering = background.start(lambda: self._remembered_by(deadline), name="remember CIPP's main app")
         try:
             with contained("Remembering CIPP's main app"):
+                remembering = background.start(lambda: self._remembered_by(deadline), name="remember CIPP's main app")
                 background.by(deadline, remembering, what="store what this app saw of CIPP's main app")
         except BackendError as error:
             logger.info("CIPP's main app was not remembered: %s", error)
@@ -81,13 +115,14 @@ class InstallationStates:
     def _remembered_by(self, deadline: Deadline) -> None:
         self._memory.remember(self._discovery.main_app.seen(deadline))
 
-    def _look(self) -> list[State]:
+    def _look(self) -> Look:
+        began = time.monotonic()
         app = self._discovery.main_app.seen()
         deployment = self._discovery.deployment()
         name, subscription = deployment.main_app, deployment.subscription_id
         group, this_app = deployment.resource_group, deployment.answering_app or ""
         if not (name and subscription and group) or not (app.shape.is_known or app.exists is False):
-            return []
+            return Look([], began, app.error or NotFoundError("CIPP's main app is unknown."))
         web = self._clients.web(subscription)
         sites = _started(
             lambda: self._listed(
@@ -97,9 +132,8 @@ class InstallationStates:
         )
         if app.shape.is_known and not app.shape.is_container:
             background.start(lambda: self._memory.remember(app), name="remember CIPP's main app")
-            return states_of(
-                Seen(app, name, group, deployment.vault_name or "", this_app=this_app, sites=_or_none(sites))
-            )
+            seen = Seen(app, name, group, deployment.vault_name or "", this_app=this_app, sites=_or_none(sites))
+            return Look(states_of(seen), began)
         static = _started(
             lambda: self._listed(
                 "static web apps", lambda: listed(web.static_sites.get_static_sites_by_resource_group, group)
@@ -115,25 +149,24 @@ class InstallationStates:
             settings = _started(lambda: self._settings.current().values, "read CIPP's settings")
             sso = _started(self._sso_app_id, "read SSOAppId")
         memory = self._memory.remember(app) if app.shape.is_container else None
-        return states_of(
-            Seen(
-                main_app=app,
-                name=name,
-                group=group,
-                vault=deployment.vault_name or "",
-                this_app=this_app,
-                vault_exists=_or_none(vault),
-                vaults_in_group=_or_none(vaults) or (),
-                group_tags=_or_none(tags),
-                sites=_or_none(sites),
-                static_web_apps=_or_none(static),
-                auth=_or_none(auth),
-                settings=_or_none(settings),
-                sso_app_id=_or_none(sso),
-                was_functions=memory is not None and memory.is_recent_migration(self._memory.now()),
-                was_principal=memory.former_principal if memory else "",
-            )
+        seen = Seen(
+            main_app=app,
+            name=name,
+            group=group,
+            vault=deployment.vault_name or "",
+            this_app=this_app,
+            vault_exists=_or_none(vault),
+            vaults_in_group=_or_none(vaults) or (),
+            group_tags=_or_none(tags),
+            sites=_or_none(sites),
+            static_web_apps=_or_none(static),
+            auth=_or_none(auth),
+            settings=_or_none(settings),
+            sso_app_id=_or_none(sso),
+            was_functions=memory is not None and memory.is_recent_migration(self._memory.now()),
+            was_principal=memory.former_principal if memory else "",
         )
+        return Look(states_of(seen), began, _sign_in_problem(auth) if auth else app.error)
 
     def _listed(self, what: str, read: Callable[[], Sequence[Json]]) -> Sequence[Json]:
         with while_trying_to(f"list the {what} of CIPP's resource group"):
@@ -162,6 +195,14 @@ class InstallationStates:
 
 def _started(read: Callable[[], T], name: str) -> "Future[T]":
     return background.start(read, name=name)
+
+
+def _sign_in_problem(auth: "Future[Mapping[str, Json]]") -> BackendError | None:
+    """Return why it is unknown whether sign-in of CIPP is on, None if it is known."""
+    try:
+        return None if auth.result() else BackendError("Azure does not show the authentication settings of CIPP.")
+    except BackendError as error:
+        return error
 
 
 def _or_none(read: "Future[T] | None") -> T | None:

@@ -105,6 +105,14 @@ class MainAppInAzure:
         except BackendError as error:
             return MainApp(Shape.UNKNOWN, error=error, exists=None)
 
+    def fresh(self, deadline: Deadline) -> MainApp:
+        """Return the main app from a new call, and cache it for all callers.
+
+        Raises:
+            BackendError: Azure refused or timed out, or the deadline came first.
+        """
+        return self._seen.reload(deadline)
+
     def last_seen(self) -> MainApp | None:
         """Return the last result without waiting, None before the first or if it is much too old.
 

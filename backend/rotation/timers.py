@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from backend.azure.clients import Clients
+from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.configuration.function_timeout import function_seconds
 from backend.configuration.mode import Option
@@ -21,7 +22,9 @@ from backend.rotation.service import HTTP_SECONDS, WEEKLY, KeyRotation, RunResul
 
 logger = logging.getLogger("cipp.rotation")
 CATCH_UP: Final = "the hourly catch-up"
-TIMER_MARGIN_SECONDS: Final = 60.0  # before the host stops the function. Loading Python and the SDKs counts, too
+# Before the host stops the function. Loading Python and the SDKs counts, too. In 40 s of it, the state of the
+# installation is logged for alerts (backend.health.watch).
+TIMER_MARGIN_SECONDS: Final = 60.0
 
 
 class RotationByClock:
@@ -38,42 +41,54 @@ class RotationByClock:
         """Do the weekly run, and log the result of each key."""
         if not self._rotates(WEEKLY):
             return
-        began = time.monotonic()
+        host_stops = Deadline.after(function_seconds(self._environ))
         if not self._must_wait(WEEKLY):
-            self._by_timer(WEEKLY, KeyChoice.ALL, spent=time.monotonic() - began)
+            self._by_timer(WEEKLY, KeyChoice.ALL, host_stops)
 
-    def catch_up(self) -> Mapping[str, Version] | None:
+    def catch_up(self, host_stops: Deadline | None = None) -> Mapping[str, Version] | None:
         """Finish the weekly run, and check each key by signing in once in `KEY_ROTATION_PULSE_HOURS`.
 
-        Return the versions that the vault served at the start, None if they were not listed or were changed since. If
-        this installation does not rotate keys, it only checks them.
+        Return the versions that the vault served when it was listed, None if it was not listed or was changed since. If
+        this installation does not rotate keys, it only checks them. `host_stops` is when the host stops the function.
+        By default, the function starts now.
 
         Failing keys are retried with exponential backoff. A key that the check finds revoked or expired is rotated
         immediately, also while the timers wait for CIPP's own jobs. The vault is listed once an hour, which takes 400
         calls for 10,000 tenants.
         """
-        began = time.monotonic()
-        deadline = Deadline.after(function_seconds(self._environ) - TIMER_MARGIN_SECONDS)
+        if host_stops is None:
+            host_stops = Deadline.after(function_seconds(self._environ))
+        deadline = host_stops.plus(-TIMER_MARGIN_SECONDS)
         waits = not self._rotates(CATCH_UP) or self._must_wait(CATCH_UP)
-        spent = time.monotonic() - began
-        result = None if waits else self._by_timer(CATCH_UP, KeyChoice.RETRY, spent=spent)
+        result = None if waits else self._by_timer(CATCH_UP, KeyChoice.RETRY, host_stops)
+        listed = result.listed if result else None
+        unchanged = None if result and _changed_a_key(result) else listed
         hours = self._clients.limits.key_rotation_pulse_hours
         if deadline.expired:
             logger.info("Hourly catch-up reached its time limit. This hour's sign-in checks are deferred.")
-            return _unchanged(result)
+            return unchanged
+        if not hours:
+            return unchanged
         try:
             with contained("The sign-in check of the keys"):
-                revoked = self._revoked_of_this_hour(result, hours, min(deadline.left, HTTP_SECONDS)) if hours else []
+                if listed is None:
+                    listed = unchanged = self._listed_by(deadline)
+                revoked = self._revoked_of_this_hour(listed, hours, min(deadline.left, HTTP_SECONDS))
         except ConflictError:
             logger.info("Another key check is running. This hour's sign-in checks are deferred.")
-            return _unchanged(result)
+            return unchanged
         except BackendError as error:
             _log(f"Sign-in check of the keys failed: {error}", error)
-            return _unchanged(result)
+            return unchanged
         if revoked and self._rotation.mode.allows(Option.ROTATION):
-            self._by_timer(CATCH_UP, revoked, doubt=True, spent=time.monotonic() - began)
+            self._by_timer(CATCH_UP, revoked, host_stops, doubt=True)
             return None
-        return _unchanged(result)
+        return unchanged
+
+    def _listed_by(self, deadline: Deadline) -> Mapping[str, Version]:
+        """Return the versions that the vault serves."""
+        listing = background.start(self._vault.served, name="list the vault")
+        return background.by(deadline, listing, what="list the vault's secrets")
 
     def _rotates(self, by: str) -> bool:
         """Return whether this installation rotates keys. The log shows it if it does not."""
@@ -94,12 +109,9 @@ class RotationByClock:
             logger.info("Rotation by %s waits for CIPP's own jobs until %s.", by, until.isoformat(timespec="minutes"))
         return until is not None
 
-    def _revoked_of_this_hour(self, result: RunResult | None, hours: int, most_seconds: float) -> list[Key]:
-        """Sign in with the keys of this hour, and return those that Microsoft Entra ID refused for good.
-
-        The list of the vault is taken from the run if it completed.
-        """
-        keys = keys_in(result.listed if result else self._vault.served())
+    def _revoked_of_this_hour(self, listed: Mapping[str, Version], hours: int, most_seconds: float) -> list[Key]:
+        """Sign in with the keys of this hour, and return those that Microsoft Entra ID refused for good."""
+        keys = keys_in(listed)
         memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
         proofs = self._rotation.prove_by_timer(turn, most_seconds) if turn else {}
@@ -112,13 +124,13 @@ class RotationByClock:
         self,
         by: str,
         keys: KeyChoice | Sequence[Key],
+        host_stops: Deadline,
         *,
         doubt: bool = False,
-        spent: float = 0,
     ) -> RunResult | None:
         """Do a run and log it. Return None if it failed."""
-        killed_after = function_seconds(self._environ)
-        most_seconds = max(killed_after - TIMER_MARGIN_SECONDS, killed_after / 2) - spent
+        margin = min(TIMER_MARGIN_SECONDS, function_seconds(self._environ) / 2)
+        most_seconds = host_stops.at - margin - time.monotonic()
         try:
             with contained(f"The rotation by {by}"):
                 result = self._rotation.run(
@@ -140,11 +152,9 @@ class RotationByClock:
         return None
 
 
-def _unchanged(result: RunResult | None) -> Mapping[str, Version] | None:
-    """Return what the vault served at the start of a run, None if it was not listed or the run touched a key. Pure."""
-    if result is None or any(key.outcome in ("rotated", "failed") for key in result.rotation.keys):
-        return None
-    return result.listed
+def _changed_a_key(result: RunResult) -> bool:
+    """Return whether the vault may serve something else since the start of a run. Pure."""
+    return any(key.outcome in ("rotated", "failed") for key in result.rotation.keys)
 
 
 def _log_result(rotation: Rotation, by: str) -> None:

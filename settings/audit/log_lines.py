@@ -48,6 +48,7 @@ FIELDS: Final = (
     "event",
     "worksUntil",
     "daysLeft",
+    "daysAtMost",
     "state",
     "stack",
 )

@@ -4,6 +4,8 @@ import os
 import re
 from typing import Final
 
+from backend.concurrency.deadline import Deadline
+from backend.configuration.function_timeout import function_seconds
 from backend.configuration.kinds import is_schedule
 from backend.configuration.mode import Option
 from backend.errors import InvalidInputError
@@ -95,13 +97,14 @@ def weekly(services: Services) -> None:
 @routes.timer("KeyRotationCatchUp", "0 20 * * * *")
 def catch_up(services: Services) -> None:
     """Complete every hour what the weekly run left, and check keys that were not checked for a day."""
+    host_stops = Deadline.after(function_seconds(services.environ))
     services.installation_states.remember()
     try:
-        listed = services.rotation_by_clock.catch_up()
+        listed = services.rotation_by_clock.catch_up(host_stops)
     except BaseException:
-        services.watch.log_state(None)
+        services.watch.log_state(None, host_stops)
         raise
-    services.watch.log_state(listed)
+    services.watch.log_state(listed, host_stops)
 
 
 def _check_names(names: list[str] | None) -> None:
