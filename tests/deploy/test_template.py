@@ -13,7 +13,7 @@ import function_app
 from backend.access.platform_sign_in import sign_in_notes, sign_in_problems
 from backend.access.sign_in_door import denial_in
 from backend.configuration.mode import SETTINGS
-from backend.health.watch import SEVERE_STATE, WORKS_UNTIL
+from backend.health.watch import SEVERE_STATE, UNKNOWN, WORKS_UNTIL
 from sandbox import names
 from tests.docs.template import is_stale
 from tests.support.admin import Admin
@@ -132,9 +132,15 @@ def test_alerts_look_for_what_the_app_logs() -> None:
         assert f"'{name}'" in alerts["timer-failed"]
     assert "'KeyRotationCatchUp'" in alerts["no-timer"]
     assert f"'{WORKS_UNTIL}'" in alerts["works-until"]
-    assert "line.daysLeft) < 14" in alerts["works-until"]
+    assert "days < 14" in alerts["works-until"]
+    assert "line.daysAtMost" in alerts["works-until"]
+    assert "isnotnull(daysLeft) | summarize known = count() | where known == 0" in alerts["works-until"]
     assert f"'{SEVERE_STATE}'" in alerts["sign-in-off"]
     assert "'S8'" in alerts["sign-in-off"]
+    assert f"state == '{UNKNOWN}' | summarize hours = count() | where hours >= 3" in alerts["sign-in-off"]
+    ranges = {alert["name"]: alert["range"] for alert in WHOLE["variables"]["alerts"]}
+    of_hours = {name for name, query in alerts.items() if "ago(26h)" in query or "ago(4h)" in query}
+    assert {name: ranges[name] for name in of_hours} == dict.fromkeys(of_hours, "P2D")
 
 
 def test_queries_of_alerts_read_one_table() -> None:
