@@ -8,6 +8,7 @@ For an app whose triggers are not synced, the list was never verified on real Az
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from backend.configuration.mode import Mode, Option
 from backend.configuration.own_settings import SCHEDULE
 from backend.configuration.problems import problem_with_schedule
 from backend.configuration.schedules import Schedule
@@ -69,7 +70,12 @@ def timer_problems(environ: Mapping[str, str], functions: Iterable[Mapping[str, 
 
 
 def schedule_note(environ: Mapping[str, str]) -> list[str]:
-    """Return the meaning of the configured schedule, because five fields are easily confused with six."""
+    """Return the meaning of the configured schedule, because five fields are easily confused with six.
+
+    If this installation rotates no keys, the note states that instead.
+    """
+    if not Mode.of(environ).allows(Option.ROTATION):
+        return [f"{Option.ROTATION.setting}: no rotation starts. The timers only check the keys."]
     schedule = Schedule.of(environ.get(SCHEDULE, ""))
     zone = "the zone of WEBSITE_TIME_ZONE, if the plan supports it" if environ.get("WEBSITE_TIME_ZONE") else "UTC"
     return [f"{SCHEDULE}: the weekly rotation starts {schedule.in_words()} ({zone})."] if schedule else []

@@ -184,7 +184,7 @@ class KeyRotation:
             runs=runs.result(),
             holder=lock_holder.result(),
         )
-        overview = key_overview(snapshot, keys)
+        overview = key_overview(snapshot, keys, self.mode)
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
@@ -353,8 +353,12 @@ class KeyRotation:
             ended=self._vault.now().replace(microsecond=0),
             would_do=would_do,
             keys=[key.report for key in planned],
-            warnings=self._general_warnings(context),
+            warnings=[*self._off(), *self._general_warnings(context)],
         )
+
+    def _off(self) -> list[str]:
+        """Return why no run follows a dry run, [] if this installation rotates keys."""
+        return [] if self.mode.allows(Option.ROTATION) else self.mode.notes
 
     def _general_warnings(self, context: RunContext) -> list[str]:
         """Return the problems of the storage account, of its feature flags, and of the time zone settings."""

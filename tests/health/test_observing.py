@@ -91,6 +91,28 @@ def test_overview_shows_the_mode_and_how_to_allow_the_rest(azure: Sandbox, monke
     assert "enableRotation" in note
 
 
+def test_overview_of_the_keys_promises_no_run_without_rotation(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    azure.reset(propagation_seconds=0)
+    monkeypatch.setenv("KEY_ROTATION_SCHEDULE", "0 0 * * 6")
+    rotates = Api().get("ListKeyRotations").results
+    assert "ENABLE_ROTATION" not in json.dumps(rotates)
+    assert any("next run" in note for note in rotates["Notes"])
+    api = turn_off(monkeypatch, *Option)
+    shown = api.get("ListKeyRotations").results
+    assert "ENABLE_ROTATION" in shown["Sentence"]
+    assert [option.parameter in note for option, note in zip(Option, shown["Notes"], strict=False)] == [True, True]
+    assert "next run" not in json.dumps(shown)
+    (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "Keys"]
+    assert "ENABLE_ROTATION" in card["State"]
+    assert not [note for note in card["Notes"] if "every Saturday" in note]
+
+
+def test_dry_run_states_first_that_no_run_follows(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    del azure
+    planned = turn_off(monkeypatch, Option.ROTATION).post("ExecKeyRotation", {"DryRun": True}).results
+    assert Option.ROTATION.parameter in planned["Warnings"][0]
+
+
 def needed(api: Api) -> dict[str, list[str]]:
     """The permissions that an installation needs, by their kind."""
     rights: list[dict[str, Any]] = api.get("ListBackendRights").results["Rights"]

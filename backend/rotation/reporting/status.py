@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from backend.azure.errors.entra_errors import Verdict
+from backend.configuration.mode import Mode, Option
 from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key, Validity
 from backend.errors import BackendError
 from backend.hosting.uptimes import Uptime
@@ -32,6 +33,7 @@ NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS70001", "AADSTS700016", "AADST
 _NOUNS: Final = MappingProxyType({"ClientSecret": "client secret", "Certificate": "certificate"})
 _UNKNOWN_READ: Final = "Nothing shows since when it has its keys: neither Azure, nor CIPP's tables."
 _ALL_READ: Final = "CIPP's apps have read a newer one, or can't be listed"
+_NOT_ROTATED: Final = f"This app renews no key ({Option.ROTATION.setting})."
 _WORDS: Final = MappingProxyType(
     {
         Validity.REVOKED: "The current version can't sign in.",
@@ -40,16 +42,21 @@ _WORDS: Final = MappingProxyType(
 )
 
 
-def key_overview(snapshot: Snapshot, keys: Sequence[Key]) -> KeyOverview:
-    """Return how long CIPP keeps working, and the past, current and next runs. Pure."""
-    return _Overview(snapshot).overview(keys)
+def key_overview(snapshot: Snapshot, keys: Sequence[Key], allowed: Mode) -> KeyOverview:
+    """Return how long CIPP keeps working, and the past, current and next runs. Pure.
+
+    `allowed` is what this installation may change.
+    """
+    return _Overview(snapshot, allowed).overview(keys)
 
 
 class _Overview:
     """Build an overview from a snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, allowed: Mode) -> None:
         self._snapshot = snapshot
+        self._allowed = allowed
+        self._rotates = allowed.allows(Option.ROTATION)
         self._served = snapshot.served
         self._now = snapshot.now
         self._problem = str(snapshot.failure) if snapshot.failure else ""
@@ -67,7 +74,7 @@ class _Overview:
         starts = next_week_start(self._now, zone)
         return KeyOverview(
             works_until=works_until,
-            sentence=sentence,
+            sentence=sentence if self._rotates else f"{sentence} {_NOT_ROTATED}",
             running=next((run for run in runs if run.run_id == holder and run.ended is None), None),
             runs=[run for run in runs if run.run_id != holder],
             next_week_starts=starts,
@@ -112,7 +119,8 @@ class _Overview:
             problems.insert(0, f"{memory.problem} {memory.advice}".strip())
         is_postponed = early is not None and early.outcome == "postponed"
         if is_unknown:
-            problems.append("CIPP's table Tenants doesn't have this tenant. Its token is still rotated.")
+            still = " Its token is still rotated." if self._rotates else ""
+            problems.append(f"CIPP's table Tenants doesn't have this tenant.{still}")
         if not served.enabled:
             problems.append("The current version is disabled, so CIPP can't read it.")
         if served.known_created is None:
@@ -276,7 +284,8 @@ class _Overview:
     def _notes(self) -> list[str]:
         snapshot, cipp = self._snapshot, self._snapshot.cipp
         mode = self._mode.reason if snapshot.is_set_up else ""
-        texts = (self._problem, mode, cipp.not_cipps, *cipp.zone_problems, *snapshot.recoveries)
+        off = [] if self._rotates else self._allowed.notes
+        texts = (*off, self._problem, mode, cipp.not_cipps, *cipp.zone_problems, *snapshot.recoveries)
         notes = list(dict.fromkeys(text for text in texts if text))
         if (policy := snapshot.policy) and not self._mode.is_on and policy.secret_lifetime < NEAR_END - LESS:
             notes.append(
@@ -286,11 +295,15 @@ class _Overview:
         if not self._snapshot.is_set_up:
             notes.append(NOT_SET_UP)
         elif CERTIFICATE.lower() not in self._served:
-            when = (
-                "The next run creates one." if self._snapshot.is_signed_in else "A run creates one when it can sign in."
-            )
-            notes.append(f"The vault doesn't have a SAMCertificate yet. {when}")
+            notes.append(f"The vault doesn't have a SAMCertificate yet. {self._creation}".strip())
         return notes
+
+    @property
+    def _creation(self) -> str:
+        """When a run creates the certificate, "" if none does."""
+        if not self._rotates:
+            return ""
+        return "The next run creates one." if self._snapshot.is_signed_in else "A run creates one when it can sign in."
 
 
 def _ending(credential: AppCredential) -> str:
