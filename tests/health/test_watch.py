@@ -172,9 +172,10 @@ def test_sign_in_that_azure_does_not_show_is_logged_as_unknown(
 def test_sign_in_that_is_slow_to_read_is_logged_as_unknown(
     azure: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "STATES_WAIT_SECONDS", 0.5)
     container_cipp(azure)
     log_state()
+    caplog.clear()
+    monkeypatch.setattr(watch, "STATES_WAIT_SECONDS", 0.5)
     azure.faults([{"path": AUTH, "mode": "hang", "times": 0}])
     with caplog.at_level(logging.INFO):
         log_state()
