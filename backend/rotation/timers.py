@@ -88,7 +88,8 @@ class RotationByClock:
     def _listed_by(self, deadline: Deadline) -> Mapping[str, Version]:
         """Return the versions that the vault serves."""
         listing = background.start(self._vault.served, name="list the vault")
-        return background.by(deadline, listing, what="list the vault's secrets")
+        by = min(deadline, Deadline.after(HTTP_SECONDS))  # the host may set no limit
+        return background.by(by, listing, what="list the vault's secrets")
 
     def _rotates(self, by: str) -> bool:
         """Return whether this installation rotates keys. The log shows it if it does not."""

@@ -279,6 +279,20 @@ def test_days_left_are_uncertain_if_a_vital_key_may_expire_any_time(
     assert unknown_keys([key]) == (["key"] if is_unknown else [])
 
 
+@pytest.mark.slow("the timer also checks keys")
+def test_hourly_timer_works_without_a_time_limit_of_the_host(
+    azure: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure.reset(propagation_seconds=0)
+    monkeypatch.setenv(TIMEOUT, "-1")
+    monkeypatch.setenv("ENABLE_ROTATION", "false")
+    Api()
+    with caplog.at_level(logging.INFO):
+        catch_up(services())
+    assert [level for level, _ in lines(caplog, WORKS_UNTIL)] == [logging.INFO]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 def test_catch_up_runs_although_no_thread_can_start(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     del api
     known = services()
