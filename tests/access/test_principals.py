@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.access.principals import Application, User
+from backend.errors import NotSignedInError
 from sandbox import names
 from settings.access.caller import Permission
+from settings.access.principal import principal_of
 from tests.support.api import Answer, Api
 from tests.support.cipp import Cipp, cipp_of
 from tests.support.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, claims, encoded, of_pairs
@@ -59,6 +61,26 @@ def test_unreadable_principal_is_not_signed_in(nowhere: pytest.MonkeyPatch, head
 def test_user_and_application_belong_to_entra() -> None:
     callers = User("t", "o", "n", (), ()), Application("t", "c")
     assert {caller.provider for caller in callers} == {"aad"}
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"userRoles": ["superadmin"], "userDetails": "a@b", "userId": "1", "identityProvider": "aad"},
+        {
+            "auth_typ": "aad",
+            "claims": [
+                {"typ": "tid", "val": names.TENANT_ID},
+                {"typ": "oid", "val": "o"},
+                {"typ": "scp", "val": "user_impersonation"},
+            ],
+        },
+    ],
+)
+def test_person_with_the_name_header_of_an_application_is_unreadable(principal: dict[str, object]) -> None:
+    headers = {PRINCIPAL: encoded(principal), PROVIDER: "aad", NAME: CLIENT_ID}
+    with pytest.raises(NotSignedInError, match="identifies an application"):
+        principal_of({name.lower(): value for name, value in headers.items()})
 
 
 # The same examples in every run.

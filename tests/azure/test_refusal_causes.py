@@ -227,6 +227,7 @@ IN_TEXT = arm("BadRequest", json.dumps(arm("ScopeLocked", "because following sco
         (403, arm("LinkedAuthorizationFailed", LINKED), "deny assignment", False),
         (400, NESTED_POLICY, "'Nested one'", False),
         (403, arm("RequestDisallowedByPolicy", POLICY_IN_TEXT), "'In the text'", False),
+        (403, arm("RequestDisallowedByPolicy", POLICY_IN_TEXT, additionalInfo=[{"info": {}}]), "'In the text'", False),
         (409, arm("MissingSubscriptionRegistration", UNREGISTERED), "--namespace Microsoft.Web", False),
         (409, arm("MissingSubscriptionRegistration"), "--namespace <namespace>", False),
         (400, IN_TEXT, "lock on /subscriptions/s", False),
