@@ -1,8 +1,9 @@
 """A year of one CIPP, week by week: the timers of this app, CIPP's own jobs, and what CIPP has in memory.
 
-All hourly catch-ups of a year would take half an hour of processor time. So a week has the one after its start, when
-CIPP's own jobs are done, and another at an hour that differs from week to week. A Sunday that is hourly has all 24,
-and shows that those that are left out change nothing.
+All hourly catch-ups of a year would take half an hour of processor time. So a week has the two after its start, when
+CIPP's own jobs are done, and another at an hour that differs from week to week. It needs two: if the app registration
+has as many client secrets as this app may make, the first one removes an old secret and the second one makes the new
+one. A Sunday that is hourly has all 24, and shows that those that are left out change nothing.
 """
 
 import base64
@@ -29,7 +30,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEFORE_READ: Final = timedelta(minutes=29)  # after midnight: CIPP reads its keys a minute later
 CATCH_UP: Final = timedelta(minutes=20)
 WEEKLY, HOURLY = "WeeklyKeyRotation", "KeyRotationCatchUp"
-AFTER_THE_NIGHT: Final = 1  # the hour of Sunday in which the keys are renewed, or what is left of that is done
+AFTER_THE_NIGHT: Final = (1, 2)  # the hours of Sunday in which the keys are renewed, or what is left of that is done
 HOURS: Final = 7 * 24
 
 
@@ -104,8 +105,8 @@ class Year:
 
     def _let_pass(self, *, is_hourly: bool) -> None:
         """Let the week that begins on Sunday pass, event by event."""
-        other = AFTER_THE_NIGHT + 1 + (self._week * 43) % (HOURS - 2)
-        usual = {AFTER_THE_NIGHT, other}
+        other = AFTER_THE_NIGHT[-1] + 1 + (self._week * 43) % (HOURS - 3)
+        usual = {*AFTER_THE_NIGHT, other}
         hours = usual | ({*range(24)} if is_hourly else set())
         events = [(self._sunday, WEEKLY), *((self._sunday + hour * HOUR + CATCH_UP, HOURLY) for hour in hours)]
         # What CIPP holds changes when it reads, and what it needs when this app or CIPP's own job has run before.
