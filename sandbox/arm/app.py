@@ -9,6 +9,7 @@ from sandbox.arm import (
     authorization,
     certificates,
     custom_domains,
+    group_tags,
     linked_backends,
     lock_operations,
     plain_resources,
@@ -28,6 +29,7 @@ from sandbox.arm import (
     static_sites,
     storage_accounts,
     subscriptions,
+    vault_secrets,
     vaults,
 )
 from sandbox.arm.deployments import operations as deployments
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _NOUNS: Final = (
     subscriptions,
     resource_groups,
+    group_tags,
     resources,
     sites,
     site_settings,
@@ -60,6 +63,7 @@ _NOUNS: Final = (
     stacks,
     storage_accounts,
     vaults,
+    vault_secrets,
     authorization,
     deployments,
 )

@@ -132,7 +132,9 @@ class Gateway:
         raw = b"" if body is None else json.dumps(body).encode()
         try:
             check_version(version, target.provider, target.type)
-            return operation.handler(self._permit(operation, target, signed_in, _Given(params, QueryParams(), raw)))
+            return operation.handler(
+                self._permit(operation, target, signed_in, _Given(params, QueryParams({"api-version": version}), raw))
+            )
         except ArmError as error:
             return error.response()
 

@@ -103,6 +103,20 @@ def _get_provided(call: Call) -> Response:
     return JSONResponse(_provided(site, backend))
 
 
+def _attach(call: Call) -> Response:
+    """Link a function app by the older way, as CIPP's template does. Not run against real Azure: the refusals."""
+    site, name = call.static_site(), call.params["backend"]
+    if any(b.name.lower() != name.lower() for b in site.provided):
+        raise bad_request("The static site already has a user provided function app.")
+    resource_id = str(call.properties.get("functionAppResourceId", ""))
+    app = _app(call, resource_id)
+    if app is None:
+        raise bad_request(f"The function app {resource_id} was not found.")
+    region = str(call.properties.get("functionAppRegion") or app.location)
+    site.provided = [Backend(name, app.id, region, call.now)]
+    return JSONResponse(_provided(site, site.provided[0]))
+
+
 def _detach(call: Call) -> Response:
     site = call.static_site()
     backend = _find(call, site.provided)
@@ -121,6 +135,7 @@ def _operations(home: str) -> tuple[Operation, ...]:
         Operation("POST", f"{home}/linkedBackends/{{backend}}/validate", _validate),
         Operation("GET", f"{home}/userProvidedFunctionApps", _list_provided),
         Operation("GET", f"{home}/userProvidedFunctionApps/{{backend}}", _get_provided),
+        Operation("PUT", f"{home}/userProvidedFunctionApps/{{backend}}", _attach),
         Operation("DELETE", f"{home}/userProvidedFunctionApps/{{backend}}", _detach),
     )
 

@@ -68,6 +68,7 @@ class StorageAccount(Resource):
     sku: str = "Standard_LRS"
     written: dict[str, Any] = field(default_factory=dict)  # the properties that a caller wrote
     containers: dict[str, dict[str, Any]] = field(default_factory=dict)  # their properties, by name
+    file_service: dict[str, Any] = field(default_factory=dict)  # the properties that a caller wrote
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,4 @@
-"""The package of an app on Flex Consumption: `extensions/onedeploy`, and the container that it goes to.
+"""The package of an app: `extensions/onedeploy` on Flex Consumption with its container, and `extensions/ZipDeploy`.
 
 A Flex app stores its package with its own identity. If the identity lacks the permission, the deployment fails after
 the call as in reports of users (Azure/azure-functions-host and Azure/azure-dev issues). Not run against real Azure.
@@ -18,12 +18,13 @@ from sandbox.arm.sites import SITE
 
 _BLOB_WRITE: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
 _ONE_DEPLOY: Final = f"{SITE}/extensions/onedeploy"
+_ZIP_DEPLOY: Final = f"{SITE}/extensions/ZipDeploy"
 
 
-def _shown(site: Site) -> dict[str, Any]:
+def _shown(site: Site, way: str = "onedeploy") -> dict[str, Any]:
     return {
-        "id": f"{site.id}/extensions/onedeploy",
-        "name": "onedeploy",
+        "id": f"{site.id}/extensions/{way}",
+        "name": way,
         "type": "Microsoft.Web/sites/extensions",
         "location": site.location,
         "properties": {"provisioningState": "Succeeded", **(site.package or {})},
@@ -36,18 +37,27 @@ def _put(call: Call) -> Response:
     uri = given.get("packageUri")
     if not isinstance(uri, str) or not uri.startswith("https://"):
         raise app_service_refused(400, "BadRequest", "51021", "The parameter packageUri has an invalid value.")
-    check_container(call, site)
+    way = call.target.scope.rpartition("/")[2]
+    if way.lower() == "onedeploy":
+        check_container(call, site)
+    elif _is_flex(call, site):
+        raise app_service_refused(400, "BadRequest", "51021", f"The plan FlexConsumption does not support {way}.")
     site.package = {name: value for name, value in given.items() if value is not None}
     site.modified = call.now
     site.restart(call.now)
-    return JSONResponse(_shown(site), headers=etag(site.modified))
+    return JSONResponse(_shown(site, way), headers=etag(site.modified))
+
+
+def _is_flex(call: Call, site: Site) -> bool:
+    plan = call.arm.plans.get(site.plan.lower())
+    return plan is not None and plan.sku["tier"] == "FlexConsumption"
 
 
 def _get(call: Call) -> Response:
     site = call.site()
     if site.package is None:
         raise not_found("Cannot find a deployment of a package.")
-    return JSONResponse(_shown(site))
+    return JSONResponse(_shown(site, call.target.scope.rpartition("/")[2]))
 
 
 def check_container(call: Call, site: Site) -> None:
@@ -88,4 +98,6 @@ def _inaccessible(reason: str) -> ArmError:
 OPERATIONS: Final = (
     Operation("GET", _ONE_DEPLOY, _get),
     Operation("PUT", _ONE_DEPLOY, _put),
+    Operation("GET", _ZIP_DEPLOY, _get),
+    Operation("PUT", _ZIP_DEPLOY, _put),
 )

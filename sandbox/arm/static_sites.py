@@ -1,15 +1,19 @@
-"""Static web apps: list and show them, their settings, secrets and builds."""
+"""Static web apps: list and show them, create them, their settings, secrets and builds."""
 
+import hashlib
+import secrets
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
+from sandbox.arm.errors import app_service_refused, bad_request
 from sandbox.arm.gateway import Operation
 from sandbox.arm.resource import shape
 from sandbox.arm.site_document import without_zone
 from sandbox.arm.sites import page
 from sandbox.arm.static_site import Backend, StaticSite
+from sandbox.names import PLANTED
 
 STATIC_SITE: Final = f"{GROUP}/providers/Microsoft.Web/staticSites/{{static_site}}"
 
@@ -80,6 +84,30 @@ def _get(call: Call) -> Response:
     return JSONResponse(_shown(call, call.static_site()))
 
 
+def _put(call: Call) -> Response:
+    """Create a static web app, or change it. The sandbox builds nothing from the repository."""
+    name, group, body = call.params["static_site"], call.group(), call.body
+    known = call.arm.static_sites.get(name.lower())
+    if known is not None and known.group != group.name:
+        raise app_service_refused(409, "Conflict", "54001", f"Static site with given name {name} already exists.")
+    if known is None:
+        location = body.get("location")
+        if not isinstance(location, str) or not location:
+            raise bad_request("The parameter location has an invalid value.")
+        call.arm.static_sites[name.lower()] = StaticSite(
+            subscription_id=call.arm.subscription_id,
+            group=group.name,
+            name=name,
+            location=location,
+            default_hostname=f"sandbox-{hashlib.sha256(name.lower().encode()).hexdigest()[:9]}.3.azurestaticapps.net",
+            repository_url="",
+            branch="",
+            created=call.now,
+            api_key=f"{PLANTED}{secrets.token_hex(20)}",
+        )
+    return _patch(call)
+
+
 def _patch(call: Call) -> Response:
     site = call.static_site()
     site.tags = call.body.get("tags", site.tags) or {}
@@ -143,6 +171,7 @@ OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/providers/Microsoft.Web/staticSites", _list, listing=True),
     Operation("GET", f"{GROUP}/providers/Microsoft.Web/staticSites", _list, listing=True),
     Operation("GET", STATIC_SITE, _get),
+    Operation("PUT", STATIC_SITE, _put),
     Operation("PATCH", STATIC_SITE, _patch),
     Operation("POST", f"{STATIC_SITE}/listAppSettings", _list_settings),
     Operation("PUT", f"{STATIC_SITE}/config/appsettings", _put_settings),

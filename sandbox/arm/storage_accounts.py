@@ -18,6 +18,7 @@ _NAME: Final = re.compile(r"[a-z0-9]{3,24}")
 _NAME_RULE: Final = (
     "Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only."
 )
+_FIRST_VERSION: Final = "2015-05-01-preview"  # of it, CIPP's template for function apps lists the keys
 _CONTAINER: Final = re.compile(r"\$root|[a-z0-9](?:-?[a-z0-9]){2,62}")
 _ACCOUNTS: Final = "providers/Microsoft.Storage/storageAccounts"
 
@@ -74,6 +75,8 @@ def _get(call: Call) -> Response:
 
 def _list_keys(call: Call) -> Response:
     account = call.storage_account()
+    if call.query.get("api-version") == _FIRST_VERSION:
+        return JSONResponse(dict(zip(("key1", "key2"), account.keys, strict=True)))
     keys = [
         {"creationTime": account.created, "keyName": f"key{n}", "value": key, "permissions": "FULL"}
         for n, key in enumerate(account.keys, 1)
@@ -125,6 +128,14 @@ def _blob_service(call: Call) -> Response:
     return JSONResponse(_child(account, "blobServices/default", "blobServices", given))
 
 
+def _file_service(call: Call) -> Response:
+    """Show the file service, with what a caller wrote."""
+    account = call.storage_account()
+    if call.raw_body:
+        account.file_service |= call.properties
+    return JSONResponse(_child(account, "fileServices/default", "fileServices", account.file_service))
+
+
 def _container(account: StorageAccount, name: str) -> dict[str, Any]:
     path = f"blobServices/default/containers/{name}"
     return _child(account, path, "blobServices/containers", account.containers[name])
@@ -152,6 +163,7 @@ def _list_containers(call: Call) -> Response:
 
 
 _BLOBS: Final = f"{GROUP}/{_ACCOUNTS}/{{account}}/blobServices/default"
+_FILES: Final = f"{GROUP}/{_ACCOUNTS}/{{account}}/fileServices/default"
 OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/{_ACCOUNTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_ACCOUNTS}", _list, listing=True),
@@ -160,6 +172,8 @@ OPERATIONS: Final = (
     Operation("POST", f"{GROUP}/{_ACCOUNTS}/{{account}}/listKeys", _list_keys),
     Operation("GET", _BLOBS, _blob_service),
     Operation("PUT", _BLOBS, _blob_service),
+    Operation("GET", _FILES, _file_service),
+    Operation("PUT", _FILES, _file_service),
     Operation("GET", f"{_BLOBS}/containers", _list_containers),
     Operation("GET", f"{_BLOBS}/containers/{{container}}", _get_container),
     Operation("PUT", f"{_BLOBS}/containers/{{container}}", _put_container),
