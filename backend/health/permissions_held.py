@@ -172,8 +172,8 @@ class RightsHeld:
             try:
                 scope = self._in_time(partial(self._storage_account, account)) or scope
             except BackendError as error:
-                return [Held(permissions_needed.to_use_tables(self._identity, scope), None, str(error))]
-            return [self._by_arm(permissions_needed.to_use_tables(self._identity, scope))]
+                return [Held(permissions_needed.to_use_tables(self._identity, scope, self._mode), None, str(error))]
+            return [self._by_arm(permissions_needed.to_use_tables(self._identity, scope, self._mode))]
         deployment = self._discovery.deployment()
         need = permissions_needed.to_use_tables_by_key(deployment.answering_app or "", deployment.group()[1], account)
         try:

@@ -31,9 +31,10 @@ SECRET_ACTIONS: Final = (
 )
 _TABLES: Final = "Microsoft.Storage/storageAccounts/tableServices/tables"
 TABLE_ACTIONS: Final = (f"{_TABLES}/read", f"{_TABLES}/write")
-ENTITY_ACTIONS: Final = tuple(
-    f"{_TABLES}/entities/{action}" for action in ("read", "write", "delete", "add/action", "update/action")
+ENTITY_WRITE_ACTIONS: Final = tuple(
+    f"{_TABLES}/entities/{action}" for action in ("read", "write", "add/action", "update/action")
 )
+ENTITY_ACTIONS: Final = (*ENTITY_WRITE_ACTIONS, f"{_TABLES}/entities/delete")
 GRAPH: Final = {  # the app role's ID by name, the same in every tenant
     "Application.ReadWrite.All": "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9",
     "Policy.Read.All": "246dd0d5-5bd0-4def-940b-0421030a5b68",
@@ -91,9 +92,13 @@ def to_find_tables() -> Need:
     return Need("Access, tenants, time zone, Logbook", "table", "", ("CIPP's storage account",), "")
 
 
-def to_use_tables(identity: ManagedIdentity, account: str) -> Need:
-    """Return the need to use CIPP's tables by this app's identity."""
-    actions = (*TABLE_ACTIONS, *ENTITY_ACTIONS)
+def to_use_tables(identity: ManagedIdentity, account: str, mode: Mode) -> Need:
+    """Return the need to use CIPP's tables by this app's identity.
+
+    Only a lock and the history of the rotation delete rows. No option means that there is neither.
+    """
+    deletes = any(mode.allows(option) for option in Option)
+    actions = (*TABLE_ACTIONS, *(ENTITY_ACTIONS if deletes else ENTITY_WRITE_ACTIONS))
     return Need(_ON_TABLES, "table", account, actions, assign(identity, "Storage Table Data Contributor", account))
 
 

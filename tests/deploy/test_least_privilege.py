@@ -149,6 +149,17 @@ def test_a_mode_with_less_loses_the_actions_of_the_former_one(azure: Sandbox, mo
     assert missing(app.api(monkeypatch)) == []
 
 
+@IN_EACH_MODE
+def test_rows_of_tables_can_be_deleted_only_with_an_option(azure: Sandbox, mode: dict[str, bool]) -> None:
+    app = prepared(azure, FUNCTIONS, **mode)
+    (role,) = [role for role in custom_roles(app) if ": tables " in role["properties"]["roleName"]]
+    actions = role["properties"]["permissions"][0]["dataActions"]
+    assert any(action.endswith("/entities/delete") for action in actions) == any(mode.values())
+    app.deploy(enableControls=False, enableRotation=False)
+    (role,) = [role for role in custom_roles(app) if ": tables " in role["properties"]["roleName"]]
+    assert not [action for action in role["properties"]["permissions"][0]["dataActions"] if action.endswith("/delete")]
+
+
 BUILT_IN = {
     "observe": {"Reader", "Storage Table Data Contributor"},
     "controls": {"Reader", "Storage Table Data Contributor", "Website Contributor", "Contributor"},

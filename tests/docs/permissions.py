@@ -51,7 +51,7 @@ def _needs() -> Iterator[tuple[Need, str, str]]:
     account = "cippstgabc12"
     key = needed.to_use_tables_by_key("", "cipp", account)
     yield key, "CIPP's storage account, with a connection string", f"the setting {code('CIPP_STORAGE')}"
-    tables = needed.to_use_tables(_IDENTITY, f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{account}")
+    tables = needed.to_use_tables(_IDENTITY, f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{account}", _ALL)
     yield tables, "CIPP's storage account, with this app's identity", _role(tables)
     for permission in needed.GRAPH:
         graph = needed.in_graph(PUBLIC, "", permission)

@@ -53,7 +53,10 @@ def roles() -> Mapping[str, Any]:
         "self": _role("self", needed.ON_THIS_APP),
         "plan": _role("plan", container.ON_PLAN),
         "vaultRead": _role("vaultRead", needed.VAULT_READS),
-        "tables": _role("tables", needed.TABLE_ACTIONS, data_actions=needed.ENTITY_ACTIONS),
+        "tables": {
+            "observe": _role("tables", needed.TABLE_ACTIONS, data_actions=needed.ENTITY_WRITE_ACTIONS),
+            "changes": _role("tables", needed.TABLE_ACTIONS, data_actions=needed.ENTITY_ACTIONS),
+        },
         "vault": {
             "observe": _role("vault", (), data_actions=needed.SECRET_READ_ACTIONS),
             "rotation": _role("vault", (), data_actions=needed.SECRET_ACTIONS),

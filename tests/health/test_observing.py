@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
 
 import function_app
 from backend.configuration.mode import Option
+from sandbox.tables.shared_key import is_by_key
 from settings.http.process import services
 from settings.http.routes import Route, all_routes
 from tests.support.admin import GROUP, Admin
@@ -17,6 +19,12 @@ from tests.support.sandbox_client import Sandbox
 
 WRITES = [route for route in all_routes(function_app.PAGES) if route.body is not None]
 HARMLESS = {"ExecKeyProof"}  # signs in with keys, and changes nothing
+READS = [route for route in all_routes(function_app.PAGES) if route.body is None and route.method == "GET"]
+OWN_TABLES = {  # decision 22: the role is on the whole account, so the code keeps the rest unchanged
+    "CippBackendInstallation",
+    "CippBackendKeys",
+    "CippLogs",
+}
 SECRETS = "Microsoft.KeyVault/vaults/secrets"
 SETTINGS, USERS = "Microsoft.Web/sites/config/list/action", "Microsoft.Web/staticSites/authproviders/listUsers/action"
 
@@ -81,6 +89,50 @@ def test_timers_only_check_the_keys_without_rotation(
     assert writes_in(azure) == []
     assert "ENABLE_ROTATION" in caplog.text
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def table_writes(azure: Sandbox) -> set[tuple[str, str]]:
+    """Return each method that changed a table or its rows, with the table."""
+    found = set()
+    for call in azure.calls(tables=True):
+        method, body, path = call["method"], call["request_body"] or "", call["path"].rstrip("/")
+        by_key = is_by_key(call["url"].partition(":")[0], call["path"])
+        if (".table." not in call["host"] and not by_key) or method in ("GET", "HEAD"):
+            continue
+        if path.endswith("$batch"):
+            found |= set(re.findall(r"^([A-Z]+) \S*?/(\w+)(?:\(\S*)? HTTP", body, re.MULTILINE))
+        elif path.endswith("/Tables"):
+            found.add((method, json.loads(body)["TableName"]))
+        else:
+            found.add((method, re.sub(r"\(.*", "", path.rpartition("/")[2])))
+    return found
+
+
+@pytest.mark.slow("two timers, and every endpoint three times")
+@pytest.mark.parametrize("shape", ["functions", "container"])
+@pytest.mark.each_value
+def test_observing_installation_writes_its_own_tables_and_the_logbook_alone(
+    azure: Sandbox, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    azure.reset(shape=shape, propagation_seconds=0)
+    api = turn_off(monkeypatch, *Option)
+    services().rotation_by_clock.weekly()
+    services().rotation_by_clock.catch_up()
+    for route in READS:
+        api.get(route.name)
+    for route in WRITES:
+        api.post(route.name, body_of(route, dry_run=False))
+        api.post(route.name, body_of(route, dry_run=True))
+    writes = table_writes(azure)
+    assert {"CippLogs", "CippBackendKeys"} <= {table for _, table in writes} <= OWN_TABLES
+    assert "DELETE" not in {method for method, _ in writes}  # its role lacks it
+
+
+def test_time_zone_is_another_table_that_controls_write(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = turn_off(monkeypatch, Option.ROTATION)
+    (route,) = [route for route in WRITES if route.name == "ExecTimeSettings"]
+    assert api.post(route.name, body_of(route, dry_run=False)).status == 200
+    assert "Config" in {table for _, table in table_writes(azure)}
 
 
 def test_overview_shows_the_mode_and_how_to_allow_the_rest(azure: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
