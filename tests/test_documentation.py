@@ -28,7 +28,11 @@ MOST_LINES: Final = {"README.md": 150, "CONTRIBUTING.md": 80}
 FILE: Final = re.compile(r"[\w.*-]+\.(py|md|toml|txt|json|mjs|js|http|yml|yaml|html|css|cfg)")
 # Named in backquotes like files of the project, and not among them, by the reason.
 NOT_FILES: Final = {
+    "AzureDeploymentTemplate.json": "CIPP's own",
+    "AzureDeploymentTemplate_regionoptions.json": "CIPP's own",
+    "cipp-deploy.json": "CIPP's own",
     "commit.txt": "`make package` writes it into the package",
+    "createUiDefinition.json": "A decision is not to have it",
     "local.settings.json": "You make it. Git ignores it",
     "openapi.json": "An address of the API",
     "parameters.json": "You make it, for the template",

@@ -1,7 +1,10 @@
 """GitHub's workflows: valid, pinned, with the least permissions, and without the text of an event in a shell."""
 
+import hashlib
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -160,6 +163,43 @@ def test_no_shell_expands_a_variable_without_quotes() -> None:
     for _, step in steps():
         outside = re.sub(r'"[^"]*"', "", step.get("run", ""))
         assert "$" not in outside, step["run"]
+
+
+def test_every_shell_is_valid_for_bash_and_every_program_exists() -> None:
+    for _, step in steps():
+        if "run" in step:
+            parsed = subprocess.run(["bash", "-n"], input=step["run"], capture_output=True, text=True, check=False)  # noqa: S607 - the bash on the path
+            assert (parsed.returncode, parsed.stderr) == (0, ""), step["run"]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    modules = {name for _, step in steps() for name in re.findall(r"python -m ([\w.]+)", step.get("run", ""))}
+    assert modules == {"deploy.release"}
+
+
+def test_release_refuses_a_package_that_is_not_its_checksum(tmp_path: Path) -> None:
+    publish = load(GITHUB / "workflows" / "release.yml")["jobs"]["publish"]["steps"]
+    script = next(step["run"] for step in publish if "sha256sum" in step.get("run", ""))
+    for folder in ("dist", "deploy"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "deploy" / "azuredeploy.json").write_text("{}", encoding="utf-8")
+    package = tmp_path / "dist" / "a.zip"
+    package.write_bytes(b"package")
+    checksum = hashlib.sha256(b"package").hexdigest()
+    (tmp_path / "dist" / "a.zip.sha256").write_text(f"{checksum}  a.zip\n", encoding="ascii")
+    assert run(script, tmp_path) == 0
+    assert {path.name for path in (tmp_path / "dist").iterdir()} == {
+        "a.zip",
+        "a.zip.sha256",
+        "azuredeploy.json",
+        "azuredeploy.json.sha256",
+    }
+    package.write_bytes(b"another")
+    assert run(script, tmp_path) != 0
+
+
+def run(script: str, folder: Path) -> int:
+    """Run a step as GitHub does, and return its exit code."""
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode  # noqa: S603 - a workflow of this project
 
 
 def make_targets() -> set[str]:
