@@ -210,6 +210,14 @@ def test_tags_resource_replaces_the_tags_of_the_group(azure: Deployments) -> Non
     assert azure.admin.call("GET", GROUP, "2022-09-01")["tags"] == {"Linux": "true"}
 
 
+def test_file_service_keeps_what_the_template_wrote(azure: Deployments) -> None:
+    azure.outputs(container())
+    app = app_of(azure)
+    files = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/{app[:3]}st{app[3:]}/fileServices/default"
+    shown = azure.admin.call("GET", files, "2024-01-01")
+    assert shown["properties"] == {"protocolSettings": {"smb": {"versions": "SMB3.1.1"}}}
+
+
 def without(whole: Json, kind: str) -> Json:
     changed = copy.deepcopy(whole)
     changed["resources"] = [resource for resource in whole["resources"] if resource["type"] != kind]
