@@ -257,3 +257,22 @@ def test_own_update_is_shown_by_cipps_settings(container: Sandbox) -> None:
     tables.get_table_client("ContainerUpdateSettings").upsert_entity(row)
     text = " ".join(Api().post("ExecFunctionAppRestart", {"DryRun": True}).results["WouldDo"])
     assert "CIPP does not update itself" in text
+
+
+@pytest.mark.every_case("each image is another rule of CIPP's check")
+@pytest.mark.parametrize(
+    ("image", "looks"),
+    [
+        ("ghcr.io/cyberdrain/cipp:latest", True),
+        ("ghcr.io/someone/cipp:latest", True),
+        ("registry.example.com/cipp:latest", False),
+        ("cyberdrain/cipp:latest", False),
+        (f"ghcr.io/cyberdrain/cipp@sha256:{'0' * 64}", False),
+    ],
+)
+def test_own_update_is_announced_only_for_images_that_cipp_checks(
+    container: Sandbox, image: str, *, looks: bool
+) -> None:
+    use_image(container, f"DOCKER|{image}")
+    text = " ".join(Api().post("ExecFunctionAppRestart", {"DryRun": True}).results["WouldDo"])
+    assert ("23:00" in text, "CIPP does not update itself" in text) == (looks, not looks)

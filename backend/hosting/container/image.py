@@ -24,7 +24,7 @@ from backend.hosting.container.site_address import address_of
 from backend.hosting.container.updates.cipps_own import next_look, settings_of
 from backend.hosting.container.updates.cipps_rows import CippsRows
 from backend.hosting.container.updates.possible import PossibleUpdate, Versions, possible_update
-from backend.hosting.container.updates.reference import ImageReference, reference_of
+from backend.hosting.container.updates.reference import REGISTRY, ImageReference, reference_of
 from backend.hosting.container.updates.registry import NotComparableError, Registry
 from backend.installation.discovery import Discovery
 from backend.readings import Json, http_time_or_none, properties_of, text_of, text_or_none
@@ -149,8 +149,10 @@ class ContainerImage:
         possible = self.look()
         return possible.reason if possible else None
 
-    def own_update(self, versions: Versions, now: datetime) -> str:
+    def own_update(self, container: Container, versions: Versions, now: datetime) -> str:
         """Return when CIPP looks for an update by itself, and what it would do, as sentences. It never raises."""
+        if unchecked := _unchecked(container.reference):
+            return unchecked
         try:
             settings = settings_of(self.rows.update_settings())
             zone = self._tables.zone()
@@ -194,6 +196,22 @@ class ContainerImage:
 
     def _deadline(self) -> Deadline:
         return Deadline.after(self._clients.limits.registry_timeout_seconds)
+
+
+def _unchecked(reference: ImageReference | None) -> str:
+    """Return why CIPP's own check for updates does not apply to an image, "" if it does.
+
+    By CIPP's source, it looks only for images of ghcr.io, and can't take a reference with a digest apart.
+    """
+    if reference is None:
+        return "When CIPP updates itself is unknown: Azure does not show its image."
+    if reference.host != REGISTRY:
+        return f"CIPP does not update itself: it looks for updates at {REGISTRY} only."
+    return (
+        "CIPP does not update itself: its check for updates fails while its image is pinned by digest."
+        if reference.digest
+        else ""
+    )
 
 
 def _with(registry: Versions, build: Build) -> Versions:

@@ -84,7 +84,7 @@ class ContainerStarts:
         ]
         if plan.possible:
             sentences.append(f'To allow the update, send Update: "{plan.possible.consent}".')
-        return [" ".join(sentences), self._image.own_update(versions, plan.moment), OPEN_JOBS]
+        return [" ".join(sentences), self._image.own_update(plan.container, versions, plan.moment), OPEN_JOBS]
 
     def begin(self, plan: StartPlan, consent: Consent) -> StoredStart:
         """Store the start, which is about to be requested.

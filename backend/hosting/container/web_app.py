@@ -63,7 +63,7 @@ class WebApp:
         looking = background.start(partial(site.look, deadline), name="health") if site else None
         rows = background.start(partial(self._image.rows.instance_health, now), name="instance health")
         versions = self._image.remembered_versions(container, deadline)
-        own = background.start(partial(self._image.own_update, versions, now), name="own update")
+        own = background.start(partial(self._image.own_update, container, versions, now), name="own update")
         unknown = Health(is_up=None, unexpected="Azure does not show the host name of its site")
         seen = _by(deadline, rows, _NOTHING)
         return WebAppStatus(
