@@ -167,10 +167,15 @@ class Services:
         return (found.read, found.values) if found else None
 
     @property
-    def is_hosted(self) -> bool:
-        """Whether CyberDrain hosts this CIPP, by CIPP_HOSTED of the container or else of this app. It never waits."""
-        last = self.cipp_settings.last() if self.is_container else None
-        return last.is_hosted if last else self.environ.get("CIPP_HOSTED", "").strip().lower() == "true"
+    def is_hosted(self) -> bool | None:
+        """Whether CyberDrain hosts this CIPP, by CIPP_HOSTED of the container, or of this app for function apps.
+
+        None until the container's settings were read. It never waits, and begins to read them.
+        """
+        if self.is_container:
+            last = self.cipp_settings.last()
+            return last.is_hosted if last else None
+        return self.environ.get("CIPP_HOSTED", "").strip().lower() == "true"
 
     @made_once
     def time_zone(self) -> "TimeZone":

@@ -57,6 +57,7 @@ def me(call: Call) -> Me:
     if caller.address_denial:
         return Me(None, [], *RUNNING, str(caller.address_denial.error()))
     is_container = call.services.is_container
+    is_hosted = None if is_container is None else call.services.is_hosted
     complete = call.services.setup_state.is_complete() if caller.permissions else None
     return Me(
         _user(caller),
@@ -64,7 +65,7 @@ def me(call: Call) -> Me:
         *RUNNING,
         caller.roles.note or UNSET,
         ng=UNSET if is_container is None else is_container,
-        hosted=UNSET if is_container is None else call.services.is_hosted,
+        hosted=UNSET if is_hosted is None else is_hosted,
         initial_setup_complete=UNSET if complete is None else complete,
     )
 

@@ -30,7 +30,7 @@ def me_of(site: Site) -> dict[str, Any]:
     browser = site.browser("admin")
     for _ in range(100):
         me: dict[str, Any] = browser.get("/api/me").json()
-        if "ng" in me:
+        if "hosted" in me:
             break
     return me
 

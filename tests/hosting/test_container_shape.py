@@ -174,8 +174,19 @@ def test_migration_in_place_changes_the_shape_at_the_next_check(azure: Sandbox, 
 
 def test_me_shows_the_shape_once_it_is_known(container: Api) -> None:
     services().discovery.main_app.seen()
+    services().cipp_settings.current()
     me = container.get("me").body
     assert (me["ng"], me["hosted"], me["initialSetupComplete"]) == (True, False, True)
+
+
+def test_me_shows_who_hosts_a_container_only_after_its_settings_were_read(azure: Sandbox) -> None:
+    azure.reset(shape="container", propagation_seconds=0)
+    refused = {"method": "POST", "path": "/config/appsettings/list$", "mode": "refuse", "status": 403, "times": 0}
+    azure.faults([refused])
+    api = Api()
+    services().discovery.main_app.seen()
+    assert api.get("me").body["ng"] is True
+    assert "hosted" not in api.get("me").body
 
 
 def test_me_of_function_apps_is_not_of_a_container(api: Api) -> None:
