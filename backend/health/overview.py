@@ -22,7 +22,7 @@ from backend.hosting.hosting import Hosting
 from backend.installation.discovery import Discovery, recovery_of_vault
 from backend.installation.portal import Portal
 from backend.installation.probes import Probe
-from backend.installation.results import Card, CardKind
+from backend.installation.results import CRITICAL, Card, CardKind
 from backend.internal_errors import contained
 from backend.readings import properties_of, text_or_none
 from backend.running_code import COMMIT, VERSION
@@ -120,7 +120,7 @@ class BackendOverview:
                 cards += found
             except BackendError as error:
                 cards.append(Card(name="", kind=kind, exists=None, problems=[str(error)]))
-        return cards
+        return sorted(cards, key=lambda card: card.state != CRITICAL)
 
     def _group(self) -> list[Card]:
         deployment = self._discovery.deployment()

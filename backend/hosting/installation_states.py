@@ -75,16 +75,20 @@ class InstallationStates:
             may_be_stale=lambda look: look.is_younger_than(STALE_SECONDS),
         )
 
-    def states(self, deadline: Deadline | None = None) -> Sequence[State]:
+    def known(self, deadline: Deadline | None = None) -> Sequence[State] | None:
         """Return the states, severe ones first.
 
-        If they were not read by the deadline, return those of a look in the last `OLDEST_SECONDS`, or [].
+        If they were not read by the deadline, return those of a look in the last `OLDEST_SECONDS`, or None.
         """
         try:
             return self._looks.get(deadline).states
         except BackendError:
             last = self._looks.peek()
-            return last.states if last and last.is_younger_than(OLDEST_SECONDS) else []
+            return last.states if last and last.is_younger_than(OLDEST_SECONDS) else None
+
+    def states(self, deadline: Deadline | None = None) -> Sequence[State]:
+        """Return the states as `known`, and [] if they are unknown."""
+        return self.known(deadline) or []
 
     def fresh(self, deadline: Deadline) -> Look:
         """Return the states from new calls to Azure, and cache them for all callers.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -75,8 +75,14 @@ CardKind = Literal[
 ]
 
 
+CRITICAL: Final = "Critical"  # a state of a card that anyone on the internet can use against CIPP
+
+
 class Card(Value, frozen=True):
-    """One resource. `exists` can be None. Then the problems state why it could not be read. `notes` are advice."""
+    """One resource. `exists` can be None. Then the problems state why it could not be read. `notes` are advice.
+
+    A card whose `state` is Critical comes first.
+    """
 
     name: str
     kind: CardKind

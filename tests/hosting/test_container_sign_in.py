@@ -205,3 +205,58 @@ def test_reference_that_cannot_be_read_is_unknown(container: Sandbox) -> None:
     sign_in_card = card(Api())
     assert sign_in_card["Problems"] == []
     assert [note for note in sign_in_card["Notes"] if "AUTH_SECRET is unknown" in note]
+
+
+AUTH = "/config/authsettingsV2"
+
+
+def edit_sign_in(azure: Sandbox, *edit: list[object]) -> None:
+    azure.faults([{"method": "GET", "path": f"/sites/{names.MAIN_SITE}{AUTH}", "edit": list(edit), "times": 0}])
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("properties.platform.enabled", False),
+        ("properties.identityProviders.azureActiveDirectory.registration.clientId", ""),
+        ("properties.identityProviders", None),
+    ],
+)
+def test_sign_in_that_is_off_is_critical_and_comes_first(container: Sandbox, place: str, value: object) -> None:
+    edit_sign_in(container, [place, value])
+    first, *others = Api().get("ListBackend").results["Cards"]
+    assert (first["Kind"], first["State"]) == ("SignIn", "Critical")
+    assert "access-restriction" in first["Problems"][0]
+    assert not [card for card in others if "access-restriction" in str(card["Problems"])]
+
+
+def test_sign_in_that_is_off_is_critical_while_the_vault_hangs(container: Sandbox) -> None:
+    hang = {"host": "*.vault.azure.net", "path": "/secrets/SSOAppId", "mode": "hang", "times": 0}
+    edit = {"method": "GET", "path": AUTH, "edit": [["properties.platform.enabled", False]], "times": 0}
+    container.faults([hang, edit])
+    first, *others = Api().get("ListBackend").results["Cards"]
+    container.faults([])
+    assert (first["Kind"], first["State"]) == ("SignIn", "Critical")
+    (app,) = [card for card in others if card["Kind"] == "WebApp"]
+    assert [note for note in app["Notes"] if "migration" in note]
+
+
+def test_sign_in_that_azure_does_not_show_is_unknown(container: Sandbox) -> None:
+    edit_sign_in(container, ["properties", {}])
+    shown = card(Api())
+    assert (shown["State"], len(shown["Problems"])) == ("Unknown", 1)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_sign_in_that_can_not_be_read_is_unknown(container: Sandbox, status: int) -> None:
+    container.faults([{"method": "GET", "path": AUTH, "mode": "refuse", "status": status, "times": 0}])
+    shown = card(Api())
+    assert shown["State"] == "Unknown"
+    assert shown["Problems"]
+
+
+def test_client_id_that_is_not_a_guid_is_a_problem(container: Sandbox) -> None:
+    edit_sign_in(container, ["properties.identityProviders.azureActiveDirectory.registration.clientId", "cipp-sso"])
+    shown = card(Api())
+    assert shown["State"] == "Problem"
+    assert [problem for problem in shown["Problems"] if "GUID" in problem]

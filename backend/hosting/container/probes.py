@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
-from backend.hosting.container.sign_in import ContainerSignIn
+from backend.hosting.container.sign_in import ON, PROBLEM, UNKNOWN, ContainerSignIn, SignInLook
 from backend.hosting.container.web_app import WebApp, WebAppStatus
 from backend.installation.app_states import RUNNING, condition_of
 from backend.installation.portal import Portal
 from backend.installation.probes import Probe
 from backend.installation.results import Card, CardKind
+from backend.installation.states.container import SIGN_IN_OFF
 from backend.readings import object_of, properties_of, text_of, text_or_none
 
 if TYPE_CHECKING:
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS: Final = 8.0  # of the container over HTTP, its registry and its tables
 _NO_PLAN: Final = "The plan can't be read. Give this app's identity Reader on the plan's resource group."
-_OF_THE_APP: Final = ("S10",)  # the app's own condition shows that it is stopped
+_STATES_UNKNOWN: Final = (
+    "Whether something is wrong with the installation as a whole, or is left of a migration, is unknown: Azure did not "
+    "show all of it in time."
+)
+# S10: the app's own condition shows that it is stopped. S8: the card of the sign-in shows it from a newer look.
+_SHOWN_ELSEWHERE: Final = ("S10", SIGN_IN_OFF)
 _ONE: Final = "CIPP must run on one instance, and the plan has {}: jobs run twice. Set its number of instances to 1."
 
 
@@ -35,27 +42,27 @@ def probes(core: "Core", web_app: WebApp) -> Sequence[Probe]:
     )
 
 
-def _states(core: "Core", kind: CardKind, *, notes: bool = False) -> list[str]:
-    """Return the sentences of the states of one card: its problems, or its notes."""
-    states: Sequence[State] = core.installation_states.states(Deadline.after(LOOK_SECONDS))
-    return [
-        state.text
-        for state in states
-        if state.card == kind and state.is_note is notes and state.code not in _OF_THE_APP
-    ]
+def _states(core: "Core", kind: CardKind) -> tuple[list[str], list[str]]:
+    """Return the sentences of the states of one card: its problems and its notes."""
+    states: Sequence[State] | None = core.installation_states.known(Deadline.after(LOOK_SECONDS))
+    if states is None:
+        return [], [_STATES_UNKNOWN]
+    shown = [state for state in states if state.card == kind and state.code not in _SHOWN_ELSEWHERE]
+    return [state.text for state in shown if not state.is_note], [state.text for state in shown if state.is_note]
 
 
 def _sign_in(core: "Core") -> list[Card]:
-    severe = _states(core, "SignIn")
+    reading = background.start(partial(_states, core, "SignIn"), name="states of the sign-in")
     try:
-        problems, notes = ContainerSignIn(core.clients, core.discovery, core.sam_graph, core.key_vault).problems()
+        look = ContainerSignIn(core.clients, core.discovery, core.sam_graph, core.key_vault).look()
     except BackendError as error:
-        problems, notes = [str(error)], []
+        look = SignInLook(UNKNOWN, [str(error)], [])
+    problems, notes = reading.result()
     deployment = core.discovery.deployment()
     link = Portal(deployment).link(deployment.resource_id("Microsoft.Web/sites", deployment.main_app or ""), "authV2")
-    state = "Problem" if severe or problems else "On"
+    state = PROBLEM if look.state == ON and problems else look.state
     card = Card(name=deployment.main_app or "", kind="SignIn", exists=True, state=state, link=link)
-    return [msgspec.structs.replace(card, problems=[*severe, *problems], notes=notes)]
+    return [msgspec.structs.replace(card, problems=[*look.problems, *problems], notes=[*look.notes, *notes])]
 
 
 def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
@@ -63,8 +70,8 @@ def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
     status = web_app.status(app, Deadline.after(LOOK_SECONDS))
     deployment = core.discovery.deployment()
     link = Portal(deployment).link(text_or_none(app.site.get("id")), "appServices")
-    problems = [*_states(core, "WebApp"), *condition_of(properties_of(app.site)).problems]
-    found, notes = _of_status(status)
+    problems, notes = _states(core, "WebApp")
+    found, more = _of_status(status)
     name = text_of(app.site.get("name")) or deployment.main_app or ""
     return [
         Card(
@@ -73,8 +80,8 @@ def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
             exists=app.exists,
             state=status.state,
             link=link,
-            problems=[*problems, *found],
-            notes=[*_states(core, "WebApp", notes=True), *notes],
+            problems=[*problems, *condition_of(properties_of(app.site)).problems, *found],
+            notes=[*notes, *more],
         )
     ]
 
@@ -108,16 +115,19 @@ def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
 
 def _plan(core: "Core") -> list[Card]:
     app = core.discovery.main_app.seen()
-    plan, problems = app.plan, _states(core, "AppServicePlan")
+    plan, (problems, notes) = app.plan, _states(core, "AppServicePlan")
     plan_id = text_or_none(properties_of(app.site).get("serverFarmId"))
     link = Portal(core.discovery.deployment()).link(plan_id)
     name = text_of(plan.get("name")) or (plan_id or "").rpartition("/")[2]
     if not plan:
-        return [Card(name=name, kind="AppServicePlan", exists=None, link=link, problems=[*problems, _NO_PLAN])]
+        return [
+            Card(name=name, kind="AppServicePlan", exists=None, link=link, problems=[*problems, _NO_PLAN], notes=notes)
+        ]
     sku = object_of(plan.get("sku"))
     capacity = sku.get("capacity")
     if isinstance(capacity, int) and capacity > 1:
         problems.append(_ONE.format(capacity))
-    notes = [f"Its tier is {text_of(sku.get('tier'))} ({text_of(sku.get('name'))})."] if sku.get("tier") else []
+    if sku.get("tier"):
+        notes.append(f"Its tier is {text_of(sku.get('tier'))} ({text_of(sku.get('name'))}).")
     state = text_or_none(properties_of(plan).get("status"))
     return [Card(name=name, kind="AppServicePlan", exists=True, state=state, link=link, problems=problems, notes=notes)]

@@ -5,7 +5,8 @@ CIPP's storage, and Application.Read.All of the SAM app in Graph. What can't be 
 Azure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -30,7 +31,8 @@ from backend.hosting.container.sign_in_problems import (
     uses_secret,
 )
 from backend.installation.discovery import Discovery
-from backend.installation.states.container import client_id_of
+from backend.installation.results import CRITICAL
+from backend.installation.states.container import client_id_of, sign_in_off
 from backend.key_vault.vault import KeyVault
 from backend.readings import Json, properties_of, texts_of
 from backend.sam_app.client_secret import HINT
@@ -45,9 +47,29 @@ _NO_APP: Final = (
     "Microsoft Entra ID does not have the app {} of CIPP's sign-in any more, so no user can sign in. Restore it within "
     "30 days of its deletion: Entra admin center, App registrations, Deleted applications."
 )
+_NOT_SHOWN: Final = (
+    "Azure does not show the authentication settings of CIPP, so it is unknown whether its sign-in is on. If it is "
+    "off, anyone on the internet may call CIPP's API: check it in the portal, Authentication of the app."
+)
+_NOT_AN_APP: Final = (
+    "authsettingsV2 names an app for CIPP's sign-in that is not a GUID, so no user can sign in. Set it to the client "
+    "ID of CIPP's sign-in app: portal, Authentication of the app."
+)
+ON: Final = "On"
+PROBLEM: Final = "Problem"
+UNKNOWN: Final = "Unknown"
 _FIELDS: Final = "id,appId,web,passwordCredentials"
 _IMPLICIT: Final = "CIPP signs users in without a secret, because authsettingsV2 does not name its setting."
 _NO_REFERENCE: Final = f"The setting {SETTING} is not a Key Vault reference, so {IN_VAULT} may not be used."
+
+
+@dataclass(frozen=True)
+class SignInLook:
+    """What was seen of the sign-in. `state` is one of `ON`, `PROBLEM`, `CRITICAL` and `UNKNOWN`."""
+
+    state: str
+    problems: Sequence[str]
+    notes: Sequence[str]
 
 
 class ContainerSignIn:
@@ -59,8 +81,8 @@ class ContainerSignIn:
         self._graph = graph
         self._vault = vault
 
-    def problems(self) -> tuple[list[str], list[str]]:
-        """Return the problems of the sign-in, and notes on it.
+    def look(self) -> "SignInLook":
+        """Return the state of the sign-in, its problems and notes on it.
 
         Raises:
             BackendError: authsettingsV2 can't be read.
@@ -71,9 +93,13 @@ class ContainerSignIn:
         reading = _started(lambda: self._reference(subscription, group, name))
         storing, setup = _started(self._stored), _started(self._setup)
         settings = auth_settings(self._clients, subscription, group, name)
+        if not settings:
+            return SignInLook(UNKNOWN, [_NOT_SHOWN], [])
+        if off := sign_in_off(settings, name, group):
+            return SignInLook(CRITICAL, [off], [])
         client_id = client_id_of(settings)
         if not is_guid(client_id):
-            return [], []  # state S8, which this card shows too
+            return SignInLook(PROBLEM, [_NOT_AN_APP], [])
         found = _Found()
         found.add(setup_problems(found.result(setup, "The setup of CIPP's sign-in is unknown.") or {}, client_id))
         apps = found.result(_started(lambda: self._apps(client_id)), "The app of CIPP's sign-in is unknown.")
@@ -91,7 +117,7 @@ class ContainerSignIn:
             found.add(callback_problems(apps[0], hosts))
         elif apps is not None:
             found.problems.append(_NO_APP.format(client_id))
-        return found.problems, found.notes
+        return SignInLook(PROBLEM if found.problems else ON, found.problems, found.notes)
 
     def _reference(self, subscription: str, group: str, name: str) -> list[Json]:
         """Return the state of the setting's Key Vault reference, [] if it is not one."""

@@ -8,6 +8,7 @@ from backend.installation.shape import app_of_slot
 from backend.installation.states.state import Seen, State, names
 from backend.readings import object_of, properties_of, text_of
 
+SIGN_IN_OFF: Final = "S8"  # the most severe: anyone on the internet can act
 _PUBLIC_TAGS: Final = ("latest", "dev", "nightly")
 _MIGRATED: Final = (
     "CIPP was migrated to this container (tag NG of the resource group). Custom domains, settings of its own and other "
@@ -87,20 +88,9 @@ def of_the_sign_in(seen: Seen) -> list[State]:
     """S8 and S13: who can sign in."""
     if not seen.auth:
         return []  # not read, or not shown
+    if text := sign_in_off(seen.auth, seen.name, seen.group):
+        return [State(SIGN_IN_OFF, "SignIn", text, is_severe=True)]
     client_id = client_id_of(seen.auth)
-    is_on = str(object_of(seen.auth.get("platform")).get("enabled")).strip().lower() == "true"
-    if not is_on or not client_id:
-        return [
-            State(
-                "S8",
-                "SignIn",
-                "Sign-in of CIPP is off or not set up. Until it is on, anyone on the internet may call CIPP's API as "
-                "superadmin, and in setup mode anyone may connect CIPP to an app of their own. Restrict access to the "
-                f"app now: az webapp config access-restriction add --name {seen.name} --resource-group {seen.group} "
-                "--priority 100 --action Allow --ip-address <your address>/32. Then complete CIPP's setup.",
-                is_severe=True,
-            )
-        ]
     if seen.sso_app_id and seen.sso_app_id.lower() != client_id.lower():
         return [
             State(
@@ -111,6 +101,22 @@ def of_the_sign_in(seen: Seen) -> list[State]:
             )
         ]
     return []
+
+
+def sign_in_off(settings: Mapping[str, object], name: str, group: str) -> str | None:
+    """Return the sentence of S8 if authsettingsV2 has no sign-in that is on, None if it has one. Pure.
+
+    `settings` must not be empty: Azure always shows some. `name` and `group` are those of the app.
+    """
+    is_on = str(object_of(settings.get("platform")).get("enabled")).strip().lower() == "true"
+    if is_on and client_id_of(settings):
+        return None
+    return (
+        "Sign-in of CIPP is off or not set up. Until it is on, anyone on the internet may call CIPP's API as "
+        "superadmin, and in setup mode anyone may connect CIPP to an app of their own. Restrict access to the "
+        f"app now: az webapp config access-restriction add --name {name} --resource-group {group} "
+        "--priority 100 --action Allow --ip-address <your address>/32. Then complete CIPP's setup."
+    )
 
 
 def client_id_of(settings: Mapping[str, object]) -> str:

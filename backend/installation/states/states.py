@@ -9,11 +9,10 @@ from typing import Final
 
 from backend.installation.results import CardKind
 from backend.installation.shape import is_of_a_container
-from backend.installation.states.container import of_the_sign_in, of_the_site
+from backend.installation.states.container import SIGN_IN_OFF, of_the_sign_in, of_the_site
 from backend.installation.states.state import Seen, State, containers_of, is_this_app, names, without_slots
 from backend.readings import Json, text_of
 
-_MOST_SEVERE: Final = "S8"  # anyone on the internet can act
 _MIGRATION: Final = "Run the migration script again"
 
 
@@ -26,7 +25,7 @@ def states_of(seen: Seen) -> list[State]:
         found = [*_without_main_app(seen), *_beside_the_container(seen)]
     if shape.is_container:
         found += [*of_the_site(seen), *of_the_sign_in(seen)]
-    return sorted(found, key=lambda state: (state.code != _MOST_SEVERE, not state.is_severe, state.is_note))
+    return sorted(found, key=lambda state: (state.code != SIGN_IN_OFF, not state.is_severe, state.is_note))
 
 
 def _without_main_app(seen: Seen) -> list[State]:
