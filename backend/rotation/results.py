@@ -82,10 +82,14 @@ class RunReport(Value, frozen=True):
 
 
 class KeyState(Value, frozen=True):
-    """The state of one key. `ends` None means unknown. `overlapping` are old ones that can still sign in."""
+    """The state of one key. `ends` None means unknown. `overlapping` are old ones that can still sign in.
+
+    `display_name` is the name of a direct tenant in CIPP's table Tenants.
+    """
 
     name: str
     kind: Kind
+    display_name: str | None
     current_since: datetime | None
     ends: datetime | None
     last_proven: datetime | None

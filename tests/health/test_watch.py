@@ -269,6 +269,7 @@ def test_days_left_are_uncertain_if_a_vital_key_may_expire_any_time(
     key = KeyState(
         name="key",
         kind=kind,
+        display_name=None,
         current_since=None,
         ends=ends,
         last_proven=None,

@@ -28,6 +28,7 @@ def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
     return KeyState(
         name=name,
         kind="RefreshToken",
+        display_name=None,
         current_since=NOW,
         ends=ends,
         last_proven=None,
@@ -238,6 +239,42 @@ def test_excluded_and_unknown_tenants_do_not_count(scene: Scene) -> None:
     assert any("doesn't have this tenant" in line for line in key_of(overview["Keys"], unknown)["Problems"])
     assert "ApplicationSecret" in overview["Sentence"]
     assert "doesn't work" not in overview["Sentence"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Fabrikam", "<img src=x onerror=alert(1)>", "\u202eevil\u0000\n' or 1 eq 1", "x" * 20_000]
+)
+def test_overview_has_the_name_of_a_direct_tenant_as_it_is(scene: Scene, name: str) -> None:
+    scene.azure.reset(direct_tenants=2, propagation_seconds=0)
+    named, unknown = scene.tenants()
+    scene.others.tenant_row(named, name)
+    keys = scene.overview()["Keys"]
+    assert key_of(keys, named)["DisplayName"] == name
+    assert [key_of(keys, one)["DisplayName"] for one in (unknown, TOKEN, SECRET)] == [None, None, None]
+
+
+@pytest.mark.parametrize(("column", "value"), [("displayName", ""), ("displayName", 7), ("customerId", "another")])
+def test_tenant_without_a_readable_name_has_none(scene: Scene, column: str, value: object) -> None:
+    scene.azure.reset(direct_tenants=1, propagation_seconds=0)
+    (tenant,) = scene.tenants()
+    scene.others.row("Tenants", "Tenants", tenant, **{"customerId": tenant, "displayName": "Fabrikam", column: value})
+    assert key_of(scene.overview()["Keys"], tenant)["DisplayName"] is None
+
+
+def test_overview_has_every_key_when_the_names_of_tenants_are_refused(scene: Scene) -> None:
+    scene.azure.reset(direct_tenants=2, propagation_seconds=0)
+    for tenant in scene.tenants():
+        scene.others.tenant_row(tenant)
+    scene.azure.faults([{"host": "127.0.0.1", "path": "/Tenants", "mode": "refuse", "status": 403, "times": 0}])
+    keys = scene.overview()["Keys"]
+    assert {key["Name"] for key in keys} >= {*scene.tenants(), TOKEN, SECRET}
+    assert {key["DisplayName"] for key in keys} == {None}
+
+
+def test_names_of_tenants_need_no_call_of_their_own(scene: Scene) -> None:
+    scene.azure.reset(direct_tenants=2, propagation_seconds=0)
+    scene.overview()
+    assert len([call for call in scene.azure.calls(tables=True) if "/Tenants(" in call["path"]]) == 1
 
 
 def test_a_failure_is_a_problem_with_its_advice_until_it_is_over(scene: Scene) -> None:

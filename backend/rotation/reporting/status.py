@@ -100,6 +100,7 @@ class _Overview:
             return KeyState(
                 name=key.name,
                 kind=key.kind,
+                display_name=self._display_name(key),
                 current_since=None,
                 ends=None,
                 last_proven=None,
@@ -136,6 +137,7 @@ class _Overview:
         return KeyState(
             name=key.name,
             kind=key.kind,
+            display_name=self._display_name(key),
             current_since=served.known_created,
             ends=ends,
             last_proven=in_whole_seconds(memory.proven),
@@ -143,6 +145,11 @@ class _Overview:
             overlapping=self._overlapping(key),
             problems=problems,
         )
+
+    def _display_name(self, key: Key) -> str | None:
+        """Return the name of a direct tenant, None if it has none or CIPP's table can't be read."""
+        tenant = (self._snapshot.cipp.tenants or {}).get(key.tenant or "")
+        return tenant.name or None if tenant else None
 
     def _left_alone(self, key: Key) -> tuple[KeyReport | None, list[str]]:
         """Return the report of a key that runs don't touch, None if they do, and the problems to show."""
@@ -241,6 +248,7 @@ class _Overview:
         return KeyState(
             name=name,
             kind=self._mode.vital,
+            display_name=None,
             current_since=served.created,
             ends=first,
             last_proven=None,
