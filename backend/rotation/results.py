@@ -65,6 +65,9 @@ class RunReport(Value, frozen=True):
 
     `keys` leaves out unchanged keys. An overview has the keys of the latest run, and of a run that the caller names.
     `keys_available` shows which runs have some.
+
+    `done` is how many of the `total` keys are finished. `step` is what the run in progress does now. `estimated_end` is
+    when it ends if it takes as long as similar runs. It is None without similar runs, or if it takes longer already.
     """
 
     run_id: str
@@ -77,6 +80,9 @@ class RunReport(Value, frozen=True):
     unchanged: int = 0
     failed: int = 0
     postponed: int = 0
+    done: int = 0
+    step: str | None = None
+    estimated_end: datetime | None = None
     keys_available: bool = False
     keys: tuple[KeyReport, ...] = ()
 

@@ -33,6 +33,7 @@ from backend.rotation.planning.backoff import KeyChoice, chosen_keys, doubted_in
 from backend.rotation.planning.calendar import week_start
 from backend.rotation.planning.memory import KeyMemory, proof_tried
 from backend.rotation.reporting.journal import Journal
+from backend.rotation.reporting.progress import kept_current
 from backend.rotation.reporting.pruning import PRUNE_SECONDS, prune
 from backend.rotation.reporting.reporter import Reporter, report_untouched
 from backend.rotation.reporting.snapshot import collect
@@ -51,6 +52,8 @@ HTTP_SECONDS: Final = 200.0  # the load balancer cuts a response off at 230 s
 MARGIN_SECONDS: Final = 20.0  # reserved for what a run writes when it completes
 RUNS_SHOWN: Final = 10
 JOURNAL_WAIT_SECONDS: Final = 2.0  # a response does not wait longer for the history
+FIRST_STEP: Final = "Check which keys are due."
+LAST_STEP: Final = "Check whether CIPP's apps use the current keys."
 NO_STORAGE: Final = (
     "No storage account is configured (CIPP_STORAGE or AzureWebJobsStorage). Without it, runs have no history, and "
     "instances don't share a lock."
@@ -255,13 +258,15 @@ class KeyRotation:
             listed, memories = listing.result(), remembering.result()
             chosen = chosen_keys(keys, listed, memories, self._vault.now())
             started = self._vault.now().replace(microsecond=0)
-            report = RunReport(run_id=run_id, by=by, started=started, total=len(chosen))
+            report = RunReport(run_id=run_id, by=by, started=started, total=len(chosen), step=FIRST_STEP)
             reporter = Reporter(context, self.journal, report, memories, quiet=quiet)
             doubted = [key.name.lower() for key in chosen] if doubt else doubted_in(memories)
             key_facts = KnownKeys(_by_lower_case(listed), memories, doubted)
             with ended_in_any_case(reporter, self._vault.now):
-                batch = run_batch(context, chosen, key_facts, reporter)
-                warnings = [*batch.warnings, *self._after(context, batch)]
+                with kept_current(reporter.show):
+                    batch = run_batch(context, chosen, key_facts, reporter)
+                    reporter.begin(LAST_STEP)
+                    warnings = [*batch.warnings, *self._after(context, batch)]
                 ended = self._vault.now().replace(microsecond=0)
                 warnings += reporter.end(ended)
         # If the storage is slow, deleting continues in the background.

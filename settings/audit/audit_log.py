@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from backend.cipp.log_entries import BACKEND_API
 from backend.cipp.results import Line
 from backend.concurrency import background, correlation
 from backend.errors import BackendError, NotConfiguredError
@@ -23,7 +24,6 @@ from settings.audit.log_lines import log_internal_error
 from settings.audit.once_a_minute import OnceAMinute
 
 logger = logging.getLogger("cipp.record")
-API: Final = "Backend"
 WAIT_SECONDS: Final = 2.0
 READ_WAIT_SECONDS: Final = 0.2  # a read operation's response barely waits for its entry
 LONGEST_NAME: Final = 256
@@ -153,7 +153,7 @@ def _line(endpoint: str, who: Who, outcome: object, *, dry_run: bool | None) -> 
     failed = isinstance(outcome, Exception)
     message = f"{endpoint}{' (dry run)' if dry_run else ''}: {summary_of(outcome)}"
     return Line(
-        api=API,
+        api=BACKEND_API,
         message=_printable(message)[:LONGEST],
         severity="Error" if failed else "Info",
         user=_printable(who.name)[:LONGEST_NAME] or "unknown",  # not empty, because CIPP would show its own name

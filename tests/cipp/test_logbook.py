@@ -42,7 +42,8 @@ def line_of(scene: Scene, name: str, api: str = "Key Rotation") -> dict[str, Any
 def test_every_key_of_a_run_has_an_entry_that_cipp_can_show(scene: Scene) -> None:
     tenant = scene.tenants()[0]
     scene.others.tenant_row(tenant)
-    rotation = scene.rotate()
+    answer = scene.api().post("ExecKeyRotation")
+    rotation, correlation_id = answer.results, answer.headers["x-correlation-id"]
     assert len(scene.others.rows("CippLogs")) == len(rotation["Keys"]) == 4
     for key in rotation["Keys"]:
         line = line_of(scene, key["Name"])
@@ -56,6 +57,7 @@ def test_every_key_of_a_run_has_an_entry_that_cipp_can_show(scene: Scene) -> Non
         assert line["FunctionNode"] == names.BACKEND_SITE
         assert key["Reason"] in line["Message"]
         data = json.loads(line["LogData"])
+        assert data.pop("CorrelationId") == correlation_id
         assert data == {"RunId": rotation["RunId"], "Key": key["Name"], "Outcome": "rotated"}
     entry = line_of(scene, tenant)
     assert (entry["Tenant"], entry["TenantID"]) == ("fabrikam.onmicrosoft.com", tenant)

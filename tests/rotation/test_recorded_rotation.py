@@ -24,6 +24,8 @@ from tests.support.rotation.theirs import State, by_the_product
 RECORDED = {path.stem: Recording.read(path.stem) for path in sorted(HERE.glob("*.json"))}
 SPANS = {FIRST_RUN: WEEK, WAITING: OVERLAP}  # until the next run; after a killed one it is an hour
 KINDS = {SECRET: "passwordCredentials", CERTIFICATE: "keyCredentials"}
+# The properties that were added after the recordings. Earlier code ignores them.
+ADDED = {"CippBackendRuns": {"step: str", "done: int"}}
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -85,8 +87,11 @@ def test_a_recorded_restart_is_neither_early_nor_requested_twice(
 
 @pytest.mark.timeout(300)
 def test_tables_properties_and_tags_have_the_names_that_were_recorded(deployment: Deployment) -> None:
-    """The present code leaves the same names at the same points: none is missing, and none is new."""
-    assert names(recordings(deployment)) == names(RECORDED.values())
+    """The present code leaves the same names at the same points: none is missing, and a new one is in `ADDED`."""
+    expected = names(RECORDED.values())
+    for table, added in ADDED.items():
+        expected[table] |= added
+    assert names(recordings(deployment)) == expected
 
 
 def next_run(scene: Scene, span: timedelta = timedelta()) -> None:

@@ -36,7 +36,10 @@ NOT_FOUND: Final = 404
 ROWS_PER_TRANSACTION: Final = 100  # limit of Table storage
 LONGEST: Final = 30_000  # characters of a text property (Table storage: 32 Ki)
 KEPT: Final = timedelta(days=90)
-_NOT_OF_THE_ROW: Final = ("keys", "keys_available")  # fields of a run: its keys have their own rows
+# Fields of a run: its keys have their own rows, and the reader estimates the end.
+_NOT_OF_THE_ROW: Final = ("keys", "keys_available", "estimated_end")
+# What is written while a run is in progress. The others but `step` and `done` are needed if the row is missing.
+_PROGRESS: Final = ("run_id", "by", "started", "total", "step", "done")
 _END_OF_TIME: Final = 9_999_999_999  # so that the newest run sorts first
 
 
@@ -60,16 +63,7 @@ class Journal:
 
     def note(self, run: RunReport, keys: Iterable[KeyReport] = ()) -> None:
         """Write the current state of a run, and the keys that it has finished. Unchanged keys are only counted."""
-        row = {
-            "PartitionKey": "run",
-            "RowKey": f"{age_of(run.started)}-{run.run_id}",
-            **{
-                name: value
-                for name, value in _stored(msgspec.structs.asdict(run)).items()
-                if name not in _NOT_OF_THE_ROW
-            },
-        }
-        self._upsert(RUNS, [row])
+        self._upsert(RUNS, [_row_of(run)])
         self._upsert(
             RUN_KEYS,
             [
@@ -77,6 +71,16 @@ class Journal:
                 for key in keys
                 if key.outcome != "unchanged"
             ],
+        )
+
+    def show(self, run: RunReport) -> None:
+        """Write the step of a run, and how many keys are done.
+
+        Nothing else in its row changes. So if the write takes effect late, a run that has ended stays ended.
+        """
+        row = _row_of(run)
+        self._upsert(
+            RUNS, [{name: row[name] for name in ("PartitionKey", "RowKey", *_PROGRESS) if name in row}], mode="merge"
         )
 
     def runs(self, most: int, *, with_keys: bool = True) -> list[RunReport]:
@@ -170,39 +174,45 @@ class Journal:
                 select=select,
             )
 
-    def _upsert(self, table: str, rows: list[dict[str, Any]]) -> None:
+    def _upsert(self, table: str, rows: list[dict[str, Any]], *, mode: str = "replace") -> None:
+        """Write rows. Rows leave out None, and a merge keeps the old value, so rows are replaced by default."""
         try:
             tables = self._clients.tables()
             if tables is None or not rows:
                 return
             with while_trying_to("write the rotation history"):
-                self._write(tables, table, rows)
+                self._write(tables, table, rows, mode)
         except BackendError as error:
             logger.warning("Rotation history not written: %s", error)
 
-    def _write(self, tables: "TableServiceClient", table: str, rows: list[dict[str, Any]]) -> None:
+    def _write(self, tables: "TableServiceClient", table: str, rows: list[dict[str, Any]], mode: str) -> None:
         from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - imported only if a table is written
 
         client = tables.get_table_client(table)
         try:
-            self._send(client, rows)
+            self._send(client, rows, mode)
         except HttpResponseError as error:  # a transaction raises its own error class for every status
             if error.status_code != NOT_FOUND:
                 raise
             tables.create_table_if_not_exists(table)
-            self._send(client, rows)
+            self._send(client, rows, mode)
 
-    def _send(self, client: "TableClient", rows: list[dict[str, Any]]) -> None:
+    def _send(self, client: "TableClient", rows: list[dict[str, Any]], mode: str) -> None:
         for first in range(0, len(rows), ROWS_PER_TRANSACTION):
-            # Rows leave out None. A merge would keep the old value, so rows are replaced.
             client.submit_transaction(
-                [("upsert", row, {"mode": "replace"}) for row in rows[first : first + ROWS_PER_TRANSACTION]]
+                [("upsert", row, {"mode": mode}) for row in rows[first : first + ROWS_PER_TRANSACTION]]
             )
 
 
 def age_of(started: datetime) -> str:
     """Return the first part of a run's row key, so that newer runs sort first. Pure."""
     return f"{_END_OF_TIME - int(started.timestamp()):010d}"
+
+
+def _row_of(run: RunReport) -> dict[str, Any]:
+    stored = _stored(msgspec.structs.asdict(run))
+    kept = {name: value for name, value in stored.items() if name not in _NOT_OF_THE_ROW}
+    return {"PartitionKey": "run", "RowKey": f"{age_of(run.started)}-{run.run_id}", **kept}
 
 
 def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,7 +267,15 @@ def _run(row: Mapping[str, Any]) -> RunReport | None:
     Its counts show whether it has keys, because unchanged keys have no row.
     """
     run = _read(row, RunReport)
-    return run and msgspec.structs.replace(run, keys_available=run.rotated + run.failed + run.postponed > 0)
+    if run is None:
+        return None
+    changed = run.rotated + run.failed + run.postponed
+    return msgspec.structs.replace(
+        run,
+        keys_available=changed > 0,
+        done=max(run.done, changed + run.unchanged),  # rows of earlier releases have only the counts
+        step=None if run.ended else run.step,  # a write of the progress may have come late
+    )
 
 
 def _known(row: Mapping[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:

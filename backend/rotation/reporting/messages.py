@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from backend.cipp.log_entries import ROTATION_API
 from backend.cipp.results import Line, Severity
 from backend.cipp.tables import Tenant
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.results import Details, KeyReport
 
 ONE_DAY: Final = timedelta(days=1)
-API: Final = "Key Rotation"
 ALERTS: Final = "Alerts"  # CIPP's notifications send the entries of this API
 MANY: Final = 3  # so many keys that timed out in one run share an alert
 NAMED: Final = 3  # keys in an alert of several
@@ -46,6 +46,7 @@ class RunMessages:
     run_id: str
     tenants: Mapping[str, Tenant] | None
     warn_days: int
+    correlation_id: str = ""
 
     def line(self, report: KeyReport, *, is_first_timeout: bool = False) -> Line:
         """Return the entry for the result of a key."""
@@ -55,12 +56,17 @@ class RunMessages:
         if report.outcome == "failed":
             severity = "Warning" if is_first_timeout or self.is_unknown(report) else "Critical"
         return Line(
-            api=API,
+            api=ROTATION_API,
             message=f"{report.name}: {report.outcome}. {report.text}",
             severity=severity,
             tenant=(tenant.domain or tenant.name) if tenant else "None",
             tenant_id=report.name.lower() if is_tenants else "None",
-            data={"RunId": self.run_id, "Key": report.name, "Outcome": report.outcome},
+            data={
+                "RunId": self.run_id,
+                "Key": report.name,
+                "Outcome": report.outcome,
+                "CorrelationId": self.correlation_id or None,
+            },
         )
 
     def line_of_cause(self, trouble: Trouble, memory: KeyMemory, now: datetime) -> Line:
@@ -164,6 +170,6 @@ def of_untouched(message: str, memory: KeyMemory, now: datetime, *, is_timeout: 
     if is_of_today(memory, now):
         return [], replace(memory, failures=failures)
     if is_timeout and failures == 1:
-        return [Line(api=API, message=message, severity="Warning")], replace(memory, failures=failures)
-    lines = [Line(api=api, message=message, severity="Critical") for api in (API, ALERTS)]
+        return [Line(api=ROTATION_API, message=message, severity="Warning")], replace(memory, failures=failures)
+    lines = [Line(api=api, message=message, severity="Critical") for api in (ROTATION_API, ALERTS)]
     return lines, replace(memory, failures=failures, alerted=now)

@@ -1,6 +1,7 @@
 """Report a run: in the history, in CIPP's Logbook, and by alerts.
 
-The report is written every two seconds while the run goes on. So an interrupted run has reported its work, and a run
+The report is written every two seconds while keys are finished. Otherwise the step of the run is written, at most every
+five seconds. So an interrupted run has reported its work, and a run
 over a thousand keys has little left to write when it completes. Alerts are written when the run completes, because one
 cause can concern many keys. If a run is interrupted before, the next one alerts.
 """
@@ -17,6 +18,7 @@ import msgspec
 
 from backend.cipp.logbook import Logbook
 from backend.cipp.results import Line
+from backend.concurrency import correlation
 from backend.errors import AzureUnreachableError, BackendError
 from backend.rotation.planning.memory import KeyMemory, tried
 from backend.rotation.reporting.journal import Journal
@@ -25,6 +27,7 @@ from backend.rotation.results import Details, KeyReport, RunReport
 from backend.rotation.running.context import RunContext
 
 NOTED_EVERY_SECONDS: Final = 2.0
+SHOWN_EVERY_SECONDS: Final = 5.0
 
 
 class Reporter:
@@ -35,7 +38,9 @@ class Reporter:
     ) -> None:
         """`memories` are the history entries from earlier runs."""
         self._context = context
-        self._messages = RunMessages(run.run_id, context.cipp.tenants, context.limits.key_rotation_warn_days)
+        self._messages = RunMessages(
+            run.run_id, context.cipp.tenants, context.limits.key_rotation_warn_days, correlation.current()
+        )
         self._quiet = quiet
         self._journal = journal
         self._logbook = context.services.logbook
@@ -47,6 +52,8 @@ class Reporter:
         self._causes: set[str] = set()  # those with an entry in the Logbook
         self._troubles: list[Trouble] = []  # for the alerts
         self._noted = time.monotonic()
+        self._step = run.step
+        self._shown: tuple[str | None, int] = (run.step, 0)  # the step and the number of keys in the row
         self._warnings: list[str] = []
         if not quiet:
             journal.note(run)
@@ -63,9 +70,24 @@ class Reporter:
             self._noted = time.monotonic()
         self.write()
 
+    def begin(self, step: str) -> None:
+        """Note what the run does now. It is written with the next report, or by `show`."""
+        with self._lock:
+            self._step = step
+
     def write(self) -> None:
         """Write the progress of the run."""
         self._write(None)
+
+    def show(self) -> None:
+        """Write the step of the run if it is new, at most every five seconds."""
+        with self._lock:
+            run = self._counted(None)
+            is_recent = time.monotonic() - self._noted < SHOWN_EVERY_SECONDS
+            if self._quiet or is_recent or (run.step, run.done) == self._shown:
+                return
+            self._noted, self._shown = time.monotonic(), (run.step, run.done)
+        self._journal.show(run)
 
     def end(self, now: datetime) -> list[str]:
         """Write that the run has completed. Return the warnings, such as lost scopes."""
@@ -86,6 +108,7 @@ class Reporter:
             self._noted = time.monotonic()
             unwritten, self._unwritten = self._unwritten, []
             run, quiet = self._counted(ended), self._quiet
+            self._shown = (run.step, run.done)
         now = self._context.vault.now().replace(microsecond=0)
         before = self._memories
         lines: list[Line] = []
@@ -115,6 +138,8 @@ class Reporter:
             unchanged=self._outcomes["unchanged"],
             failed=self._outcomes["failed"],
             postponed=self._outcomes["postponed"],
+            done=self._outcomes.total(),
+            step=None if ended else self._step,
         )
 
     def _remembered(self, report: KeyReport, details: Details, now: datetime, lines: list[Line]) -> KeyMemory:

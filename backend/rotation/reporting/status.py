@@ -5,6 +5,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from backend.azure.errors.entra_errors import Verdict
 from backend.configuration.mode import Mode, Option
 from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key, Validity
@@ -16,8 +18,9 @@ from backend.rotation.planning.calendar import next_week_start
 from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.planning.plan import NEAR_END, AppCredential, Seen, credential_of
+from backend.rotation.reporting.progress import estimated_end
 from backend.rotation.reporting.snapshot import SeenCredential, Snapshot
-from backend.rotation.results import AppState, KeyOverview, KeyReport, KeyState
+from backend.rotation.results import AppState, KeyOverview, KeyReport, KeyState, RunReport
 from backend.rotation.running.context import TENANTS_UNKNOWN
 from backend.rotation.running.refresh_token import token_expires
 from backend.rotation.running.session import NOT_SET_UP
@@ -75,7 +78,7 @@ class _Overview:
         return KeyOverview(
             works_until=works_until,
             sentence=sentence if self._rotates else f"{sentence} {_NOT_ROTATED}",
-            running=next((run for run in runs if run.run_id == holder and run.ended is None), None),
+            running=self._running(),
             runs=[run for run in runs if run.run_id != holder],
             next_week_starts=starts,
             next_week_starts_local=starts.astimezone(zone).isoformat(),
@@ -85,6 +88,12 @@ class _Overview:
             not_rotated=self._not_rotated(),
             notes=self._notes(),
         )
+
+    def _running(self) -> RunReport | None:
+        """Return the run that has the lock. A run that was killed loses it."""
+        runs, holder = self._snapshot.runs, self._snapshot.holder
+        running = next((run for run in runs if run.run_id == holder and run.ended is None), None)
+        return running and replace(running, estimated_end=estimated_end(running, runs, self._now))
 
     def _seen(self, name: str) -> Seen | None:
         """Return the state of the client secret or certificate, or None if it was not read, or that failed."""

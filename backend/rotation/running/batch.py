@@ -19,7 +19,7 @@ from backend.internal_errors import contained, stack_of
 from backend.key_vault.secrets import Version
 from backend.rotation.planning.calendar import due_before
 from backend.rotation.planning.memory import KeyMemory
-from backend.rotation.planning.plan import Leave, Moment, PutBack, Renew, not_due
+from backend.rotation.planning.plan import Leave, Moment, PutBack, Renew, Step, not_due
 from backend.rotation.planning.step_text import in_words
 from backend.rotation.results import Details, KeyReport
 from backend.rotation.running.client_secret import ClientSecretKind
@@ -36,6 +36,8 @@ from backend.values import in_whole_seconds
 
 logger = logging.getLogger("cipp.rotation")
 MANY_TOKENS: Final = 64  # more than these have to wait for the vault's write limit
+TOKENS_STEP: Final = "Check the refresh tokens, and renew those that are due."
+ALL_STEP: Final = "Check all keys, and renew those that are due."
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Progress(Protocol):
     def add(self, report: KeyReport, details: Details) -> None:
         """Add the report of a key. Called by several threads."""
 
+    def begin(self, step: str) -> None:
+        """Note what the run does now."""
+
     def write(self) -> None:
         """Write the progress of the run. Called after the tokens."""
 
@@ -102,17 +107,20 @@ def run_batch(run: RunContext, keys: Sequence[Key], known: KnownKeys, progress: 
     Many tokens have to wait for the vault's write limit. Then the other two are rotated meanwhile, and the old client
     secret stays valid for the tokens.
     """
-    batch = _Batch(run, known, progress)
     tokens = [key for key in keys if key.kind in TOKENS]
     others = [key for key in keys if key.kind not in TOKENS]
+    batch = _Batch(run, known, progress, is_concurrent=len(tokens) > MANY_TOKENS)
     in_turn = partial(batch.in_turn, others)
-    meanwhile = background.start(in_turn, name="rotation") if len(tokens) > MANY_TOKENS else None
+    if tokens:
+        progress.begin(ALL_STEP if others and batch.is_concurrent else TOKENS_STEP)
+    meanwhile = background.start(in_turn, name="rotation") if batch.is_concurrent else None
     try:
         results = background.each(batch.rotated, tokens, threads=background.KEYS, name="rotation")
     finally:
         if meanwhile:
             wait([meanwhile])  # the run needs the lock until the last key is done
     if others:
+        batch.begin(others[0])
         progress.write()
     results += meanwhile.result() if meanwhile else in_turn()
     reports = [result.report for result in results]
@@ -161,17 +169,28 @@ def _planned(run: RunContext, known: KnownKeys, key: Key) -> PlannedKey:
 
 
 class _Batch:
-    """Rotate the keys of one run on several threads. After the lock is lost, no further key is begun."""
+    """Rotate the keys of one run on several threads. After the lock is lost, no further key is begun.
 
-    def __init__(self, run: RunContext, known: KnownKeys, progress: Progress) -> None:
+    `is_concurrent`: the client secret and the certificate are rotated meanwhile, so they are not shown as steps.
+    """
+
+    def __init__(self, run: RunContext, known: KnownKeys, progress: Progress, *, is_concurrent: bool) -> None:
         self._run = run
         self._known = known
         self._progress = progress
+        self.is_concurrent = is_concurrent
         self._lost_lock: LostLockError | None = None
 
     def in_turn(self, keys: Sequence[Key]) -> list[KeyResult]:
         """Rotate the keys one after another."""
         return [self.rotated(key) for key in keys]
+
+    def begin(self, key: Key, step: Step | None = None) -> None:
+        """Note what the run does with a key now. Tokens are rotated concurrently, so each is not shown."""
+        if key.kind in TOKENS or self.is_concurrent:
+            return
+        words = in_words(step, key.kind) if step else ""
+        self._progress.begin(f"{key.name}: {words}" if words else f"Check {key.name}, and renew it if it is due.")
 
     def rotated(self, key: Key) -> KeyResult:
         """Rotate one key and report the result. An error never stops other keys. Without the lock nothing is done."""
@@ -181,10 +200,12 @@ class _Batch:
 
     def _worked(self, key: Key) -> KeyResult:
         run = self._run
+        self.begin(key)
         try:
             if early := self._left_alone(key):
                 return KeyResult(early)
-            done = work_through(_work(run, key, self._known), _moment(run, key), lambda: run.time_is_over)
+            work, begin = _work(run, key, self._known), partial(self.begin, key)
+            done = work_through(work, _moment(run, key), lambda: run.time_is_over, begin)
             return _result(run, key, done)
         except NoTimeLeftError as error:
             return KeyResult(postponed(key, error.detail, error.advice))

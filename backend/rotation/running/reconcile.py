@@ -65,14 +65,18 @@ class Done:
         return any(isinstance(step, Renew | PutBack) for step in self.steps)
 
 
-def work_through(work: Work, moment: Moment, time_is_over: Callable[[], bool]) -> Done:
+def work_through(
+    work: Work, moment: Moment, time_is_over: Callable[[], bool], begin: Callable[[Step], None] = lambda _step: None
+) -> Done:
     """Do the essential steps until none is left or the time is over, then the chores.
+
+    `begin` gets each step before it is done.
 
     Raises:
         LostLockError: The lock is lost, or its storage timed out, before the key was renewed.
         BackendError: A step failed before the key was renewed. The vault still serves the same version.
     """
-    loop = _Loop(work, moment, time_is_over)
+    loop = _Loop(work, moment, time_is_over, begin)
     try:
         loop.essential_steps()
     except LostLockError:
@@ -87,10 +91,13 @@ def work_through(work: Work, moment: Moment, time_is_over: Callable[[], bool]) -
 class _Loop:
     """The loop over one key."""
 
-    def __init__(self, work: Work, moment: Moment, time_is_over: Callable[[], bool]) -> None:
+    def __init__(
+        self, work: Work, moment: Moment, time_is_over: Callable[[], bool], begin: Callable[[Step], None]
+    ) -> None:
         self._work = work
         self._moment = moment
         self._time_is_over = time_is_over
+        self._begin = begin
         self._steps: list[Step] = []
         self._notes: list[str] = []
         self._warnings: list[str] = []
@@ -118,6 +125,7 @@ class _Loop:
         for chore in self._work.chores(self._moment):
             if self._time_is_over():
                 return
+            self._begin(chore)
             try:
                 why_not = self._work.do(chore)
             except LostLockError as error:
@@ -154,6 +162,7 @@ class _Loop:
         if self._time_is_over():
             self._left, self._postponed = step.reason, True
             return True
+        self._begin(step)
         why_not = self._work.do(step)
         if why_not:
             self._notes.append(why_not)
