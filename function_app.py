@@ -2,6 +2,7 @@
 
 from settings.http.app import functions_app
 from settings.pages import (
+    backend_log,
     docs,
     function_app_settings,
     function_apps,
@@ -24,6 +25,7 @@ PAGES = (
     resource_group,
     key_vault,
     key_rotation,
+    backend_log,
     function_apps,
     function_app_settings,
     static_web_app,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from backend.access.standing import Standing
     from backend.access.tables import AccessTables
     from backend.azure.clients import Clients
+    from backend.cipp.backend_log import BackendLog
     from backend.cipp.logbook import Logbook
     from backend.cipp.tables import CippTables
     from backend.cipp.time_zone import TimeZone
@@ -95,6 +96,13 @@ class Services:
         from backend.installation.installation import node_name
 
         return Logbook(self.clients, node_name(self.environ))
+
+    @made_once
+    def backend_log(self) -> "BackendLog":
+        """This app's entries in CIPP's Logbook."""
+        from backend.cipp.backend_log import BackendLog
+
+        return BackendLog(self.clients, self.tables)
 
     @made_once
     def installation_states(self) -> "InstallationStates":

@@ -5,8 +5,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import function_app
 from sandbox import names
@@ -69,9 +71,27 @@ def _start_cipp(others: Others) -> Body:
     return {}
 
 
+def _log(others: Others) -> Body:
+    """Write an entry of this app into CIPP's Logbook, as of today."""
+    data = {
+        "Endpoint": "ExecKeyRotation",
+        "UserId": "5a1d0b0c",
+        "Role": "superadmin",
+        "Address": "203.0.113.7",
+        "DryRun": False,
+        "Outcome": "done",
+        "CorrelationId": "0b0f6c1e-6a2d-4c0c-9f0e-2f1c7f0a9d35",
+    }
+    row = {"API": "Backend", "Message": "ExecKeyRotation: 4 rotated", "Username": "admin@contoso.com"}
+    more = {"Severity": "Info", "Tenant": "None", "TenantID": "None", "LogData": json.dumps(data)}
+    others.row("CippLogs", f"{datetime.now(UTC):%Y%m%d}", str(uuid4()), **row, **more)
+    return {}
+
+
 PREPARE: Final[Mapping[str, Callable[[Others], Body]]] = {
     "ExecFunctionAppDeploymentSync": _connect,
     "ExecTimeSettings": _start_cipp,
+    "ListBackendLog": _log,
     "ExecKeyVaultSecretRestore": lambda others: {"Version": _former(others)},
     "ExecKeyVaultSecretRecover": _delete,
 }

@@ -22,6 +22,7 @@ UNCOUNTED: Final = {
     "ExecKeyVaultSecretRecover": "needs a deleted secret",
     "ExecFunctionAppRestart": "polls, so the number of calls depends on the time",
     "ExecTimeSettings": "writes CIPP's table only",
+    "ListBackendLog": "reads CIPP's table only",
     "ExecFunctionAppDeploymentSync": "needs an app that is connected to its fork",
 }
 

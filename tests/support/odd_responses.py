@@ -55,6 +55,7 @@ READS: Final = (
     "ListStaticWebAppDomains",
     "ListStaticWebAppUsers",
     "ListKeyRotations",
+    "ListBackendLog",
     "me",
 )
 TIMERS: Final = ("WeeklyKeyRotation", "KeyRotationCatchUp")
