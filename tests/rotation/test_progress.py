@@ -172,3 +172,22 @@ def test_progress_is_written_only_if_no_write_is_recent(
     bodies = [str(call["request_body"]) for call in scene.azure.calls(tables=True) if "$batch" in call["path"]]
     merges = [body for body in bodies if f"/{RUNS}(" in body and ("PATCH " in body or "MERGE " in body)]
     assert bool(merges) is is_written
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.each_value
+@pytest.mark.parametrize("fault", [{"mode": "hang"}, {"mode": "drop-after"}, {"mode": "refuse", "status": 500}])
+def test_run_is_complete_when_only_its_progress_hangs_or_fails(
+    scene: Scene, nowhere: pytest.MonkeyPatch, fault: dict[str, object]
+) -> None:
+    nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "3")
+    nowhere.setenv("AZURE_DEADLINE_SECONDS", "4")
+    nowhere.setenv("KEY_ROTATION_PROOF_GAP_SECONDS", "0.3")
+    scene.azure.faults([{"host": STORAGE, "body": rf"(PATCH|MERGE) \S*{RUNS}", "times": 0, **fault}])
+    rotation = scene.rotate()
+    assert {key["Outcome"]: key["Reason"] for key in rotation["Keys"] if key["Outcome"] != "rotated"} == {}
+    scene.azure.faults([])
+    overview = scene.overview()
+    assert overview["Running"] is None
+    assert [(run["Rotated"], run["Done"], run["Step"]) for run in overview["Runs"]] == [(4, 4, None)]
+    assert overview["Runs"][0]["Ended"] is not None
