@@ -1,11 +1,13 @@
 """This app's entries in CIPP's Logbook, page by page.
 
-The table `CippLogs` is partitioned by day, and the rows of a day have no order. So each day is read completely, and
-the days one after another until a page is full.
+The table `CippLogs` is partitioned by day, and the rows of a day have no order. So each day is read completely: first
+the newest one, then some concurrently until a page is full.
 """
 
-import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from backend.azure.clients import Clients
@@ -23,15 +25,18 @@ from backend.cipp.log_entries import (
 )
 from backend.cipp.logbook import TABLE
 from backend.cipp.tables import CippTables
+from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import AzureUnreachableError, BackendError, NotConfiguredError, NotFoundError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from azure.data.tables import TableClient
 
-logger = logging.getLogger("cipp.logbook")
 DAYS: Final = 14
 SECONDS: Final = 20.0  # for all days. The days that are left are another page
+CONCURRENT: Final = 5  # days
 MOST: Final = 20_000  # entries of a day, so that a flood of denials can't fill the memory
 # An entry is in the partition of its writer's clock, and its time is the storage's. They can differ.
 CLOCKS: Final = timedelta(minutes=10)
@@ -51,6 +56,14 @@ _COLUMNS: Final = (
 )
 # The SDK finds a parameter only between spaces, so the filter has no parentheses.
 _FILTER: Final = "PartitionKey eq @day and API eq @backend or PartitionKey eq @day and API eq @rotation"
+
+
+@dataclass(frozen=True)
+class DayOfLog:
+    """The entries of a day, without an order. `is_cut`: there are too many, so some are left out."""
+
+    entries: Sequence[LogEntry]
+    is_cut: bool
 
 
 class BackendLog:
@@ -77,11 +90,16 @@ class BackendLog:
             )
         zone, now = self._tables.zone(), datetime.now(UTC)
         reader = _Reader(tables.get_table_client(TABLE), wanted, zone, shows_addresses=shows_addresses)
-        for day in days_of(wanted.before.time if wanted.before else now, now, zone):
+        days = days_of(wanted.before.time if wanted.before else now, now, zone)
+        readings: dict[date, Future[DayOfLog]] = {}
+        for number, day in enumerate(days):
             if reader.is_full_before(day):
                 break
+            if day not in readings:
+                ahead = days[number : number + (CONCURRENT if number else 1)]
+                readings = {one: background.start(partial(reader.read, one), name="read the Logbook") for one in ahead}
             try:
-                reader.read(day)
+                reader.add(day, readings[day].result())
             except NotFoundError:  # CIPP has not created the table yet
                 return LogPage(entries=[], before=None, notes=[])
             except BackendError as error:
@@ -104,11 +122,11 @@ class _Reader:
         self.last_day: date | None = None
         self._notes: list[str] = []
 
-    def read(self, day: date) -> None:
-        """Read the entries of a day.
+    def read(self, day: date) -> DayOfLog:
+        """Return the wanted entries of a day.
 
         Raises:
-            AzureError: The table refused or timed out. The entries stay as they were.
+            AzureError: The table refused or timed out.
         """
         action, found, is_cut = f"read CIPP's Logbook of {day}", list[LogEntry](), False
         parameters = {"day": f"{day:%Y%m%d}", "backend": BACKEND_API, "rotation": ROTATION_API}
@@ -124,9 +142,13 @@ class _Reader:
                     raise AzureUnreachableError(
                         f"Couldn't {action} in time: the storage account is slow.", advice="Try again in a moment."
                     )
-        if is_cut:
+        return DayOfLog(found, is_cut=is_cut)
+
+    def add(self, day: date, found: DayOfLog) -> None:
+        """Add the entries of a day to the page."""
+        if found.is_cut:
             self._notes.append(f"{day} has more than {MOST:,} entries, so some are left out.")
-        self._entries = sorted([*self._entries, *found], key=place_of, reverse=True)
+        self._entries = sorted([*self._entries, *found.entries], key=place_of, reverse=True)
         self.last_day = day
 
     def is_full_before(self, day: date) -> bool:

@@ -263,6 +263,21 @@ def test_days_before_today_are_read_up_to_two_weeks(others: Others) -> None:
     assert {entry["Id"] for entry in page()["Entries"]} == found
 
 
+def test_page_that_is_full_needs_one_query(others: Others) -> None:
+    for _ in range(2):
+        plant(others)
+    plant(others, 1)
+
+    def queries() -> int:
+        return len([call for call in others.azure.calls(tables=True) if f"/{TABLE}(" in call["path"]])
+
+    before = queries()
+    page("?Top=1")
+    assert queries() - before == 1
+    page("?Top=2")  # an entry of another day may be the third
+    assert queries() - before > 2
+
+
 @pytest.mark.parametrize(
     ("before", "days"),
     [
