@@ -241,6 +241,7 @@ def test_excluded_and_unknown_tenants_do_not_count(scene: Scene) -> None:
     assert "doesn't work" not in overview["Sentence"]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(
     "name", ["Fabrikam", "<img src=x onerror=alert(1)>", "\u202eevil\u0000\n' or 1 eq 1", "x" * 20_000]
 )
@@ -253,6 +254,7 @@ def test_overview_has_the_name_of_a_direct_tenant_as_it_is(scene: Scene, name: s
     assert [key_of(keys, one)["DisplayName"] for one in (unknown, TOKEN, SECRET)] == [None, None, None]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(("column", "value"), [("displayName", ""), ("displayName", 7), ("customerId", "another")])
 def test_tenant_without_a_readable_name_has_none(scene: Scene, column: str, value: object) -> None:
     scene.azure.reset(direct_tenants=1, propagation_seconds=0)
