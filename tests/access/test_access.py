@@ -5,6 +5,7 @@ import pytest
 from backend.access.roles import BASE_ROLES
 from sandbox.names import PLANTED
 from settings.access.caller import MARKS_OF_AZURE, Permission
+from tests.support import phrases
 from tests.support.api import Api, principal
 
 OTHERS = ("Tenant.Standards.ReadWrite", "Tenant.Standards.Read", "CIPP.Admin.Read", "Exchange.Mailbox.ReadWrite")
@@ -68,7 +69,7 @@ def test_each_mark_of_azure_alone_closes_the_development_door(
     nowhere.setenv(mark, value)
     answer = Api().get("me")
     assert answer.status == 401
-    assert "authentication is off" in answer.results
+    assert phrases.SIGN_IN_IS_OFF in answer.results
 
 
 @pytest.mark.parametrize("environment", ["", "Production", "Staging", "development", "Development "])
@@ -138,7 +139,7 @@ def test_a_static_web_apps_principal_counts_in_azure_only_by_the_setting(
     for name in ("me", "ListFunctionApps", "Nope"):
         refused = Api().get(name)
         assert refused.status == 401
-        for words in ("TRUST_STATIC_WEB_APP=true", "a gateway of your own", "App Service"):
+        for words in ("TRUST_STATIC_WEB_APP=true", phrases.OWN_GATEWAY, "App Service"):
             assert words in refused.results
 
 
@@ -221,20 +222,20 @@ def test_post_is_accepted_from_the_own_origin_only(
     answer = Api().post("ExecFunctionAppStop", {"Nope": 1}, **headers)
     assert answer.status == (400 if let_in else 403)
     if not let_in:
-        assert "another site" in answer.results
+        assert phrases.CROSS_SITE in answer.results
 
 
 @pytest.mark.parametrize(
     ("headers", "shown"),
     [
         ({"sec-fetch-site": " Cross-Site "}, "(Sec-Fetch-Site: cross-site)"),
-        ({"sec-fetch-site": f"sig={PLANTED}"}, "another site, which"),
+        ({"sec-fetch-site": f"sig={PLANTED}"}, f"{phrases.CROSS_SITE}, which"),
         (
             {"origin": f"https://u:{PLANTED}@evil.example/{PLANTED}?x={PLANTED}#{PLANTED}"},
             "(Origin: https://evil.example)",
         ),
-        ({"origin": f"https://u:{PLANTED}/x@evil.example"}, "another site, which"),
-        ({"origin": PLANTED}, "another site, which"),
+        ({"origin": f"https://u:{PLANTED}/x@evil.example"}, f"{phrases.CROSS_SITE}, which"),
+        ({"origin": PLANTED}, f"{phrases.CROSS_SITE}, which"),
     ],
 )
 def test_refused_origin_is_shown_without_a_possible_credential(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.cipp import MAY, READ, Cipp, ask, cipp_of
 from tests.support.principals import user, visitor
@@ -79,4 +80,4 @@ def test_hanging_storage_delays_a_base_role_briefly_and_not_each_time(
         for _ in range(20):
             assert api.get("me", role="admin").status == 200
         assert (2.5 < first < 7.5, time.monotonic() - began < 2) == (True, True)
-    assert "CIPP's access tables are unreachable" in caplog.text
+    assert phrases.ACCESS_TABLES_UNREACHABLE in caplog.text

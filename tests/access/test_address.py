@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from backend.configuration.address_ranges import ANYWHERE, Ranges, ranges_of, readable
 from backend.configuration.trusted_proxies import trusted_proxies
 from settings.access.address import address_of, why_unknown
+from tests.support import phrases
 
 
 def of(forwarded: str | None, proxies: str | None = None) -> str:
@@ -138,12 +139,12 @@ def test_named_proxies_are_read_as_ranges_of_addresses() -> None:
 @pytest.mark.parametrize(
     ("proxies", "words"),
     [
-        ("", "as many proxies as TRUSTED_PROXIES states"),
-        ("2", "as many proxies as TRUSTED_PROXIES states"),
+        ("", phrases.PROXY_COUNT_DIFFERS),
+        ("2", phrases.PROXY_COUNT_DIFFERS),
         (GATEWAY, "X-Forwarded-For"),
-        ("PLANTED", "must be a whole number from 0 to 999, or the addresses and ranges"),
-        ("1000", "must be a whole number from 0 to 999, or the addresses and ranges"),
-        (f"PLANTED,{GATEWAY}", "must be a whole number from 0 to 999, or the addresses and ranges"),
+        ("PLANTED", phrases.PROXIES_INVALID),
+        ("1000", phrases.PROXIES_INVALID),
+        (f"PLANTED,{GATEWAY}", phrases.PROXIES_INVALID),
     ],
 )
 def test_an_unknown_address_has_a_reason_without_the_settings_value(proxies: str, words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sandbox import names
 from settings.access.caller import identify
 from settings.http.process import services
+from tests.support import phrases
 from tests.support.api import Answer, Api, principal
 from tests.support.cipp import Cipp, at, cipp_of
 from tests.support.principals import user, visitor
@@ -62,7 +63,7 @@ def test_restricted_roles_are_denied_when_the_proxy_setting_is_invalid(
     nowhere.setenv("TRUSTED_PROXIES", setting)
     refused = ask(at(f"{INSIDE}, 20.50.2.3", visitor("a@b", "admin")))
     assert refused.status == 403
-    assert "TRUSTED_PROXIES must be a whole number from 0 to 999, or the addresses" in refused.results
+    assert f"TRUSTED_PROXIES {phrases.PROXIES_INVALID}" in refused.results
     assert setting not in refused.results
 
 

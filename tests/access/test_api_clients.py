@@ -6,6 +6,7 @@ import pytest
 
 from backend.running_code import COMMIT, VERSION
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.cipp import READ, Cipp, at, cipp_of
 from tests.support.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, application, claims, of_pairs, user, visitor
@@ -42,7 +43,7 @@ def test_client_with_a_custom_role_has_its_permissions(cipp: Cipp) -> None:
     cipp.client(role="Helpers")
     cipp.custom_role("helpers", READ, BlockedEndpoints=["ListFunctionApps"])
     assert ask(application()).status == 200
-    assert "blocks the endpoint" in ask(application(), "ListFunctionApps").results
+    assert phrases.BLOCKS_ENDPOINT in ask(application(), "ListFunctionApps").results
 
 
 def test_me_returns_id_role_and_permissions_of_a_client(cipp: Cipp) -> None:
@@ -67,14 +68,14 @@ def test_the_logbook_names_a_client_by_its_name_and_its_id(cipp: Cipp, title: st
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"Enabled": False}, "not enabled"),
-        ({"Enabled": "False"}, "not enabled"),
-        ({"Role": ""}, "does not have a role in CIPP"),
-        ({"Role": "authenticated"}, "does not have a role in CIPP"),
+        ({"Enabled": False}, phrases.CLIENT_DISABLED),
+        ({"Enabled": "False"}, phrases.CLIENT_DISABLED),
+        ({"Role": ""}, phrases.CLIENT_WITHOUT_ROLE),
+        ({"Role": "authenticated"}, phrases.CLIENT_WITHOUT_ROLE),
         ({"Role": "gone"}, "'gone'"),
         ({"Role": "cipp-api"}, "'cipp-api'"),
-        ({"client_id": OTHER}, "does not know"),
-        ({"client_id": f"{CLIENT_ID}' or '1' eq '1"}, "does not know"),
+        ({"client_id": OTHER}, phrases.CLIENT_UNKNOWN),
+        ({"client_id": f"{CLIENT_ID}' or '1' eq '1"}, phrases.CLIENT_UNKNOWN),
     ],
 )
 def test_client_that_cipp_denies_gets_no_default_role(cipp: Cipp, fields: dict[str, str], words: str) -> None:
@@ -105,7 +106,7 @@ def test_client_from_a_denied_address_has_an_entry_in_the_logbook(cipp: Cipp, na
 
 def test_without_any_table_a_client_is_unknown(cipp: Cipp) -> None:
     del cipp
-    assert "does not know" in ask(application()).results
+    assert phrases.CLIENT_UNKNOWN in ask(application()).results
 
 
 def test_roles_and_groups_in_a_clients_token_do_not_count(cipp: Cipp) -> None:
@@ -148,7 +149,7 @@ def test_address_behind_a_proxy_is_the_one_that_the_proxy_reports(
     nowhere.setenv("TRUSTED_PROXIES", "7")
     assert "TRUSTED_PROXIES" in ask(at(address, application())).results
     nowhere.setenv("TRUSTED_PROXIES", "-1")
-    assert "must be a whole number" in ask(at(address, application())).results
+    assert phrases.PROXIES_INVALID in ask(at(address, application())).results
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import function_app
 from settings.audit.once_a_minute import OnceAMinute
 from settings.http.process import services
 from settings.http.routes import all_routes
+from tests.support import phrases
 from tests.support.api import Api, principal
 from tests.support.cipp import cipp_of
 from tests.support.rotation.others import Others
@@ -81,7 +82,7 @@ def test_names_that_a_caller_invents_are_one_endpoint(others: Others) -> None:
     api = Api()
     assert {ask(api, f"Nope{n}", role="nobody") for n in range(5)} == {403}
     (line,) = lines(others)
-    assert line["Message"].startswith("An unknown endpoint: ")
+    assert line["Message"].startswith(f"{phrases.UNKNOWN_ENDPOINT}: ")
     assert "Nope" not in str(line)
 
 
@@ -125,10 +126,10 @@ def test_an_entry_states_how_many_denials_were_left_out(others: Others, caplog: 
         assert ask(api, path, method=method, role="billing") == 403
     assert ask(api, "ListFunctionApps", who="b", role="billing") == 403
     first, second = sorted(lines(others), key=lambda line: str(line["Username"]))
-    assert ("LeftOut" in first["LogData"], "log stream" in first["Message"]) == (False, False)
+    assert ("LeftOut" in first["LogData"], phrases.LEFT_OUT_OF_LOGBOOK in first["Message"]) == (False, False)
     assert json.loads(second["LogData"])["LeftOut"] == len(PATHS) - 1
-    assert second["Message"].endswith(f"only in the log stream: {len(PATHS) - 1}.")
-    denied = [record for record in caplog.records if record.name == "cipp.record" and "was denied" in record.message]
+    assert second["Message"].endswith(f"{phrases.LEFT_OUT_OF_LOGBOOK}: {len(PATHS) - 1}.")
+    denied = [record for record in caplog.records if record.name == "cipp.record" and phrases.DENIED in record.message]
     assert len(denied) == len(PATHS) + 1  # the log stream has them all
 
 

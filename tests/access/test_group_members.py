@@ -11,6 +11,7 @@ import pytest
 from backend.errors import AzureUnreachableError
 from backend.sam_app.graph import json_of
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.cipp import GRAPH_HOST, MAY, READ, Cipp, ask, cipp_of, questions, roles
 from tests.support.principals import claims, user
@@ -118,7 +119,7 @@ def test_hanging_graph_delays_only_the_first_caller_for_long(
         assert ask(user(oid=str(uuid4())), MAY, api).status == 403
         took.append(time.monotonic() - began)
     azure.faults([])
-    for asking in [thread for thread in threading.enumerate() if thread.name == "get your groups from Microsoft Graph"]:
+    for asking in [thread for thread in threading.enumerate() if thread.name == phrases.GROUPS_THREAD]:
         asking.join()  # it retries now, and this must not count in the next test
     assert [seconds > 2 for seconds in took] == [True, False, False]
 

@@ -12,6 +12,7 @@ from backend.errors import NotSignedInError
 from sandbox import names
 from settings.access.caller import Permission
 from settings.access.principal import principal_of
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.cipp import Cipp, cipp_of
 from tests.support.principals import CLIENT_ID, NAME, PRINCIPAL, PROVIDER, claims, encoded, of_pairs
@@ -79,7 +80,7 @@ def test_user_and_application_belong_to_entra() -> None:
 )
 def test_person_with_the_name_header_of_an_application_is_unreadable(principal: dict[str, object]) -> None:
     headers = {PRINCIPAL: encoded(principal), PROVIDER: "aad", NAME: CLIENT_ID}
-    with pytest.raises(NotSignedInError, match="identifies an application"):
+    with pytest.raises(NotSignedInError, match=phrases.IS_APPLICATION):
         principal_of({name.lower(): value for name, value in headers.items()})
 
 

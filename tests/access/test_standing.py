@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.cipp import MAY, READ, Cipp, ask, cipp_of, questions, roles
 from tests.support.principals import encoded, user, visitor
@@ -70,7 +71,7 @@ def test_groups_of_a_token_are_closed_while_the_partners_tenant_is_unknown(
     azure.faults([{"path": "/secrets/TenantID", "mode": "refuse", "status": 403, "times": 0}])
     answer = ask(user(groups=(names.GROUP_ID,)))
     assert (answer.status, answer.body["permissions"]) == (200, [])
-    assert "can't be resolved" in answer.body["message"]
+    assert phrases.ROLES_UNKNOWN in answer.body["message"]
     assert roles(user("admin", groups=(names.GROUP_ID,))) == {"admin"}
 
 
@@ -148,7 +149,7 @@ def test_refusal_names_the_custom_roles_that_have_the_permission(cipp: Cipp) -> 
     cipp.custom_role("helpers")
     cipp.custom_role("others", "CIPP.Core.Read")
     refused = Api().get(MAY, role="readonly")
-    assert "Roles that have it: admin, superadmin, helpers." in refused.results
+    assert ": admin, superadmin, helpers." in refused.results
 
 
 def test_caller_without_the_platforms_roles_is_denied_everywhere(cipp: Cipp) -> None:

@@ -18,6 +18,7 @@ from sandbox import names
 from settings.audit.audit_log import Who, summary_of, who_of
 from settings.http.process import services
 from settings.http.routes import Route, all_routes
+from tests.support import phrases
 from tests.support.api import Api, principal
 from tests.support.bodies import body_of, can_be_dry
 from tests.support.host import wait_for
@@ -66,7 +67,7 @@ def test_every_write_operation_has_one_entry(others: Others, route: Route) -> No
         assert response.status != 400, response.text
         (line,) = [row for row in lines(others) if row["RowKey"] not in before]
         assert line["Message"].startswith(route.name)
-        assert ("(dry run)" in line["Message"]) is (dry_run and can_be_dry(route))
+        assert (phrases.DRY_RUN_MARK in line["Message"]) is (dry_run and can_be_dry(route))
         assert line["Severity"] == ("Info" if response.status == 200 else "Error")
         assert line["Username"] == "admin@contoso.com"
         assert json.loads(line["LogData"]) == {
@@ -214,7 +215,7 @@ def test_entry_of_a_failure_has_its_reason_and_dry_run(others: Others) -> None:
     for dry_run in (False, True):
         assert Api().post("ExecFunctionAppSettings", {"Set": {"A": HIDDEN}, "DryRun": dry_run}).status == 500
     others.azure.faults([])
-    assert sorted("(dry run)" in line["Message"] for line in lines(others)) == [False, True]
+    assert sorted(phrases.DRY_RUN_MARK in line["Message"] for line in lines(others)) == [False, True]
     assert all("Missing:" in line["Message"] and HIDDEN not in str(line) for line in lines(others))
 
 
