@@ -6,6 +6,7 @@ import pytest
 
 from sandbox import names
 from sandbox.tables.cipps_tables import TABLES
+from tests.support import phrases
 from tests.support.admin import Admin
 from tests.support.api import Answer, Api, functions
 from tests.support.cipp import MAY, ask, at, cipp_of
@@ -13,7 +14,7 @@ from tests.support.principals import application, user, visitor
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
 
-RESULT = "has none of CIPP's tables"
+RESULT = phrases.TABLES_ELSEWHERE
 ADVICE = "Set CIPP_STORAGE or CIPP_STORAGE__tableServiceUri to CIPP's account"
 SOON_SECONDS = 3.0
 SEEN_SECONDS = 15.0  # 3 s that a look is remembered, 5 s for the tables of access, and a busy machine
@@ -98,7 +99,7 @@ def test_storage_that_is_not_cipps_closes_all_but_base_roles(elsewhere: Others) 
     for headers in (visitor("a@b", "helpers"), user("helpers"), user(), application()):
         refused = ask(headers, MAY, api)
         assert refused.status == 403, refused.text
-        assert "tables are unreachable" in refused.results
+        assert phrases.TABLES_UNREACHABLE in refused.results
     assert api.get(MAY, role="superadmin").status == 200
     assert time.monotonic() - began < 4 * SOON_SECONDS
     began = time.monotonic()
@@ -155,7 +156,7 @@ def test_logbook_is_not_created_in_foreign_storage_but_entries_are_logged(
     assert api.get(MAY, role="editor").status == 403  # a denial
     assert "CippLogs" not in made(elsewhere)
     messages = [record.getMessage() for record in caplog.records if record.name == "cipp.logbook"]
-    assert [line for line in messages if "not in CIPP's Logbook" in line and RESULT in line]
+    assert [line for line in messages if phrases.NOT_IN_LOGBOOK in line and RESULT in line]
     assert [line for line in messages if "Key Rotation" in line and "RefreshToken: rotated" in line]
 
 
@@ -198,7 +199,7 @@ def test_role_is_not_called_unknown_when_custom_roles_can_not_be_read(elsewhere:
     assert api.post("ExecStaticWebAppUserRoles", sent).status == 200
     listed = api.get("ListStaticWebAppUsers").results
     assert [one["UnknownRoles"] for one in listed["Users"]] == [[]] * len(users)
-    assert "custom roles are unknown" in listed["Note"]
+    assert phrases.CUSTOM_ROLES_UNKNOWN in listed["Note"]
 
 
 def outcomes(answer: Answer) -> dict[str, tuple[str, str]]:
@@ -219,7 +220,7 @@ def test_rotation_postpones_direct_tenants_alone_in_a_storage_that_is_not_cipps(
             outcome
         }
         assert found["TenantRefreshToken"][0] == "postponed"
-        assert "unknown which tenants are excluded" in found["TenantRefreshToken"][1]
+        assert phrases.EXCLUSIONS_UNKNOWN in found["TenantRefreshToken"][1]
         assert RESULT in found["TenantRefreshToken"][1]
         assert [warning for warning in answer.results["Warnings"] if RESULT in warning]
     assert not [step for step in dry.results["WouldDo"] if tenant in step]

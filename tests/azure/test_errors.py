@@ -25,6 +25,7 @@ from backend.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from tests.support import phrases
 
 LIBRARIES: tuple[ModuleType, ...] = (
     azure.core.exceptions,
@@ -168,7 +169,7 @@ DENIED = (
             "",
             "an HTML page",
         ),
-        (504, {"error": {"code": "GatewayTimeout", "message": "late"}}, "GatewayTimeout", "before you retry"),
+        (504, {"error": {"code": "GatewayTimeout", "message": "late"}}, "GatewayTimeout", phrases.CHECK_BEFORE_RETRY),
         (
             401,
             {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret is provided."},
@@ -183,7 +184,7 @@ DENIED = (
         (400, '{"error": {"code": 7, "message": {"lang": "en", "value": "odd"}}}', "7", "odd"),
         (400, '{"error": []}', "", "Some Reason"),
         (400, "{", "", "Some Reason"),
-        (400, "sorry", "", "Some Reason (the response body was plain text, which is not shown)"),
+        (400, "sorry", "", f"Some Reason ({phrases.BODY_WAS} {phrases.PLAIN_TEXT}, {phrases.BODY_NOT_SHOWN})"),
         (403, XML, "AuthorizationFailure", "This request is not authorized & logged."),
     ],
 )

@@ -9,6 +9,7 @@ from backend.access import sign_in_door
 from backend.errors import AzureUnreachableError
 from sandbox import names
 from settings.http.process import services
+from tests.support import phrases
 from tests.support.admin import Admin
 from tests.support.api import Api
 from tests.support.cipp import GRAPH_HOST, MAY, ask, cipp_of
@@ -68,7 +69,7 @@ def test_links_warn_of_the_storage_after_a_check_that_hung(azure: Sandbox, impat
     hold(azure, host="127.0.0.1", path="/Version")
 
     def warns() -> bool:
-        return "has none of CIPP's tables" in str(api.get("ExecBackendURLs").results["Warnings"])
+        return phrases.TABLES_ELSEWHERE in str(api.get("ExecBackendURLs").results["Warnings"])
 
     assert not warns()
     wait_until(warns)
@@ -103,7 +104,7 @@ def test_closed_sign_in_opens_after_a_look_that_hung(azure: Sandbox, impatient: 
     def status() -> int:
         return api.call("GET", "me", role=None, headers=user("superadmin")).status
 
-    wait_until(lambda: "authentication is off" in api.call("GET", "me", role=None, headers=user("superadmin")).text)
+    wait_until(lambda: phrases.SIGN_IN_IS_OFF in api.call("GET", "me", role=None, headers=user("superadmin")).text)
     Admin(azure).set_sign_in(platform={"enabled": True}, globalValidation=STRICT)
     time.sleep(0.2)
     hold(azure, host=ARM, path="/config/authsettingsv2$")
@@ -129,7 +130,7 @@ def test_discovery_is_repeated_after_a_look_that_hung(azure: Sandbox, impatient:
 
     def is_complete() -> bool:
         warnings = api.get("ExecBackendURLs").results["Warnings"]
-        return not [warning for warning in warnings if "not checked" in warning.lower() or "0.5 s" in warning]
+        return not [warning for warning in warnings if phrases.NOT_CHECKED in warning.lower() or "0.5 s" in warning]
 
     assert not is_complete()
     wait_until(is_complete)

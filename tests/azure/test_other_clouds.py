@@ -9,6 +9,7 @@ import function_app
 from backend.configuration.clouds import CHINA, PUBLIC, US_GOVERNMENT, Cloud
 from settings.http.routes import Route, all_routes
 from tests.examples import prepared
+from tests.support import phrases
 from tests.support.api import Api, functions
 from tests.support.http_file import address_of
 from tests.support.sandbox_client import Sandbox
@@ -52,7 +53,7 @@ def test_no_call_and_no_response_names_a_public_host(azure: Sandbox, cloud: Clou
     hosts = {call["host"] for call in azure.calls()[before:]}
     assert not public_hosts(" ".join(hosts)), answer.text
     assert public_hosts(answer.text) <= data_of(azure)
-    assert answer.status < 500 or "did not respond" not in answer.text, (cloud.name, answer.text)
+    assert answer.status < 500 or phrases.DID_NOT_RESPOND not in answer.text, (cloud.name, answer.text)
 
 
 @pytest.mark.parametrize("timer", ["weeklykeyrotation", "keyrotationcatchup"])

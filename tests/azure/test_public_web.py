@@ -10,6 +10,7 @@ import pytest
 from backend.azure.public_web import NoResponseError, PublicWeb
 from backend.concurrency.deadline import Deadline
 from backend.configuration.timeouts import Limits
+from tests.support import phrases
 from tests.support.sandbox_client import Sandbox
 
 HEALTH = "https://cippabc12.azurewebsites.net/api/setup/health"
@@ -63,7 +64,7 @@ def test_redirect_to_another_kind_of_address_is_not_followed(azure: Sandbox, web
 
 def test_large_response_is_refused(azure: Sandbox, web: PublicWeb) -> None:
     azure.faults([{"host": "*.azurewebsites.net", "answer": {"body": "x" * 2_000}}])
-    with pytest.raises(NoResponseError, match="too large"):
+    with pytest.raises(NoResponseError, match=phrases.TOO_LARGE):
         web.get(HEALTH, deadline=Deadline.after(10), most_bytes=1_000)
 
 
@@ -111,6 +112,6 @@ def drip() -> Iterator[str]:
 @pytest.mark.usefixtures("nowhere")
 def test_slow_body_ends_at_the_deadline(drip: str) -> None:
     began = time.monotonic()
-    with pytest.raises(NoResponseError, match="in time"):
+    with pytest.raises(NoResponseError, match=phrases.IN_TIME):
         PublicWeb(Limits()).get(f"{drip}/", deadline=Deadline.after(0.5))
     assert time.monotonic() - began < 2

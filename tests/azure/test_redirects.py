@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.ca import CertificateAuthority
 from sandbox.names import PLANTED
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.redirecting_proxy import ELSEWHERE, RedirectingProxy
 from tests.support.sandbox_client import Sandbox
@@ -52,7 +53,7 @@ def test_redirect_of_entra_is_not_followed(
     with redirecting(azure, nowhere, tmp_path, "login.microsoftonline.com", status) as proxy:
         answer = Api().post("ExecKeyProof", {"Names": [name]})
         assert_not_followed(answer, proxy)
-    assert f"login.microsoftonline.com responded with a redirect ({status})" in answer.text
+    assert f"login.microsoftonline.com {phrases.REDIRECTED} ({status})" in answer.text
     assert "dead" not in answer.text
 
 

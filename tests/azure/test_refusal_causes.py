@@ -11,6 +11,7 @@ from backend.errors import AzureRefusedError, BackendError, NotFoundError
 from sandbox import names
 from tests.azure.test_errors import Answer as Response
 from tests.hosting.test_deployments import connect
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.sandbox_client import Sandbox
 
@@ -59,7 +60,7 @@ def test_refusal_names_its_cause_and_who_removes_it(
     answer = ask(*call)
     assert answer.status == 500, answer.text
     assert all(part in answer.results for part in words), answer.results
-    assert "A right is missing" not in answer.results
+    assert phrases.RIGHT_IS_MISSING not in answer.results
     assert "Missing: " not in answer.results
     assert code in answer.body["azureCode"] or code.startswith("Site")
 
@@ -79,10 +80,10 @@ def test_rights_on_a_vault_behind_a_firewall_exist_and_name_the_firewall(azure: 
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("DenyAssignmentAuthorizationFailed", "deny assignment"),
+        ("DenyAssignmentAuthorizationFailed", phrases.DENY_ASSIGNMENT),
         ("RequestDisallowedByPolicy", "Azure Policy assignment"),
-        ("ReadOnlyDisabledSubscription", "subscription is disabled"),
-        ("ScopeLocked", "lock on"),
+        ("ReadOnlyDisabledSubscription", phrases.SUBSCRIPTION_DISABLED),
+        ("ScopeLocked", phrases.A_LOCK),
     ],
 )
 def test_rights_that_cannot_be_looked_up_are_not_missing_rights(azure: Sandbox, code: str, cause: str) -> None:
@@ -97,8 +98,8 @@ def test_rights_that_cannot_be_looked_up_are_not_missing_rights(azure: Sandbox, 
 @pytest.mark.parametrize(
     ("code", "cause", "who"),
     [
-        ("KeyBasedAuthenticationNotPermitted", "no shared keys", "CIPP_STORAGE__tableServiceUri"),
-        ("AuthorizationFailure", "storage account's firewall", "owner or contributor of the account"),
+        ("KeyBasedAuthenticationNotPermitted", phrases.NO_SHARED_KEYS, "CIPP_STORAGE__tableServiceUri"),
+        ("AuthorizationFailure", phrases.STORAGE_FIREWALL, phrases.OWNER_OF_ACCOUNT),
     ],
 )
 def test_storage_that_refuses_every_key_lacks_no_right(azure: Sandbox, code: str, cause: str, who: str) -> None:
@@ -118,8 +119,8 @@ def test_vault_firewall_does_not_pass_for_a_secret_that_is_there(azure: Sandbox)
     assert Api().post("ExecKeyVaultSecretSet", {"Name": "Extra", "Value": "1"}).status == 200
     answer = Api().post("ExecKeyVaultSecretRecover", {"Name": "Extra"})
     assert answer.status == 500
-    assert "key vault's firewall" in answer.results
-    assert "is not deleted" not in answer.results
+    assert phrases.VAULT_FIREWALL in answer.results
+    assert phrases.NOT_DELETED not in answer.results
 
 
 @pytest.mark.parametrize(
@@ -127,16 +128,16 @@ def test_vault_firewall_does_not_pass_for_a_secret_that_is_there(azure: Sandbox)
     [
         ({"status": 409}, 409, "ListFunctionAppDeployments shows"),
         ({"code": "ScopeLocked"}, 500, "az lock list"),
-        ({"code": "ReadOnlyDisabledSubscription"}, 500, "billing account owner"),
+        ({"code": "ReadOnlyDisabledSubscription"}, 500, phrases.BILLING_OWNER),
         (
             {"answer": {"status": 409, "body": {"Code": "Conflict", "Message": "The site has no source control."}}},
             500,
-            "not connected to a repository",
+            phrases.NO_REPOSITORY,
         ),
         (
             {"answer": {"status": 409, "body": {"Code": "Conflict", "Message": "Something else."}}},
             409,
-            "Azure does not name the cause",
+            phrases.SYNC_CONFLICT,
         ),
         (
             {"answer": {"status": 409, "body": {"Message": "Another deployment is in progress, please try later."}}},
@@ -153,14 +154,14 @@ def test_sync_that_is_refused_with_409_names_its_own_cause(
     answer = ask(*SYNC)
     assert answer.status == status, answer.text
     assert words in answer.results
-    assert ("the fork may" in answer.results.lower()) is (status == 409)
+    assert (phrases.FORK_MAY in answer.results.lower()) is (status == 409)
 
 
 def test_hidden_subscription_is_not_reported_as_missing_repository(azure: Sandbox) -> None:
     azure.faults([{"path": "/sourcecontrols/web$", "mode": "refuse", "code": "SubscriptionNotFound", "times": 0}])
     answer = ask(*SYNC)
     assert answer.status == 500
-    assert "not connected to a repository" not in answer.results
+    assert phrases.NO_REPOSITORY not in answer.results
 
 
 # What no endpoint provokes
@@ -206,45 +207,55 @@ IN_TEXT = arm("BadRequest", json.dumps(arm("ScopeLocked", "because following sco
     ("status", "body", "words", "is_right"),
     [
         (403, vault("forbiddenbyfirewall"), "firewall", False),
-        (403, vault("FORBIDDENBYRBAC"), "A right is missing", True),
+        (403, vault("FORBIDDENBYRBAC"), phrases.RIGHT_IS_MISSING, True),
         (403, vault("ForbiddenByRbac", DENY), "7d3e5b1c-2a4f-4e6d-8c9b-0a1f2e3d4c5b", False),
-        (403, vault("ForbiddenByPolicy"), "A right is missing", True),
-        (403, vault("AccessDenied"), "A right is missing", True),
-        (403, vault("SecretManagedByKeyVault"), "belongs to a certificate", False),
+        (403, vault("ForbiddenByPolicy"), phrases.RIGHT_IS_MISSING, True),
+        (403, vault("AccessDenied"), phrases.RIGHT_IS_MISSING, True),
+        (403, vault("SecretManagedByKeyVault"), phrases.OF_A_CERTIFICATE, False),
         (
             403,
             arm("Forbidden", "Client address is not authorized and caller is not a trusted service."),
             "firewall",
             False,
         ),
-        (403, arm("Forbidden", "Something new"), "cause of this refusal is unknown: Azure's code is Forbidden", False),
-        (403, arm("BrandNewCode"), "cause of this refusal is unknown: Azure's code is BrandNewCode", False),
-        (403, "", "cause of this refusal is unknown: Azure sent no code", False),
-        (403, "<html><body>Nothing to see</body></html>", "cause of this refusal is unknown", False),
-        (403, "<html><h1>SITE DISABLED</h1></html>", "the app is stopped", False),
-        (403, arm("authorizationfailed"), "A right is missing", True),
-        (403, arm("LinkedAuthorizationFailed"), "A right is missing", True),
-        (403, arm("LinkedAuthorizationFailed", LINKED), "deny assignment", False),
+        (403, arm("Forbidden", "Something new"), f"{phrases.UNKNOWN_CAUSE}: {phrases.ITS_CODE_IS} Forbidden", False),
+        (403, arm("BrandNewCode"), f"{phrases.UNKNOWN_CAUSE}: {phrases.ITS_CODE_IS} BrandNewCode", False),
+        (403, "", f"{phrases.UNKNOWN_CAUSE}: {phrases.SENT_NO_CODE}", False),
+        (403, "<html><body>Nothing to see</body></html>", phrases.UNKNOWN_CAUSE, False),
+        (403, "<html><h1>SITE DISABLED</h1></html>", phrases.APP_IS_STOPPED, False),
+        (403, arm("authorizationfailed"), phrases.RIGHT_IS_MISSING, True),
+        (403, arm("LinkedAuthorizationFailed"), phrases.RIGHT_IS_MISSING, True),
+        (403, arm("LinkedAuthorizationFailed", LINKED), phrases.DENY_ASSIGNMENT, False),
         (400, NESTED_POLICY, "'Nested one'", False),
         (403, arm("RequestDisallowedByPolicy", POLICY_IN_TEXT), "'In the text'", False),
         (403, arm("RequestDisallowedByPolicy", POLICY_IN_TEXT, additionalInfo=[{"info": {}}]), "'In the text'", False),
         (409, arm("MissingSubscriptionRegistration", UNREGISTERED), "--namespace Microsoft.Web", False),
         (409, arm("MissingSubscriptionRegistration"), "--namespace <namespace>", False),
-        (400, IN_TEXT, "lock on /subscriptions/s", False),
+        (400, IN_TEXT, f"{phrases.A_LOCK} on /subscriptions/s ", False),
         (
             409,
             {"Code": "Conflict", "Message": "The scope is locked. Please remove the lock."},
-            "a lock",
+            phrases.A_LOCK,
             False,
         ),
         (401, {"Code": "Unauthorized", "Message": "This region has quota of 0 instances."}, "a quota", False),
-        (401, arm("Unauthorized", "AKV10032: Invalid issuer. Expected one of a, found b."), "another tenant", False),
-        (403, {"odata.error": {"code": "AuthenticationFailed", "message": {"value": "no"}}}, "account key", False),
+        (
+            401,
+            arm("Unauthorized", "AKV10032: Invalid issuer. Expected one of a, found b."),
+            phrases.TOKEN_OF_ANOTHER_TENANT,
+            False,
+        ),
+        (
+            403,
+            {"odata.error": {"code": "AuthenticationFailed", "message": {"value": "no"}}},
+            phrases.ACCOUNT_KEY,
+            False,
+        ),
         (403, {"odata.error": {"code": "AuthorizationPermissionMismatch"}}, "Storage Table Data Contributor", True),
-        (403, {"odata.error": {"code": "AuthorizationSourceIPMismatch"}}, "shared access signature", False),
-        (403, {"odata.error": {"code": "AccountIsDisabled"}}, "account is disabled", False),
-        (409, arm("DisabledSubscription"), "subscription is disabled", False),
-        (409, arm("AnotherOperationInProgress"), "another operation", False),
+        (403, {"odata.error": {"code": "AuthorizationSourceIPMismatch"}}, phrases.SHARED_ACCESS_SIGNATURE, False),
+        (403, {"odata.error": {"code": "AccountIsDisabled"}}, phrases.ACCOUNT_DISABLED, False),
+        (409, arm("DisabledSubscription"), phrases.SUBSCRIPTION_DISABLED, False),
+        (409, arm("AnotherOperationInProgress"), phrases.ANOTHER_OPERATION, False),
         (409, arm("QuotaExceeded"), "a quota", False),
     ],
 )
@@ -255,13 +266,13 @@ def test_cause_is_read_from_codes_and_words_of_any_depth_and_case(
     assert isinstance(error, AzureRefusedError)
     assert words in str(error), str(error)
     assert error.is_missing_right is is_right
-    assert ("A right is missing." in str(error) or "Missing: " in str(error)) is is_right
+    assert (f"{phrases.RIGHT_IS_MISSING}." in str(error) or "Missing: " in str(error)) is is_right
 
 
 def test_code_in_a_header_alone_is_read() -> None:
     error = raised(403, "", **{"x-ms-error-code": "KeyBasedAuthenticationNotPermitted"})
     assert isinstance(error, AzureRefusedError)
-    assert "no shared keys" in str(error)
+    assert phrases.NO_SHARED_KEYS in str(error)
 
 
 @pytest.mark.parametrize(
@@ -302,5 +313,5 @@ def test_credential_in_a_locked_scope_is_not_repeated(azure: Sandbox) -> None:
         [{"host": "management.azure.com", "path": "/restart$", "times": 0, "answer": {"status": 409, "body": body}}]
     )
     answer = Api().post("ExecFunctionAppRestart", {"Name": names.MAIN_SITE})
-    assert "a lock" in answer.results
+    assert phrases.A_LOCK in answer.results
     assert secret not in answer.text

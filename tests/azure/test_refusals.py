@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from backend.configuration.timeouts import Limits
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.sandbox_client import Sandbox
 
@@ -62,7 +63,7 @@ def test_timeout_of_azure_is_reported_in_time(
     answer = called.by(Api())
     assert time.monotonic() - started < 2
     assert answer.status == (409 if called.name.startswith("Exec") else 500)
-    assert "did not respond" in answer.results
+    assert phrases.DID_NOT_RESPOND in answer.results
     assert "azureStatus" not in answer.body
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.sandbox_client import Sandbox
 
@@ -57,7 +58,7 @@ def assert_timeout_is_reported(
     """Let the deciding call hang, or cut it after Azure received it. The caller gets an error soon."""
     answer = _answer(azure, nowhere, endpoint_call, {"mode": mode})
     assert answer.status == 500
-    assert "did not respond" in answer.results
+    assert phrases.DID_NOT_RESPOND in answer.results
     assert "azureStatus" not in answer.body
 
 
