@@ -10,6 +10,7 @@ import pytest
 from backend.azure.clients import Clients
 from backend.cipp.tables import CippTables
 from sandbox import names
+from tests.support import phrases
 from tests.support.admin import Admin
 from tests.support.api import Api
 from tests.support.rotation.others import Others
@@ -60,8 +61,8 @@ def test_zone_is_unknown_when_the_table_was_never_read(
         assert found.zone() is UTC
     assert found.is_zone_unknown
     (problem,) = found.zone_problems
-    assert "table Config couldn't be read" in problem
-    assert [record.message.count("table Config couldn't be read") for record in caplog.records] == [1]
+    assert phrases.CONFIG_UNREADABLE in problem
+    assert [record.message.count(phrases.CONFIG_UNREADABLE) for record in caplog.records] == [1]
 
 
 def test_last_known_zone_stays_when_the_table_cannot_be_read(others: Others, unread: dict[str, object]) -> None:
@@ -135,7 +136,7 @@ def test_links_warn_when_the_zone_is_unknown(others: Others) -> None:
     others.azure.faults([{"host": TABLES_HOST, "path": "/Config", "times": 0, "mode": "refuse", "status": 403}])
     results = Api().get("ExecBackendURLs").results
     assert results["Timezone"] == "UTC"
-    assert any("table Config couldn't be read" in warning for warning in results["Warnings"])
+    assert any(phrases.CONFIG_UNREADABLE in warning for warning in results["Warnings"])
 
 
 UNKNOWN = [*("Nowhere/Land", "localtime", "Factory", "posix/Asia/Tokyo", "Tokyo Standard Tim", "UTC\u200b")]
@@ -151,14 +152,14 @@ def test_unknown_name_is_utc_with_a_warning_on_links_notes_and_rotation(
     api = Api()
     links, keys = api.get("ExecBackendURLs").results, api.get("ListKeyRotations").results
     run = api.post("ExecKeyRotation", {"DryRun": True}).results
-    where = "table Config" if place == "table" else "CIPP_TIMEZONE must be a time zone"
+    where = "table Config" if place == "table" else f"CIPP_TIMEZONE {phrases.MUST_BE_A_ZONE}"
     for zone, warnings in (
         (links["Timezone"], links["Warnings"]),
         (keys["TimeZone"], keys["Notes"]),
         ("UTC", run["Warnings"]),
     ):
         assert zone == "UTC"
-        assert [where in warning and "UTC is used" in warning for warning in warnings].count(True) == 1, warnings
+        assert [where in warning and phrases.UTC_IS_USED in warning for warning in warnings].count(True) == 1, warnings
         assert name not in " ".join(warnings)
 
 

@@ -14,6 +14,7 @@ from backend.azure.clients import Clients
 from backend.cipp.owned_lock import LostLockError
 from backend.cipp.row_lock import RowLock, row_lock
 from backend.errors import NotFoundError
+from tests.support import phrases
 from tests.support.api import QUICK, Api
 from tests.support.rotation.held_run import LOCKS, PATIENT, PROOF, held_at, lock_row, relayed
 from tests.support.rotation.instance import Instance
@@ -75,7 +76,7 @@ def test_second_run_of_the_process_learns_the_owner_and_its_start(scene: Scene, 
     with held_at(scene, 2, nowhere) as first:
         second = Api().post("ExecKeyRotation", {})
         assert second.status == 409
-        assert f"Run {lock_row(scene)['RunId']} by admin@contoso.com has the lock" in second.text
+        assert f"Run {lock_row(scene)['RunId']} by admin@contoso.com {phrases.HAS_LOCK}" in second.text
         assert SINCE.search(second.text)
         scene.azure.faults([])
         assert first.result().status == 200
@@ -116,7 +117,7 @@ def test_second_process_learns_the_owner_and_its_start(
     with Instance(environ) as other, held_at(scene, 2, nowhere) as first:
         second = other.rotate()
         assert second.status == 409
-        assert f"Run {lock_row(scene)['RunId']} by admin@contoso.com has the lock" in second.text
+        assert f"Run {lock_row(scene)['RunId']} by admin@contoso.com {phrases.HAS_LOCK}" in second.text
         assert SINCE.search(second.text)
         assert other.rotate(DryRun=True).status == 200
         scene.azure.faults([])
@@ -158,7 +159,7 @@ def test_lock_of_a_paused_process_expires_and_blocks_its_later_writes(scene: Sce
         asleep = time.monotonic()
         scene.azure.faults([])
         while (answer := other.rotate()).status == 409:
-            assert "has the lock" in answer.text
+            assert phrases.HAS_LOCK in answer.text
             assert time.monotonic() - asleep < 31
             time.sleep(0.3)
         assert answer.status == 200
@@ -169,7 +170,7 @@ def test_lock_of_a_paused_process_expires_and_blocks_its_later_writes(scene: Sce
     assert late.status == 200
     (key,) = late.results["Keys"]
     assert key["Outcome"] != "rotated"
-    assert "has taken the lock" in key["Reason"]
+    assert phrases.LOCK_TAKEN in key["Reason"]
     assert writes(scene) == written
     assert scene.azure.state()["vaults"] == before["vaults"]
     assert scene.signs_in()
@@ -262,7 +263,7 @@ def test_storage_that_starts_hanging_stops_a_run_before_its_next_write(
         storage.silent.clear()
         (key,) = run.result().results["Keys"]
     assert key["Outcome"] == "postponed"
-    assert "renew the lock" in key["Reason"]
+    assert phrases.LOCK_NOT_RENEWED in key["Reason"]
     assert writes(scene) == before
     assert scene.signs_in()
 
@@ -272,7 +273,7 @@ def test_lock_without_storage_allows_one_run_and_reports_it(scene: Scene, nowher
     with held_at(scene, 2, nowhere) as first:
         second = Api().post("ExecKeyRotation", {})
         assert second.status == 409
-        assert "by admin@contoso.com has the lock" in second.text
+        assert f"by admin@contoso.com {phrases.HAS_LOCK}" in second.text
         scene.azure.faults([])
         results = first.result().results
     assert {key["Outcome"] for key in results["Keys"]} == {"rotated"}
@@ -322,13 +323,15 @@ def test_a_failed_renewal_is_not_repeated_for_some_seconds(
     nowhere.setattr("backend.cipp.row_lock.PAUSE_SECONDS", PAUSE_SECONDS)
     with idle_lock(nowhere) as lock:
         storage.silent.set()
-        with pytest.raises(LostLockError, match=r"Couldn't renew the lock .* The next run continues") as lost:
+        with pytest.raises(
+            LostLockError, match=rf"Couldn't {phrases.LOCK_NOT_RENEWED} .* {phrases.NEXT_RUN_CONTINUES}"
+        ) as lost:
             lock.must_hold()
         assert not lost.value.to_another
         assert "postponed" not in lost.value.reason
         storage.silent.clear()
         calls = len(storage.calls)
-        with pytest.raises(LostLockError, match="Couldn't renew the lock"):
+        with pytest.raises(LostLockError, match=f"Couldn't {phrases.LOCK_NOT_RENEWED}"):
             lock.must_hold()
         assert len(storage.calls) == calls
         time.sleep(PAUSE_SECONDS)
@@ -353,12 +356,12 @@ def test_a_lock_that_another_run_took_stays_lost(scene: Scene, storage: Storage,
     with idle_lock(nowhere) as lock:
         row = lock_row(scene)
         scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="another", By="another")
-        with pytest.raises(LostLockError, match="Another run has taken the lock") as lost:
+        with pytest.raises(LostLockError, match=f"Another run {phrases.LOCK_TAKEN}") as lost:
             lock.must_hold()
         assert lost.value.to_another
         scene.others.row(LOCKS, "lock", str(row["RowKey"]), RunId="mine", By="a test")
         calls = len(storage.calls)
-        with pytest.raises(LostLockError, match="Another run has taken the lock"):
+        with pytest.raises(LostLockError, match=f"Another run {phrases.LOCK_TAKEN}"):
             lock.must_hold()
         assert len(storage.calls) == calls
 
@@ -370,7 +373,7 @@ def test_lost_responses_to_renewals_do_not_count_as_another_run(
     nowhere.setattr("backend.cipp.row_lock.PAUSE_SECONDS", PAUSE_SECONDS)
     with idle_lock(nowhere) as lock:
         storage.loses = lambda method, _path: method in ("MERGE", "PATCH")
-        with pytest.raises(LostLockError, match="Couldn't renew the lock") as lost:
+        with pytest.raises(LostLockError, match=f"Couldn't {phrases.LOCK_NOT_RENEWED}") as lost:
             lock.must_hold()
         assert not lost.value.to_another
         storage.loses = lambda _method, _path: False
@@ -382,7 +385,7 @@ def test_storage_without_the_table_does_not_count_as_another_run(scene: Scene) -
     fault = {"method": "POST", "host": "127.0.0.1", "path": f"/{LOCKS}$", "mode": "refuse", "status": 404, "times": 0}
     scene.azure.faults([fault])
     with (
-        pytest.raises(NotFoundError, match="acquire the lock"),
+        pytest.raises(NotFoundError, match=phrases.LOCK_NOT_ACQUIRED),
         row_lock(Clients(os.environ), "rotation", run_id="mine", by="a test"),
     ):
         pass

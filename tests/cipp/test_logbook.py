@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import names
 from sandbox.tables.cipps_tables import TABLES
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.pfx import opened
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN, VAULT, Scene, key_of, refused
@@ -146,7 +147,7 @@ def test_scheduled_run_without_changes_is_logged_once_a_day(scene: Scene) -> Non
     assert sorted(line["API"] for line in entries) == ["Alerts", "Key Rotation"]
     for line in entries:
         assert line["Severity"] == "Critical"
-        assert "list the secrets" in line["Message"]
+        assert phrases.LIST_SECRETS in line["Message"]
         assert "az keyvault set-policy" in line["Message"]
 
 

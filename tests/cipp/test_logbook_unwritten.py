@@ -9,6 +9,7 @@ import pytest
 from backend.cipp.logbook import Logbook
 from backend.cipp.results import Line
 from backend.errors import AzureUnreachableError
+from tests.support import phrases
 
 NOW = datetime(2026, 8, 2, tzinfo=UTC)
 LINES = [Line(api="Backend", message=f"Message {number}.", severity="Info") for number in range(3)]
@@ -19,7 +20,7 @@ def test_every_entry_is_logged_if_the_table_is_unreachable(caplog: pytest.LogCap
         raise AzureUnreachableError("timeout")
 
     Logbook(cast("Any", SimpleNamespace(cipp_tables=fail)), "node").write(LINES, NOW, UTC)
-    assert "3 entries are not in CIPP's Logbook: timeout" in caplog.text
+    assert f"{len(LINES)} {phrases.ENTRIES_NOT_IN_LOGBOOK}: timeout" in caplog.text
     assert all(f"Backend (Info): {line.message}" in caplog.text for line in LINES)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.frontend import shown_of
 from tests.support.rotation.others import Others
@@ -81,10 +82,10 @@ def test_the_zone_is_set_as_the_frontend_sends_it(others: Others, sent: object) 
 def test_another_spelling_of_a_zone_is_stored_by_its_iana_name(others: Others, sent: str, stored: str) -> None:
     api = Api()
     dry = api.post("ExecTimeSettings", {"Timezone": {"label": "x", "value": sent}, "DryRun": True})
-    assert (dry.body["Timezone"], dry.body["WouldDo"]) == (stored, [f"Set CIPP's time zone to {stored}."])
+    assert (dry.body["Timezone"], dry.body["WouldDo"]) == (stored, [f"{phrases.SET_TIME_ZONE} {stored}."])
     answer = api.post("ExecTimeSettings", {"Timezone": sent})
     assert (answer.status, answer.body["Timezone"]) == (200, stored)
-    assert f"CIPP's time zone is now {stored}." in answer.results
+    assert f"{phrases.TIME_ZONE_IS_NOW} {stored}." in answer.results
     assert row(others)["Timezone"] == stored
 
 
@@ -146,8 +147,8 @@ def test_a_dry_run_changes_nothing(others: Others) -> None:
     others.row("Config", "TimeSettings", "TimeSettings", **AUTO)
     answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo", "DryRun": True})
     assert answer.status == 200
-    assert (answer.body["WouldDo"], answer.body["Done"]) == (["Set CIPP's time zone to Asia/Tokyo."], [])
-    assert answer.results.startswith("Dry run, nothing was changed.")
+    assert (answer.body["WouldDo"], answer.body["Done"]) == ([f"{phrases.SET_TIME_ZONE} Asia/Tokyo."], [])
+    assert answer.results.startswith(phrases.DRY_RUN_RESULT)
     assert "Asia/Tokyo" in answer.results
     assert answer.body["DryRun"] is True
     assert row(others)["Timezone"] == "UTC"
@@ -188,4 +189,4 @@ def test_hanging_storage_is_reported_in_time(azure: Sandbox, nowhere: pytest.Mon
         answer = Api().post("ExecTimeSettings", {"Timezone": "Asia/Tokyo"})
         assert time.monotonic() - started < 20 / 12 + 2.5  # including 2 s for the Logbook, which also hangs
     assert answer.status == 500
-    assert "did not respond" in answer.results
+    assert phrases.DID_NOT_RESPOND in answer.results

@@ -10,6 +10,7 @@ import pytest
 from backend.concurrency import background, correlation
 from backend.concurrency.deadline import Deadline
 from backend.errors import AzureUnreachableError, ConflictError
+from tests.support import phrases
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +24,7 @@ def test_started_work_has_the_callers_correlation_id() -> None:
 def test_started_work_is_waited_for_until_the_deadline() -> None:
     end = threading.Event()
     future = background.start(lambda: end.wait(10), name="test")
-    with pytest.raises(AzureUnreachableError, match="Couldn't look in time"):
+    with pytest.raises(AzureUnreachableError, match=f"Couldn't look {phrases.IN_TIME}"):
         background.by(Deadline.after(0.1), future, what="look")
     end.set()
     assert background.by(Deadline.after(5), future, what="look") is True

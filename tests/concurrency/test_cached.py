@@ -14,6 +14,7 @@ from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.seats import Seat, Seats, SeatsTakenError
 from backend.errors import AzureUnreachableError, ConflictError
+from tests.support import phrases
 
 
 class Work:
@@ -181,7 +182,7 @@ def test_slow_load_is_waited_for_from_its_beginning() -> None:
     value = cached(Work(1.0), wait_seconds=0.2)
     began = time.monotonic()
     for _ in range(20):
-        with pytest.raises(AzureUnreachableError, match="Couldn't work in time"):
+        with pytest.raises(AzureUnreachableError, match=f"Couldn't work {phrases.IN_TIME}"):
             value.get()
     assert time.monotonic() - began < 0.9
 

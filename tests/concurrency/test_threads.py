@@ -16,6 +16,7 @@ import function_app
 from backend.concurrency.seats import SEATS
 from sandbox import names
 from settings.http.routes import all_routes
+from tests.support import phrases
 from tests.support.api import Api, functions
 from tests.support.cipp import MAY, Cipp, ask, cipp_of, questions
 from tests.support.host import Answer, Host
@@ -182,11 +183,11 @@ def test_a_caller_without_a_seat_is_refused_with_advice(cipp: Cipp, nowhere: pyt
     api = Api()
     seen = ask(user(), api=api)
     assert (seen.status, seen.body["permissions"]) == (200, [])
-    assert "Try again in a few seconds" in seen.body["message"]
+    assert phrases.TRY_AGAIN_SOON in seen.body["message"]
     for headers, status in ((user(), 403), (visitor(), 403), (application(), 403), (user(tid=str(uuid4())), 500)):
         refused = ask(headers, MAY, api)
         assert refused.status == status, refused.text
-        assert "Try again in a few seconds" in refused.results
+        assert phrases.TRY_AGAIN_SOON in refused.results
     assert ask(user("admin"), MAY, api).status == 200
 
 

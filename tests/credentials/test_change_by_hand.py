@@ -9,6 +9,7 @@ import pytest
 
 from backend.credentials import change_lock
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import QUICK, Answer, Api
 from tests.support.busy_storage import busy_storage
 from tests.support.by_hand import DRY, FORCE, PLAIN, changes, fresh, recover, restore, set_secret
@@ -75,7 +76,7 @@ def test_change_is_refused_while_a_run_owns_the_lock_even_with_force(
         assert time.monotonic() - began >= 1
         assert refused.status == 409, refused.text
         assert f"Run {lock_row(scene)['RunId']} by admin@contoso.com" in refused.results
-        assert "nothing was changed" in refused.results.lower()
+        assert phrases.NOTHING_CHANGED in refused.results.lower()
         assert stored(scene) == before
         scene.azure.faults([])
         assert run.result().status == 200
@@ -117,7 +118,7 @@ def test_run_is_refused_while_a_change_owns_the_lock(scene: Scene, nowhere: pyte
     with held_call(scene, nowhere, SIGN_IN, "ExecKeyVaultSecretSet", {"Name": SECRET, "Value": value}) as change:
         refused = Api().post("ExecKeyRotation", {"Names": [TOKEN]})
         assert refused.status == 409, refused.text
-        assert "by admin@contoso.com (manual change of a secret)" in refused.results
+        assert f"by admin@contoso.com ({phrases.MANUAL_CHANGE})" in refused.results
         scene.azure.faults([])
         assert change.result().status == 200
     assert scene.value(SECRET) == value
@@ -179,12 +180,12 @@ def test_change_needs_force_when_the_storage_fails(scene: Scene, change: str) ->
     before = stored(scene)
     refused = CHANGES[change](scene, {})
     assert refused.status == 500, refused.text
-    assert "rotation's lock" in refused.results
+    assert phrases.ROTATION_LOCK in refused.results
     assert "Force: true" in refused.results
     assert stored(scene) == before
     answer = CHANGES[change](scene, dict(FORCE))
     assert answer.status == 200, answer.text
-    assert "without the rotation's lock" in " ".join(answer.results["Done"])
+    assert phrases.WITHOUT_LOCK in " ".join(answer.results["Done"])
     assert stored(scene) != before
     assert set_secret(PLAIN, "one").status == 200
 
@@ -230,7 +231,7 @@ def test_change_stores_nothing_when_another_run_has_acquired_the_lock(
         scene.azure.faults([])
         refused = change.result()
     assert refused.status == 409, refused.text
-    assert "Nothing was stored: " in refused.results
+    assert f"{phrases.NOTHING_STORED}: " in refused.results
     assert scene.versions(SECRET) == before
     assert lock_row(scene)["RunId"] == "another"
 
@@ -259,7 +260,7 @@ def test_secret_is_unchanged_when_another_run_has_acquired_the_lock(
         scene.azure.faults([])
         refused = call.result()
     assert refused.status == 409, refused.text
-    assert "Nothing was stored: " in refused.results
+    assert f"{phrases.NOTHING_STORED}: " in refused.results
     assert len(changes(scene)) == written
     assert stored(scene) == before
 
@@ -280,12 +281,12 @@ def test_change_needs_force_when_the_storage_times_out_before_the_write(
         answer = change.result()
     if force:
         assert answer.status == 200, answer.text
-        assert "without the rotation's lock" in " ".join(answer.results["Done"])
-        assert "renew the lock" in " ".join(answer.results["Done"])
+        assert phrases.WITHOUT_LOCK in " ".join(answer.results["Done"])
+        assert phrases.LOCK_NOT_RENEWED in " ".join(answer.results["Done"])
     else:
         assert answer.status == 409, answer.text
-        assert "Nothing was stored" in answer.results
-        assert "renew the lock" in answer.results
+        assert phrases.NOTHING_STORED in answer.results
+        assert phrases.LOCK_NOT_RENEWED in answer.results
     assert (scene.served(TOKEN)["tags"].get("restored-from") == old) == force
 
 
@@ -320,7 +321,7 @@ def test_restore_refuses_a_secret_that_a_run_has_removed(
         assert run.result().status == 200
         answer = change.result()
     assert answer.status == 409, answer.text
-    assert "can't sign in" in answer.results
+    assert phrases.CANT_SIGN_IN in answer.results
     assert len(scene.secrets_on_app()) == 2
     assert scene.signs_in()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import QUICK, Api
 from tests.support.by_hand import DRY, FORCE, PLAIN, changes, fresh, recover, restore, set_secret
 from tests.support.rotation.held_run import LOCKS
@@ -121,7 +122,7 @@ def test_dry_run_does_not_change_the_leftover(scene: Scene) -> None:
     kill_restore(scene, PLAIN, old)
     before = scene.versions(PLAIN)
     dry = restore(PLAIN, old, **DRY)
-    assert "disable it again" in dry.results["WouldDo"][0]
+    assert phrases.DISABLE_AGAIN in dry.results["WouldDo"][0]
     assert set_secret(PLAIN, "three", **DRY).status == 200
     assert scene.versions(PLAIN) == before
 
@@ -133,7 +134,7 @@ def test_leftover_that_cannot_be_disabled_is_reported_and_the_change_stays(scene
     scene.azure.faults([refused])
     answer = set_secret(PLAIN, "three")
     assert answer.status == 200, answer.text
-    assert f"Version {old} of '{PLAIN}' is still enabled" in " ".join(answer.results["Done"])
+    assert f"Version {old} of '{PLAIN}' {phrases.STILL_ENABLED}" in " ".join(answer.results["Done"])
     scene.azure.faults([])
     assert set_secret(PLAIN, "four").status == 200
     check_repaired(scene, PLAIN, old)

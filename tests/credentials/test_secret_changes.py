@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.bad_days import IMPATIENT, LONGEST_SECONDS
 from tests.support.by_hand import (
@@ -55,7 +56,7 @@ def test_key_is_set_when_it_can_sign_in(scene: Scene, kind: str) -> None:
     assert answer.status == 200, answer.text
     assert scene.value(name) == value
     assert answer.results["Proven"] is True
-    assert "can sign in" in answer.results["Done"][0]
+    assert phrases.CAN_SIGN_IN in answer.results["Done"][0]
     assert value not in answer.text
 
 
@@ -69,7 +70,7 @@ def test_key_that_cannot_sign_in_is_set_only_with_force(scene: Scene, kind: str)
     assert dry.status == 200, dry.text
     (would,) = dry.results["WouldDo"]
     assert would == f"Refuse: {refused.results}"
-    assert "not stored" in would
+    assert phrases.NOT_STORED in would
     assert "Force" in would
     assert scene.versions(name) == before
     entra = len(scene.calls(ENTRA))
@@ -120,7 +121,7 @@ def test_key_is_not_set_when_entra_is_unreachable(scene: Scene) -> None:
         answer = set_secret(SECRET, value)
         assert time.monotonic() - started < LONGEST_SECONDS
         assert answer.status == 500, answer.text
-        assert "not stored" in answer.results
+        assert phrases.NOT_STORED in answer.results
     assert scene.versions(SECRET) == before
 
 
@@ -151,7 +152,7 @@ def test_dry_run_of_a_set_reports_its_steps_and_stores_nothing(scene: Scene) -> 
     for name, text in ((PLAIN, "hush-hush"), (SECRET, value)):
         answer = set_secret(name, text, **DRY)
         assert answer.status == 200
-        assert f"Store a new version of '{name}'" in answer.results["WouldDo"][0]
+        assert f"Store {phrases.NEW_VERSION_OF} '{name}'" in answer.results["WouldDo"][0]
         assert text not in answer.text
     assert changes(scene) == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
 from tests.support.by_hand import DRY, FORCE, KINDS, PLAIN, changes, fresh, name_of, recover, restore, useless
@@ -83,7 +84,7 @@ def test_old_key_that_cannot_sign_in_is_restored_only_with_force(scene: Scene, k
     before = scene.versions(name)
     refused = restore(name, bad)
     assert refused.status == 409, refused.text
-    assert "can't sign in" in refused.results
+    assert phrases.CANT_SIGN_IN in refused.results
     assert scene.versions(name) == before
     forced = restore(name, bad, **FORCE)
     assert (forced.status, forced.results["Proven"]) == (200, False)
@@ -137,13 +138,13 @@ def test_version_that_could_not_be_disabled_again_is_reported(scene: Scene) -> N
     )
     answer = restore(PLAIN, old)
     assert answer.status == 500
-    assert f"Version {old} may be enabled now" in answer.results
+    assert f"Version {old} {phrases.MAY_BE_ENABLED}" in answer.results
 
 
 def test_dry_run_of_a_restore_does_not_enable_a_disabled_version(scene: Scene) -> None:
     old = scene.others.store(SECRET, scene.value(SECRET))
     scene.others.store(SECRET, fresh(scene, "ClientSecret"))
-    assert "can sign in" in restore(SECRET, old, **DRY).results["WouldDo"][0]
+    assert phrases.CAN_SIGN_IN in restore(SECRET, old, **DRY).results["WouldDo"][0]
     scene.others.disable(SECRET, old)
     before, done = scene.versions(SECRET), len(changes(scene))
     would_do = " ".join(restore(SECRET, old, **DRY).results["WouldDo"])
@@ -197,7 +198,7 @@ def test_recovery_reports_whether_the_key_can_sign_in(scene: Scene) -> None:
     scene.others.delete(SECRET)
     answer = recover(SECRET)
     assert (answer.status, answer.results["Proven"]) == (200, False)
-    assert "not verified" in answer.results["Done"][0]
+    assert phrases.NOT_VERIFIED in answer.results["Done"][0]
     scene.others.delete(SECRET)
     assert "Force" in recover(SECRET, **FORCE).results["Done"][0]
 
@@ -210,4 +211,4 @@ def test_slow_recovery_is_reported(scene: Scene) -> None:
     )
     answer = recover(PLAIN)
     assert answer.status == 500
-    assert "Check again later" in answer.results
+    assert phrases.CHECK_LATER in answer.results

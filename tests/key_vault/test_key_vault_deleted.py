@@ -9,6 +9,7 @@ from backend.installation.discovery import Discovery
 from backend.key_vault.secrets import Stored
 from backend.key_vault.vault import DeletedError, KeyVault
 from backend.values import SecretText
+from tests.support import phrases
 from tests.support.by_hand import PLAIN
 from tests.support.rotation.others import Others
 from tests.support.rotation.scene import VAULT, Scene
@@ -30,7 +31,7 @@ def store(value: str, *, recovers: bool) -> Stored:
 def test_deleted_secret_stays_deleted_when_a_store_may_not_recover_it(scene: Scene) -> None:
     scene.others.store(PLAIN, "one")
     scene.others.delete(PLAIN)
-    with pytest.raises(DeletedError, match=f"'{PLAIN}' was deleted"):
+    with pytest.raises(DeletedError, match=f"'{PLAIN}' {phrases.WAS_DELETED}"):
         store("two", recovers=False)
     assert scene.versions(PLAIN) == []
     assert not scene.calls(VAULT, "POST", "/recover")

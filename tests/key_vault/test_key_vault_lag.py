@@ -9,6 +9,7 @@ from backend.azure.clients import Clients
 from backend.errors import AzureRefusedError
 from backend.installation.discovery import Discovery
 from backend.key_vault.vault import KeyVault, StaleListError
+from tests.support import phrases
 from tests.support.by_hand import PLAIN
 from tests.support.rotation.others import Others
 from tests.support.rotation.scene import VAULT, Scene
@@ -96,7 +97,7 @@ def test_disabled_current_version_is_reported_when_the_list_lacks_it(scene: Scen
     scene.others.store(PLAIN, "one")
     scene.azure.advance(LAG_SECONDS)
     scene.others.disable(PLAIN, scene.others.store(PLAIN, "two"))
-    with pytest.raises(StaleListError, match="does not list it yet"):
+    with pytest.raises(StaleListError, match=phrases.NOT_LISTED_YET):
         vault.current_versions(PLAIN)
     scene.azure.advance(LAG_SECONDS)
     assert [version.enabled for version in vault.current_versions(PLAIN)] == [False, True]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.by_hand import PLAIN, recover, restore
 from tests.support.rotation.others import Others
@@ -31,7 +32,7 @@ def test_old_version_is_restored_when_the_list_still_shows_it_as_current(scene: 
     scene.azure.advance(LAG_SECONDS)
     two = scene.others.store(PLAIN, "two")
     current = restore(PLAIN, two)
-    assert (current.status, "already the current one" in current.results) == (409, True)
+    assert (current.status, phrases.ALREADY_CURRENT in current.results) == (409, True)
     answer = restore(PLAIN, one)
     assert answer.status == 200, answer.text
     assert scene.value(PLAIN) == "one"

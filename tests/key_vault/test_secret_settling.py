@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.by_hand import PLAIN, changes, recover, restore, set_secret
 from tests.support.rotation.others import Others
@@ -43,7 +44,7 @@ def test_manual_recovery_waits_and_states_the_current_version(scene: Scene) -> N
     answer = recover(PLAIN)
     assert answer.status == 200, answer.text
     assert f"Version {version} of '{PLAIN}'" in answer.results["Done"][0]
-    assert "is current now" in answer.results["Done"][0]
+    assert phrases.IS_CURRENT in answer.results["Done"][0]
     assert set_secret(PLAIN, "two").status == 200
     assert scene.value(PLAIN) == "two"
 
@@ -75,7 +76,7 @@ def test_store_states_the_current_version_when_the_vault_refuses_too_long(
     assert time.monotonic() - began < 8
     assert (answer.status, answer.body["azureStatus"]) == (500, 409), answer.text
     assert answer.body["azureCode"] == f"Conflict/{code}"
-    assert "Nothing was stored" in answer.results
+    assert phrases.NOTHING_STORED in answer.results
     assert f"Version {version} of '{PLAIN}'" in answer.results
     assert "two" not in answer.text
     assert scene.value(PLAIN) == "one"
@@ -90,11 +91,11 @@ def test_store_states_the_current_version_when_a_recovery_takes_too_long(
     scene.others.delete(PLAIN)
     answer = set_secret(PLAIN, "two")
     assert answer.status == 500
-    assert f"'{PLAIN}' was deleted, and its recovery was started" in answer.results
-    assert f"does not show '{PLAIN}' now" in answer.results
+    assert f"'{PLAIN}' {phrases.WAS_DELETED}, {phrases.RECOVERY_STARTED}" in answer.results
+    assert f"{phrases.NOT_SHOWN} '{PLAIN}' now" in answer.results
     assert "two" not in answer.text
     scene.azure.advance(31)
-    assert "is current now" in set_secret(PLAIN, "two").results
+    assert phrases.IS_CURRENT in set_secret(PLAIN, "two").results
     scene.azure.advance(30)
     assert set_secret(PLAIN, "two").status == 200
     assert [version["value"] for version in scene.versions(PLAIN)] == ["one", "two"]
@@ -148,7 +149,7 @@ def test_rotation_postpones_a_key_when_the_vault_refuses_too_long(scene: Scene, 
     report = next(key for key in scene.rotate()["Keys"] if key["Name"] == TOKEN)
     assert time.monotonic() - began < 12
     assert report["Outcome"] == "postponed"
-    assert "still recovering" in report["Reason"]
+    assert phrases.RECOVERING in report["Reason"]
     assert scene.redeems(TOKEN)
     scene.azure.faults([])
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")

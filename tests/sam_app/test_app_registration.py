@@ -12,6 +12,7 @@ from backend.sam_app.certificate import read_certificate
 from backend.sam_app.registration import AppRegistration, Registration
 from backend.values import SecretText
 from sandbox import names
+from tests.support import phrases
 from tests.support.graph_as_sam_app import graph_of
 from tests.support.rotation.scene import CERTIFICATE, GRAPH, SECRET, Scene, key_of
 from tests.support.sandbox.certificate import Certificate
@@ -136,7 +137,7 @@ def test_properties_of_the_app_may_be_missing(
 
 @pytest.mark.parametrize("value", [None, {"$remove": True}, "", 7], ids=repr)
 def test_response_without_an_object_id_is_refused(scene: Scene, registration: AppRegistration, value: object) -> None:
-    with pytest.raises(AzureUnreachableError, match="did not return an app registration"):
+    with pytest.raises(AzureUnreachableError, match=phrases.NOT_A_REGISTRATION):
         read(scene, registration, ["id", value])
 
 
@@ -269,8 +270,8 @@ def test_removal_is_an_error_unless_the_credential_is_gone(
 
 @pytest.mark.parametrize("key_id", ["", "None", "x"])
 def test_credential_without_an_id_is_not_removed(scene: Scene, registration: AppRegistration, key_id: str) -> None:
-    with pytest.raises(ConflictError, match="does not show its ID"):
+    with pytest.raises(ConflictError, match=phrases.ID_UNKNOWN):
         registration.remove_password(names.SAM_OBJECT_ID, key_id)
-    with pytest.raises(ConflictError, match="does not show its ID"):
+    with pytest.raises(ConflictError, match=phrases.ID_UNKNOWN):
         registration.remove_key(names.SAM_OBJECT_ID, key_id=key_id, proof="")
     assert not scene.calls(GRAPH, "POST", "/remove")

@@ -16,6 +16,7 @@ from backend.sam_app.management_policy import OUR_POLICY, AppPolicy, advised, ex
 from backend.sam_app.sign_in import Entra, SamApp
 from backend.values import SecretText
 from sandbox import names
+from tests.support import phrases
 from tests.support.graph_as_sam_app import graph_of
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
@@ -107,7 +108,7 @@ def test_link_to_another_host_is_not_followed(others: Others, link: object) -> N
     graph = graph_of(others)
     others.azure.faults([turned(f"/v1.0/{POLICIES}", link)])
     before = len(others.azure.calls())
-    with pytest.raises(AzureUnreachableError, match="leads to another host"):
+    with pytest.raises(AzureUnreachableError, match=phrases.FOREIGN_PAGE):
         graph.read_all("read the policies", POLICIES)
     assert len(others.azure.calls()) == before + 1
 
@@ -116,7 +117,7 @@ def test_list_is_refused_when_its_pages_form_a_loop(others: Others) -> None:
     graph = graph_of(others)
     others.azure.faults([turned(f"/v1.0/{POLICIES}", f"https://{HOST}/v1.0/{POLICIES}", times=0)])
     before = len(others.azure.calls(HOST))
-    with pytest.raises(AzureUnreachableError, match="endless list"):
+    with pytest.raises(AzureUnreachableError, match=phrases.ENDLESS_LIST):
         graph.read_all("read the policies", POLICIES)
     assert len(others.azure.calls(HOST)) == before + 1
 
@@ -126,7 +127,7 @@ def test_list_is_refused_when_it_has_too_many_pages(others: Others, nowhere: pyt
     for number in range(4):
         policy(others, f"Policy {number}")
     assert len(graph_of(others).read_all("read the policies", f"{POLICIES}?$top=2")) == 4
-    with pytest.raises(AzureUnreachableError, match="endless list"):
+    with pytest.raises(AzureUnreachableError, match=phrases.ENDLESS_LIST):
         graph_of(others).read_all("read the policies", f"{POLICIES}?$top=1")
 
 
@@ -134,7 +135,7 @@ def test_list_is_refused_when_it_has_too_many_pages(others: Others, nowhere: pyt
 def test_list_without_entries_is_refused(others: Others, value: object) -> None:
     graph = graph_of(others)
     others.azure.faults([{"method": "GET", "host": HOST, "path": f"/v1.0/{POLICIES}", "edit": [["value", value]]}])
-    with pytest.raises(AzureUnreachableError, match="did not return a list"):
+    with pytest.raises(AzureUnreachableError, match=phrases.NOT_A_LIST):
         graph.read_all("read the policies", POLICIES)
 
 

@@ -16,6 +16,7 @@ from sandbox import names
 from settings.http import pasted_fields
 from settings.http.routes import all_routes
 from settings.openapi.document import document
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 from tests.support.settings_in_azure import change, held, writes
@@ -70,14 +71,14 @@ PEM = "-----BEGIN CERTIFICATE-----\r\nMIIB\n-----END CERTIFICATE-----\n"
 def test_invisible_character_is_named_with_its_position(takes: Takes, character: str, name: str) -> None:
     for text, position in ((f"{character}abc", 1), (f"ab{character}c", 3), (f"abc{character}", 4)):
         problem = problem_with_text(text, takes)
-        assert f"U+{ord(character):04X} ({name}) at position {position}" in problem
+        assert phrases.at_position(f"U+{ord(character):04X} ({name})", position) in problem
 
 
 @pytest.mark.parametrize(("character", "name"), LOOK_ALIKES.items())
 def test_look_alike_is_refused_in_a_name_and_accepted_in_a_value(character: str, name: str) -> None:
     for takes in Takes:
         problem = problem_with_text(f"ab{character}c", takes)
-        assert (f"({name}) at position 3" in problem) is (takes is Takes.NAME)
+        assert (phrases.at_position(f"({name})", 3) in problem) is (takes is Takes.NAME)
 
 
 @pytest.mark.slow("it tries every character of Unicode")
@@ -94,33 +95,33 @@ def test_every_character_without_a_look_is_refused_and_letters_are_accepted() ->
 @pytest.mark.parametrize(
     ("text", "takes", "named"),
     [
-        ("a@x.com; b@y.com", Takes.NAME, "U+003B (SEMICOLON) at position 8"),
-        ("a@x.com,b@y.com", Takes.NAME, "U+002C (COMMA) at position 8"),
-        ("a@x.com b@y.com", Takes.NAME, "U+0020 (SPACE) at position 8"),
-        ("a@x.com\nb@y.com", Takes.NAME, "U+000A (LINE FEED) at position 8"),
-        ("a.com|b.com", Takes.NAME, "U+007C (VERTICAL LINE) at position 6"),
-        ("a@x.com;", Takes.NAME, "U+003B (SEMICOLON) at position 8"),
-        ("Europe/Rome, UTC", Takes.NAME, "U+002C (COMMA) at position 12"),
+        ("a@x.com; b@y.com", Takes.NAME, phrases.at_position("U+003B (SEMICOLON)", 8)),
+        ("a@x.com,b@y.com", Takes.NAME, phrases.at_position("U+002C (COMMA)", 8)),
+        ("a@x.com b@y.com", Takes.NAME, phrases.at_position("U+0020 (SPACE)", 8)),
+        ("a@x.com\nb@y.com", Takes.NAME, phrases.at_position("U+000A (LINE FEED)", 8)),
+        ("a.com|b.com", Takes.NAME, phrases.at_position("U+007C (VERTICAL LINE)", 6)),
+        ("a@x.com;", Takes.NAME, phrases.at_position("U+003B (SEMICOLON)", 8)),
+        ("Europe/Rome, UTC", Takes.NAME, phrases.at_position("U+002C (COMMA)", 12)),
         ("W. Europe Standard Time", Takes.NAME, ""),
         ("Central Standard Time (Mexico)", Takes.NAME, ""),
         (" RefreshToken ", Takes.NAME, ""),
         ("ci pp.contoso.com", Takes.NAME, ""),
-        ("a@x.com/b@y.com", Takes.NAME, "a second U+0040 (COMMERCIAL AT) at position 10"),
+        ("a@x.com/b@y.com", Takes.NAME, phrases.at_position("a second U+0040 (COMMERCIAL AT)", 10)),
         ("guest_x.com#EXT#@contoso.onmicrosoft.com", Takes.NAME, ""),
-        ("a.com b.com", Takes.NAME, "U+0020 (SPACE) at position 6"),
+        ("a.com b.com", Takes.NAME, phrases.at_position("U+0020 (SPACE)", 6)),
         ("a; b, c", Takes.LINE, ""),
         ("a; b", Takes.VALUE, ""),
         ("line\nline\tx\r\ny", Takes.SETTING, ""),
-        ("line\n", Takes.SETTING, "U+000A (LINE FEED) at position 5"),
-        ("token\r\n", Takes.VALUE, "U+000D (CARRIAGE RETURN) at position 6"),
+        ("line\n", Takes.SETTING, phrases.at_position("U+000A (LINE FEED)", 5)),
+        ("token\r\n", Takes.VALUE, phrases.at_position("U+000D (CARRIAGE RETURN)", 6)),
         ('{\n "a": 1\n}', Takes.VALUE, ""),
         (f"Bag Attributes\n{PEM}", Takes.VALUE, ""),
-        ("a@x.com\ufffc", Takes.VALUE, "U+FFFC (OBJECT REPLACEMENT CHARACTER) at position 8"),
+        ("a@x.com\ufffc", Takes.VALUE, phrases.at_position("U+FFFC (OBJECT REPLACEMENT CHARACTER)", 8)),
         ("a\u0378", Takes.NAME, "U+0378"),
-        ("to\nken", Takes.VALUE, "U+000A (LINE FEED) at position 3"),
+        ("to\nken", Takes.VALUE, phrases.at_position("U+000A (LINE FEED)", 3)),
         (PEM, Takes.VALUE, ""),
         (PEM, Takes.SETTING, ""),
-        (PEM.replace("MIIB", "MI\u200bIB"), Takes.VALUE, "U+200B (ZERO WIDTH SPACE) at position 32"),
+        (PEM.replace("MIIB", "MI\u200bIB"), Takes.VALUE, phrases.at_position("U+200B (ZERO WIDTH SPACE)", 32)),
         ("p\u00e4ss \u2013 \u201cw\u00f6rd\u201d", Takes.VALUE, ""),
         ("\u041f\u0440\u0438\u0432\u0435\u0442 \U0001f511", Takes.SETTING, ""),
         ("", Takes.NAME, ""),
@@ -193,7 +194,7 @@ def test_invisible_character_in_a_field_is_refused_and_named(
     planted = json.loads(json.dumps(body).replace(PLANTED, f"{PLANTED}\\u{ord(character):04x}"))
     answer = Api().post(endpoint, planted)
     assert (answer.status, answer.body["field"]) == (400, field), answer.text
-    assert f"U+{ord(character):04X} ({INVISIBLE[character]}) at position {len(PLANTED) + 1}" in answer.results
+    assert phrases.at_position(f"U+{ord(character):04X} ({INVISIBLE[character]})", len(PLANTED) + 1) in answer.results
     assert PLANTED not in answer.text
 
 
@@ -219,7 +220,7 @@ def test_invisible_character_in_a_query_is_refused_and_named(
     pasted = quote("cippabc12\u200b")
     answer = Api().get(f"{endpoint}?{name}={pasted}")
     assert (answer.status, answer.body["field"]) == (400, name)
-    assert "U+200B (ZERO WIDTH SPACE) at position 10" in answer.results
+    assert phrases.at_position("U+200B (ZERO WIDTH SPACE)", 10) in answer.results
     # A parameter that is not read would leave the main app, or the last runs.
     pasted = quote(f"{name}\u00a0")
     answer = Api().get(f"{endpoint}?{pasted}=x")
@@ -244,19 +245,19 @@ def test_two_addresses_in_one_field_are_refused(nowhere: pytest.MonkeyPatch, sep
 def test_name_of_an_unknown_endpoint_is_named_by_its_character(api: Api) -> None:
     answer = api.get(quote("ListBackend\u200b"))
     assert answer.status == 404
-    assert "Its name contains U+200B (ZERO WIDTH SPACE) at position 12" in answer.results
+    assert phrases.at_position("Its name contains U+200B (ZERO WIDTH SPACE)", 12) in answer.results
 
 
 def test_name_of_an_unknown_field_is_named_by_its_character(nowhere: pytest.MonkeyPatch) -> None:
     del nowhere
     answer = Api().post("ExecFunctionAppStop", {"Na\u200bme": "x"})
     assert (answer.status, answer.body["field"]) == (400, "body")
-    assert "U+200B (ZERO WIDTH SPACE) at position 3" in answer.results
+    assert phrases.at_position("U+200B (ZERO WIDTH SPACE)", 3) in answer.results
 
 
 def test_label_of_a_select_may_hold_anything(api: Api) -> None:
     body = {"Domain": {"label": "new \u2013 contoso\u200b", "value": "nope"}}
-    assert "host name" in api.post("ExecStaticWebAppDomainRemove", body).results
+    assert phrases.WITHOUT_HOST_NAME in api.post("ExecStaticWebAppDomainRemove", body).results
 
 
 def test_values_of_cipps_settings_and_secrets_arrive_as_sent(api: Api, azure: Sandbox) -> None:
@@ -272,5 +273,5 @@ def test_refused_paste_changes_nothing(api: Api, azure: Sandbox) -> None:
     body = {"Name": names.MAIN_SITE, "Set": {"API_KEY": f"{PLANTED}\u200b"}}
     answer = change(api, **body)
     assert answer.status == 400
-    assert "the value of 'API_KEY' in Set contains U+200B" in answer.results
+    assert " 'API_KEY' in Set contains U+200B" in answer.results
     assert writes(azure) == []
