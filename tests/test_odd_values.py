@@ -6,6 +6,7 @@ import pytest
 
 from backend.access.tables import access_rules_of
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api, functions
 from tests.support.cipp import READ, Cipp, at, cipp_of
 from tests.support.principals import application, user
@@ -63,7 +64,7 @@ def test_key_of_unknown_age_is_unchanged_and_others_are_rotated(azure: Sandbox, 
     api = Api()
     keys_by_name = {key["Name"]: key for key in api.get("ListKeyRotations").results["Keys"]}
     assert keys_by_name[tenant]["CurrentSince"] is None
-    assert any("does not show when" in problem for problem in keys_by_name[tenant]["Problems"])
+    assert any(phrases.EXPIRY_NOT_SHOWN in problem for problem in keys_by_name[tenant]["Problems"])
     found = outcomes(api)
     assert found.pop(tenant) == "failed"
     assert set(found.values()) == {"rotated"}
@@ -79,7 +80,7 @@ def test_app_without_readable_properties_is_listed_with_an_unknown_state(azure: 
     cards = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "FunctionApp"]
     assert {card["Name"] for card in cards} == set(apps)
     problems = [problem for card in cards if card["State"] == "Unknown" for problem in card["Problems"]]
-    assert any("does not show its state" in problem for problem in problems)
+    assert any(phrases.STATE_NOT_SHOWN in problem for problem in problems)
     assert not any("ExecFunctionAppStart" in problem for problem in problems)
 
 
@@ -193,7 +194,7 @@ def test_last_superadmin_with_unreadable_roles_is_not_removed(azure: Sandbox) ->
     edit(azure, ARM, "/listUsers$", ["value.*.properties.roles", None])
     alex = {"UserId": "5d1c6a0f2be84f3a9c7d8e1b40f6a293", "Provider": "aad"}
     response = Api().post("ExecStaticWebAppUserRemove", alex)
-    assert (response.status, "last superadmin" in response.results) == (409, True)
+    assert (response.status, phrases.LAST_SUPERADMIN in response.results) == (409, True)
 
 
 def test_null_setting_in_azure_is_not_lost_by_a_write(azure: Sandbox) -> None:
@@ -214,7 +215,7 @@ def test_odd_static_web_app_causes_no_internal_error(azure: Sandbox, place: str,
         api.post("ExecStaticWebAppDomainAdd", {"Domain": "new.contosomsp.com", "DryRun": True}),
         api.post("ExecStaticWebAppDomainRemove", {"Domain": "new.contosomsp.com", "DryRun": True}),
     ):
-        assert "internal error" not in response.text.lower()
+        assert phrases.INTERNAL_ERROR not in response.text.lower()
 
 
 @pytest.mark.parametrize("date", ["soon", ""])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.emulator.browser import AMSTERDAM, SHELL
 from tests.emulator.site import Site, running_site
+from tests.support import phrases
 from tests.support.sandbox_client import Sandbox
 
 LINKS: Final = "/api/ExecBackendURLs"
@@ -55,5 +56,5 @@ def test_backend_page_of_a_container_has_a_link_on_each_card(site: Site) -> None
 def test_time_zone_page_of_a_container_states_when_the_zone_is_effective(site: Site) -> None:
     answer = site.browser("superadmin").post("/api/ExecTimeSettings", {"Timezone": dict(AMSTERDAM)})
     assert answer.status_code == 200, answer.text
-    assert "next start" in str(answer.json()["Results"])
+    assert phrases.NEXT_START in str(answer.json()["Results"])
     assert "WEBSITE_TIME_ZONE" not in answer.text

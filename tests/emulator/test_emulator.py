@@ -10,6 +10,7 @@ import pytest
 from tests.emulator.browser import AMSTERDAM, SHELL
 from tests.emulator.shell import ANSWERS
 from tests.emulator.site import Site, running_site
+from tests.support import phrases
 from tests.support.api import principal
 from tests.support.frontend import shown_of
 from tests.support.sandbox_client import Sandbox
@@ -88,7 +89,7 @@ def test_unauthenticated_requests_are_denied(site: Site) -> None:
     assert browser.get("/.auth/me").json() == {"clientPrincipal": None}
     for answer in (browser.get("/api/me"), browser.get(LINKS), browser.post(TIME, {"Timezone": dict(AMSTERDAM)})):
         assert answer.status_code == 401
-        assert "not signed in" in answer.json()["Results"]
+        assert phrases.NOT_SIGNED_IN in answer.json()["Results"]
 
 
 @pytest.mark.parametrize("role", ["readonly", "editor", "admin"])
@@ -109,7 +110,7 @@ def test_role_without_permission_cannot_set_the_zone(site: Site, role: str) -> N
 def test_page_of_another_site_cannot_set_the_zone(site: Site, headers: dict[str, str | None]) -> None:
     answer = site.browser("superadmin").post(TIME, {"Timezone": "Asia/Tokyo"}, **headers)
     assert answer.status_code == 403
-    assert "another site" in answer.json()["Results"]
+    assert phrases.CROSS_SITE in answer.json()["Results"]
 
 
 def test_old_browser_that_sends_only_its_origin_is_allowed(site: Site) -> None:

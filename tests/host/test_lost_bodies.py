@@ -9,6 +9,7 @@ import pytest
 
 import function_app
 from settings.http.routes import Route, all_routes
+from tests.support import phrases
 from tests.support.api import QUICK, principal
 from tests.support.host import Answer, Host
 from tests.support.project_host import project_host
@@ -77,7 +78,7 @@ def test_chunked_body_is_refused_by_every_endpoint(host: Host, sandbox: Sandbox,
     for headers, body in in_chunks(json.dumps(route.shown.example).encode()):
         answer = post(host, route.name, headers, body)
         assert (answer.status, answer.json()["field"]) == (400, "Content-Length"), headers
-        assert "did not arrive" in answer.json()["Results"]
+        assert phrases.BODY_LOST in answer.json()["Results"]
         assert "Send Content-Length" in answer.json()["Results"]
     assert len(changes(sandbox)) == before
 
@@ -156,5 +157,5 @@ def test_lost_body_is_in_the_audit_log(host: Host, sandbox: Sandbox) -> None:
     assert post(host, "ExecFunctionAppStop", sent, chunked(b"{}")).status == 400
     entries = [row for row in Others(sandbox).rows("CippLogs", record=True) if "lost-body-1" in str(row["LogData"])]
     assert [row["Message"].partition(":")[0] for row in entries] == ["ExecFunctionAppStop"]
-    assert "Couldn't read the body" in entries[0]["Message"]
+    assert f"Couldn't {phrases.BODY_UNREADABLE}" in entries[0]["Message"]
     assert json.loads(entries[0]["LogData"])["DryRun"] is None

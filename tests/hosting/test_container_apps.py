@@ -7,6 +7,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from backend.hosting.own_restarts import TABLE
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -73,7 +74,7 @@ def test_other_container_of_the_group_is_a_note(container: Sandbox) -> None:
 def test_restart_without_an_update_is_followed_to_the_end(container: Sandbox) -> None:
     (app,) = Api().post("ExecFunctionAppRestart").results["Apps"]
     assert (app["Name"], app["Kind"], app["State"], app["NotSeen"]) == (SITE, "WebApp", "Running", None)
-    assert "phase is Ready" in app["Seen"]
+    assert f"{phrases.PHASE_IS} Ready" in app["Seen"]
     assert "10.8.5" in app["Seen"]
     assert runs(container) == ("Ready", "10.8.5")
     (call,) = restarts(container)
@@ -190,7 +191,7 @@ def test_deleted_tag_is_named(container: Sandbox) -> None:
     use_image(container, "DOCKER|ghcr.io/cyberdrain/cipp:feat-gone")
     refused = Api().post("ExecFunctionAppRestart")
     assert refused.status == 409
-    assert "does not have 'feat-gone'" in refused.results
+    assert "'feat-gone'" in refused.results
 
 
 def test_third_start_in_half_an_hour_needs_force(container: Sandbox) -> None:
@@ -231,7 +232,7 @@ def test_any_shut_port_means_not_up_yet(container: Sandbox, nowhere: pytest.Monk
     fault = {"host": "*.azurewebsites.net", "path": "health", "nth": 2, "times": 0, "mode": "refuse", "status": status}
     container.faults([fault])
     (app,) = Api().post("ExecFunctionAppRestart").results["Apps"]
-    assert "not up yet" in app["Seen"]
+    assert phrases.NOT_UP_YET in app["Seen"]
 
 
 def test_restart_of_a_stopped_container_is_not_followed(container: Sandbox) -> None:
@@ -256,7 +257,7 @@ def test_own_update_is_shown_by_cipps_settings(container: Sandbox) -> None:
     row = {"PartitionKey": "Settings", "RowKey": "UpdateConfig", "AutoUpdate": "False"}
     tables.get_table_client("ContainerUpdateSettings").upsert_entity(row)
     text = " ".join(Api().post("ExecFunctionAppRestart", {"DryRun": True}).results["WouldDo"])
-    assert "CIPP does not update itself" in text
+    assert phrases.NO_SELF_UPDATE in text
 
 
 @pytest.mark.every_case("each image is another rule of CIPP's check")
@@ -275,4 +276,4 @@ def test_own_update_is_announced_only_for_images_that_cipp_checks(
 ) -> None:
     use_image(container, f"DOCKER|{image}")
     text = " ".join(Api().post("ExecFunctionAppRestart", {"DryRun": True}).results["WouldDo"])
-    assert ("23:00" in text, "CIPP does not update itself" in text) == (looks, not looks)
+    assert ("23:00" in text, phrases.NO_SELF_UPDATE in text) == (looks, not looks)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.hosting.test_container_apps import SITE, container, moved
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -21,7 +22,7 @@ def test_write_without_an_update_keeps_every_other_setting(container: Sandbox) -
     before = settings_of(container)
     answer = Api().post("ExecFunctionAppSettings", NEW)
     assert answer.status == 200
-    assert "phase is Ready" in " ".join(answer.results["Done"])
+    assert f"{phrases.PHASE_IS} Ready" in " ".join(answer.results["Done"])
     assert settings_of(container) == before | {"CIPP_EXAMPLE": "1"}
 
 
@@ -57,7 +58,7 @@ def test_write_without_a_change_is_not_a_start(moved: Sandbox) -> None:
 def test_vital_setting_needs_force(container: Sandbox, name: str) -> None:
     refused = Api().post("ExecFunctionAppSettings", {"Set": {name: "x"}})
     assert refused.status == 409
-    assert "may not start" in refused.results
+    assert phrases.MAY_NOT_START in refused.results
     assert "x" not in settings_of(container).values()
 
 

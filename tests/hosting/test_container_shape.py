@@ -10,6 +10,7 @@ from backend.configuration.mode import Option
 from sandbox import names
 from settings.http.process import services
 from settings.http.routes import all_routes
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.principals import application
 from tests.support.rotation.others import Others
@@ -134,7 +135,7 @@ def test_links_of_a_container_have_its_plan_and_its_pages(container: Api) -> Non
     assert (links["OS"], links["SKU"]) == ("Linux", "Basic")
     pages = {name: links[name].rpartition("/")[2] for name in ("Domains", "LogStream", "ContainerSettings")}
     assert pages == {"Domains": "customDomains", "LogStream": "logStream", "ContainerSettings": "containerSettings"}
-    assert not [warning for warning in links["Warnings"] if "static web app" in warning]
+    assert not [warning for warning in links["Warnings"] if phrases.STATIC_WEB_APP in warning]
 
 
 def test_container_links_warn_when_the_plan_can_not_be_read(container: Api, azure: Sandbox) -> None:
@@ -227,7 +228,7 @@ def test_me_without_the_vault_does_not_state_whether_the_setup_is_complete(azure
 def test_new_zone_is_effective_in_a_container_after_its_next_start(container: Api) -> None:
     answer = container.post("ExecTimeSettings", {"Timezone": "Europe/Amsterdam"})
     assert answer.status == 200
-    assert "next start" in answer.body["Results"]
+    assert phrases.NEXT_START in answer.body["Results"]
     assert "WEBSITE_TIME_ZONE" not in answer.body["Results"]
 
 
@@ -290,7 +291,7 @@ def test_function_app_that_has_become_a_container_is_not_changed_as_before(azure
     for name in ("ExecFunctionAppRestart", "ExecFunctionAppSettings"):
         answer = api.post(name, WRITES[name])
         assert answer.status == 409
-        assert "no longer" in answer.results
+        assert phrases.NO_LONGER in answer.results
     assert changes(azure) == []
 
 

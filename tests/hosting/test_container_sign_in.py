@@ -20,6 +20,7 @@ from backend.hosting.container.sign_in_problems import (
 )
 from backend.sam_app.client_secret import UNKNOWN_END, ClientSecret
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.planted import MARKER
 from tests.support.rotation.others import Others
@@ -150,7 +151,7 @@ def test_card_of_a_working_sign_in_has_the_end_of_its_secret(container: Sandbox)
     del container
     sign_in_card = card(Api())
     assert (sign_in_card["State"], sign_in_card["Problems"]) == ("On", [])
-    assert "expires on" in sign_in_card["Notes"][0]
+    assert phrases.EXPIRES_ON in sign_in_card["Notes"][0]
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
@@ -174,7 +175,7 @@ def test_secret_that_cannot_be_read_is_unknown(container: Sandbox, status: int) 
     container.faults([{"host": "*.vault.azure.net", "path": path, "mode": "refuse", "status": status, "times": 0}])
     shown = card(Api())
     assert shown["Problems"] == []
-    assert [note for note in shown["Notes"] if "SSOAppSecret can't be read" in note]
+    assert [note for note in shown["Notes"] if f"SSOAppSecret {phrases.CANT_BE_READ}" in note]
 
 
 def setup_row(azure: Sandbox, **columns: str) -> None:
@@ -186,7 +187,7 @@ def setup_row(azure: Sandbox, **columns: str) -> None:
 def test_failed_setup_of_the_sign_in_is_a_problem_without_secrets(container: Sandbox) -> None:
     setup_row(container, AppId=names.SSO_APP_ID, Status="error", LastError=f"client_secret={MARKER} is refused")
     shown = card(Api())
-    assert [problem for problem in shown["Problems"] if "page of SSO" in problem]
+    assert [problem for problem in shown["Problems"] if phrases.SSO_PAGE in problem]
     assert MARKER not in str(shown)
 
 
@@ -195,7 +196,7 @@ def test_setup_of_the_sign_in_that_cannot_be_read_is_unknown(container: Sandbox)
     shown = card(Api())
     container.faults([])
     assert shown["Problems"] == []
-    assert [note for note in shown["Notes"] if "setup of CIPP's sign-in is unknown" in note]
+    assert [note for note in shown["Notes"] if phrases.SIGN_IN_SETUP_UNKNOWN in note]
 
 
 def test_reference_that_cannot_be_read_is_unknown(container: Sandbox) -> None:
@@ -204,7 +205,7 @@ def test_reference_that_cannot_be_read_is_unknown(container: Sandbox) -> None:
     )
     sign_in_card = card(Api())
     assert sign_in_card["Problems"] == []
-    assert [note for note in sign_in_card["Notes"] if "AUTH_SECRET is unknown" in note]
+    assert [note for note in sign_in_card["Notes"] if f"AUTH_SECRET {phrases.IS_UNKNOWN}" in note]
 
 
 AUTH = "/config/authsettingsV2"

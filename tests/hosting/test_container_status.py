@@ -19,6 +19,7 @@ from backend.hosting.own_restarts import TABLE
 from backend.installation.main_app import MainApp
 from backend.services import Services
 from tests.hosting.test_container_apps import SITE, container
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -106,7 +107,7 @@ def web_app_card(api: Api) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("options", "is_missing", "note"),
-    [({}, True, "last started"), ({"no_instance_health": True}, False, "by its version")],
+    [({}, True, phrases.LAST_STARTED), ({"no_instance_health": True}, False, phrases.BY_ITS_VERSION)],
     ids=["no sample for an hour", "not recorded"],
 )
 def test_missing_samples_are_a_problem_only_if_cipp_records_them(
@@ -116,7 +117,7 @@ def test_missing_samples_are_a_problem_only_if_cipp_records_them(
     if is_missing:
         health_rows(azure, boot=90)
     shown = web_app_card(Api())
-    assert any("for more than an hour" in problem for problem in shown["Problems"]) is is_missing
+    assert any(phrases.NO_SAMPLES in problem for problem in shown["Problems"]) is is_missing
     assert [one for one in shown["Notes"] if note in one]
 
 

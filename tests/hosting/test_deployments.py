@@ -8,6 +8,7 @@ import pytest
 
 from backend.hosting.functions.code import same_version
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
 from tests.support.rotation.others import Others
@@ -132,7 +133,7 @@ def test_sync_is_refused_when_a_github_action_deploys_the_app(api: Api, azure: S
 def test_sync_is_refused_when_the_app_has_no_repository(api: Api, azure: Sandbox) -> None:
     answer = api.post("ExecFunctionAppDeploymentSync", {"Name": names.OFFLOAD_SITE})
     assert answer.status == 409
-    assert "not connected to a repository" in answer.results
+    assert phrases.NO_REPOSITORY in answer.results
     assert syncs(azure) == []
 
 
@@ -210,7 +211,7 @@ def test_repository_is_shown_and_recorded_without_its_token(
     assert source.results["Source"]["RepoUrl"] == shown
     answers = [source, *(api.post("ExecFunctionAppDeploymentSync", {"DryRun": dry}) for dry in (True, False))]
     assert [answer.status for answer in answers] == [200] * 3
-    assert f"with {shown or 'its repository'} (main)" in answers[1].results["WouldDo"][0]
+    assert f" {shown or phrases.ITS_REPOSITORY} (main)" in answers[1].results["WouldDo"][0]
     connect(azure, repoUrl=address, isGitHubAction=True)
     answers.append(api.post("ExecFunctionAppDeploymentSync"))
     assert answers[3].status == 409

@@ -4,6 +4,7 @@ import pytest
 
 from backend.hosting.setting_rules import HARMLESS
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox.arm import SITE, Arm
 from tests.support.sandbox_client import Sandbox
@@ -233,7 +234,7 @@ def test_dry_run_reports_its_steps_and_writes_nothing(api: Api, azure: Sandbox) 
     answer = change(api, Set={"A": "hush-hush"}, Remove=["RefreshToken"], DryRun=True)
     assert answer.status == 200
     assert (answer.results["DryRun"], answer.results["Done"]) == (True, [])
-    assert "set A and remove RefreshToken" in answer.results["WouldDo"][0]
+    assert f"set A {phrases.AND_REMOVE} RefreshToken" in answer.results["WouldDo"][0]
     assert "restarts" in " ".join(answer.results["WouldDo"])
     assert "hush-hush" not in answer.text
     assert held(azure) == before
@@ -245,9 +246,9 @@ def test_dry_run_reports_its_steps_and_writes_nothing(api: Api, azure: Sandbox) 
     [
         ({}, "Set", "Set, Remove"),
         ({"Set": {}, "Remove": []}, "Set", "Set, Remove"),
-        ({"Set": {"A-B": "1"}}, "Set", "periods or underscores"),
+        ({"Set": {"A-B": "1"}}, "Set", phrases.NAME_CHARACTERS),
         ({"Set": {"": "1"}}, "Set", "letters"),
-        ({"Set": {"A\n": "1"}}, "Set", "U+000A (LINE FEED) at position 2"),
+        ({"Set": {"A\n": "1"}}, "Set", phrases.at_position("U+000A (LINE FEED)", 2)),
         ({"Set": {"x" * 257: "1"}}, "Set", "256"),
         ({"Set": {"A": "1", "a": "2"}}, "Remove", "Duplicate"),
         ({"Set": {"A": "1"}, "Remove": ["a"]}, "Remove", "Duplicate"),
@@ -302,7 +303,7 @@ def test_setting_that_controls_access_to_this_app_is_never_changed(api: Api, azu
 def test_this_app_is_changed_only_with_force(api: Api, azure: Sandbox) -> None:
     refused = change(api, Set={"KEY_ROTATION_WARN_DAYS": "20"}, **OURS)
     assert refused.status == 409
-    assert "restarts it" in refused.results
+    assert phrases.RESTARTS_IT in refused.results
     assert writes(azure) == []
     assert change(api, Set={"KEY_ROTATION_WARN_DAYS": "20"}, **OURS, **FORCE).status == 200
     assert held(azure, names.BACKEND_SITE)["KEY_ROTATION_WARN_DAYS"] == "20"

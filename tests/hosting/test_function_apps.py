@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -66,8 +67,8 @@ def test_dry_run_reports_its_steps_and_changes_nothing(api: Api, azure: Sandbox,
 def test_restart_reports_what_arm_shows_and_what_it_cannot(api: Api, azure: Sandbox) -> None:
     app = api.post("ExecFunctionAppRestart").results["Apps"][0]
     assert app["State"] == "Running"
-    assert "instances ready" in app["Seen"]
-    assert "can't show" in app["NotSeen"]
+    assert phrases.INSTANCES_READY in app["Seen"]
+    assert phrases.CANT_SHOW in app["NotSeen"]
     restarts = [call for call in azure.calls("management.azure.com") if call["path"].endswith("/restart")]
     assert len(restarts) == 1
     assert "synchronous=true" in restarts[0]["url"]

@@ -10,6 +10,7 @@ from backend.hosting.installation_memory import REMEMBERED, TABLE, Memory
 from backend.installation.main_app import NOT_READ, MainApp
 from backend.installation.shape import Shape
 from settings.http.process import services
+from tests.support import phrases
 from tests.support.api import Api, functions
 from tests.support.sandbox_client import Sandbox
 
@@ -60,7 +61,7 @@ def migration_seen(azure: Sandbox) -> list[str]:
     """Migrate CIPP under the same name, and return what a new process warns of."""
     azure.reset(propagation_seconds=0, shape="container")
     warnings = Api().get("ExecBackendURLs").results["Warnings"]
-    return [warning for warning in warnings if "identity changed" in warning]
+    return [warning for warning in warnings if phrases.IDENTITY_CHANGED in warning]
 
 
 @pytest.mark.slow("the timer also rotates and checks keys")
@@ -80,7 +81,7 @@ def test_memory_does_not_wait_for_a_table_that_hangs(
     with caplog.at_level(logging.INFO):
         services().installation_states.remember()
     azure.faults([])
-    assert "was not remembered" in caplog.text
+    assert phrases.NOT_REMEMBERED in caplog.text
 
 
 def test_memory_that_cannot_be_stored_is_only_logged(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,4 +90,4 @@ def test_memory_that_cannot_be_stored_is_only_logged(azure: Sandbox, caplog: pyt
     with caplog.at_level(logging.INFO):
         services().installation_states.remember()
     azure.faults([])
-    assert "memory of CIPP's main app" in caplog.text
+    assert phrases.MEMORY_OF_MAIN_APP in caplog.text

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.sandbox_client import Sandbox
 
 EACH = 4
@@ -53,7 +54,7 @@ def test_every_successful_edit_is_kept_and_nothing_else_changes(
     happy = [number for number, status, _ in responses if status == 200]
     unhappy = [(status, result) for _, status, result in responses if status != 200]
     waited = [result for status, result in unhappy if status == 409]  # for longer than a response may take
-    assert all("nothing was changed" in result.lower() for result in waited), responses
+    assert all(phrases.NOTHING_CHANGED in result.lower() for result in waited), responses
     assert len(unhappy) - len(waited) <= cut, responses
     assert len(happy) >= EACH, responses
     assert settings_of(azure) == before | {f"EDITOR_{number}": str(number) for number in happy}

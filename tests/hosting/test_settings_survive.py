@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.hosting.app_settings import completed, is_there, lost, merged
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.bad_days import BAD_DAYS, IMPATIENT, LONGEST_SECONDS, check_told, day_of
 from tests.support.sandbox_client import Sandbox
@@ -112,7 +113,7 @@ def test_write_that_cannot_be_read_back_is_reported_as_accepted(
     azure.faults([{"path": READ, "times": 0, "nth": 2, **fault}])
     answer = change(impatient, Set={"A": "1"})
     check_told(answer, fault)
-    assert "Azure accepted the write" in answer.results
+    assert phrases.WRITE_ACCEPTED in answer.results
     assert "Couldn't check" in answer.results
     assert held(azure)["A"] == "1"
 
@@ -138,7 +139,7 @@ def test_settings_are_not_written_when_the_locks_storage_times_out(
         answer = change(Api(), Set={"A": "1"})
         assert time.monotonic() - started < LONGEST_SECONDS + 2  # for the Logbook, which also times out
     assert answer.status == 500
-    assert "the lock" in answer.results
+    assert phrases.LOCK_NOT_ACQUIRED in answer.results
     assert writes(azure) == []
     del impatient
 

@@ -7,6 +7,7 @@ import pytest
 from backend.errors import InvalidInputError
 from backend.hosting.functions.static_web_app.domains import host_name, record_of
 from backend.hosting.results import DnsRecord, Validation
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.page_troubles import (
     ARM,
@@ -58,7 +59,7 @@ def test_missing_static_web_app_is_reported_without_an_error(azure: Sandbox, now
     assert "container" in state.results["Reason"]
     assert (api.get("ListStaticWebAppDomains").status, api.get("ListStaticWebAppDomains").results) == (200, [])
     added = api.post("ExecStaticWebAppDomainAdd", {"Domain": NEW})
-    assert (added.status, "no static web app" in added.results) == (404, True)
+    assert (added.status, phrases.NO_STATIC_WEB_APP in added.results) == (404, True)
     assert writes(azure) == []
 
 
@@ -95,12 +96,12 @@ def test_subdomain_by_cname_is_not_taken_for_an_apex(api: Api, domain: str) -> N
         ("xn--bcher-kva.de", "internationalized"),
         ("cipp.xn--85x722f.xn--55qx5d.cn", "internationalized"),
         ("portal.contoso.xn--p1ai", "internationalized"),
-        ("co.uk", "public suffix"),
-        ("com.au", "public suffix"),
-        ("contoso.ck", "public suffix"),
-        ("contoso.azurestaticapps.net", "belongs to Azure"),
-        (HOST, "belongs to Azure"),
-        ("azurestaticapps.net", "belongs to Azure"),
+        ("co.uk", phrases.PUBLIC_SUFFIX),
+        ("com.au", phrases.PUBLIC_SUFFIX),
+        ("contoso.ck", phrases.PUBLIC_SUFFIX),
+        ("contoso.azurestaticapps.net", phrases.BELONGS_TO_AZURE),
+        (HOST, phrases.BELONGS_TO_AZURE),
+        ("azurestaticapps.net", phrases.BELONGS_TO_AZURE),
     ],
 )
 @pytest.mark.parametrize("validation", ["cname", "txt"])

@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.admin import SITES_API, VAULT, WEB, Admin
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
@@ -29,7 +30,7 @@ def test_static_web_app_counts_as_unknown_when_the_identity_lacks_reader(admin: 
         admin.give_role("Reader", seen)
     links = api.get("ExecBackendURLs").results
     assert links["SWAName"] == names.STATIC_SITE  # by the template's rule, with a warning
-    assert not any("No static web app is linked" in warning for warning in links["Warnings"])
+    assert not any(phrases.NO_LINKED_STATIC_WEB_APP in warning for warning in links["Warnings"])
     assert any("resourceGroups/read" in warning for warning in links["Warnings"])
     answer = api.get("ListStaticWebApp")
     assert (answer.status, answer.body["azureStatus"]) == (500, 403)

@@ -14,6 +14,7 @@ from azure.data.tables import TableClient, TableServiceClient
 from backend.errors import InvalidInputError
 from backend.hosting.functions.static_web_app.users import check_roles
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.page_troubles import (
     ARM,
@@ -92,7 +93,7 @@ def test_users_are_empty_when_cipp_has_no_static_web_app(azure: Sandbox, nowhere
     del azure
     answer = Api().get("ListStaticWebAppUsers")
     assert (answer.status, answer.results["Users"], answer.results["SeatsUsed"]) == (200, [], 0)
-    assert "no static web app" in answer.results["Note"]
+    assert phrases.NO_STATIC_WEB_APP in answer.results["Note"]
 
 
 def test_invitation_is_returned_with_its_expiry_and_not_stored(api: Api, azure: Sandbox) -> None:
@@ -198,7 +199,7 @@ def test_roles_are_checked_before_they_are_set(api: Api, azure: Sandbox) -> None
 
 def test_roles_replace_all_previous_roles(api: Api, azure: Sandbox) -> None:
     done = api.post("ExecStaticWebAppUserRoles", {**SAM, "Roles": ["admin", "HelpDesk"]}).results["Done"]
-    assert "instead of editor" in done[0]
+    assert f"{phrases.INSTEAD_OF} editor" in done[0]
     assert held(azure) == {"alex": ["superadmin"], "sam": ["admin", "HelpDesk"], "kim": ["readonly"]}
 
 
@@ -219,11 +220,11 @@ def test_last_superadmin_is_not_removed_even_with_force(
 ) -> None:
     for force in (False, True):
         answer = api.post(endpoint, {**ALEX, **more, "Force": force})
-        assert (answer.status, "last superadmin" in answer.results) == (409, True)
+        assert (answer.status, phrases.LAST_SUPERADMIN in answer.results) == (409, True)
     dry = api.post(endpoint, {**ALEX, **more, "DryRun": True})
     assert (dry.status, dry.results["DryRun"]) == (200, True)
     assert "Refuse: " in dry.results["WouldDo"][0]
-    assert "last superadmin" in dry.results["WouldDo"][0]
+    assert phrases.LAST_SUPERADMIN in dry.results["WouldDo"][0]
     assert (held(azure)["alex"], writes(azure)) == (["superadmin"], [])
 
 

@@ -15,6 +15,7 @@ from backend.hosting.container.sign_in_problems import SignInApp, callback_probl
 from sandbox import names
 from settings.http.process import services
 from tests.hosting.test_container_apps import SITE, container, forget_starts
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.host import PROJECT
 from tests.support.rotation.others import Others
@@ -134,11 +135,11 @@ def test_secret_that_app_service_has_not_read_is_a_note(
     container: Sandbox, unknowns: tuple[str, ...], *, is_old: bool
 ) -> None:
     reset(container, *unknowns)
-    assert "newest version" not in sign_in_notes()
+    assert phrases.NEWEST_VERSION not in sign_in_notes()
     Others(container).store("SSOAppSecret", "a new one")
-    assert "newest version" in sign_in_notes()
+    assert phrases.NEWEST_VERSION in sign_in_notes()
     Arm(container).call("POST", f"{SITE_URL}/restart")
-    assert ("newest version" in sign_in_notes()) is is_old
+    assert (phrases.NEWEST_VERSION in sign_in_notes()) is is_old
 
 
 @pytest.mark.slow("a start of the container")
@@ -160,7 +161,7 @@ def test_cut_connection_means_not_up_yet(container: Sandbox, nowhere: pytest.Mon
     cut = {"host": "*.azurewebsites.net", "path": "health", "nth": 2, "times": 0, "mode": "drop-before"}
     container.faults([cut])
     (app,) = Api().post("ExecFunctionAppRestart").results["Apps"]
-    assert "not up yet" in app["Seen"]
+    assert phrases.NOT_UP_YET in app["Seen"]
 
 
 ACTION: Final = "Microsoft.Web/sites/config/configreferences/read"
@@ -173,7 +174,7 @@ def test_refused_action_is_shown_if_azure_names_it(container: Sandbox, text: str
     path = "/configreferences/appsettings/AUTH_SECRET"
     container.faults([{"path": path, "answer": {"status": 403, "body": error}, "times": 0}])
     notes = sign_in_notes()
-    assert "AUTH_SECRET is unknown" in notes
+    assert f"AUTH_SECRET {phrases.IS_UNKNOWN}" in notes
     assert action in notes
 
 

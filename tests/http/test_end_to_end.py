@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import phrases
 from tests.support.api import principal
 from tests.support.host import Host, wait_for
 from tests.support.project_host import project_host
@@ -71,7 +72,7 @@ def test_unknown_endpoint_returns_a_problem(host: Host, path: str) -> None:
     response = host.request("GET", path)
     assert response.status == 404
     assert response.headers["content-type"].startswith("application/problem+json")
-    assert "does not exist" in response.json()["Results"]
+    assert phrases.DOES_NOT_EXIST in response.json()["Results"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "POST"])

@@ -12,7 +12,7 @@ import function_app
 from backend.text.pasted_text import Takes
 from settings.http.pasted_fields import EXCEPTIONS
 from settings.http.routes import all_routes
-from tests.support import planted
+from tests.support import phrases, planted
 from tests.support.api import Answer, Api
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
@@ -274,12 +274,12 @@ def test_odd_name_is_shown_as_azure_spells_it(api: Api, azure: Sandbox) -> None:
     change = {"Set": {odd.lower(): "2"}, "Remove": ["PLAIN"], "DryRun": True}
     results = api.post("ExecFunctionAppSettings", change).results
     assert (results["Set"], results["Removed"]) == ([odd], ["PLAIN"])
-    assert f"set {odd} and remove PLAIN" in results["WouldDo"][0]
+    assert f"set {odd} {phrases.AND_REMOVE} PLAIN" in results["WouldDo"][0]
     assert held(azure)[odd] == "1"
     secret = {"Name": odd, "Value": "Example"}
     assert api.post("ExecKeyVaultSecretSet", secret).results["Name"] == "***"
     again = api.post("ExecKeyVaultSecretSet", {**secret, "Name": odd.lower(), "DryRun": True}).results
-    assert (again["Name"], again["WouldDo"]) == (odd, [f"Store a new version of '{odd}'."])
+    assert (again["Name"], again["WouldDo"]) == (odd, [f"Store {phrases.NEW_VERSION_OF} '{odd}'."])
 
 
 def test_odd_name_of_a_deleted_secret_is_spelled_as_in_the_vault(api: Api, azure: Sandbox) -> None:

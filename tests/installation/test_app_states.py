@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from backend.installation.app_states import condition_of
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -70,7 +71,9 @@ def test_blocked_app_is_shown_with_the_advice_that_helps(azure: Sandbox, name: s
     api = shown(azure, properties)
     listed = api.get("ListFunctionApps").results[0]
     card = card_of(api)
-    warning = next(text for text in api.get("ExecBackendURLs").results["Warnings"] if MAIN in text and "as of" in text)
+    warning = next(
+        text for text in api.get("ExecBackendURLs").results["Warnings"] if MAIN in text and phrases.AS_OF in text
+    )
     planned = api.post("ExecFunctionAppStart", {"DryRun": True}).results["WouldDo"][0]
     started = api.post("ExecFunctionAppStart").results["Apps"][0]
     restarted = api.post("ExecFunctionAppRestart").results["Apps"][0]
@@ -121,7 +124,7 @@ def test_action_is_not_reported_as_failed_when_the_app_is_gone_afterwards(azure:
     assert answer.status == 200
     (app,) = answer.results["Apps"]
     assert app["State"] is None
-    assert "no longer" in app["Seen"]
+    assert phrases.NO_LONGER in app["Seen"]
     assert "0 of 0" not in app["Seen"]
 
 
@@ -130,7 +133,7 @@ def test_action_succeeds_when_reading_the_state_afterwards_is_refused(azure: San
     azure.faults([{"method": "GET", "path": f"/sites/{MAIN}$", "mode": "refuse", "status": 403, "times": 0, "nth": 2}])
     answer = Api().post(f"ExecFunctionApp{action}")
     assert answer.status == 200
-    assert f"ARM accepted the {action.lower()}, but the state" in answer.results["Apps"][0]["Seen"]
+    assert f"{phrases.ARM_ACCEPTED} {action.lower()}, {phrases.BUT_THE_STATE}" in answer.results["Apps"][0]["Seen"]
 
 
 @pytest.mark.parametrize("action", ["Start", "Stop", "Restart"])
@@ -142,7 +145,13 @@ def test_app_that_is_gone_before_the_action_is_not_found(azure: Sandbox, action:
 @pytest.mark.parametrize("kind", ["resource group", "key vault"])
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("Deleting", "is deleting"), ("Failed", "failed"), ("RegisteringDns", "RegisteringDns"), (None, ""), (7, "")],
+    [
+        ("Deleting", phrases.IS_BEING_DELETED),
+        ("Failed", "failed"),
+        ("RegisteringDns", "RegisteringDns"),
+        (None, ""),
+        (7, ""),
+    ],
 )
 def test_provisioning_state_is_a_problem_of_its_card(azure: Sandbox, kind: str, state: object, words: str) -> None:
     paths = {"resource group": ("properties.provisioningState", "/resourceGroups/[^/]+$")}
@@ -157,7 +166,7 @@ def test_provisioning_state_is_a_problem_of_its_card(azure: Sandbox, kind: str, 
 def test_missing_vault_is_shown_with_the_way_to_recover_it(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("CIPP_KV_NAME", "nosuchvault")
     (card,) = [card for card in Api().get("ListBackend").results["Cards"] if card["Kind"] == "KeyVault"]
-    assert "If it was deleted" in card["Problems"][0]
+    assert phrases.IF_DELETED in card["Problems"][0]
     assert "az keyvault recover --name nosuchvault" in card["Problems"][0]
     del azure
 
@@ -169,12 +178,12 @@ def test_static_web_app_without_a_host_name_is_reported(azure: Sandbox, host: ob
     api = Api()
     state = api.get("ListStaticWebApp")
     assert (state.status, state.results["Exists"], state.results["HostName"] or None) == (200, True, None)
-    assert "host name" in state.results["Reason"]
+    assert phrases.WITHOUT_HOST_NAME in state.results["Reason"]
     (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "StaticWebApp"]
-    assert "host name" in str(card["Problems"])
+    assert phrases.WITHOUT_HOST_NAME in str(card["Problems"])
     assert api.get("ListStaticWebAppDomains").status == 200
     added = api.post("ExecStaticWebAppDomainAdd", {"Domain": "portal.contosomsp.com"})
-    assert (added.status, "host name" in added.results) == (409, True)
+    assert (added.status, phrases.WITHOUT_HOST_NAME in added.results) == (409, True)
 
 
 @pytest.mark.parametrize(("state", "shown"), [("running", "Running"), ("STOPPED", "Stopped"), ("Odd", "Odd")])

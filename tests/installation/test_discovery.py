@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import names
 from tests.installation.test_links import KEYS, LINKS
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox.arm import STATIC_SITE, Arm
 from tests.support.sandbox_client import Sandbox
@@ -61,7 +62,7 @@ def test_missing_static_web_app_is_a_warning_and_links_the_group(azure: Sandbox,
     results = Api().get("ExecBackendURLs").results
     assert results["SWAName"] is None
     assert results["SWARoles"] == results["ResourceGroup"]
-    assert warned(results, "No static web app is linked")
+    assert warned(results, phrases.NO_LINKED_STATIC_WEB_APP)
 
 
 def test_vault_in_another_group_is_linked(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,7 @@ def test_links_are_derived_with_a_warning_when_the_identity_lacks_reader(azure: 
     results = Api().get("ExecBackendURLs").results
     assert results["SWAName"] == "cipp-swa-abc12"
     assert warned(results, "403")
-    assert warned(results, "derived by CIPP's deployment template")
+    assert warned(results, phrases.DERIVED_NAMES)
 
 
 def test_missing_permission_is_named_with_the_command_that_grants_it(

@@ -13,6 +13,7 @@ from backend.installation.states.state import Seen
 from backend.installation.states.states import states_of
 from sandbox import names
 from settings.http.process import services
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
 
@@ -124,7 +125,7 @@ def test_states_follow_from_the_observed_facts(changes: Mapping[str, object], co
 def test_wrong_vault_is_certain_only_if_the_settings_were_read(settings: object, is_severe: bool) -> None:
     (state,) = states_of(seen(vault="other", settings=settings))
     assert state.is_severe is is_severe
-    assert ("not certain" in state.text) is not is_severe
+    assert (phrases.NOT_CERTAIN in state.text) is not is_severe
 
 
 @pytest.mark.parametrize(
