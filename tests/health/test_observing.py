@@ -12,6 +12,7 @@ from backend.configuration.mode import Option
 from sandbox.tables.shared_key import is_by_key
 from settings.http.process import services
 from settings.http.routes import Route, all_routes
+from tests.support import phrases
 from tests.support.admin import GROUP, Admin
 from tests.support.api import Api
 from tests.support.bodies import body_of, can_be_dry
@@ -148,12 +149,12 @@ def test_overview_of_the_keys_promises_no_run_without_rotation(azure: Sandbox, m
     monkeypatch.setenv("KEY_ROTATION_SCHEDULE", "0 0 * * 6")
     rotates = Api().get("ListKeyRotations").results
     assert "ENABLE_ROTATION" not in json.dumps(rotates)
-    assert any("next run" in note for note in rotates["Notes"])
+    assert any(phrases.NEXT_RUN in note for note in rotates["Notes"])
     api = turn_off(monkeypatch, *Option)
     shown = api.get("ListKeyRotations").results
     assert "ENABLE_ROTATION" in shown["Sentence"]
     assert [option.parameter in note for option, note in zip(Option, shown["Notes"], strict=False)] == [True, True]
-    assert "next run" not in json.dumps(shown)
+    assert phrases.NEXT_RUN not in json.dumps(shown)
     (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "Keys"]
     assert "ENABLE_ROTATION" in card["State"]
     assert not [note for note in card["Notes"] if "every Saturday" in note]

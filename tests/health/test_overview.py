@@ -9,6 +9,7 @@ import pytest
 from backend.health.results import REMEMBERED_SECONDS
 from sandbox import names
 from settings.http.process import services
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.page_troubles import AMONG_OTHERS, ARM, MOST_SECONDS, REFUSALS, SILENCES
 from tests.support.sandbox_client import Sandbox
@@ -137,7 +138,7 @@ def test_timeout_of_azure_is_reported_within_the_time_of_one_call(azure: Sandbox
 def test_app_without_a_token_is_reported_in_one_card(api: Api, azure: Sandbox) -> None:
     azure.faults([{"path": "/msi/token", "mode": "refuse", "status": 400, "times": 0}])
     (card,) = cards(api.get("ListBackend"))
-    assert (card["Exists"], "managed identity" in str(card["Problems"])) == (None, True)
+    assert (card["Exists"], phrases.MANAGED_IDENTITY in str(card["Problems"])) == (None, True)
 
 
 def test_cards_are_cached_for_the_stated_time(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:

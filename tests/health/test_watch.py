@@ -22,6 +22,7 @@ from backend.rotation.results import KeyState
 from sandbox import names
 from settings.http.process import services
 from settings.pages.key_rotation import catch_up
+from tests.support import phrases
 from tests.support.admin import SITES_API, WEB, Admin
 from tests.support.api import Api
 from tests.support.sandbox_client import Sandbox
@@ -51,7 +52,7 @@ def end_hanging(azure: Sandbox) -> None:
     """Let Azure respond again, and wait for the looks in the background, so that no other test counts their calls."""
     azure.faults([])
     for thread in threading.enumerate():
-        if thread.daemon and thread.name in ("look at the state of the installation", "read the keys for alerts"):
+        if thread.daemon and thread.name in (phrases.WATCH_THREAD, phrases.KEYS_THREAD):
             thread.join(20)
 
 
