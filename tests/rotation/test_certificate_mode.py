@@ -8,6 +8,7 @@ from backend.cipp.feature_flags import CertificateFlag, Flag, flag_of
 from backend.rotation.planning.certificate_mode import CertificateMode, InVault, SecretUse, certificate_mode
 from backend.rotation.planning.plan import Leave, Lock, Moment, Remove, Renew, Seen, credential_chores, credential_step
 from backend.rotation.running.client_secret import ClientSecretKind
+from tests.support import phrases
 from tests.support.rotation.plan_cases import (
     ALL_THREE,
     NEW,
@@ -123,10 +124,13 @@ def test_client_secret_is_renewed_as_ever_without_the_mode(look: Seen, fields: d
 @pytest.mark.parametrize(
     ("look", "words"),
     [
-        (seen([SERVED], ALL_THREE[:1]), "kept as a fallback. It can sign in, and expires on 2027-01-29."),
-        (seen([SERVED]), "has an unknown expiry"),
-        (seen([SERVED], validity=REVOKED, refusal="Entra refused."), "It can't sign in. Entra refused."),
-        (seen([SERVED], validity=NOT_VERIFIED), "It is not verified yet."),
+        (
+            seen([SERVED], ALL_THREE[:1]),
+            f"{phrases.KEPT_AS_FALLBACK}. It {phrases.CAN_SIGN_IN}, and {phrases.EXPIRES_ON} 2027-01-29.",
+        ),
+        (seen([SERVED]), phrases.EXPIRY_UNKNOWN),
+        (seen([SERVED], validity=REVOKED, refusal="Entra refused."), f"It {phrases.CANT_SIGN_IN}. Entra refused."),
+        (seen([SERVED], validity=NOT_VERIFIED), phrases.NOT_VERIFIED_YET),
     ],
 )
 def test_state_of_a_fallback_is_reported(look: Seen, words: str) -> None:

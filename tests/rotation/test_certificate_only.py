@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.admin import Admin
 from tests.support.rotation.pfx import pfx
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, Scene, key_of, moment
@@ -37,9 +38,9 @@ def test_secret_is_kept_as_a_fallback_and_checked(mode: Scene) -> None:
     keys = mode.rotate()["Keys"]
     secret = key_of(keys, SECRET)
     assert secret["Outcome"] == "unchanged"
-    assert "It can sign in" in secret["Reason"]
+    assert f"It {phrases.CAN_SIGN_IN}" in secret["Reason"]
     assert {key_of(keys, name)["Outcome"] for name in (TOKEN, *mode.tenants())} == {"rotated"}
-    assert "Certificate-only mode is on" in mode.report(SECRET, force=True)["Reason"]
+    assert phrases.ONLY_CERTIFICATES in mode.report(SECRET, force=True)["Reason"]
     assert not added_secrets(mode)
     assert len(mode.versions(SECRET)) == 1
     assert mode.redeems(TOKEN)
@@ -87,7 +88,7 @@ def test_no_secret_is_created_over_the_placeholder(scene: Scene, state: str) -> 
     overview = scene.overview()
     secret = key_of(overview["Keys"], SECRET)
     assert (secret["Counts"], secret["Ends"], secret["Problems"]) == (False, None, [])
-    assert "doesn't work" not in overview["Sentence"]
+    assert phrases.CIPP_FAILS not in overview["Sentence"]
 
 
 def test_secret_is_left_alone_while_the_flag_is_unreadable(scene: Scene) -> None:
@@ -95,7 +96,7 @@ def test_secret_is_left_alone_while_the_flag_is_unreadable(scene: Scene) -> None
     rotation = scene.rotate(force=True)
     secret = key_of(rotation["Keys"], SECRET)
     assert secret["Outcome"] == "unchanged"
-    assert "unknown whether CIPP's certificate-only mode is on" in secret["Reason"]
+    assert phrases.MODE_UNKNOWN in secret["Reason"]
     assert any("certificate-only mode" in warning for warning in rotation["Warnings"])
     assert any("certificate-only mode" in note for note in scene.overview()["Notes"])
     assert not added_secrets(scene)
@@ -121,11 +122,11 @@ def test_revoked_fallback_is_reported_and_cipp_still_works(mode: Scene) -> None:
     mode.go(minutes=10)
     mode.rotate()
     assert key_of(mode.prove(), SECRET)["Outcome"] == "dead"
-    assert "can't sign in" in mode.report(SECRET)["Reason"]
+    assert phrases.CANT_SIGN_IN in mode.report(SECRET)["Reason"]
     overview = mode.overview()
     assert not key_of(overview["Keys"], SECRET)["Counts"]
     assert key_of(overview["Keys"], SECRET)["Problems"]
-    assert "CIPP keeps working" in overview["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS}" in overview["Sentence"]
     assert not added_secrets(mode)
 
 
@@ -136,7 +137,7 @@ def test_works_until_ends_with_the_certificate(mode: Scene) -> None:
     ends = {key["Name"]: moment(key["Ends"]) for key in overview["Keys"] if key["Counts"]}
     assert set(ends) == {TOKEN, CERTIFICATE}
     assert moment(overview["WorksUntil"]) == min(ends.values())
-    assert any("Certificate-only mode is on" in note for note in overview["Notes"])
+    assert any(phrases.ONLY_CERTIFICATES in note for note in overview["Notes"])
 
 
 def test_certificate_is_renewed_45_days_before_its_expiry(mode: Scene) -> None:
@@ -176,16 +177,16 @@ def test_without_any_valid_key_the_certificate_is_the_one_that_fails(mode: Scene
     assert {key["Outcome"] for key in rotation["Keys"]} == {"failed"}
     assert {proof["Name"] for proof in mode.prove() if proof["Outcome"] == "dead"} == {CERTIFICATE}
     assert "ExecKeyVaultSecretRestore" in key_of(rotation["Keys"], CERTIFICATE)["Advice"]
-    assert f"doesn't work with {CERTIFICATE}" in mode.overview()["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} {CERTIFICATE}" in mode.overview()["Sentence"]
     assert not added_secrets(mode)
 
 
 def test_missing_certificate_is_reported_and_no_secret_is_required(mode: Scene) -> None:
     mode.others.delete(SECRET)
-    assert "the vault doesn't have" not in mode.overview()["Sentence"]
+    assert phrases.VAULT_LACKS not in mode.overview()["Sentence"]
     mode.others.delete(CERTIFICATE)
     overview = mode.overview()
-    assert f"CIPP doesn't work: the vault doesn't have {CERTIFICATE}" in overview["Sentence"]
+    assert f"CIPP {phrases.CIPP_FAILS}: {phrases.VAULT_LACKS} {CERTIFICATE}" in overview["Sentence"]
     assert SECRET not in overview["Sentence"]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from backend.rotation.reporting.journal import KEYS
+from tests.support import phrases
 from tests.support.rotation.scene import ENTRA, SECRET, TOKEN, Scene
 
 TENANTS = 100
@@ -33,7 +34,7 @@ def test_check_ends_in_time_and_records_only_the_keys_it_reached(hurried: Scene)
     began = time.monotonic()
     proofs = hurried.prove()
     assert time.monotonic() - began < SECONDS
-    late = {proof["Name"].lower(): proof for proof in proofs if "time limit" in proof["Reason"]}
+    late = {proof["Name"].lower(): proof for proof in proofs if phrases.TIME_LIMIT in proof["Reason"]}
     assert {proof["Outcome"] for proof in late.values()} == {"unproven"}
     assert all("ExecKeyProof" in proof["Advice"] for proof in late.values())
     assert len(proofs) == TENANTS + 3

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment
 from tests.support.sandbox.certificate import Certificate
 
@@ -139,7 +140,7 @@ def test_lifetime_of_a_policy_minus_an_hour_overrides_the_setting(scene: Scene) 
     lived = moment(key["Expires"]) - scene.now()
     assert timedelta(days=39, hours=22) < lived <= timedelta(days=39, hours=23)
     overview = scene.overview()
-    assert any("allows client secrets of 40 days" in note and "CIPP's own job" in note for note in overview["Notes"])
+    assert any(f"{phrases.ALLOWS_DAYS} 40 days" in note and phrases.CIPPS_OWN_JOB in note for note in overview["Notes"])
 
 
 def test_client_secret_is_due_every_sunday_at_most_once_a_day(scene: Scene) -> None:
@@ -187,7 +188,7 @@ def test_client_secret_is_due_at_any_age_when_it_expires_soon(
     scene.go(days=life - left)
     key = scene.report(SECRET, dry=True)
     assert key["Outcome"] == outcome, key
-    assert ("expires soon" in key["Reason"]) == (outcome == "planned")
+    assert (phrases.EXPIRES_SOON in key["Reason"]) == (outcome == "planned")
 
 
 def test_client_secret_by_others_is_identified_by_hint_and_never_removed(scene: Scene) -> None:
@@ -204,7 +205,7 @@ def test_client_secret_by_others_is_identified_by_hint_and_never_removed(scene: 
     scene.rotate(SECRET)
     assert made["keyId"] in [one["keyId"] for one in scene.secrets_on_app()]
     assert next(one for one in scene.versions(SECRET) if one["version"] == version)["enabled"]
-    assert any(made["keyId"] in line and "not created by this app" in line for line in scene.overview()["NotRotated"])
+    assert any(made["keyId"] in line and phrases.CREATED_BY_OTHERS in line for line in scene.overview()["NotRotated"])
 
 
 def test_stored_value_that_fits_two_credentials_is_not_matched(scene: Scene) -> None:
@@ -225,7 +226,7 @@ def test_revoked_client_secret_is_replaced_with_the_certificate(scene: Scene) ->
     scene.go(minutes=6)
     key = key_of(scene.rotate()["Keys"], SECRET)
     assert key["Outcome"] == "rotated"
-    assert "can't sign in" in key["Reason"]
+    assert phrases.CANT_SIGN_IN in key["Reason"]
     assert scene.signs_in()
     assert scene.redeems(TOKEN)
 
@@ -234,10 +235,10 @@ def test_valid_earlier_client_secret_is_restored_first(scene: Scene) -> None:
     old = scene.served(SECRET)
     scene.others.store(SECRET, "dead")
     scene.go(minutes=6)
-    assert "an earlier one can" in scene.report(SECRET, dry=True)["Reason"]
+    assert phrases.AN_EARLIER_CAN in scene.report(SECRET, dry=True)["Reason"]
     key = scene.report(SECRET)
     assert key["Outcome"] == "rotated"
-    assert "stored again" in key["Reason"]
+    assert phrases.STORED_AGAIN in key["Reason"]
     versions = scene.versions(SECRET)
     assert versions[2]["value"] == old["value"]
     assert versions[2]["tags"]["restored-from"] == old["version"]
@@ -258,7 +259,7 @@ def test_run_writes_nothing_when_no_credential_can_sign_in(scene: Scene) -> None
     scene.others.store(SECRET, "dead")
     scene.others.disable(SECRET, scene.versions(SECRET)[0]["version"])
     before = len(scene.calls(VAULT, "PUT"))
-    assert "not verified yet" in scene.report(SECRET)["Reason"]
+    assert phrases.NOT_VERIFIED_YET in scene.report(SECRET)["Reason"]
     scene.go(minutes=6)
     keys = scene.rotate()["Keys"]
     assert {key["Outcome"] for key in keys} == {"failed"}
@@ -266,7 +267,7 @@ def test_run_writes_nothing_when_no_credential_can_sign_in(scene: Scene) -> None
     assert len(scene.calls(VAULT, "PUT")) == before
     assert key_of(scene.prove(), SECRET)["Outcome"] == "dead"
     overview = scene.overview()
-    assert "doesn't work with ApplicationSecret" in overview["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} ApplicationSecret" in overview["Sentence"]
 
 
 def test_blocking_policy_rule_is_reported_with_the_command_that_lifts_it(scene: Scene) -> None:
@@ -349,21 +350,19 @@ def test_dry_run_reports_its_steps_and_changes_nothing(scene: Scene) -> None:
     before = scene.azure.state()["vaults"], scene.secrets_on_app()
     rotation = scene.rotate(dry=True)
     assert [line.partition(":")[0] for line in rotation["WouldDo"]] == [key["Name"] for key in rotation["Keys"]]
-    assert "Create a new client secret, verify it, store it" in next(
-        line for line in rotation["WouldDo"] if line.startswith(SECRET)
-    )
+    assert phrases.CREATE_VERIFY_STORE in next(line for line in rotation["WouldDo"] if line.startswith(SECRET))
     for key in rotation["Keys"][:3]:
         assert key["Outcome"] == "planned"
         assert key["CurrentSince"] == scene.served(key["Name"])["created"]
         assert moment(key["Expires"]) > scene.now()
-        words = "It expires soon" if key["Name"] == SECRET else "Due: the current version "
+        words = f"It {phrases.EXPIRES_SOON}" if key["Name"] == SECRET else phrases.DUE
         assert key["Reason"].startswith(words)
     assert (scene.azure.state()["vaults"], scene.secrets_on_app()) == before
     assert not [c for c in scene.calls(VAULT) + scene.calls(GRAPH) if c["method"] != "GET"]
     made = scene.others.add_secret()
     scene.others.store(SECRET, made["secretText"])
     (line,) = scene.rotate(SECRET, dry=True)["WouldDo"]
-    assert line.endswith("Lock the app's service principals.")
+    assert line.endswith(phrases.LOCK_PRINCIPALS)
 
 
 def test_unlocked_service_principals_are_locked(scene: Scene) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 import pytest
 
+from tests.support import phrases
 from tests.support.rotation.cases import (
     LATE_SECONDS,
     Case,
@@ -22,7 +23,7 @@ pytestmark = [
     pytest.mark.slow("each is some runs of a sweep"),
 ]  # on a machine that others use, too
 PARTS: Final = 41  # of the sweep, so that several processes share it; odd, so that each has faults of all kinds
-INTERNAL_ERROR: Final = "internal error"
+INTERNAL_ERROR: Final = phrases.INTERNAL_ERROR
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer
 from tests.support.rotation.scene import ARM, CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of
 
@@ -54,9 +55,9 @@ def test_force_makes_one_credential_an_hour(scene: Scene, name: str) -> None:
     for _ in range(2):
         second = report(scene, "superadmin", name, Force=True)
         assert second["Outcome"] == "unchanged"
-        assert "at most one an hour" in second["Reason"]
+        assert phrases.AT_MOST_HOURLY in second["Reason"]
     dry = report(scene, "superadmin", name, Force=True, DryRun=True)
-    assert (dry["Outcome"], "at most one an hour" in dry["Reason"]) == ("unchanged", True)
+    assert (dry["Outcome"], phrases.AT_MOST_HOURLY in dry["Reason"]) == ("unchanged", True)
     scene.go(minutes=58)
     assert report(scene, "superadmin", name, Force=True)["Outcome"] == "unchanged"
     assert credentials(scene, name) == made
@@ -104,7 +105,7 @@ def test_admin_rotation_restarts_nothing_and_reports_it(restarting: Scene) -> No
     answer = rotate(restarting, "admin", SECRET)
     assert key_of(answer.results["Keys"], SECRET)["Outcome"] == "rotated"
     assert restarting.restarts() == []
-    warnings = [warning for warning in answer.results["Warnings"] if "CIPP was not restarted" in warning]
+    warnings = [warning for warning in answer.results["Warnings"] if phrases.CIPP_NOT_RESTARTED in warning]
     assert len(warnings) == 1
     assert all(site in warnings[0] for site in SITES)
     assert "CIPP.SuperAdmin.ReadWrite" in warnings[0]

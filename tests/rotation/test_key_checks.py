@@ -10,6 +10,7 @@ import pytest
 from backend.errors import AzureUnreachableError, BackendError, ConflictError
 from backend.rotation.results import KeyProof
 from backend.rotation.running.key_checks import KeyChecks
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.rotation.scene import ENTRA, SECRET, TOKEN, Scene
 
@@ -74,7 +75,7 @@ def test_one_caller_waits_for_its_turn_and_others_are_refused_immediately() -> N
         refused = [other for other in others if isinstance(other.exception(), ConflictError)]
         joined = results(checks, checking, "a") if not first.done() else ["A"]
         assert len(refused) == 4
-        assert "already waits" in str(refused[0].exception())
+        assert phrases.CHECK_WAITS in str(refused[0].exception())
         assert "Try again" in str(refused[0].exception())
         assert (first.result(), joined) == (["A"], ["A"])
         assert time.monotonic() - began < 2.9
@@ -129,7 +130,7 @@ def test_hourly_check_gives_up_quietly_when_another_check_is_running(
         scene.azure.faults([])
         assert running.result().status == 200
     records = [record for record in caplog.records if record.name == "cipp.rotation"]
-    assert [record for record in records if "Another key check is running" in record.getMessage()]
+    assert [record for record in records if phrases.CHECK_IS_RUNNING in record.getMessage()]
     assert [record for record in records if record.levelname == "ERROR"] == []
 
 
@@ -171,7 +172,7 @@ def test_a_caller_waits_for_its_turn_no_longer_than_a_call_may(monkeypatch: pyte
         slow = threads.submit(results, checks, checking, "a")
         while not checking.checks:
             time.sleep(0.01)
-        with pytest.raises(ConflictError, match="only one runs at a time"):
+        with pytest.raises(ConflictError, match=phrases.ONE_AT_A_TIME):
             results(checks, checking, "b", seconds=0.2)
         with pytest.raises(AzureUnreachableError, match="It continues"):
             results(checks, checking, "a", seconds=0.2)

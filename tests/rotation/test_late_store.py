@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
+from tests.support import phrases
 from tests.support.rotation.checks import refused_now
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene
 from tests.support.rotation.theirs import orphans, touched
@@ -19,9 +20,9 @@ def give_up(scene: Scene, key: str, nowhere: pytest.MonkeyPatch) -> None:
     scene.azure.faults([{"method": "PUT", "path": f"^/secrets/{key}$", "mode": "hold"}])
     report = scene.report(key)
     assert report["Outcome"] == "failed"
-    assert "Azure did not respond" in report["Reason"]
+    assert f"Azure {phrases.DID_NOT_RESPOND}" in report["Reason"]
     if key != TOKEN:
-        assert "still on the app" in report["Reason"]
+        assert phrases.STILL_ON_APP in report["Reason"]
 
 
 def let_it_through(scene: Scene, key: str) -> None:
@@ -77,7 +78,7 @@ def test_late_write_over_a_version_of_others_is_undone(scene: Scene, nowhere: py
     assert scene.value(key) != wanted
     report = scene.report(key)
     assert report["Outcome"] == "rotated"
-    assert "This app overwrote version" in report["Reason"]
+    assert phrases.THIS_APP_OVERWROTE in report["Reason"]
     assert scene.value(key) == wanted
     assert signs_in(scene, key)
     assert touched(scene.others.made, before, scene.azure.state()) == []

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox import names
 from tests.rotation.test_two_actors import store_a_token
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.pfx import thumbprint
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
@@ -53,7 +54,7 @@ def test_secret_is_renewed_though_an_orphan_cannot_be_removed(scene: Scene, stat
     scene.azure.faults([graph_refuses("/removePassword$", status)])
     rotation = scene.rotate(SECRET)
     assert key_of(rotation["Keys"], SECRET)["Outcome"] == "rotated"
-    assert any("later run tries again" in text for text in rotation["Warnings"]) == (status != 404)
+    assert any(phrases.LATER_RUN_TRIES in text for text in rotation["Warnings"]) == (status != 404)
     assert scene.signs_in()
     scene.azure.faults([])
     scene.go(hours=1)
@@ -68,7 +69,7 @@ def test_certificate_is_renewed_though_an_orphan_cannot_be_removed(scene: Scene,
     scene.azure.faults([graph_refuses("/removeKey$", status)])
     rotation = scene.rotate(CERTIFICATE)
     assert key_of(rotation["Keys"], CERTIFICATE)["Outcome"] == "rotated"
-    assert any("later run tries again" in text for text in rotation["Warnings"])
+    assert any(phrases.LATER_RUN_TRIES in text for text in rotation["Warnings"])
     assert scene.certificate_signs_in()
     scene.azure.faults([])
     scene.go(hours=1)
@@ -104,7 +105,7 @@ def test_secret_is_sound_though_its_app_cannot_be_locked(scene: Scene, status: i
     for outcome in ("rotated", "unchanged", "unchanged"):
         rotation = scene.rotate(SECRET)
         assert key_of(rotation["Keys"], SECRET)["Outcome"] == outcome
-        assert any("were not locked" in text for text in rotation["Warnings"])
+        assert any(phrases.NOT_LOCKED in text for text in rotation["Warnings"])
         scene.go(hours=1)
     assert key_of(scene.overview()["Keys"], SECRET)["Problems"] == []
     assert not [row for row in scene.others.rows("CippLogs") if row["Severity"] in ("Critical", "Error")]
@@ -121,7 +122,7 @@ def test_token_is_renewed_though_an_old_version_cannot_be_disabled(scene: Scene,
     scene.azure.faults([refuses])
     rotation = scene.rotate(TOKEN)
     assert key_of(rotation["Keys"], TOKEN)["Outcome"] == "rotated"
-    assert any("later run tries again" in text for text in rotation["Warnings"])
+    assert any(phrases.LATER_RUN_TRIES in text for text in rotation["Warnings"])
     assert scene.redeems()
 
 
@@ -135,7 +136,7 @@ def test_key_is_rotated_though_the_look_after_its_renewal_fails(scene: Scene, ke
         scene.azure.faults([graph_refuses(r"applications\(appId", 403)])
         rotation = run.result().results
     assert key_of(rotation["Keys"], key)["Outcome"] == "rotated"
-    assert any("after the renewal" in text for text in rotation["Warnings"])
+    assert any(phrases.AFTER_RENEWAL in text for text in rotation["Warnings"])
     assert not scene.others.made.is_version(scene.served(key))
 
 
@@ -179,7 +180,7 @@ def test_key_is_renewed_once_a_run_when_others_store_garbage(scene: Scene) -> No
         scene.others.store(CERTIFICATE, "no certificate")
         scene.azure.faults([])
         report = key_of(run.result().results["Keys"], CERTIFICATE)
-    assert "can't be read" not in report["Reason"] or report["Outcome"] == "rotated"
+    assert phrases.CANT_BE_READ not in report["Reason"] or report["Outcome"] == "rotated"
     assert len(scene.certificates_on_app()) == 1
     assert scene.value(CERTIFICATE) == "no certificate"
     scene.go(hours=2)

@@ -12,6 +12,7 @@ from backend.rotation import service, timers
 from backend.rotation.running import key_checks
 from sandbox import names
 from tests.rotation.test_laws_of_young_credentials import WITH_SECRET
+from tests.support import phrases
 from tests.support.rotation.scene import ARM, ENTRA, GRAPH, SECRET, VAULT, Scene, moment
 from tests.support.sandbox.certificate import Certificate
 
@@ -52,7 +53,7 @@ def test_catch_up_without_time_left_checks_no_key(
     caplog.set_level(logging.INFO, "cipp.rotation")
     redeemed = len(scene.calls(ENTRA, body="grant_type=refresh_token"))
     scene.tick("KeyRotationCatchUp")
-    assert "catch-up reached its time limit" in caplog.text
+    assert phrases.CATCH_UP_REACHED_LIMIT in caplog.text
     assert len(scene.calls(ENTRA, body="grant_type=refresh_token")) == redeemed
 
 

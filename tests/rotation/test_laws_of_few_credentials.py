@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.rotation.scene import CERTIFICATE, SECRET, VAULT, Scene, key_of, moment
 from tests.support.rotation.theirs import too_many_live
 
@@ -60,7 +61,7 @@ def test_few_credentials_are_usable_when_cipp_is_not_restarted(running: Scene, w
     assert not [report for report, _ in reports if report["Outcome"] == "failed"]
     left = [report["Reason"] for report, _ in reports if report["Outcome"] == "unchanged"]
     assert len(left) > weeks // 3
-    assert all("Restart 'cippabc12', " in reason for reason in left if "Due, but CIPP might not use" in reason)
+    assert all("Restart 'cippabc12', " in reason for reason in left if f"Due, but {phrases.MIGHT_NOT_USE}" in reason)
     named = [reason for reason in left if "Restart 'cippabc12'" in reason]
     assert len(named) > weeks // 3
     for site in SITES:
@@ -73,7 +74,7 @@ def test_next_secret_is_created_when_every_app_has_restarted(running: Scene) -> 
     running.go(days=7)
     key = running.report(SECRET)
     assert key["Outcome"] == "unchanged"
-    assert "Due, but CIPP might not use the client secret" in key["Reason"]
+    assert f"Due, but {phrases.MIGHT_NOT_USE} the {phrases.CLIENT_SECRET}" in key["Reason"]
     running.others.restart(SITES[0])
     key = running.report(SECRET)
     assert key["Outcome"] == "unchanged"

@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.rotation.others import Others
 from tests.support.rotation.scene import ENTRA, TOKEN, VAULT, Scene, key_of, refused
 
@@ -46,7 +47,7 @@ def test_token_revoked_at_a_check_is_tried_before_it_is_due(rotated: Scene) -> N
     rotated.azure.faults([refused(50173)])
     assert key_of(rotated.prove(TOKEN), TOKEN)["Outcome"] == "dead"
     assert of_all(rotated)["Outcome"] == "failed"
-    assert "doesn't work with RefreshToken" in rotated.overview()["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} RefreshToken" in rotated.overview()["Sentence"]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -12,6 +12,7 @@ from backend.cipp import row_lock
 from backend.cipp.lock_row import LIFETIME
 from backend.cipp.owned_lock import LostLockError
 from backend.errors import ConflictError
+from tests.support import phrases
 from tests.support.rotation.scene import TOKEN, VAULT, Scene
 from tests.support.rotation.storage import Storage
 
@@ -77,7 +78,7 @@ def test_one_of_two_runs_takes_over_the_lock_of_a_killed_run(scene: Scene, stora
     storage.ahead = SLEPT
     taken = let_a_quicker_one_take_over(scene, storage)
     with (
-        pytest.raises(ConflictError, match="Another run, which has just begun, has the lock"),
+        pytest.raises(ConflictError, match=f"{phrases.RUN_HAS_BEGUN}, {phrases.HAS_LOCK}"),
         row_lock.row_lock(Clients(os.environ), KEY, run_id="mine", by="a test"),
     ):
         raise AssertionError("the lock of the other run was taken")
@@ -102,6 +103,6 @@ def test_renewal_takes_no_lock_of_another_run_back(scene: Scene, nowhere: pytest
         lock.must_hold()
         let_another_take(scene)
         time.sleep(0.01)
-        with pytest.raises(LostLockError, match="Another run has taken the lock"):
+        with pytest.raises(LostLockError, match=f"Another run {phrases.LOCK_TAKEN}"):
             lock.must_hold()
     assert owner(scene) == ["another"]

@@ -12,6 +12,7 @@ import pytest
 from backend.cipp import row_lock
 from backend.concurrency import background
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer
 from tests.support.rotation.scene import ARM, CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
 from tests.support.sandbox.certificate import Certificate
@@ -98,7 +99,7 @@ def test_superseded_secret_stays_when_it_is_stored_again_meanwhile(retiring: Sce
     assert retiring.value(SECRET) == old["value"]
     assert retiring.signs_in()
     if place is AT_PROCESSES:
-        assert "changed meanwhile" in warnings
+        assert phrases.CHANGED_MEANWHILE in warnings
     retiring.go(hours=1)
     retiring.rotate(SECRET)
     assert retiring.signs_in()
@@ -141,7 +142,7 @@ def test_superseded_certificate_stays_when_it_is_stored_again_meanwhile(scene: S
     with held(scene, AT_PROCESSES, CERTIFICATE) as run:
         scene.others.store(CERTIFICATE, old["value"])
         scene.azure.faults([])
-        assert "changed meanwhile" in warnings_of(run.result())
+        assert phrases.CHANGED_MEANWHILE in warnings_of(run.result())
     assert scene.calls(GRAPH, "POST", "/removeKey") == []
     assert scene.certificate_signs_in()
 
@@ -170,7 +171,7 @@ def test_tenants_token_stays_deleted_when_it_is_deleted_during_the_run(
     assert scene.tenants() == []
     if lag_seconds == 0 or place is not AT_FIRST_READ:
         assert key["Outcome"] == "unchanged", key
-        assert "stays deleted" in key["Reason"]
+        assert phrases.STAYS_DELETED in key["Reason"]
         assert "Another version" not in key["Reason"]
     assert len(scene.calls(VAULT, "PUT", f"/secrets/{tenant}")) <= 1
     assert len(scene.calls(ENTRA, body="grant_type=refresh_token")) <= 2
@@ -192,7 +193,7 @@ def test_lost_lock_lets_a_run_remove_nothing(scene: Scene, key: str, removal: st
         scene.azure.faults([])
         answer = run.result()
     assert scene.calls(GRAPH, "POST", removal) == []
-    assert "has taken the lock" in warnings_of(answer)
+    assert phrases.LOCK_TAKEN in warnings_of(answer)
     scene.others.clear_tables()
     scene.rotate(key)
     assert len(scene.calls(GRAPH, "POST", removal)) == 1
@@ -205,7 +206,7 @@ def test_lost_lock_is_one_warning_when_more_is_to_be_tidied(scene: Scene) -> Non
     with held(scene, AT_PROCESSES, SECRET) as run:
         take_lock(scene)
         scene.azure.faults([])
-        assert warnings_of(run.result()).count("has taken the lock") == 1
+        assert warnings_of(run.result()).count(phrases.LOCK_TAKEN) == 1
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_lost_lock_leaves_a_new_secret_that_does_not_sign_in(scene: Scene, nowhe
         scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 401, "aadsts": 7000215, "times": 0}])
         (report,) = run.result().results["Keys"]
     assert report["Outcome"] != "rotated"
-    assert "still on the app" in report["Reason"]
+    assert phrases.STILL_ON_APP in report["Reason"]
     assert scene.calls(GRAPH, "POST", "/removePassword") == []
 
 
@@ -256,7 +257,7 @@ def test_lost_lock_lets_a_run_disable_nothing(scene: Scene, nowhere: pytest.Monk
         scene.azure.faults([])
         answer = run.result()
     assert all(version["enabled"] for version in scene.versions(key)), answer.text
-    assert "has taken the lock" in warnings_of(answer)
+    assert phrases.LOCK_TAKEN in warnings_of(answer)
     scene.others.clear_tables()
     scene.rotate(key)
     assert [version["enabled"] for version in scene.versions(key)] == [True, False, True, True]
@@ -268,7 +269,7 @@ def test_lost_lock_lets_a_run_not_lock_the_service_principals(scene: Scene) -> N
     with held(scene, AT_LOOK, SECRET) as run:
         take_lock(scene)
         scene.azure.faults([])
-        assert "has taken the lock" in warnings_of(run.result())
+        assert phrases.LOCK_TAKEN in warnings_of(run.result())
     assert len(scene.calls(GRAPH, "PATCH")) == patched
 
 
@@ -304,7 +305,7 @@ def test_lost_lock_postpones_the_rest_of_the_run(scene: Scene, nowhere: pytest.M
         keys = run.result().results["Keys"]
     assert {key["Name"]: key["Outcome"] for key in keys if key["Name"] in rest} == dict.fromkeys(rest, "postponed")
     assert {key["Outcome"] for key in keys} == {"postponed"}
-    assert all("has taken the lock" in key["Reason"] for key in keys)
+    assert all(phrases.LOCK_TAKEN in key["Reason"] for key in keys)
     assert len(scene.calls(ENTRA, body="client_credentials")) == begun
     assert len({call["path"] for call in scene.calls(ENTRA, body="grant_type=refresh_token")}) == 1
     assert not scene.calls(VAULT, "PUT")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.rotation.test_two_actors import store_a_certificate, store_a_secret, store_a_token
+from tests.support import phrases
 from tests.support.rotation.checks import refused_now
 from tests.support.rotation.pfx import stored_thumbprint
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of
@@ -47,7 +48,7 @@ def test_credential_stays_on_the_app_when_its_store_may_still_land(scene: Scene,
     scene.azure.faults([put(key, mode="refuse-then-do", status=status, after_seconds=LATE_SECONDS, times=0)])
     report = scene.report(key)
     assert report["Outcome"] == "failed"
-    assert "still on the app" in report["Reason"]
+    assert phrases.STILL_ON_APP in report["Reason"]
     assert len(created(scene, key)) == 1
     scene.azure.faults([])
     scene.go(seconds=LATE_SECONDS + 1)
@@ -66,7 +67,7 @@ def test_credential_is_removed_when_the_vault_refuses_its_store(scene: Scene, ke
     scene.azure.faults([put(key, mode="refuse", status=status, times=0)])
     report = scene.report(key)
     assert report["Outcome"] == "failed"
-    assert "still on the app" not in report["Reason"]
+    assert phrases.STILL_ON_APP not in report["Reason"]
     assert created(scene, key) == []
 
 
@@ -110,7 +111,7 @@ def test_run_reports_what_others_stored_right_after_its_own_store(scene: Scene, 
         scene.azure.faults([])
         report = key_of(run.result().results["Keys"], key)
     assert scene.value(key) == wanted
-    assert f"Another version of '{key}' was stored right after" in report["Reason"]
+    assert f" '{key}' {phrases.STORED_RIGHT_AFTER}" in report["Reason"]
     assert ours != wanted
     assert list(refused_now(scene.others, scene.azure.state())) == []
 

@@ -9,6 +9,7 @@ from backend.rotation.reporting.journal import KEYS
 from sandbox import names
 from tests.rotation.test_laws_of_stores import refused_new_secret
 from tests.rotation.test_laws_of_young_credentials import WITH_SECRET
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, Scene, key_of, moment, refused
 from tests.support.sandbox.certificate import Certificate
@@ -65,12 +66,12 @@ BREAKS: dict[str, tuple[Callable[[Scene], object], str]] = {
 @pytest.mark.every_case("each break has a rule of its own")
 @pytest.mark.parametrize("name", BREAKS)
 def test_promise_ends_now_when_a_key_is_missing_or_refused(scene: Scene, name: str) -> None:
-    assert "CIPP keeps working until" in scene.overview()["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS_UNTIL}" in scene.overview()["Sentence"]
     breaks, key = BREAKS[name]
     breaks(scene)
     overview = scene.overview()
-    assert "keeps working" not in overview["Sentence"], overview["Sentence"]
-    assert "doesn't work" in overview["Sentence"]
+    assert phrases.CIPP_WORKS not in overview["Sentence"], overview["Sentence"]
+    assert phrases.CIPP_FAILS in overview["Sentence"]
     assert key in overview["Sentence"]
     assert moment(overview["WorksUntil"]) <= scene.now()
     if any(one["Name"] == key for one in overview["Keys"]):
@@ -82,7 +83,7 @@ def test_promise_stays_when_entra_refuses_here(scene: Scene) -> None:
     here = {"host": ENTRA, "body": WITH_SECRET, "mode": "refuse", "status": 400, "aadsts": 53003, "times": 0}
     scene.azure.faults([here])
     overview = scene.overview()
-    assert "CIPP keeps working until" in overview["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS_UNTIL}" in overview["Sentence"]
     assert any("AADSTS53003" in problem for problem in key_of(overview["Keys"], SECRET)["Problems"])
 
 
@@ -93,7 +94,7 @@ def test_promise_stays_when_a_new_secret_is_refused(scene: Scene, nowhere: pytes
     report = scene.report(SECRET)
     assert (report["Outcome"], "AADSTS7000215" in report["Reason"]) == ("failed", True), report
     scene.azure.faults([])
-    assert "CIPP keeps working until" in scene.overview()["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS_UNTIL}" in scene.overview()["Sentence"]
 
 
 def test_secret_alone_is_revoked_when_a_run_signs_in_with_nothing(scene: Scene) -> None:
@@ -109,11 +110,11 @@ def test_promise_holds_again_when_a_run_finds_that_the_key_signs_in(scene: Scene
     scene.go(hours=1)
     scene.azure.faults([refused(50173)])
     assert key_of(scene.prove(TOKEN), TOKEN)["Outcome"] == "dead"
-    assert "doesn't work with RefreshToken" in scene.overview()["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} RefreshToken" in scene.overview()["Sentence"]
     scene.azure.faults([])
     assert scene.report(TOKEN)["Outcome"] == "unchanged"
     overview = scene.overview()
-    assert "CIPP keeps working until" in overview["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS_UNTIL}" in overview["Sentence"]
     assert key_of(overview["Keys"], TOKEN)["Problems"] == []
 
 
@@ -136,7 +137,7 @@ def test_tokens_expiry_is_the_vaults_when_that_is_sooner(scene: Scene) -> None:
     assert moment(scene.report(TOKEN)["Expires"]).timestamp() == soon
     overview = scene.overview()
     assert moment(overview["WorksUntil"]).timestamp() == soon
-    assert f"The first key to expire is {TOKEN}" in overview["Sentence"]
+    assert f"{phrases.FIRST_TO_EXPIRE} {TOKEN}" in overview["Sentence"]
 
 
 def test_restored_token_expires_90_days_after_it_was_stored_again(scene: Scene) -> None:
@@ -155,21 +156,21 @@ def test_promise_ends_with_the_secret_that_cipp_still_runs_with(scene: Scene) ->
     assert overview["WorksUntil"] == seeded["endDateTime"]
     assert f"'{names.MAIN_SITE}'" in overview["Sentence"]
     scene.go_to(moment(seeded["endDateTime"]) + timedelta(days=1))
-    assert "doesn't work" in scene.overview()["Sentence"]
+    assert phrases.CIPP_FAILS in scene.overview()["Sentence"]
     for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
         scene.others.restart(site)
-    assert "keeps working" in scene.overview()["Sentence"]
+    assert phrases.CIPP_WORKS in scene.overview()["Sentence"]
 
 
 @pytest.mark.parametrize("aadsts", [7000112, 70001, 700016, 700011, 90002])
 def test_overview_reports_failure_when_no_sign_in_as_the_app_is_possible(scene: Scene, aadsts: int) -> None:
     scene.go(minutes=10)
     scene.azure.faults([{"host": ENTRA, "mode": "refuse", "status": 400, "aadsts": aadsts, "times": 0}])
-    assert "doesn't work" in scene.overview()["Sentence"]
+    assert phrases.CIPP_FAILS in scene.overview()["Sentence"]
 
 
 def test_promise_ends_now_when_applicationid_is_disabled(scene: Scene) -> None:
     scene.others.disable("ApplicationID", scene.served("ApplicationID")["version"])
     sentence = scene.overview()["Sentence"]
-    assert "doesn't work" in sentence
+    assert phrases.CIPP_FAILS in sentence
     assert "ApplicationID" in sentence

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, VAULT, Scene, key_of, refused
 from tests.support.sandbox.certificate import Certificate
@@ -79,11 +80,11 @@ def test_run_reports_a_young_credential_as_not_verified(scene: Scene, key: str, 
     begin(scene, 60, certificate=True)
     theirs = FRESH[key](scene)
     steps = scene.rotate(key, dry=True, force=force)["WouldDo"]
-    assert all(step.endswith("Lock the app's service principals.") for step in steps), steps
+    assert all(step.endswith(phrases.LOCK_PRINCIPALS) for step in steps), steps
     report = scene.report(key, force=force)
     assert report["Outcome"] == "unchanged"
-    assert "Not verified yet" in report["Reason"]
-    assert "not changed until then" in report["Reason"]
+    assert phrases.NOT_VERIFIED_YET in report["Reason"]
+    assert phrases.UNCHANGED_UNTIL_THEN in report["Reason"]
     assert scene.value(key) == theirs
 
 
@@ -91,8 +92,8 @@ def test_overview_reports_no_problem_of_a_new_client_secret(scene: Scene) -> Non
     begin(scene, 60, certificate=True)
     store_a_fresh_secret(scene)
     overview = scene.overview()
-    assert "CIPP keeps working until" in overview["Sentence"]
-    assert "not verified yet" in key_of(overview["Keys"], SECRET)["Problems"][0]
+    assert f"CIPP {phrases.CIPP_WORKS_UNTIL}" in overview["Sentence"]
+    assert phrases.NOT_VERIFIED_YET in key_of(overview["Keys"], SECRET)["Problems"][0]
 
 
 @pytest.mark.parametrize("key", FRESH)
@@ -167,7 +168,7 @@ def test_certificate_signs_before_an_earlier_client_secret(scene: Scene) -> None
     scene.others.store(SECRET, "revoked since then")
     scene.go(minutes=10)
     called = len(scene.calls(ENTRA))
-    assert scene.rotate(SECRET, dry=True)["WouldDo"][0].startswith(f"{SECRET}: The current version can't")
+    assert scene.rotate(SECRET, dry=True)["WouldDo"][0].startswith(f"{SECRET}: {phrases.CURRENT_CANT}")
     forms = [parse_qs(call["request_body"]) for call in scene.calls(ENTRA)[called:]]
     assert any("client_assertion" in form for form in forms)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import phrases
 from tests.support.by_hand import recover
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, SECRET, TOKEN, VAULT, Scene, key_of
 from tests.support.sandbox.certificate import Certificate
@@ -30,24 +31,24 @@ def text_of(report: dict[str, Any]) -> str:
 def test_deleted_secret_is_reported_with_the_way_to_recover_it(scene: Scene, name: str) -> None:
     scene.others.delete(name)
     overview = scene.overview()
-    assert f"the vault doesn't have {name}" in overview["Sentence"]
-    assert [note for note in overview["Notes"] if way_back(name) in note and "It was deleted" in note]
+    assert f"{phrases.VAULT_LACKS} {name}" in overview["Sentence"]
+    assert [note for note in overview["Notes"] if way_back(name) in note and phrases.IT_WAS_DELETED in note]
     key = name if name in (SECRET, TOKEN) else TOKEN
     for report in (text_of(key_of(scene.rotate()["Keys"], key)), text_of(key_of(scene.prove(), key))):
-        assert f"has no secret '{name}'" in report
+        assert f"{phrases.HAS_NO_SECRET} '{name}'" in report
         assert way_back(name) in report
-        assert "still serves" not in report
+        assert phrases.KEYS_NOT_REMOVED not in report
         assert "AADSTS" not in report
     assert recover(name, Force=True).status == 200
-    assert "CIPP keeps working" in scene.overview()["Sentence"]
+    assert f"CIPP {phrases.CIPP_WORKS}" in scene.overview()["Sentence"]
 
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_purged_secret_is_not_reported_as_recoverable(scene: Scene, name: str) -> None:
     scene.others.delete(name)
     purge(scene, name)
-    (note,) = {note for note in scene.overview()["Notes"] if f"has no secret '{name}'" in note}
-    assert "can't be recovered" in note
+    (note,) = {note for note in scene.overview()["Notes"] if f"{phrases.HAS_NO_SECRET} '{name}'" in note}
+    assert phrases.NOT_RECOVERABLE in note
     assert "wizard" in note
     assert way_back(name) not in note
 
@@ -59,7 +60,7 @@ def test_deleted_secret_is_not_called_refused_if_the_certificate_is(scene: Scene
     report = scene.report(SECRET)
     assert "'ApplicationSecret'" in report["Reason"]
     assert way_back(SECRET) in report["Advice"]
-    assert f"{CERTIFICATE} can't sign in" in report["Reason"]
+    assert f"{CERTIFICATE} {phrases.CANT_SIGN_IN}" in report["Reason"]
     assert key_of(scene.prove(), SECRET)["Outcome"] == "unproven"
     assert not [row for row in scene.others.rows("CippBackendKeys") if "dead_since" in row]
 
@@ -75,8 +76,8 @@ def test_disabled_secret_is_not_called_refused_if_the_certificate_is(scene: Scen
     scene.others.disable(SECRET, scene.served(SECRET)["version"])
     scene.go(minutes=10)
     report = scene.report(SECRET)
-    assert "disabled secret" in report["Reason"]
-    assert f"{CERTIFICATE} can't sign in" in report["Reason"]
+    assert phrases.DISABLED_SECRET in report["Reason"]
+    assert f"{CERTIFICATE} {phrases.CANT_SIGN_IN}" in report["Reason"]
 
 
 def test_deleted_client_secret_is_created_again_when_the_certificate_can_sign_in(scene: Scene) -> None:
@@ -88,9 +89,9 @@ def test_deleted_client_secret_is_created_again_when_the_certificate_can_sign_in
 def test_missing_identity_leaves_every_key_unchecked_and_promises_no_certificate(scene: Scene) -> None:
     scene.others.delete("TenantID")
     assert {key["Outcome"] for key in scene.prove()} == {"unproven"}
-    assert "The next run creates one" not in str(scene.overview()["Notes"])
+    assert phrases.NEXT_RUN_CREATES not in str(scene.overview()["Notes"])
 
 
 def test_sign_in_that_times_out_is_not_called_missing(scene: Scene) -> None:
     scene.azure.faults([{"host": ENTRA, "mode": "drop-before", "times": 0}])
-    assert "has no secret" not in text_of(scene.report(TOKEN))
+    assert phrases.HAS_NO_SECRET not in text_of(scene.report(TOKEN))

@@ -11,6 +11,7 @@ import pytest
 from backend.rotation.reporting.status import promise
 from backend.rotation.results import KeyState
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.pfx import thumbprint
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN, Scene, key_of, moment, refused
@@ -41,22 +42,22 @@ def state(name: str, days: float | None, *, counts: bool = True) -> KeyState:
 @pytest.mark.parametrize(
     ("states", "days", "words"),
     [
-        ([], None, "is unknown, because the expiry of every key is unknown"),
-        ([state("a", None)], None, "is unknown"),
+        ([], None, f"{phrases.IS_UNKNOWN}, {phrases.EXPIRY_OF_EVERY_KEY}"),
+        ([state("a", None)], None, phrases.IS_UNKNOWN),
         (
             [state("a", 5)],
             5,
-            "keeps working until 2026-09-07 12:00 UTC unless someone revokes a key. The first key to expire is a.",
+            f"{phrases.CIPP_WORKS_UNTIL} 2026-09-07 12:00 UTC {phrases.UNLESS_REVOKED}. {phrases.FIRST_TO_EXPIRE} a.",
         ),
-        ([state("a", 5), state("b", 3)], 3, "The first key to expire is b."),
-        ([state("a", 5), state("b", 3, counts=False)], 5, "The first key to expire is a."),
-        ([state("a", 5), state("b", None)], 5, "The expiry of b is unknown."),
+        ([state("a", 5), state("b", 3)], 3, f"{phrases.FIRST_TO_EXPIRE} b."),
+        ([state("a", 5), state("b", 3, counts=False)], 5, f"{phrases.FIRST_TO_EXPIRE} a."),
+        ([state("a", 5), state("b", None)], 5, f"{phrases.EXPIRY_OF} b is unknown."),
         (
             [state("a", 5), state("b", -1)],
             -1,
-            "doesn't work with b, which expired on 2026-09-01 12:00 UTC.",
+            f"{phrases.CIPP_FAILS_WITH} b, which {phrases.EXPIRED_ON} 2026-09-01 12:00 UTC.",
         ),
-        ([state("a", -3, counts=False)], None, "is unknown"),
+        ([state("a", -3, counts=False)], None, phrases.IS_UNKNOWN),
     ],
 )
 def test_the_promise(states: list[KeyState], days: int | None, words: str) -> None:
@@ -70,9 +71,9 @@ def test_overview_begins_with_the_first_expiry_and_its_key(scene: Scene) -> None
     assert list(body)[:2] == ["WorksUntil", "Sentence"]
     ends = scene.secrets_on_app()[0]["endDateTime"]
     assert body["WorksUntil"] == ends
-    assert "keeps working until" in body["Sentence"]
-    assert "unless someone revokes a key" in body["Sentence"]
-    assert "The first key to expire is ApplicationSecret" in body["Sentence"]
+    assert phrases.CIPP_WORKS_UNTIL in body["Sentence"]
+    assert phrases.UNLESS_REVOKED in body["Sentence"]
+    assert f"{phrases.FIRST_TO_EXPIRE} ApplicationSecret" in body["Sentence"]
     token = key_of(body["Keys"], TOKEN)
     assert moment(token["Ends"]) == moment(scene.served(TOKEN)["created"]) + timedelta(days=90)
 
@@ -108,7 +109,7 @@ def test_overview_has_the_last_runs_with_trigger_and_outcomes(scene: Scene) -> N
     scene.go(minutes=1)
     scene.rotate(TOKEN)
     by_hand, weekly = scene.overview()["Runs"]
-    assert (by_hand["By"], weekly["By"]) == ("admin@contoso.com", "the weekly timer")
+    assert (by_hand["By"], weekly["By"]) == ("admin@contoso.com", phrases.WEEKLY_TIMER)
     assert [weekly[count] for count in ("Total", "Rotated", "Unchanged", "Failed", "Postponed")] == [4, 3, 0, 1, 0]
     assert moment(weekly["Ended"]) - moment(weekly["Started"]) == timedelta(seconds=weekly["Seconds"])
     assert weekly["Keys"] == []
@@ -185,18 +186,18 @@ def test_overview_has_the_credentials_that_are_not_rotated(scene: Scene) -> None
     scene.others.add_certificate(certificate, "By an admin, too")
     scene.others.store("SSOAppSecret", "sso")
     lines = scene.overview()["NotRotated"]
-    assert any("SSOAppSecret" in line and "has an unknown expiry" in line for line in lines)
+    assert any("SSOAppSecret" in line and phrases.EXPIRY_UNKNOWN in line for line in lines)
     assert any(added["keyId"] in line and added["endDateTime"][:10] in line for line in lines)
     assert any(thumbprint(certificate.x509) in line for line in lines)
     assert len(lines) == 3  # not the secret that CIPP made, for it is the served one
     scene.others.store("SSOAppSecret", "sso", attributes={"exp": 1_900_000_000})
-    assert any("SSOAppSecret expires on 2030-03-17" in line for line in scene.overview()["NotRotated"])
+    assert any(f"SSOAppSecret {phrases.EXPIRES_ON} 2030-03-17" in line for line in scene.overview()["NotRotated"])
 
 
 @pytest.mark.parametrize(("longest", "has_note"), [("P44D", True), ("P45D", False), ("P30D", True)])
 def test_overview_notes_a_policy_under_45_days(scene: Scene, longest: str, *, has_note: bool) -> None:
     scene.others.restrict("passwordCredentials", restrictionType="passwordLifetime", maxLifetime=longest)
-    notes = [note for note in scene.overview()["Notes"] if "CIPP's own job" in note]
+    notes = [note for note in scene.overview()["Notes"] if phrases.CIPPS_OWN_JOB in note]
     assert bool(notes) == has_note
     assert all(f"of {longest[1:-1]} days" in note for note in notes)
 
@@ -205,7 +206,7 @@ def test_revoked_key_is_reported_until_it_is_repaired_or_replaced(scene: Scene) 
     scene.azure.faults([refused(50173)])
     scene.prove(TOKEN)
     overview = scene.overview()
-    assert "doesn't work with RefreshToken" in overview["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} RefreshToken" in overview["Sentence"]
     assert moment(overview["WorksUntil"]) <= scene.now()
     (problem,) = key_of(overview["Keys"], TOKEN)["Problems"]
     assert "AADSTS50173" in problem
@@ -213,7 +214,7 @@ def test_revoked_key_is_reported_until_it_is_repaired_or_replaced(scene: Scene) 
     scene.go(seconds=2)
     scene.others.store(TOKEN, scene.value(TOKEN))  # an admin ran the wizard: what died is not served any more
     overview = scene.overview()
-    assert "doesn't work" not in overview["Sentence"]
+    assert phrases.CIPP_FAILS not in overview["Sentence"]
     assert key_of(overview["Keys"], TOKEN)["Problems"] == []
 
 
@@ -223,7 +224,7 @@ def test_revoked_key_is_valid_again_after_its_rotation(scene: Scene) -> None:
     scene.azure.faults([])
     scene.report(TOKEN)
     overview = scene.overview()
-    assert "doesn't work" not in overview["Sentence"]
+    assert phrases.CIPP_FAILS not in overview["Sentence"]
     assert moment(key_of(overview["Keys"], TOKEN)["Ends"]) > scene.now()
 
 
@@ -235,10 +236,10 @@ def test_excluded_and_unknown_tenants_do_not_count(scene: Scene) -> None:
     scene.prove(unknown)
     overview = scene.overview()
     assert [key_of(overview["Keys"], tenant)["Counts"] for tenant in (excluded, unknown)] == [False, False]
-    assert "excluded in CIPP" in key_of(overview["Keys"], excluded)["Problems"][0]
-    assert any("doesn't have this tenant" in line for line in key_of(overview["Keys"], unknown)["Problems"])
+    assert phrases.TENANT_EXCLUDED in key_of(overview["Keys"], excluded)["Problems"][0]
+    assert any(phrases.TENANT_UNKNOWN in line for line in key_of(overview["Keys"], unknown)["Problems"])
     assert "ApplicationSecret" in overview["Sentence"]
-    assert "doesn't work" not in overview["Sentence"]
+    assert phrases.CIPP_FAILS not in overview["Sentence"]
 
 
 @pytest.mark.each_value
@@ -284,7 +285,7 @@ def test_a_failure_is_a_problem_with_its_advice_until_it_is_over(scene: Scene) -
     scene.report(TOKEN)
     (problem,) = key_of(scene.overview()["Keys"], TOKEN)["Problems"]
     assert "AADSTS50076" in problem
-    assert "sign in again with MFA" in problem
+    assert phrases.SIGN_IN_WITH_MFA in problem
     scene.azure.faults([])
     scene.report(TOKEN)
     assert key_of(scene.overview()["Keys"], TOKEN)["Problems"] == []
@@ -296,7 +297,7 @@ def test_overview_has_the_expiry_of_a_certificate_by_cipp(scene: Scene) -> None:
     overview = scene.overview()
     assert moment(key_of(overview["Keys"], CERTIFICATE)["Ends"]) == certificate.x509.not_valid_after_utc
     assert not any(
-        "not created by this app" in line and thumbprint(certificate.x509) in line for line in overview["NotRotated"]
+        phrases.CREATED_BY_OTHERS in line and thumbprint(certificate.x509) in line for line in overview["NotRotated"]
     )
 
 

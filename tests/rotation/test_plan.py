@@ -7,6 +7,7 @@ import pytest
 
 from backend.rotation.planning.plan import AppCredential, Leave, Moment, PutBack, Renew, Step, third_of_life, token_step
 from backend.rotation.planning.version_history import Version
+from tests.support import phrases
 from tests.support.rotation.plan_cases import A_SECOND, FORCED, MOMENT, NOW, SUNDAY, UNDER, ago, own, version, what
 
 TOKENS = {
@@ -152,11 +153,11 @@ def test_expiry_is_near_within_45_days_or_a_third_of_the_lifetime(life: float, e
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (token_step([version("a", ago(days=9))], MOMENT), "Due: the current version was stored at 2026-07-27"),
-        (token_step([version("a", ago(days=1))], FORCED), "Forced: the current version was stored at 2026-08-04"),
-        (token_step([version("a", ago(days=1))], MOMENT), "Not due: the current version was stored at 2026-08-04"),
-        (token_step([version("a", ago(days=1))], MOMENT, signs_in=False), "can't sign in"),
-        (token_step(UNDER, MOMENT), "overwrote version b"),
+        (token_step([version("a", ago(days=9))], MOMENT), f"Due: {phrases.STORED_AT} 2026-07-27"),
+        (token_step([version("a", ago(days=1))], FORCED), f"Forced: {phrases.STORED_AT} 2026-08-04"),
+        (token_step([version("a", ago(days=1))], MOMENT), f"Not due: {phrases.STORED_AT} 2026-08-04"),
+        (token_step([version("a", ago(days=1))], MOMENT, signs_in=False), phrases.CANT_SIGN_IN),
+        (token_step(UNDER, MOMENT), f"{phrases.OVERWROTE} b"),
     ],
 )
 def test_token_step_states_its_reason(step: Step, words: str) -> None:

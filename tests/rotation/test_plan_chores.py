@@ -19,6 +19,7 @@ from backend.rotation.planning.plan import (
 from backend.rotation.planning.version_history import Version
 from backend.rotation.running.client_secret import ClientSecretKind
 from backend.rotation.running.sam_certificate import CertificateKind
+from tests.support import phrases
 from tests.support.rotation.plan_cases import (
     A_SECOND,
     ALL_THREE,
@@ -218,7 +219,7 @@ def test_more_than_there_may_be(rules: Rules, look: Seen, restarted: datetime | 
     chores = credential_chores(look, moment(overlap=LONG, restarted=restarted), rules)
     steps = [step for step in chores if isinstance(step, Remove)]
     assert all_of(steps) == [(Remove, f"key of {name}") for name in expected]
-    assert all("at most" in step.reason for step in steps)
+    assert all(phrases.AT_MOST in step.reason for step in steps)
 
 
 def test_credentials_due_for_removal_make_room_before_others() -> None:

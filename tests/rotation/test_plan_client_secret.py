@@ -17,6 +17,7 @@ from backend.rotation.planning.plan import (
 )
 from backend.rotation.planning.version_history import Version
 from backend.rotation.running.client_secret import ClientSecretKind
+from tests.support import phrases
 from tests.support.rotation.plan_cases import (
     A_SECOND,
     ALL_THREE,
@@ -303,4 +304,4 @@ def test_first_expiry_of_what_was_superseded(
 
 
 def test_rules_of_the_client_secret() -> None:
-    assert (RULES.noun, RULES.most_live, RULES.ages) == ("client secret", 6, True)
+    assert (RULES.noun, RULES.most_live, RULES.ages) == (phrases.CLIENT_SECRET, 6, True)

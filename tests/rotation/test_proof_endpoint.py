@@ -4,6 +4,7 @@ import pytest
 
 from backend.rotation.reporting.journal import KEYS
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
 from tests.support.sandbox.certificate import Certificate
@@ -48,8 +49,8 @@ def test_only_the_named_keys_are_checked(scene: Scene) -> None:
     [
         (["NoSuchSecret"], 404, "NoSuchSecret"),
         ([TOKEN, "11111111-2222-3333-4444-555555555555"], 404, "11111111"),
-        (["ApplicationID"], 400, "never rotated"),
-        (["tenantid"], 400, "never rotated"),
+        (["ApplicationID"], 400, phrases.NOT_ROTATED_EVER),
+        (["tenantid"], 400, phrases.NOT_ROTATED_EVER),
         (["HIBP"], 400, "not a key"),
         ([], 400, "empty"),
     ],
@@ -95,7 +96,7 @@ def test_refusal_of_the_client_secret_does_not_mark_a_token_as_revoked(scene: Sc
     tenant = scene.tenants()[0]
     scene.azure.faults([refused(code, tenant, status=401)])
     assert key_of(scene.prove(tenant), tenant)["Outcome"] == "unproven"
-    assert key_of(scene.rotate(tenant)["Keys"], tenant)["Reason"].startswith("The key might still be valid")
+    assert key_of(scene.rotate(tenant)["Keys"], tenant)["Reason"].startswith(f"The key {phrases.KEY_MIGHT_BE_VALID}")
 
 
 @pytest.mark.parametrize("code", HERE)
@@ -104,9 +105,9 @@ def test_refusal_by_address_device_or_risk_is_unknown_with_addresses_to_compare(
     proof = key_of(scene.prove(TOKEN), TOKEN)
     assert proof["Outcome"] == "unproven"
     advice = proof["Advice"]
-    assert "not to CIPP" in advice
+    assert phrases.NOT_TO_CIPP in advice
     for site in (names.MAIN_SITE, names.BACKEND_SITE):
-        assert f"Outbound addresses of '{site}': " in advice
+        assert f"{phrases.ADDRESSES_OF} '{site}': " in advice
     assert advice.count(".") > 8  # IP addresses
 
 
@@ -114,10 +115,10 @@ def test_rotation_leaves_a_key_alone_when_its_address_is_refused(scene: Scene) -
     scene.azure.faults([refused(53003)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "failed"
-    assert key["Reason"].startswith("The key might still be valid")
-    assert f"Outbound addresses of '{names.BACKEND_SITE}': " in key["Advice"]
+    assert key["Reason"].startswith(f"The key {phrases.KEY_MIGHT_BE_VALID}")
+    assert f"{phrases.ADDRESSES_OF} '{names.BACKEND_SITE}': " in key["Advice"]
     assert not scene.calls(VAULT, "PUT")
-    assert "doesn't work" not in scene.overview()["Sentence"]
+    assert phrases.CIPP_FAILS not in scene.overview()["Sentence"]
 
 
 def test_every_key_has_the_reason_when_the_app_is_refused_by_address(scene: Scene) -> None:
@@ -125,7 +126,7 @@ def test_every_key_has_the_reason_when_the_app_is_refused_by_address(scene: Scen
     scene.azure.faults([blocked])
     for key in scene.rotate()["Keys"]:
         assert key["Outcome"] == "failed"
-        assert f"Outbound addresses of '{names.MAIN_SITE}': " in key["Advice"]
+        assert f"{phrases.ADDRESSES_OF} '{names.MAIN_SITE}': " in key["Advice"]
     assert {proof["Outcome"] for proof in scene.prove()} == {"unproven"}
 
 
@@ -135,7 +136,7 @@ def test_unknown_addresses_do_not_hide_a_refusal(scene: Scene) -> None:
     proof = key_of(scene.prove(TOKEN), TOKEN)
     assert proof["Outcome"] == "unproven"
     assert "AADSTS53003" in proof["Reason"]
-    assert "addresses are unknown" in proof["Advice"]
+    assert phrases.ADDRESSES_UNKNOWN in proof["Advice"]
 
 
 def test_other_keys_are_checked_with_the_certificate_when_the_secret_is_revoked(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.rotation.scene import (
     CERTIFICATE,
     ENTRA,
@@ -60,10 +61,10 @@ def test_redemptions_use_the_secret_that_the_run_read_at_its_start(scene: Scene)
     [
         ({"claims": {"tid": STRANGER}}, f"tenant {STRANGER}"),
         ({"claims": {"appid": STRANGER}, "answer": {"id_token": None}}, f"app {STRANGER}"),
-        ({"claims": {"oid": STRANGER}}, "another account"),
-        ({"claims": {"amr": ["pwd"]}}, "lost the MFA claim"),
-        ({"claims": {"amr": None}}, "lost the MFA claim"),
-        ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, "lost the scopes"),
+        ({"claims": {"oid": STRANGER}}, phrases.ANOTHER_ACCOUNT),
+        ({"claims": {"amr": ["pwd"]}}, phrases.LOST_MFA),
+        ({"claims": {"amr": None}}, phrases.LOST_MFA),
+        ({"answer": {"scope": "https://graph.microsoft.com/.default"}}, phrases.LOST_SCOPES),
     ],
 )
 def test_new_token_that_is_worse_than_the_old_is_not_stored(
@@ -80,7 +81,7 @@ def test_mfa_is_not_required_when_the_old_token_had_none(scene: Scene) -> None:
     scene.azure.faults([altered({"claims": {"amr": ["pwd"]}})])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "rotated"
-    assert "can't be read" not in key["Reason"]
+    assert phrases.CANT_BE_READ not in key["Reason"]
 
 
 @pytest.mark.parametrize("first", [1, 2])  # the old one's cannot be read either, or they can
@@ -88,13 +89,13 @@ def test_a_token_whose_claims_cannot_be_read_is_stored_and_reported(scene: Scene
     scene.azure.faults([altered({"opaque": True, "answer": {"id_token": None}}, nth=first)])
     key = scene.report(TOKEN)
     assert key["Outcome"] == "rotated"
-    assert "claims can't be read" in key["Reason"]
+    assert phrases.CLAIMS_CANT_BE_READ in key["Reason"]
     assert scene.served(TOKEN)["tags"]["rotated-by"] == "CIPP Backend"
 
 
 def test_an_opaque_token_is_still_compared_by_its_id_token(scene: Scene) -> None:
     scene.azure.faults([altered({"opaque": True, "claims": {"oid": STRANGER}}, nth=2)])
-    assert "another account" in scene.report(TOKEN)["Reason"]
+    assert phrases.ANOTHER_ACCOUNT in scene.report(TOKEN)["Reason"]
 
 
 def test_fewer_scopes_than_last_week_are_only_reported(scene: Scene) -> None:
@@ -103,11 +104,13 @@ def test_fewer_scopes_than_last_week_are_only_reported(scene: Scene) -> None:
     scene.azure.faults([altered({"answer": {"scope": left}})])
     rotation = scene.rotate(TOKEN, force=True)
     assert key_of(rotation["Keys"], TOKEN)["Outcome"] == "rotated"
-    warnings = [warning for warning in rotation["Warnings"] if "fewer scopes" in warning]
+    warnings = [warning for warning in rotation["Warnings"] if phrases.FEWER_SCOPES in warning]
     assert len(warnings) == 1
     assert "directory.readwrite.all" in warnings[0]
     assert "user.read" not in warnings[0]
-    assert [row["Severity"] for row in scene.others.rows("CippLogs") if "fewer scopes" in row["Message"]] == ["Warning"]
+    assert [row["Severity"] for row in scene.others.rows("CippLogs") if phrases.FEWER_SCOPES in row["Message"]] == [
+        "Warning"
+    ]
 
 
 def test_token_of_an_excluded_tenant_is_not_rotated_but_listed(scene: Scene) -> None:
@@ -153,7 +156,7 @@ def test_a_tenant_id_that_is_a_domain_is_resolved(scene: Scene) -> None:
     assert {key["Outcome"] for key in rotation["Keys"]} == {"rotated"}
     assert scene.redeems(TOKEN)
     scene.azure.faults([altered({"claims": {"tid": STRANGER}}, nth=2)])  # it is still compared
-    assert f"tenant {STRANGER}, not for {names.TENANT_ID}" in scene.report(TOKEN, force=True)["Reason"]
+    assert f"tenant {STRANGER}, {phrases.NOT_FOR} {names.TENANT_ID}" in scene.report(TOKEN, force=True)["Reason"]
 
 
 @pytest.mark.parametrize(
@@ -169,10 +172,10 @@ def test_placeholder_keeps_all_keys_unchanged_without_a_call_to_entra(scene: Sce
     before = len(writes(scene))
     for rotation in (scene.rotate(force=True), scene.rotate(dry=True)):
         assert {key["Outcome"] for key in rotation["Keys"]} == {"unchanged"}
-        assert all("not set up yet" in key["Reason"] for key in rotation["Keys"])
+        assert all(phrases.NOT_SET_UP in key["Reason"] for key in rotation["Keys"])
     assert {proof["Outcome"] for proof in scene.prove()} == {"skipped"}
     overview = scene.overview()
-    assert any("not set up yet" in note for note in overview["Notes"])
+    assert any(phrases.NOT_SET_UP in note for note in overview["Notes"])
     assert not any(key["Counts"] for key in overview["Keys"])
     assert not scene.calls(ENTRA)
     assert not scene.calls(GRAPH)
@@ -184,7 +187,7 @@ def test_placeholder_for_the_token_does_not_stop_the_other_keys(scene: Scene) ->
     scene.others.store(TOKEN, "RefreshToken")
     keys = scene.rotate()["Keys"]
     assert key_of(keys, TOKEN)["Outcome"] == "unchanged"
-    assert "not set up yet" in key_of(keys, TOKEN)["Reason"]
+    assert phrases.NOT_SET_UP in key_of(keys, TOKEN)["Reason"]
     assert key_of(keys, SECRET)["Outcome"] == key_of(keys, CERTIFICATE)["Outcome"] == "rotated"
     assert not scene.calls(ENTRA, path=f"/{names.TENANT_ID}/", body="grant_type=refresh_token")
 
@@ -195,7 +198,7 @@ def test_revoked_token_is_repaired_from_the_newest_valid_earlier_one(scene: Scen
     assert key_of(scene.prove(TOKEN), TOKEN)["Outcome"] == "dead"
     key = scene.report(TOKEN)  # it is not due, and checked because of the sign-in check
     assert key["Outcome"] == "rotated"
-    assert "can't sign in" in key["Reason"]
+    assert phrases.CANT_SIGN_IN in key["Reason"]
     assert scene.served(TOKEN)["tags"]["healed-from"] == living
     assert scene.redeems(TOKEN)
     assert [version["enabled"] for version in scene.versions(TOKEN)] == [True, True, True]
@@ -221,7 +224,7 @@ def test_token_missing_from_the_vault_is_reported(scene: Scene, azure: Sandbox) 
     scene.others.delete(TOKEN)
     key = key_of(scene.rotate()["Keys"], TOKEN)
     assert key["Outcome"] == "failed"
-    assert "setup wizard" in key["Advice"]
+    assert phrases.SETUP_WIZARD in key["Advice"]
     assert azure.state()["vaults"][names.VAULT]["deleted"]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from backend.rotation.running import restarts
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.scene import ARM, SECRET, VAULT, Scene
 
@@ -69,7 +70,10 @@ def test_apps_are_not_restarted_while_the_secrets_storage_time_is_unknown(renewe
 def test_restart_that_times_out_is_requested_once_for_a_version(restarting: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.5")
     restarting.azure.faults([NO_PROCESSES, HANG])
-    assert any("'cippabc12' might not have restarted" in warning for warning in restarting.rotate(SECRET)["Warnings"])
+    assert any(
+        f"'cippabc12' {phrases.MIGHT_NOT_HAVE_RESTARTED}" in warning
+        for warning in restarting.rotate(SECRET)["Warnings"]
+    )
     for _ in range(5):
         an_hour_later(restarting)
     assert restarting.restarts() == SITES
@@ -77,7 +81,7 @@ def test_restart_that_times_out_is_requested_once_for_a_version(restarting: Scen
     assert {app: row["RequestedFor"] for app, row in rows(restarting).items()} == dict.fromkeys(SITES, version)
     assert not any("Restarted" in row for row in rows(restarting).values())
     assert [app["RunsWithCurrentKeys"] for app in restarting.overview()["Apps"]] == ["unknown", "unknown"]
-    ambiguous = warnings(restarting, "does not show whether it happened")
+    ambiguous = warnings(restarting, phrases.NOT_SHOWN_WHETHER)
     assert [site in line and "ExecFunctionAppRestart" in line for site, line in zip(SITES, ambiguous, strict=True)] == [
         True,
         True,
@@ -91,7 +95,7 @@ def test_restart_that_times_out_is_requested_once_for_a_version(restarting: Scen
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_restart_that_azure_refuses_is_repeated_by_the_next_run(restarting: Scene, status: int) -> None:
     restarting.azure.faults([NO_PROCESSES, refused(status)])
-    assert any("'cippabc12' was not restarted" in warning for warning in restarting.rotate(SECRET)["Warnings"])
+    assert any(f"'cippabc12' {phrases.NOT_RESTARTED}" in warning for warning in restarting.rotate(SECRET)["Warnings"])
     an_hour_later(restarting)
     assert restarting.restarts() == SITES[:1] * 2
     restarting.azure.faults([NO_PROCESSES])
@@ -116,17 +120,22 @@ def test_restart_without_effect_is_not_repeated_and_reported(restarting: Scene) 
     for _ in range(3):
         an_hour_later(restarting)
     assert restarting.restarts() == SITES
-    assert len(warnings(restarting, "Azure shows older processes. The request is not repeated. To restart it")) == 2
+    late = warnings(restarting, phrases.OLDER_PROCESSES)
+    assert [phrases.NOT_REPEATED in warning for warning in late] == [True, True]
     restarting.azure.faults([])
     assert Api().post("ExecFunctionAppRestart", {"All": True}).status == 200
     assert restarting.rotate(SECRET)["Warnings"] == []
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
+@pytest.mark.parametrize(
+    ("method", "words"), [("GET", phrases.EARLIER_REQUEST_UNKNOWN), ("PATCH", phrases.RESTART_NOT_RECORDED)]
+)
 @pytest.mark.parametrize("fault", [refused(403), {"mode": "drop-before", "times": 0}])
-def test_app_is_not_restarted_while_that_cannot_be_recorded(renewed: Scene, fault: Fault, method: str) -> None:
+def test_app_is_not_restarted_while_that_cannot_be_recorded(
+    renewed: Scene, fault: Fault, method: str, words: str
+) -> None:
     renewed.azure.faults([{**fault, "host": "127.0.0.1", "path": TABLE, "method": method}])
-    assert warnings(renewed, "not restarted")
+    assert warnings(renewed, words)
     an_hour_later(renewed)
     assert renewed.restarts() == []
     renewed.azure.faults([])
@@ -136,7 +145,7 @@ def test_app_is_not_restarted_while_that_cannot_be_recorded(renewed: Scene, faul
 
 def test_restarts_wait_for_the_next_run_when_apps_can_not_be_listed(renewed: Scene) -> None:
     renewed.azure.faults([refused(403, r"/Microsoft\.Web/sites$", method="GET")])
-    assert len(warnings(renewed, "couldn't be listed")) == 1
+    assert len(warnings(renewed, phrases.PROCESSES_UNKNOWN)) == 1
     assert renewed.restarts() == []
     renewed.azure.faults([])
     an_hour_later(renewed)
@@ -183,7 +192,9 @@ def test_run_that_lost_the_lock_restarts_nothing(renewed: Scene) -> None:
 
 def test_no_restart_begins_without_time_for_it(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "49")  # less 20: restarts take 20, and 10 beside
-    assert warnings(renewed, "'cippabc12', 'cippabc12-proc' were not restarted for the new client secret")
+    (warning,) = warnings(renewed, phrases.NO_TIME_TO_RESTART)
+    assert all(f"'{site}'" in warning for site in SITES)
+    assert phrases.CLIENT_SECRET in warning
     assert renewed.restarts() == []
     assert rows(renewed) == {}
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
@@ -233,7 +244,7 @@ def test_run_ends_in_its_time_while_azure_is_slow(restarting: Scene, nowhere: py
 def test_run_without_time_left_reads_no_app(renewed: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "0")
     looks = len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))
-    assert len(warnings(renewed, "the run reached its time limit. The next run continues.")) == 1
+    assert len(warnings(renewed, phrases.RUN_REACHED_LIMIT)) == 1
     assert (len(renewed.calls(VAULT, "GET", f"/secrets/{SECRET}/versions")), len(renewed.calls(ARM))) == looks
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.scene import ARM, CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, moment
 from tests.support.sandbox.certificate import Certificate
@@ -139,7 +140,7 @@ def test_old_certificate_of_this_app_is_removed_and_others_stay(scene: Scene) ->
         scene.go(hours=2)
     theirs, old, new = thumbprints(scene)
     scene.go(days=31)
-    assert any("old certificate" in warning for warning in scene.rotate(CERTIFICATE)["Warnings"])
+    assert any(f"{phrases.MIGHT_USE_OLD} certificate" in warning for warning in scene.rotate(CERTIFICATE)["Warnings"])
     assert thumbprints(scene) == [theirs, old, new]
     restart(scene, *SITES)
     scene.rotate(CERTIFICATE)
@@ -236,7 +237,7 @@ def test_restart_waits_until_after_the_quiet_half_hour_in_cipps_zone(
 def test_failed_restart_prevents_the_restart_of_the_next_app(restarting: Scene) -> None:
     restarting.azure.faults([{"host": ARM, "path": "/cippabc12/restart$", "mode": "refuse", "status": 409, "times": 0}])
     warnings = restarting.rotate(SECRET)["Warnings"]
-    assert any("'cippabc12' was not restarted" in warning for warning in warnings)
+    assert any(f"'cippabc12' {phrases.NOT_RESTARTED}" in warning for warning in warnings)
     assert restarting.restarts() == [SITES[0]]
 
 
@@ -272,7 +273,7 @@ def test_live_credentials_stay_few_when_cipp_is_not_restarted(
     scene.go(days=days)  # the served one nears its expiry, so a new one must be made
     report = scene.report(name)
     assert report["Outcome"] == "rotated"
-    assert "expires soon" in report["Reason"]
+    assert phrases.EXPIRES_SOON in report["Reason"]
     after = live()
     assert len(after) == most
     assert {*after[:-1]} < {*before}
@@ -286,7 +287,7 @@ def test_due_secret_waits_for_a_restart_of_cipp(scene: Scene) -> None:
     before = ids(scene)
     report = scene.report(SECRET)
     assert report["Outcome"] == "unchanged"
-    assert "CIPP might not use the client secret" in report["Reason"]
+    assert f"{phrases.MIGHT_NOT_USE} the {phrases.CLIENT_SECRET}" in report["Reason"]
     restart(scene, SITES[0])
     assert f"Restart '{SITES[1]}' (" in scene.report(SECRET)["Reason"]
     assert ids(scene) == before

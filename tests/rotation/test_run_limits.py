@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backend.configuration.function_timeout import function_seconds
+from tests.support import phrases
 from tests.support.rotation.scene import ENTRA, VAULT, Scene
 
 pytestmark = pytest.mark.compares_times
@@ -44,7 +45,7 @@ def test_run_by_http_stops_in_time_and_the_next_run_continues(scene: Scene, nowh
     assert counts["postponed"] > 2
     left = {key["Name"] for key in first["Keys"] if key["Outcome"] == "postponed"}
     assert "SAMCertificate" in left  # the client secret may be done before
-    assert all("time limit" in key["Reason"] and key["Advice"] for key in first["Keys"] if key["Name"] in left)
+    assert all(phrases.TIME_LIMIT in key["Reason"] and key["Advice"] for key in first["Keys"] if key["Name"] in left)
     assert rotated_names(scene) == {key["Name"] for key in first["Keys"]} - left - {"RefreshToken", "ApplicationSecret"}
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
     tenants = scene.tenants()

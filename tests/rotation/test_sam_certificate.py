@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.rotation.pfx import opened, pfx, thumbprint
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, VAULT, Scene, key_of
 from tests.support.sandbox.certificate import Certificate
@@ -83,7 +84,7 @@ def test_certificate_is_added_without_touching_others_when_the_current_one_is_va
     patched = len(scene.calls(GRAPH, "PATCH"))
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "expires soon" in key["Reason"]
+    assert phrases.EXPIRES_SOON in key["Reason"]
     (added,) = scene.calls(GRAPH, "POST", "/addKey")
     assert added["status"] == 200
     assert '"proof"' in added["request_body"]
@@ -116,7 +117,7 @@ def test_certificate_that_is_not_on_the_app_is_replaced(scene: Scene) -> None:
     scene.go(minutes=6)
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "can't sign in" in key["Reason"]
+    assert phrases.CANT_SIGN_IN in key["Reason"]
     assert scene.certificate_signs_in()
 
 
@@ -131,7 +132,7 @@ def test_certificate_is_renewed_when_its_entry_on_the_app_expires_sooner(scene: 
 
 def test_value_that_is_not_a_certificate_is_replaced(scene: Scene) -> None:
     scene.others.store(CERTIFICATE, "no certificate")
-    assert "can't be read" in scene.report(CERTIFICATE)["Reason"]
+    assert phrases.CANT_BE_READ in scene.report(CERTIFICATE)["Reason"]
     assert scene.certificate_signs_in()
 
 
@@ -171,7 +172,7 @@ def test_certificate_is_checked_again_after_a_failed_sign_in_check(scene: Scene)
     assert key_of(scene.prove(CERTIFICATE), CERTIFICATE)["Outcome"] == "dead"
     key = scene.report(CERTIFICATE)
     assert key["Outcome"] == "rotated"
-    assert "can't sign in" in key["Reason"]
+    assert phrases.CANT_SIGN_IN in key["Reason"]
 
 
 def managed(scene: Scene, certificate: Certificate, *, on_app: bool = True) -> None:

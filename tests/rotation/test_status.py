@@ -14,6 +14,7 @@ from backend.rotation.reporting.snapshot import SeenCredential, Snapshot
 from backend.rotation.reporting.status import key_overview
 from backend.rotation.results import KeyState
 from backend.rotation.running.context import CippData
+from tests.support import phrases
 from tests.support.rotation.plan_cases import NOW, ago, seen, version
 
 SECRET, PFX = Key(CLIENT_SECRET, "ClientSecret"), Key(CERTIFICATE, "Certificate")
@@ -61,10 +62,10 @@ def test_normal_key_has_no_problem() -> None:
 
 def test_key_whose_state_fails_has_the_problem_and_the_others_stay(caplog: pytest.LogCaptureFixture) -> None:
     found = states(left_alone={PFX.name.lower(): None})
-    assert "internal error (KeyError)" in found[SECRET.name].problems[0]
+    assert f"{phrases.INTERNAL_ERROR} (KeyError)" in found[SECRET.name].problems[0]
     assert (found[SECRET.name].ends, found[SECRET.name].counts) == (None, True)
     assert found[PFX.name].problems == []
-    assert "Reading the state of" in caplog.text
+    assert phrases.READS_STATE_OF in caplog.text
 
 
 @pytest.mark.parametrize("part", ["left_alone", "credentials"])
@@ -81,5 +82,5 @@ def test_certificate_that_cannot_be_read_is_a_problem_and_has_expired() -> None:
         seen([version("v1", STORED.created)], is_readable=False, validity=Validity.NOT_VERIFIED), None
     )
     state = states(credentials={CERTIFICATE: look})[CERTIFICATE]
-    assert state.problems == ["The current version can't be read."]
+    assert state.problems == [f"{phrases.CURRENT_CANT} be read."]
     assert state.ends == NOW

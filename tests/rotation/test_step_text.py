@@ -5,6 +5,7 @@ import pytest
 from backend.credentials.kinds import Kind
 from backend.rotation.planning.plan import Disable, Leave, Lock, PutBack, Remove, Renew, Step
 from backend.rotation.planning.step_text import RENEWALS, in_words
+from tests.support import phrases
 
 STEPS: list[tuple[Step, str]] = [
     (PutBack("Stored by others.", "v1"), "v1"),
@@ -17,7 +18,7 @@ STEPS: list[tuple[Step, str]] = [
 @pytest.mark.parametrize("kind", RENEWALS)
 def test_renewal_names_the_kind_and_each_part(kind: Kind) -> None:
     sentence = in_words(Renew("Due."), kind)
-    assert all(word in sentence for word in ("verify it", "store it", "read it back"))
+    assert all(word in sentence for word in (phrases.VERIFY_IT, phrases.STORE_IT, phrases.READ_BACK))
 
 
 @pytest.mark.parametrize(("step", "named"), STEPS)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.rotation.checks import refused_now
 from tests.support.rotation.lag import NO_LAG, Lag, lag_of, shorten_lock
@@ -304,4 +305,4 @@ def test_version_stored_after_that_of_the_run_is_reported(scene: Scene) -> None:
         report = key_of(answer.result().results["Keys"], TOKEN)
     assert scene.value(TOKEN) == token
     assert report["Outcome"] == "rotated"
-    assert "Another version was stored after this run stored its own" in report["Reason"]
+    assert f"Another version {phrases.STORED_AFTER_OWN}" in report["Reason"]

@@ -14,6 +14,7 @@ from backend.cipp.row_lock import row_lock
 from backend.rotation.planning.backoff import is_its_turn, is_pulse_due
 from backend.rotation.planning.memory import KeyMemory
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import functions
 from tests.support.rotation.scene import CERTIFICATE, ENTRA, GRAPH, SECRET, TOKEN, VAULT, Scene, key_of, moment, refused
 from tests.support.sandbox_client import ROOT
@@ -130,7 +131,7 @@ def test_catch_up_without_a_step_is_not_in_the_history(scene: Scene, nowhere: py
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
     scene.tick("KeyRotationCatchUp")
     scene.tick("KeyRotationCatchUp")
-    assert [run["By"] for run in scene.overview()["Runs"]] == ["the hourly catch-up"]
+    assert [run["By"] for run in scene.overview()["Runs"]] == [phrases.HOURLY_TIMER]
 
 
 def test_run_at_its_time_limit_postpones_the_rest_to_the_catch_up(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
@@ -243,7 +244,7 @@ def test_revoked_key_that_cannot_be_repaired_is_alerted_once_a_day(scene: Scene,
     scene.tick("KeyRotationCatchUp")
     alerts = [row for row in scene.others.rows("CippLogs") if row["API"] == "Alerts"]
     assert [(row["Severity"], TOKEN.lower() in row["Message"].lower()) for row in alerts] == [("Critical", True)]
-    assert "doesn't work with RefreshToken" in scene.overview()["Sentence"]
+    assert f"{phrases.CIPP_FAILS_WITH} RefreshToken" in scene.overview()["Sentence"]
 
 
 def test_the_catch_up_lists_the_vault_once(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 from sandbox import names
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.rotation.instance import Instance
 from tests.support.rotation.lag import NO_LAG, Lag, shorten_lock
@@ -267,7 +268,7 @@ class History:
         self.runs += 1
         outcome = answer.text if answer else "killed"
         self._look()
-        assert "internal error" not in outcome.lower()
+        assert phrases.INTERNAL_ERROR not in outcome.lower()
         assert before.alive <= self.world.alive, (before.alive - self.world.alive, outcome)
         assert touched(self._others.made, before.state, self.world.state) == [], outcome
         assert {key for key in self.tokens if key in before.deleted} <= self.world.deleted, outcome
