@@ -76,7 +76,7 @@ class NoInvitations:
         raise _absent(_NO_STATIC_WEB_APP, _USERS)
 
 
-class NoFork:
+class NoForkDeployments:
     """No deployments from a fork."""
 
     def deployments(self, name: str | None) -> Deployments:

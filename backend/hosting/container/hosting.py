@@ -8,7 +8,13 @@ from backend.installation.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend.hosting.container.absent import NoDomains, NoFork, NoInvitations, NoStaticWebApp, NoUserRoles
+    from backend.hosting.container.absent import (
+        NoDomains,
+        NoForkDeployments,
+        NoInvitations,
+        NoStaticWebApp,
+        NoUserRoles,
+    )
     from backend.hosting.container.apps import ContainerApps
     from backend.hosting.container.image import ContainerImage
     from backend.hosting.container.processes import ContainerProcesses
@@ -66,10 +72,10 @@ class _ContainerHosting:
         return container_settings(self._core.clients, self._core.discovery, self.apps, self.starts)
 
     @made_once
-    def code(self) -> "NoFork":
-        from backend.hosting.container.absent import NoFork
+    def code(self) -> "NoForkDeployments":
+        from backend.hosting.container.absent import NoForkDeployments
 
-        return NoFork()
+        return NoForkDeployments()
 
     @made_once
     def frontend(self) -> "NoStaticWebApp":
