@@ -13,6 +13,7 @@ from backend.cipp import backend_log
 from backend.cipp.backend_log import days_of
 from backend.cipp.log_entries import LogEntry, LogFilter, Place, entry_of, place_of, read_place
 from backend.errors import InvalidInputError
+from tests.support import phrases
 from tests.support.api import Answer, Api
 from tests.support.planted import MARKER
 from tests.support.rotation.others import Others
@@ -385,7 +386,7 @@ def test_flood_of_entries_is_cut_with_a_note(others: Others, monkeypatch: pytest
     for _ in range(3):
         plant(others)
     found = page()
-    assert "more than 2 entries" in found["Notes"][0]
+    assert phrases.TOO_MANY_ENTRIES in found["Notes"][0]
     assert page("?User=another")["Notes"] == []
 
 
@@ -406,5 +407,5 @@ def test_log_of_a_storage_that_is_not_cipps_is_refused(others: Others) -> None:
     for table in list(others.tables.list_tables()):
         others.tables.delete_table(table.name)
     answer = listed()
-    assert "none of CIPP's tables" in answer.results
+    assert phrases.OF_ANOTHER_ACCOUNT in answer.results
     assert answer.status == 500

@@ -12,6 +12,8 @@ from backend.rotation.reporting.journal import RUNS
 from backend.rotation.reporting.progress import estimated_end, kept_current
 from backend.rotation.results import RunReport
 from backend.rotation.running.batch import TOKENS_STEP
+from backend.rotation.service import FIRST_STEP
+from tests.support import phrases
 from tests.support.host import wait_for
 from tests.support.rotation.held_run import LOCKS, held_at
 from tests.support.rotation.scene import SECRET, TOKEN, Scene, moment
@@ -69,7 +71,7 @@ def test_progress_that_fails_is_logged_and_tried_again(
     ended = len(calls)
     time.sleep(0.05)
     assert len(calls) == ended
-    assert "Rotation progress not written: Refused." in caplog.text
+    assert phrases.PROGRESS_NOT_WRITTEN in caplog.text
     assert "hush" not in caplog.text
 
 
@@ -104,10 +106,10 @@ def merges(scene: Scene) -> list[str]:
 @pytest.mark.usefixtures("often")
 def test_running_run_has_its_step_and_the_number_of_keys(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     with held_at(scene, 9, nowhere) as answer:  # the tokens are done, and the new client secret is verified
-        wait_for(lambda: str(row_of(scene).get("step", "")).startswith(f"{SECRET}: Create a new"))
+        wait_for(lambda: str(row_of(scene).get("step", "")).startswith(f"{SECRET}: {phrases.MAKES_A_SECRET}"))
         running = scene.overview()["Running"]
         assert (running["Done"], running["Total"], running["EstimatedEnd"]) == (2, 4, None)
-        assert "Create a new client secret" in running["Step"]
+        assert phrases.MAKES_A_SECRET in running["Step"]
         written = len(merges(scene))
         time.sleep(0.3)
         assert len(merges(scene)) == written  # nothing is new
@@ -144,13 +146,11 @@ def test_late_progress_does_not_reopen_a_run_that_ended(scene: Scene, nowhere: p
     scene.rotate(TOKEN)
     row = row_of(scene)
     ended = RunReport(run_id=row["run_id"], by=row["by"], started=moment(row["started"].isoformat()))
-    late = RunReport(
-        run_id=ended.run_id, by=ended.by, started=ended.started, total=1, done=0, step="Check which keys are due."
-    )
+    late = RunReport(run_id=ended.run_id, by=ended.by, started=ended.started, total=1, done=0, step=FIRST_STEP)
     from settings.http.process import services  # noqa: PLC0415
 
     services().key_rotation.journal.show(late)
-    assert row_of(scene)["step"] == "Check which keys are due."
+    assert row_of(scene)["step"] == FIRST_STEP
     (shown,) = scene.overview()["Runs"]
     assert (shown["Rotated"], shown["Done"], shown["Step"]) == (1, 1, None)
     assert shown["Ended"] is not None
@@ -170,7 +170,7 @@ def test_run_succeeds_when_its_progress_can_not_be_written(
     assert {key["Outcome"] for key in rotation["Keys"]} == {"rotated"}
     assert scene.signs_in()
     assert scene.redeems()
-    assert "not written" in caplog.text
+    assert phrases.HISTORY_NOT_WRITTEN in caplog.text
 
 
 @pytest.mark.usefixtures("often")

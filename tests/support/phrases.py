@@ -300,3 +300,11 @@ CURRENT_CANT: Final = "The current version can't"
 def at_position(character: str, position: int) -> str:
     """Return how a message names a character of a text, for example `U+200B (ZERO WIDTH SPACE)`, and its position."""
     return f"{character} at position {position}"
+
+
+# This app's entries, and the progress of a run
+OF_ANOTHER_ACCOUNT: Final = "none of CIPP's tables"
+TOO_MANY_ENTRIES: Final = "so some are left out"
+HISTORY_NOT_WRITTEN: Final = "history not written"
+PROGRESS_NOT_WRITTEN: Final = "progress not written"
+MAKES_A_SECRET: Final = "Create a new client secret"
