@@ -3,6 +3,7 @@
 from settings.http.app import functions_app
 from settings.pages import (
     backend_log,
+    console,
     docs,
     function_app_settings,
     function_apps,
@@ -31,6 +32,7 @@ PAGES = (
     static_web_app,
     openapi,
     docs,
+    console,
 )
 
 app = functions_app(*PAGES)

@@ -41,6 +41,7 @@ LAYERS: Final = (
     "settings.audit",
     "settings.http",
     "settings.openapi",
+    "settings.console",
     "settings.pages",
     "function_app",
 )

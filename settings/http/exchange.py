@@ -16,7 +16,7 @@ from backend.text.quoting import WITHHELD, is_like_a_name
 from backend.text.redaction import HIDDEN_ADDRESS, public_url
 from settings.audit.log_lines import log_internal_error, trace_of
 from settings.http.problems import WrongMethodError, problem_of
-from settings.http.raw_response import ALWAYS, RawResponse, unless_modified
+from settings.http.raw_response import ALWAYS, RawResponse, compressed, unless_modified
 
 logger = logging.getLogger("cipp.backend")
 JSON: Final = "application/json"
@@ -71,8 +71,8 @@ def json_response(
 
 
 def raw_response(request: func.HttpRequest, raw: RawResponse) -> func.HttpResponse:
-    """Return the raw response, or 304 (Not Modified) if the caller already has its content."""
-    raw = unless_modified(raw, request.headers)
+    """Return the raw response, compressed if the caller accepts it, or 304 (Not Modified) if the caller has it."""
+    raw = compressed(unless_modified(raw, request.headers), request.headers)
     headers = {**_always(), "Content-Type": raw.content_type, **raw.headers}
     return func.HttpResponse(raw.content, status_code=raw.status, headers=headers)
 

@@ -1,0 +1,1 @@
+"""The console: its files, and the code that serves them."""
