@@ -19,6 +19,7 @@ from sandbox.host.front_end import REQUEST_SECONDS
 from sandbox.host.http_functions import HttpFunctions, Route, routes_of
 from sandbox.host.invoker import Invoker, thread_pool
 from sandbox.host.server import Host
+from sandbox.host.sign_in import role_of_sign_in
 
 logger = logging.getLogger("host")
 
@@ -55,7 +56,7 @@ def main() -> int:
     _log_caller(arguments.role)
     invoker = Invoker(thread_pool(os.environ), settings.function_timeout)
     http = HttpFunctions(routes, invoker, principal.principal(arguments.role), os.environ)
-    host = Host(http, Admin(served, plans, invoker), plans, arguments.request_seconds)
+    host = Host(http, Admin(served, plans, invoker), plans, role_of_sign_in(arguments.role), arguments.request_seconds)
     asyncio.run(host.serve(sockets))
     logging.shutdown()
     # The pool's threads may be busy. As in Azure, running functions are stopped.

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from sandbox.host.admin import Admin
 from sandbox.host.front_end import REQUEST_SECONDS, LoopbackOnly, RequestLimit
 from sandbox.host.http_functions import HttpFunctions
+from sandbox.host.sign_in import SignIn
 from sandbox.host.timers import Timer, keep
 
 
@@ -38,11 +39,12 @@ class Host:
     http: HttpFunctions
     admin: Admin
     timers: Sequence[Timer]
+    sign_in_role: str
     request_seconds: float = REQUEST_SECONDS
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve until a signal arrives."""
-        functions = RequestLimit(self.http, self.request_seconds)
+        functions = RequestLimit(SignIn(self.http, self.sign_in_role), self.request_seconds)
         app = LoopbackOnly(Starlette(routes=[*self.admin.routes(), Mount("/", app=functions)]))
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
         running = [asyncio.create_task(keep(timer, self.admin.invoker)) for timer in self.timers]

@@ -55,10 +55,11 @@ def _file(name: str) -> RawResponse:
     folder, content_type = FILES[name]
     content = (Path(__file__).parents[1] / "openapi" / folder / name).read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    # App Service refuses a POST with a session cookie that has no origin and no referrer.
     headers = {
         "ETag": tag,
         "Cache-Control": "private, no-cache",
         "Content-Security-Policy": POLICY,
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
     }
     return RawResponse(content, content_type, headers=headers)

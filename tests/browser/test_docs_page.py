@@ -3,51 +3,16 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sandbox import names
-from tests.browser.chromium import MISSING, Chromium, find_chromium
+from tests.browser.chromium import Chromium
+from tests.browser.watch import Watch
 from tests.support.host import Host
 from tests.support.project_host import project_host
 from tests.support.sandbox_client import Sandbox
-from tests.support.tiers import require
-
-# A build container often runs as root and has a small /dev/shm. The page is trusted.
-OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"]
-
-
-@dataclass
-class Seen:
-    """The messages and requests of the browser on the page."""
-
-    messages: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        # Not every violation is written to the console.
-        page.expose_function("report", lambda text: self.messages.append(text))  # noqa: PLW0108 - playwright marks it
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation', e => report(`${e.violatedDirective} ${e.blockedURI}`))"
-        )
-
-    def strangers(self) -> set[str]:
-        return {url for url in self.requests if not url.startswith("data:") and urlsplit(url).hostname != "localhost"}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Chromium:
-    """The Chromium of this machine."""
-    found = find_chromium()
-    require("Chromium", "" if found else MISSING)
-    assert found
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +21,6 @@ def host(chromium: Chromium, sandbox: Sandbox, tmp_path_factory: pytest.TempPath
     del chromium  # no host is started if it is missing
     with project_host(sandbox, tmp_path_factory.mktemp("browser")) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Chromium) -> Iterator[Browser]:
-    with sync_playwright() as started:
-        environ: dict[str, str | float | bool] = {**os.environ, **chromium.environ}
-        running = started.chromium.launch(executable_path=chromium.program, args=OPTIONS, env=environ)
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -87,8 +43,8 @@ def tried(page: Page, name: str) -> tuple[int, object]:
 
 
 def test_admin_tries_endpoints_on_the_page(host: Host, page: Page) -> None:
-    seen = Seen()
-    seen.watch(page)
+    seen = Watch()
+    seen.start(page)
     page.goto(f"http://localhost:{host.port}/api/docs")
     assert page.url == f"http://localhost:{host.port}/api/docs/index.html"
 
@@ -104,8 +60,7 @@ def test_admin_tries_endpoints_on_the_page(host: Host, page: Page) -> None:
         page.screenshot(path=picture, full_page=True)
     assert seen.messages == []
     assert seen.strangers() == set()
-    paths = {urlsplit(url).path for url in seen.requests if not url.startswith("data:")}
-    assert paths - {"/api/docs/favicon-32x32.png"} == {
+    assert set(seen.paths()) - {"/api/docs/favicon-32x32.png"} == {
         "/api/docs",
         "/api/docs/index.html",
         "/api/docs/page.css",
