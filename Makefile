@@ -14,6 +14,8 @@ SHAPE ?= functions
 SWAGGER_UI := settings/openapi/swagger_ui
 SWAGGER_NPM := tests/swagger_ui
 KUSTO := tests/kusto
+CONSOLE := settings/console/vendor
+CONSOLE_NPM := tests/console
 # make and C toolchains hold an assembler in AS; that is no role
 ROLE = $(if $(or $(findstring /,$(AS)),$(filter as %-as,$(AS))),superadmin,$(or $(AS),superadmin))
 ARGS ?=
@@ -24,6 +26,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: built help setup run test test-quick test-full coverage soak soak-scenarios soak-responses soak-starts check bench \
 	sandbox conformance package lock examples docs swaggerui clean
+.PHONY: built help setup run test test-quick test-full coverage soak check bench sandbox conformance package lock examples docs \
+	swaggerui console screenshots clean
 
 help: ## print this table
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -42,6 +46,7 @@ run: setup ## start the sandbox Azure and the API on http://localhost:7071; HOST
 RUN_TESTS := PYTHONDONTWRITEBYTECODE= $(PY) -m tests.run
 TEST_TOOLS := setup $(EMULATOR)/node_modules/.installed $(BROWSER)/node_modules/.installed \
 	$(SWAGGER_NPM)/node_modules/.installed $(KUSTO)/node_modules/.installed built
+	$(SWAGGER_NPM)/node_modules/.installed $(CONSOLE_NPM)/node_modules/.installed built
 
 test: $(if $(filter true,$(CI)),test-full,test-quick) ## run the tests without redundant combinations; with CI=true all, as make test-full; ARGS="-k links" chooses
 
@@ -68,10 +73,11 @@ soak-responses: setup
 soak-starts: setup
 	@$(PY) -m tests.soak -- -n 4 --dist worksteal $(ARGS)
 
-check: setup ## ruff with all rules, formatting, mypy --strict, the prose of the documentation
+check: setup $(CONSOLE_NPM)/node_modules/.installed ## ruff with all rules, formatting, mypy --strict, tsc for the console, the prose of the documentation
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --strict
+	@node $(CONSOLE_NPM)/node_modules/typescript/bin/tsc -p $(CONSOLE_NPM)
 	@$(PY) -m tests.prose
 
 bench: setup ## print the performance table
@@ -116,9 +122,21 @@ swaggerui: $(VENV)/.node ## take Swagger UI again from npm, in the version that 
 		>$(SWAGGER_UI)/VERSION
 	@cd $(SWAGGER_UI) && sha256sum *.css *.js *.png *.txt VERSION >SHA256SUMS
 
+screenshots: $(TEST_TOOLS) ## write the pictures of the documentation, from the sandbox
+	@$(PY) -m tests.browser.screenshots
+
+console: $(VENV)/.node ## take the console's library again from npm, in the version that tests/console/package.json names
+	@cd $(CONSOLE_NPM) && npm install --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@cp $(CONSOLE_NPM)/node_modules/htm/preact/standalone.module.js $(CONSOLE)/preact-htm.js
+	@cp $(CONSOLE_NPM)/node_modules/htm/LICENSE $(CONSOLE)/htm.LICENSE.txt
+	@cp $(CONSOLE_NPM)/node_modules/preact/LICENSE $(CONSOLE)/preact.LICENSE.txt
+	@cd $(CONSOLE) && sha256sum *.js *.txt >SHA256SUMS
+
 clean: ## remove .venv, node_modules, .sandbox and all caches
 	@rm -rf $(VENV) $(AZURITE)/node_modules $(EMULATOR)/node_modules $(BROWSER)/node_modules $(SWAGGER_NPM)/node_modules \
 		$(KUSTO)/node_modules .sandbox .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+		$(CONSOLE_NPM)/node_modules \
+		.sandbox .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp is touched when its step is done, and only then.
@@ -175,6 +193,9 @@ $(SWAGGER_NPM)/node_modules/.installed: $(VENV)/.node $(SWAGGER_NPM)/package.jso
 # Microsoft's parser of the Kusto Query Language, which reads the queries of the alerts in a test.
 $(KUSTO)/node_modules/.installed: $(VENV)/.node $(KUSTO)/package.json $(KUSTO)/package-lock.json
 	@if cd $(KUSTO) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; \
+# What the console is made with and checked by. `make check` needs tsc, so there a failure of npm is an error.
+$(CONSOLE_NPM)/node_modules/.installed: $(VENV)/.node $(CONSOLE_NPM)/package.json $(CONSOLE_NPM)/package-lock.json
+	@if cd $(CONSOLE_NPM) && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; \
 		then touch node_modules/.installed; else echo "npm can't install it. Its tests are skipped, or fail with CI=true."; fi
 
 # The package, and Microsoft's worker library, which the tests run with it. Both are made only if they have changed.

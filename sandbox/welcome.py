@@ -43,6 +43,7 @@ def welcome(port: int, role: str, logs: str, shape: str = SHAPES[0]) -> str:
 
 
 def _requests_with_role(url: str) -> Iterator[str]:
+    yield f"  {url}/api/console/ in a browser"
     yield f"  {url}/api/docs in a browser"
     yield f"  curl {url}/api/ListFunctionApps"
     yield f"""  curl -X POST {JSON} -d '{{"DryRun": true}}' {url}/api/ExecKeyRotation"""

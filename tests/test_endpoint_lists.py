@@ -13,7 +13,7 @@ from tests.support.odd_responses import READS
 ROUTES: Final = all_routes(function_app.PAGES)
 # The endpoints whose calls to Azure the benchmark does not count, by the reason.
 UNCOUNTED: Final = {
-    **dict.fromkeys(("PublicPing", "me", "OpenApi", "Docs"), "calls no resource of Azure"),
+    **dict.fromkeys(("PublicPing", "me", "OpenApi", "Docs", "Console"), "calls no resource of Azure"),
     **dict.fromkeys(("ExecKeyRotation", "ExecKeyProof", "ListKeyRotations"), "the rotation has a measure of its own"),
     **dict.fromkeys(
         ("ListKeyVaultSecretVersions", "ExecKeyVaultSecretSet", "ExecKeyVaultSecretRestore"),

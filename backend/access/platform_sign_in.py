@@ -13,8 +13,20 @@ from backend.text.redaction import public_url, redact
 
 # Names in authsettingsV2 of the providers other than Entra. Custom providers are in a separate map.
 OTHER_PROVIDERS: Final = ("facebook", "gitHub", "google", "twitter", "apple", "legacyMicrosoftAccount")
-# The only paths that may be excluded from authentication, in lower case. They need no sign-in, and read no principal.
-OPEN_PATHS: Final = frozenset({"/api/publicping"})
+# The only paths that may be excluded from authentication, in lower case: PublicPing and the console's files. They need
+# no sign-in, and read no principal. Each is exact: what a path with a star matches at App Service is not documented.
+OPEN_PATHS: Final = frozenset(
+    {
+        "/api/publicping",
+        "/api/console",
+        "/api/console/",
+        "/api/console/index.html",
+        "/api/console/console.css",
+        "/api/console/icon.svg",
+        "/api/console/js/main.js",
+        "/api/console/vendor/preact-htm.js",
+    }
+)
 STATIC_WEB_APPS: Final = "azureStaticWebApps"
 _NOT_SHOWN: Final = "an address that can't be shown"
 # Entra uses one of these as issuer, regardless of the address that was called.

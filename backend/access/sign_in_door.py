@@ -39,7 +39,7 @@ OFF: Final = Denial(
 )
 ANONYMOUS: Final = Denial(
     "Couldn't verify who you are: App Service allows anonymous requests to this app.",
-    f"As the administrator of this app, require authentication on every path but PublicPing ({_DOCS}).",
+    f"As the administrator of this app, require authentication on every path but those in {_DOCS}.",
 )
 
 

@@ -1,6 +1,6 @@
 """The sign-in of App Service, as a browser sees it: `/.auth/login/aad`, `/.auth/me`, `/.auth/logout`, and a cookie.
 
-There is no Microsoft Entra ID here, so the sign-in always succeeds, with the role that the host was started with. Two
+The host has no Microsoft Entra ID, so the sign-in always succeeds, with the role that the host was started with. Two
 rules of App Service hold for requests with the cookie. The session replaces a principal that the caller sends. A POST
 from a browser must name this host as its origin or referrer. Documented in "Authentication and authorization in Azure
 App Service", section "Cross-site request forgery mitigation". Not run against real Azure.

@@ -42,10 +42,10 @@ def files() -> Mapping[str, RawResponse]:
 def file(name: str, wanted_version: str) -> RawResponse | None:
     """Return a file, None if it does not exist. The page itself is at the empty path.
 
-    Only an address with the current version may be kept. During an update, a page may ask for another one.
+    A browser may keep only what has the current version in its address. During an update, it may request another one.
     """
     response = files().get(name or PAGE)
-    if response is None or wanted_version != version() or not name:
+    if response is None or wanted_version != version() or name in ("", PAGE):
         return response
     return RawResponse(
         response.content,

@@ -29,7 +29,7 @@ def functions_app(*pages: ModuleType) -> func.FunctionApp:
         if route.on_loop:
             _add_on_loop(app, route)
         else:
-            _add(app, route.name, route.template, [route.method], Endpoint(route, routes, services))
+            _add(app, route.name, route.template, route.methods, Endpoint(route, routes, services))
     _add(app, "zzUnknownEndpoint", "{*endpoint}", ALL_METHODS, OtherAddresses(routes, services))
     for timer in (timer for page in pages for timer in page.routes.timers):
         _add_timer(app, timer)

@@ -108,6 +108,11 @@ class Route:
         return self.result is RawResponse
 
     @property
+    def methods(self) -> list[str]:
+        """The methods that the host serves. HEAD is GET without the content, for files that are public."""
+        return [self.method, "HEAD"] if self.raw and self.public else [self.method]
+
+    @property
     def is_audited(self) -> bool:
         """Whether calls are in the audit log: those of write operations, and of others that are named `Exec...`."""
         return self.body is not None or self.name.startswith("Exec")

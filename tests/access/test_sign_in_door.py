@@ -46,6 +46,7 @@ CLOSING: list[tuple[dict[str, object], Denial]] = [
     (sign_in(excludedPaths=["/api/PublicPing", "/api/*"]), ANONYMOUS),
     (sign_in(excludedPaths=["/api/PublicPing/*"]), ANONYMOUS),
     (sign_in(excludedPaths=["/x", "/y"]), ANONYMOUS),
+    *[(sign_in(excludedPaths=[path]), ANONYMOUS) for path in ("/api/console/*", "/api/console/js", "/api/consoles")],
 ]
 OTHERS: list[dict[str, object]] = [
     sign_in(),
@@ -53,6 +54,7 @@ OTHERS: list[dict[str, object]] = [
     sign_in(unauthenticatedClientAction="Return403", excludedPaths=[]),
     sign_in(excludedPaths=None),
     sign_in(excludedPaths=["/api/PublicPing", "/api/publicping"]),
+    sign_in(excludedPaths=["/api/console", "/api/Console/", "/api/console/js/main.js"]),
     # A file in the app decides in place of these.
     sign_in(path="/home/site/wwwroot/auth.json", requireAuthentication=False),
 ]

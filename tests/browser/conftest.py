@@ -44,7 +44,7 @@ def hosts(browser: Browser, sandbox: Sandbox, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def consoles(hosts: Consoles) -> Iterator[Consoles]:
-    """The pages of a test. At its end, each must have been clean."""
+    """The pages of a test. After it, each must have been clean."""
     yield hosts
     hosts.end_of_test()
 
