@@ -1,0 +1,157 @@
+/** What the API last returned for a read: loaded again every 15 s while the page is visible, and after a write. */
+
+import { html, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
+import { read, signIn } from "../api.js";
+import { Sign, absolute } from "./text.js";
+
+/** @typedef {import("../api.js").CallError} CallError */
+/** @typedef {import("./responses.js").NotInThisShape} NotInThisShape */
+
+export const RELOAD_SECONDS = 15;
+
+/** The state of one read. `value` stays if a later load fails. `at` is when it was loaded, in milliseconds.
+ * @template T
+ * @typedef {{ value?: T, absent?: NotInThisShape, error?: CallError, at: number, loading: boolean }} Reading */
+
+class Source {
+  /** @param {string} endpoint @param {Record<string, string>} query */
+  constructor(endpoint, query) {
+    this.endpoint = endpoint;
+    this.query = query;
+    /** @type {Reading<any>} */
+    this.reading = { at: 0, loading: false };
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+    this.again = false;
+  }
+
+  /** Load it. A load that is requested during another one follows it, because a write may lie between them. */
+  async load() {
+    if (this.reading.loading) {
+      this.again = true;
+      return;
+    }
+    do {
+      this.again = false;
+      this.change({ loading: true });
+      try {
+        const { results, whole, at } = await read(this.endpoint, this.query);
+        this.change({ value: results, absent: whole?.NotInThisShape, error: undefined, at: at.getTime() });
+      } catch (error) {
+        this.change({ error: /** @type {CallError} */ (error) });
+      }
+      this.change({ loading: false });
+    } while (this.again);
+  }
+
+  /** @param {Partial<Reading<any>>} change */
+  change(change) {
+    this.reading = { ...this.reading, ...change };
+    for (const listener of this.listeners) listener();
+  }
+
+  isOld() {
+    return Date.now() - this.reading.at > RELOAD_SECONDS * 1000;
+  }
+}
+
+/** @type {Map<string, Source>} */
+const sources = new Map();
+
+/** Return what is shown now. */
+function shown() {
+  return [...sources.values()].filter((source) => source.listeners.size > 0);
+}
+
+/** Load everything that is shown again, such as after a write. What is not shown is forgotten. */
+export function reload() {
+  for (const [path, source] of sources) if (source.listeners.size === 0) sources.delete(path);
+  return Promise.all(shown().map((source) => source.load()));
+}
+
+/** Return when the oldest part of the page was loaded, and whether something loads. */
+export function freshness() {
+  const readings = shown().map((source) => source.reading);
+  const times = readings.filter((reading) => reading.at).map((reading) => reading.at);
+  return { at: times.length ? Math.min(...times) : 0, loading: readings.some((reading) => reading.loading) };
+}
+
+setInterval(() => {
+  if (document.visibilityState !== "visible") return;
+  for (const source of shown()) if (source.isOld() && !source.reading.loading) source.load();
+}, 1000);
+
+/** Return the state of a read while the caller is shown. Without an endpoint, nothing is read.
+ * @param {string | null} endpoint @param {Record<string, string>} [query] @returns {Reading<any>} */
+export function useReading(endpoint, query = {}) {
+  const [, redraw] = useState(0);
+  const path = endpoint && `${endpoint} ${JSON.stringify(query)}`;
+  useEffect(() => {
+    if (!path || !endpoint) return;
+    const source = sources.get(path) ?? new Source(endpoint, query);
+    sources.set(path, source);
+    const listener = () => redraw((count) => count + 1);
+    source.listeners.add(listener);
+    if (source.isOld() || source.reading.error) source.load();
+    listener();
+    return () => {
+      source.listeners.delete(listener);
+    };
+  }, [path]);
+  return (path && sources.get(path)?.reading) || { at: 0, loading: path !== null };
+}
+
+/** An error with its advice, and a way on. @param {{ error: CallError, at?: number }} props */
+export function Trouble({ error, at }) {
+  const isSignedOut = error.kind === "signed-out";
+  return html`<div class="trouble" role="group" aria-label="Problem">
+    <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>
+    ${error.advice && html`<p><bdi dir="auto">${error.advice}</bdi></p>`}
+    ${error.kind === "offline" && html`<p>The page tries again every ${RELOAD_SECONDS} seconds.</p>`}
+    ${at && html`<p class="muted">What is shown is of ${absolute(at)}.</p>`}
+    ${error.correlationId && html`<p class="muted small">Correlation ID <code>${error.correlationId}</code></p>`}
+    <button type="button" class="small" onClick=${isSignedOut ? signIn : reload}>${isSignedOut ? "Sign in" : "Try again"}</button>
+  </div>`;
+}
+
+/** What the shape of this CIPP lacks, and where it is instead. @param {{ absent: NotInThisShape }} props */
+export function Absent({ absent }) {
+  return html`<div class="absent">
+    <p><${Sign} tone="info" /><bdi dir="auto">${absent.Reason}</bdi></p>
+    <p><strong>Instead: </strong><bdi dir="auto">${absent.Instead}</bdi></p>
+  </div>`;
+}
+
+/** A part of the page that shows one read. Its error does not empty the other parts.
+ * @template T
+ * @param {{ reading: Reading<T>, what: string, children: (value: T) => any }} props */
+export function Part({ reading, what, children }) {
+  const [broken, reset] = useErrorBoundary();
+  if (broken) {
+    return html`<div class="trouble"><p><${Sign} tone="bad" />Couldn't show ${what}. This is a bug in the console.</p>
+      <button type="button" class="small" onClick=${reset}>Try again</button></div>`;
+  }
+  const { value, absent, error, at } = reading;
+  if (value === undefined) {
+    return error ? html`<${Trouble} error=${error} />` : html`<${Loading} what=${what} />`;
+  }
+  return html`${error && html`<${Trouble} error=${error} at=${at} />`}
+    ${absent ? html`<${Absent} absent=${absent} />` : html`<${Drawn} value=${value} draw=${children} />`}`;
+}
+
+/** A component of its own, so that an error in it reaches the boundary of its part.
+ * @param {{ value: any, draw: (value: any) => any }} props */
+function Drawn({ value, draw }) {
+  return draw(value);
+}
+
+/** @param {{ what: string }} props */
+function Loading({ what }) {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 5000);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`<div class="loading" aria-busy="true"><p class="muted">Loading ${what} ...</p>
+    ${late && html`<p class="muted">Azure takes longer than usual.</p>`}</div>`;
+}
