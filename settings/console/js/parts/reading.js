@@ -2,6 +2,7 @@
 
 import { html, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
 import { read, signIn } from "../api.js";
+import { addressOf } from "../place.js";
 import { Sign, absolute } from "./text.js";
 
 /** @typedef {import("../api.js").CallError} CallError */
@@ -114,18 +115,20 @@ export function Trouble({ error, at }) {
   </div>`;
 }
 
-/** What the shape of this CIPP lacks, and where it is instead. @param {{ absent: NotInThisShape }} props */
-export function Absent({ absent }) {
+/** What the shape of this CIPP lacks, and where it is instead. @param {{ absent: NotInThisShape, children?: any }} props */
+export function Absent({ absent, children }) {
   return html`<div class="absent">
     <p><${Sign} tone="info" /><bdi dir="auto">${absent.Reason}</bdi></p>
-    <p><strong>Instead: </strong><bdi dir="auto">${absent.Instead}</bdi></p>
+    <p><bdi dir="auto">${absent.Instead.replace(/\bListBackend\b/, "The overview").replace("the link Domains of ExecBackendURLs", "it in the portal")}</bdi></p>
+    <p class="links">${/\bListBackend\b/.test(absent.Instead) && html`<a href=${addressOf()}>Open the overview</a>`}${children}</p>
   </div>`;
 }
 
-/** A part of the page that shows one read. Its error does not empty the other parts.
+/** A part of the page that shows one read. Its error does not empty the other parts. `instead` is a link to where it is
+ * in a shape of CIPP that lacks it.
  * @template T
- * @param {{ reading: Reading<T>, what: string, children: (value: T) => any }} props */
-export function Part({ reading, what, children }) {
+ * @param {{ reading: Reading<T>, what: string, children: (value: T) => any, instead?: any }} props */
+export function Part({ reading, what, children, instead }) {
   const [broken, reset] = useErrorBoundary();
   if (broken) {
     return html`<div class="trouble"><p><${Sign} tone="bad" />Couldn't show ${what}. This is a bug in the console.</p>
@@ -136,7 +139,7 @@ export function Part({ reading, what, children }) {
     return error ? html`<${Trouble} error=${error} />` : html`<${Loading} what=${what} />`;
   }
   return html`${error && html`<${Trouble} error=${error} at=${at} />`}
-    ${absent ? html`<${Absent} absent=${absent} />` : html`<${Drawn} value=${value} draw=${children} />`}`;
+    ${absent ? html`<${Absent} absent=${absent}>${instead}<//>` : html`<${Drawn} value=${value} draw=${children} />`}`;
 }
 
 /** A component of its own, so that an error in it reaches the boundary of its part.

@@ -37,6 +37,6 @@ export function RunCells({ runs }) {
       title=${`${absolute(run.Started, zone)}: ${countsOf(run)}`}
       aria-label=${`Run of ${absolute(run.Started, zone)}: ${countsOf(run)}`}><${Sign} tone=${toneOfRun(run)} /></a>`)}
   </li>`)}</ol>
-  <p class="legend muted small"><${Sign} tone="ok" size=${16} />rotated <${Sign} tone="idle" size=${16} />nothing due
-    <${Sign} tone="warn" size=${16} />postponed or cut <${Sign} tone="bad" size=${16} />failed</p>`;
+  <p class="legend muted small"><span><${Sign} tone="ok" size=${16} />rotated</span><span><${Sign} tone="idle" size=${16} />nothing due</span>
+    <span><${Sign} tone="warn" size=${16} />postponed or cut</span><span><${Sign} tone="bad" size=${16} />failed</span></p>`;
 }

@@ -46,11 +46,11 @@ export function Timeline({ keys, selected, toggle, nextWeek }) {
       )}</svg></span><span></span></div>
     <ul>${keys.map((key) => html`<${Row} key=${key.Name} state=${key} axis=${axis} isSelected=${selected.has(key.Name)} toggle=${toggle} />`)}</ul>
     <p class="legend muted small">
-      <svg width="26" height="10" aria-hidden="true"><rect class="bar ok" width="26" height="8" y="1" rx="4" /></svg> valid
-      <svg width="26" height="10" aria-hidden="true"><rect class="older" x="1" width="24" height="4" y="3" rx="2" /></svg> older key, still valid
-      <svg width="12" height="14" aria-hidden="true"><line class="now" x1="6" x2="6" y1="0" y2="14" /></svg> now
-      <svg width="12" height="14" aria-hidden="true"><line class="sunday" x1="6" x2="6" y1="3" y2="14" /></svg> rotation on Sunday
-      <svg width="12" height="12" aria-hidden="true"><circle class="check" cx="6" cy="6" r="4" /></svg> last check
+      <span><svg width="26" height="10" aria-hidden="true"><rect class="bar ok" width="26" height="8" y="1" rx="4" /></svg> valid</span>
+      <span><svg width="26" height="10" aria-hidden="true"><rect class="older" x="1" width="24" height="4" y="3" rx="2" /></svg> older, still valid</span>
+      <span><svg width="8" height="14" aria-hidden="true"><line class="now" x1="4" x2="4" y1="0" y2="14" /></svg> now</span>
+      <span><svg width="8" height="14" aria-hidden="true"><line class="sunday" x1="4" x2="4" y1="1" y2="14" /></svg> coming Sundays</span>
+      <span><svg width="12" height="12" aria-hidden="true"><circle class="check" cx="6" cy="6" r="4" /></svg> last check</span>
     </p>
   </div>`;
 }
@@ -87,7 +87,7 @@ export function Lane({ state, axis, tone }) {
   return html`<svg class="lane" width="100%" height="34" role="img" aria-label=${`${stored}, ${expiry}${check}${olderText}.`}>
     ${axis.sundays.map((at) => html`<line key=${at} class="sunday" x1=${`${percent(axis, at)}%`} x2=${`${percent(axis, at)}%`} y1="4" y2="30" />`)}
     <rect class=${`bar ${tone}`} x=${`${left}%`} width=${`${Math.max(0.6, right - left)}%`} y="9" height="10" rx="5" />
-    ${isBeyond && html`<text class="beyond" x="99.5%" y="31" text-anchor="end">until ${absolute(state.Ends ?? "", zone).split(",")[0]} →</text>`}
+    ${isBeyond && html`<text class="beyond" x="99.5%" y="31" text-anchor="end">until ${absolute(state.Ends ?? "", zone).split(",")[0]}</text>`}
     ${older.map((end, index) => html`<rect key=${index} class="older" x="0.3%" width=${`${Math.max(0.6, end - 0.3)}%`} y=${22 + 5 * index} height="4" rx="2" />`)}
     <line class="now" x1=${`${percent(axis, axis.now)}%`} x2=${`${percent(axis, axis.now)}%`} y1="1" y2="33" />
     ${proven !== null && html`<circle class="check" cx=${`${proven}%`} cy="14" r="4" />`}

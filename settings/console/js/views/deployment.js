@@ -3,7 +3,7 @@
 import { html } from "../../vendor/preact-htm.js";
 import { goTo } from "../place.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Outside, Sign, When, rolesWith } from "../parts/text.js";
+import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When, rolesWith } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").Deployments} DeploymentsValue */
@@ -22,7 +22,7 @@ export function DeploymentView({ me, place, overview }) {
       <${Part} reading=${reading} what="the deployments">
         ${(/** @type {DeploymentsValue} */ value) => html`<${Apps} value=${value} me=${me} />`}
       <//>
-      ${notes.length > 0 && html`<ul class="card wide notes">${notes.map((note) => html`<li key=${note}><bdi dir="auto">${note}</bdi></li>`)}</ul>`}
+      ${notes.length > 0 && html`<ul class="card wide notes">${notes.map((note) => html`<li key=${note}><${Sentence} text=${note} /></li>`)}</ul>`}
     </section>
     <section aria-labelledby="site"><h2 id="site">The pages</h2>
       <${Part} reading=${site} what="the static web app">

@@ -3,18 +3,20 @@
 import { html, useState } from "../../vendor/preact-htm.js";
 import { Record } from "../parts/outcome.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Sentence, Sign, When, rolesWith } from "../parts/text.js";
+import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When, rolesWith } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
+import { mainApp } from "./overview.js";
 
 /** @typedef {import("../parts/responses.js").Domain} Domain */
 /** @typedef {import("../parts/text.js").Tone} Tone */
 
 /** @param {import("./frame.js").ViewProps} props */
-export function DomainsView({ me }) {
+export function DomainsView({ me, overview }) {
   const reading = useReading("ListStaticWebAppDomains");
   const canWrite = me.permissions.includes(CONTROL);
+  const portal = mainApp(overview.value?.Cards ?? [])?.Link ?? null;
   return html`<${Heading} title="Domains" />
-    <${Part} reading=${reading} what="the domains">
+    <${Part} reading=${reading} what="the domains" instead=${html`<${Outside} to=${portal}>Open the web app in the portal<//>`}>
       ${(/** @type {Domain[]} */ domains) => html`
         ${domains.length ? "" : html`<p class="muted">CIPP has no custom domain.</p>`}
         <ul class="cards two">${domains.map((domain) => html`<${DomainCard} key=${domain.Name} domain=${domain} canWrite=${canWrite} />`)}</ul>

@@ -7,7 +7,7 @@ import { Heading, Name, READ, Sentence, Sign, Zone, absolute, relative, secondsT
 import { DeploymentView } from "./deployment.js";
 import { DomainsView } from "./domains.js";
 import { KeysView } from "./keys.js";
-import { OverviewView } from "./overview.js";
+import { OverviewView, mainApp } from "./overview.js";
 import { PermissionsView } from "./permissions.js";
 import { RunView } from "./runs.js";
 import { SettingsView } from "./settings.js";
@@ -103,7 +103,7 @@ function View({ view, ...props }) {
 function Identity({ overview, me }) {
   const cards = overview?.Cards ?? [];
   const group = cards.find((card) => card.Kind === "ResourceGroup");
-  const app = cards.find((card) => card.Kind === "WebApp") ?? cards.find((card) => card.Kind === "FunctionApp");
+  const app = mainApp(cards);
   if (!group && !app) return html`<div class="identity"></div>`;
   const isContainer = me?.ng ?? cards.some((card) => card.Kind === "WebApp");
   const host = group?.Link ? new URL(group.Link).hostname : "";

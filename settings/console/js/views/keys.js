@@ -10,6 +10,7 @@ import { RunCells } from "../parts/run.js";
 import { Badge, Heading, Name, Sentence, Sign, When, announce, rolesWith } from "../parts/text.js";
 import { Timeline } from "../parts/timeline.js";
 import { confirmWrite } from "../parts/write.js";
+import { AppControl } from "./overview.js";
 
 /** @typedef {import("../parts/responses.js").Keys} KeysValue */
 /** @typedef {import("../parts/responses.js").KeyState} KeyState */
@@ -117,7 +118,7 @@ function AllKeys({ value, me }) {
       ${isTable ? html`<${Table} ...${rows} />` : html`<${Timeline} ...${rows} />`}
       ${pages > 1 && html`<${Pages} page=${current} pages=${pages} setPage=${setPage} count=${all.length} />`}
     </section>
-    <${Apps} value=${value} />
+    <${Apps} value=${value} me=${me} />
     <section aria-labelledby="runs"><h2 id="runs">Runs of the last 26 weeks</h2>
       <${RunCells} runs=${value.Runs} />
       <p class="muted">The next weekly run is due <${When} at=${value.NextWeekStarts} />.</p>
@@ -151,15 +152,16 @@ function Table({ keys, selected, toggle }) {
     })}</tbody></table></div>`;
 }
 
-/** Which apps run with the current keys, and what no run rotates. @param {{ value: KeysValue }} props */
-function Apps({ value }) {
+/** Which apps run with the current keys, and what no run rotates. @param {{ value: KeysValue, me: Me }} props */
+function Apps({ value, me }) {
   const words = /** @type {const} */ ({ yes: ["ok", "Current keys"], no: ["warn", "Old keys"], unknown: ["idle", "Not known"] });
   const notes = [...value.NotRotated, ...value.Notes];
   return html`<section aria-labelledby="apps"><h2 id="apps">Which keys CIPP runs with</h2>
     <ul class="plain">${value.Apps.map((app) => {
       const [tone, word] = words[/** @type {"yes"} */ (app.RunsWithCurrentKeys)] ?? words.unknown;
       return html`<li key=${app.Name}><${Badge} tone=${tone}>${word}<//> <${Name}>${app.Name}<//>
-        ${app.Advice && html` <span class="muted"><${Sentence} text=${app.Advice} /></span>`}</li>`;
+        ${app.Advice && html` <span class="muted"><${Sentence} text=${app.Advice} /></span>`}
+        ${app.RunsWithCurrentKeys === "no" && html` <${AppControl} name=${app.Name} action="Restart" me=${me} />`}</li>`;
     })}</ul>
     ${notes.map((note) => html`<p key=${note}><${Sign} tone="info" /><${Sentence} text=${note} /></p>`)}
   </section>`;

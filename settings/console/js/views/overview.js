@@ -30,10 +30,16 @@ const KINDS = {
   Keys: "Keys",
 };
 
+/** Return the cards of resources, the apps first. @param {Card[]} cards */
+function inOrder(cards) {
+  const order = ["WebApp", "FunctionApp", "StaticWebApp", "SignIn", "KeyVault", "AppServicePlan", "ResourceGroup"];
+  return cards.filter((card) => card.Kind !== "Keys").sort((one, other) => order.indexOf(one.Kind) - order.indexOf(other.Kind));
+}
+
 /** @param {ViewProps} props */
 export function OverviewView({ me, keys, overview }) {
   return html`<h1 tabindex="-1" class="hidden">Overview</h1>
-    <${WorksUntil} keys=${keys} />
+    <${WorksUntil} keys=${keys} overview=${overview} />
     <section aria-labelledby="attention">
       <h2 id="attention">Needs attention</h2>
       <${Part} reading=${overview} what="what needs attention">
@@ -44,7 +50,7 @@ export function OverviewView({ me, keys, overview }) {
       <div class="heading"><h2 id="resources">Resources</h2><${AllApps} me=${me} overview=${overview.value} /></div>
       <${Part} reading=${overview} what="the resources">
         ${(/** @type {OverviewValue} */ value) => html`<ul class="cards">
-          ${value.Cards.filter((card) => card.Kind !== "Keys").map(
+          ${inOrder(value.Cards).map(
             (card) => html`<${Resource} key=${`${card.Kind} ${card.Name}`} card=${card} me=${me} />`,
           )}
         </ul>
@@ -61,22 +67,34 @@ export function toneOf(until) {
   return seconds <= 0 ? "bad" : seconds < 14 * DAY ? "warn" : "ok";
 }
 
-/** Until when CIPP works, as the largest sentence of the page. @param {{ keys: ViewProps["keys"] }} props */
-function WorksUntil({ keys }) {
+/** Return CIPP's main app, which comes first. @param {readonly Card[]} cards */
+export function mainApp(cards) {
+  return cards.find((card) => card.Kind === "WebApp") ?? cards.find((card) => card.Kind === "FunctionApp");
+}
+
+/** Whether CIPP works, and until when, as the largest sentence of the page.
+ * @param {{ keys: ViewProps["keys"], overview: ViewProps["overview"] }} props */
+function WorksUntil({ keys, overview }) {
   const zone = useContext(Zone);
+  const app = mainApp(overview.value?.Cards ?? []);
+  const isDown = app !== undefined && isStopped(app);
   return html`<section class="hero" aria-label="Until when CIPP works">
+    ${isDown && html`<p class="promise bad"><${Sign} tone="bad" size=${36} />
+      <span>CIPP is down: <${Name}>${app.Name}<//> is <${Name}>${(app.State ?? "").toLowerCase()}<//>.</span></p>`}
     <${Part} reading=${keys} what="until when CIPP works">
       ${(/** @type {KeysValue} */ value) => {
         const tone = toneOf(value.WorksUntil);
         const rest = value.Sentence.replace(/^CIPP keeps working until .*? UTC unless someone/, "This holds unless someone");
-        return html`<p class=${`promise ${tone}`}><${Sign} tone=${tone} size=${36} />
-          <span>${!value.WorksUntil
-            ? "How long CIPP keeps working is unknown."
-            : tone === "bad"
-              ? "CIPP doesn't work with its keys."
-              : html`CIPP keeps working until <time datetime=${value.WorksUntil}>${absolute(value.WorksUntil, zone)}</time>,${" "}
-                <em>${relative(secondsTo(value.WorksUntil))}</em>.`}</span></p>
-        <p class="muted"><${Sentence} text=${rest} /> <a href=${addressOf("keys")}>See all keys</a></p>`;
+        const sentence = !value.WorksUntil
+          ? "How long CIPP keeps working is unknown."
+          : tone === "bad"
+            ? "CIPP doesn't work with its keys."
+            : html`${isDown ? "Its keys work" : "CIPP keeps working"} until${" "}
+                <time datetime=${value.WorksUntil}>${absolute(value.WorksUntil, zone)}</time>,${" "}
+                <em>${relative(secondsTo(value.WorksUntil))}</em>.`;
+        return html`${isDown ? html`<p class="second-promise">${sentence}</p>`
+            : html`<p class=${`promise ${tone}`}><${Sign} tone=${tone} size=${36} /><span>${sentence}</span></p>`}
+          <p class="muted under"><${Sentence} text=${rest} /> <a href=${addressOf("keys")}>See all keys</a></p>`;
       }}
     <//>
   </section>`;
@@ -92,12 +110,11 @@ export function problemsOf(cards) {
   for (const card of cards) {
     const where = `${KINDS[card.Kind] ?? card.Kind}${card.Kind === "Keys" ? "" : ` ${card.Name}`}`;
     const isDown = APPS.includes(card.Kind) && isStopped(card);
-    if (isDown && !card.Problems.some((text) => /stopped|not run/i.test(text))) {
-      problems.push({ tone: "bad", rank: 0, where, text: `${card.Name} is ${card.State}.`, card });
-    }
+    if (isDown) problems.push({ tone: "bad", rank: 0, where, text: `It is ${(card.State ?? "").toLowerCase()}.`, card });
     for (const text of card.Problems) {
-      const isBroken = isDown || card.Exists === false || /doesn't work|can't sign in|revoked|expired/i.test(text);
-      problems.push({ tone: isBroken ? "bad" : "warn", rank: isBroken ? (isDown ? 0 : 1) : card.Exists === null ? 3 : 2, where, text, card });
+      if (isDown && /^It is \w+: call ExecFunctionAppStart\.$/.test(text)) continue; // which the first one shows
+      const isBroken = card.Exists === false || /doesn't work|can't sign in|revoked|expired/i.test(text);
+      problems.push({ tone: isBroken ? "bad" : "warn", rank: isBroken ? 1 : card.Exists === null ? 3 : 2, where, text, card });
     }
   }
   return problems.sort((one, other) => one.rank - other.rank);
@@ -187,7 +204,7 @@ function AllApps({ me, overview }) {
 
 /** A button that starts, stops or restarts one app, or all of CIPP's apps if it has no name.
  * @param {{ name?: string, action: string, me: Me, isMain?: boolean }} props */
-function AppControl({ name, action, me, isMain }) {
+export function AppControl({ name, action, me, isMain }) {
   const isAllowed = me.permissions.includes(CONTROL);
   const press = async () => {
     const isStop = action === "Stop";

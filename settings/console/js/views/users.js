@@ -2,7 +2,7 @@
 
 import { html, useState } from "../../vendor/preact-htm.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Sentence, Sign, rolesWith } from "../parts/text.js";
+import { CONTROL, Heading, Name, Sentence, Sign, rolesWith } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").User} User */
@@ -59,7 +59,7 @@ function UserRow({ user, canWrite }) {
   };
   return html`<li>
     <div class="setting"><strong><${Name}>${user.DisplayName || user.UserId}<//></strong>
-      <span>${roles.map((role) => html`<${Badge} key=${role} tone=${user.UnknownRoles.includes(role) ? "warn" : "info"}><${Name}>${role}<//><//> `)}
+      <span>${roles.map((role) => html`<span key=${role} class="chip"><${Name}>${role}<//></span> `)}
         <span class="muted small">from the static web app, signs in with ${user.Provider === "aad" ? "Microsoft Entra ID" : html`<${Name}>${user.Provider}<//>`}</span></span></div>
     ${user.UnknownRoles.length > 0 && html`<p class="card-problem"><${Sign} tone="warn" size=${16} />CIPP doesn't know the role <${Name}>${user.UnknownRoles.join(", ")}<//>.</p>`}
     ${isOpen
