@@ -166,3 +166,24 @@ export interface NotInThisShape {
   Reason: string;
   Instead: string;
 }
+export interface LogEntry {
+  Id: string;
+  Time: string;
+  Api: string;
+  User: string;
+  Message: string;
+  Outcome: string | null;
+  CorrelationId: string | null;
+  Endpoint: string | null;
+  DryRun: boolean | null;
+  Roles: string | null;
+  Address: string | null;
+  Key: string | null;
+  RunId: string | null;
+  Tenant: string | null;
+}
+export interface LogPage {
+  Entries: LogEntry[];
+  Before: string | null;
+  Notes: string[];
+}

@@ -7,6 +7,7 @@ import { Heading, Name, READ, Sentence, Sign, Zone, absolute, relative, secondsT
 import { DeploymentView } from "./deployment.js";
 import { DomainsView } from "./domains.js";
 import { KeysView } from "./keys.js";
+import { LogView } from "./log.js";
 import { OverviewView, mainApp } from "./overview.js";
 import { PermissionsView } from "./permissions.js";
 import { RunView } from "./runs.js";
@@ -30,6 +31,7 @@ const VIEWS = {
   users: { title: "Users", Content: UsersView },
   deployment: { title: "Deployment", Content: DeploymentView },
   permissions: { title: "Permissions", Content: PermissionsView },
+  log: { title: "Log", Content: LogView },
 };
 
 /** The whole console. */
