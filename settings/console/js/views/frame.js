@@ -141,10 +141,10 @@ function Clock({ zone, setZone, cipps }) {
     <button type="button" class="small quiet" disabled=${!cipps} aria-pressed=${zone !== undefined}
       onClick=${() => setZone(zone ? undefined : cipps)}
     >${zone ? html`CIPP's time zone (<${Name}>${zone}<//>)` : "Your time zone"}</button>
-    <button type="button" class=${`small quiet age${isOld ? " old" : ""}`} onClick=${reload} aria-label="Reload now"
+    <button type="button" class=${`small quiet age${isOld ? " old" : ""}`} onClick=${reload}
       title=${at ? `Loaded at ${absolute(at, zone)}` : ""}
     ><svg class=${loading ? "spin" : ""} viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"
-      ><path d="M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3" /></svg>${at ? (age < 3 ? "Current" : age < 60 ? `${age} s old` : `Loaded ${relative(-age)}`) : "Loading"}</button>
+      ><path d="M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3" /></svg><span class="hidden">Reload now. </span>${at ? (age < 3 ? "Current" : age < 60 ? `${age} s old` : `Loaded ${relative(-age)}`) : "Loading"}</button>
   </div>`;
 }
 

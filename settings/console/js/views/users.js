@@ -65,7 +65,7 @@ function UserRow({ user, canWrite }) {
     ${isOpen
       ? html`<${RoleForm} known=${rolesOf([user])} chosen=${roles} save=${change} cancel=${() => setOpen(false)} label=${`Roles of ${user.DisplayName}`} />`
       : html`<div class="buttons">
-          <button type="button" class="small quiet" disabled=${!canWrite} aria-label=${`Change the roles of ${user.DisplayName}`} onClick=${() => setOpen(true)}>Change roles</button>
+          <button type="button" class="small quiet" disabled=${!canWrite} aria-label=${`Change roles of ${user.DisplayName}`} onClick=${() => setOpen(true)}>Change roles</button>
           <button type="button" class="small danger-quiet" disabled=${!canWrite} aria-label=${`Remove ${user.DisplayName}`} onClick=${remove}>Remove</button></div>`}
   </li>`;
 }
