@@ -33,7 +33,7 @@ export function confirmWrite(request) {
       focusAgain(opener);
       resolve(isWritten);
     };
-    render(html`<${Dialog} request=${request} close=${close} />`, root);
+    render(html`<${Dialog} request=${request} opener=${opener} close=${close} />`, root);
   });
 }
 
@@ -44,8 +44,8 @@ function focusAgain(opener) {
   if (target instanceof HTMLElement) target.focus();
 }
 
-/** @param {{ request: Request, close: (isWritten: boolean) => void }} props */
-function Dialog({ request, close }) {
+/** @param {{ request: Request, opener: Element | null, close: (isWritten: boolean) => void }} props */
+function Dialog({ request, opener, close }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const busy = useRef(false);
@@ -55,15 +55,12 @@ function Dialog({ request, close }) {
   const [error, setError] = useState(/** @type {CallError | null} */ (null));
   const [correlationId, setCorrelationId] = useState("");
   const [typed, setTyped] = useState("");
-  const isOpen = useRef(true);
 
-  useEffect(() => {
-    dialog.current?.showModal();
+  const show = () => {
+    if (!dialog.current?.open) dialog.current?.showModal();
     heading.current?.focus();
-    return () => {
-      isOpen.current = false;
-    };
-  }, []);
+  };
+  useEffect(show, []);
 
   useEffect(() => {
     let isCurrent = true;
@@ -105,6 +102,7 @@ function Dialog({ request, close }) {
       fail(/** @type {CallError} */ (failure));
     }
     reload();
+    show(); // it may have been closed meanwhile
   };
 
   /** @type {string[]} */
@@ -114,7 +112,12 @@ function Dialog({ request, close }) {
   const update = step === "ready" ? would.map((line) => UPDATE.exec(line)?.[1]).find(Boolean) : undefined;
   const isWritten = step === "done" || (step === "failed" && busy.current);
   const mayClose = step !== "writing" || request.isLong;
-  const leave = () => mayClose && close(isWritten);
+  const leave = () => {
+    if (step === "writing" && mayClose) {
+      dialog.current?.close();
+      focusAgain(opener);
+    } else if (mayClose) close(isWritten);
+  };
   const needsTyping = request.typed !== undefined && typed.trim() !== request.typed.trim();
 
   return html`<dialog
@@ -136,7 +139,7 @@ function Dialog({ request, close }) {
       ${step === "ready" && !isRefused && !isNothing && request.typed !== undefined &&
       html`<${Typed} name=${request.typed} typed=${typed} setTyped=${setTyped} />`}
       ${step === "writing" && html`<p class="working">Working. This can take some minutes.
-        ${request.isLong && " You can close this window: the work continues, and the page shows it."}</p>`}
+        ${request.isLong && " You can close this window. It opens again with the result."}</p>`}
       ${step === "done" && html`<${Outcome} value=${result} />`}
       ${step === "failed" && error && html`<${Failure} error=${error} wasSent=${busy.current} />`}
       ${correlationId && (step === "done" || step === "failed") &&

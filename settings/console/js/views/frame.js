@@ -15,6 +15,7 @@ import { SettingsView } from "./settings.js";
 import { UsersView } from "./users.js";
 
 /** @typedef {import("../parts/responses.js").Me} Me */
+/** @typedef {import("../parts/responses.js").App} App */
 /** @typedef {import("../parts/responses.js").Keys} Keys */
 /** @typedef {import("../parts/responses.js").Overview} OverviewValue */
 /** @typedef {{ me: Me, place: readonly string[], keys: import("../parts/reading.js").Reading<Keys>,
@@ -40,7 +41,8 @@ export function Frame() {
   const [zone, setZone] = useState(/** @type {string | undefined} */ (undefined));
   const me = useReading("me");
   const isDenied = me.value !== undefined && !me.value.permissions.includes(READ);
-  const overview = useReading(isDenied ? null : "ListBackend");
+  const apps = useReading(isDenied ? null : "ListFunctionApps");
+  const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps.value ?? []);
   const keys = useReading(isDenied ? null : "ListKeyRotations");
   const view = VIEWS[place[0] ?? ""];
   const heading = useHeading(place, view?.title ?? "Not found");
@@ -75,6 +77,15 @@ export function Frame() {
   <//>`;
 }
 
+/** Return the overview with the current states of the apps. The API keeps the overview itself for 15 s.
+ * @param {ViewProps["overview"]} overview @param {App[]} apps @returns {ViewProps["overview"]} */
+function withStates(overview, apps) {
+  if (!overview.value) return overview;
+  const states = new Map(apps.map((app) => [`${app.Kind} ${app.Name}`, app.State]));
+  const cards = overview.value.Cards.map((card) => ({ ...card, State: states.get(`${card.Kind} ${card.Name}`) ?? card.State }));
+  return { ...overview, value: { ...overview.value, Cards: cards } };
+}
+
 /** Before the caller is known, no control is enabled. @type {Me} */
 const NOBODY = { clientPrincipal: null, permissions: [], version: "", commit: "" };
 
@@ -89,7 +100,28 @@ function useHeading(place, title) {
     view.current = place.join("/");
     requestAnimationFrame(() => main.current?.querySelector("h1")?.focus());
   });
+  useEffect(() => keepFocus(main.current), []);
   return main;
+}
+
+/** Move the focus to the heading if the control that has it disappears, such as "Stop" when the app is stopped.
+ * @param {HTMLElement | null} main */
+function keepFocus(main) {
+  /** @type {EventTarget | null} */
+  let last = null;
+  const note = (/** @type {FocusEvent} */ event) => {
+    last = event.target;
+  };
+  const observer = new MutationObserver(() => {
+    const isLost = document.activeElement === document.body && last instanceof HTMLElement && !last.isConnected;
+    if (isLost) main?.querySelector("h1")?.focus();
+  });
+  main?.addEventListener("focusin", note);
+  if (main) observer.observe(main, { childList: true, subtree: true });
+  return () => {
+    observer.disconnect();
+    main?.removeEventListener("focusin", note);
+  };
 }
 
 /** A view. Its error does not empty the frame. @param {{ view: (typeof VIEWS)[string] } & ViewProps} props */

@@ -17,6 +17,7 @@ import { confirmWrite } from "../parts/write.js";
 
 const DAY = 86_400;
 const APPS = ["FunctionApp", "WebApp"];
+const STATE_PROBLEM = /^It is \w+: call ExecFunctionAppStart\.$/;
 
 /** What each kind of card is called. @type {Record<string, string>} */
 const KINDS = {
@@ -112,7 +113,7 @@ export function problemsOf(cards) {
     const isDown = APPS.includes(card.Kind) && isStopped(card);
     if (isDown) problems.push({ tone: "bad", rank: 0, where, text: `It is ${(card.State ?? "").toLowerCase()}.`, card });
     for (const text of card.Problems) {
-      if (isDown && /^It is \w+: call ExecFunctionAppStart\.$/.test(text)) continue; // which the first one shows
+      if (STATE_PROBLEM.test(text)) continue; // its state shows it, and may be newer
       const isBroken = card.Exists === false || /doesn't work|can't sign in|revoked|expired/i.test(text);
       problems.push({ tone: isBroken ? "bad" : "warn", rank: isBroken ? 1 : card.Exists === null ? 3 : 2, where, text, card });
     }
@@ -160,12 +161,13 @@ function stateOf(card) {
   if (card.Exists === false) return { tone: "bad", word: "Missing" };
   if (card.Exists === null) return { tone: "warn", word: "Unknown" };
   if (isStopped(card)) return { tone: "bad", word: card.State ?? "" };
-  return { tone: card.Problems.length ? "warn" : "ok", word: card.State ?? "Exists" };
+  return { tone: problemsOf([card]).length ? "warn" : "ok", word: card.State ?? "Exists" };
 }
 
 /** A resource with its state and controls. @param {{ card: Card, me: Me }} props */
 function Resource({ card, me }) {
   const { tone, word } = stateOf(card);
+  const problems = problemsOf([card]).length;
   const isApp = APPS.includes(card.Kind) && card.Exists !== false && card.Name;
   return html`<li class="card">
     <div class="card-head">
@@ -173,8 +175,8 @@ function Resource({ card, me }) {
       <${Badge} tone=${tone}><${Name}>${word}<//><//>
     </div>
     <h3><${Name}>${card.Name || "Not known"}<//></h3>
-    ${card.Problems.length > 0 && html`<p class="card-problem"><${Sign} tone="warn" size=${16} />${card.Problems.length === 1
-      ? "1 problem" : `${card.Problems.length} problems`}, under "Needs attention"</p>`}
+    ${problems > 0 && html`<p class="card-problem"><${Sign} tone="warn" size=${16} />${problems === 1
+      ? "1 problem" : `${problems} problems`}, under "Needs attention"</p>`}
     ${card.Notes.length > 0 && html`<ul class="notes">${card.Notes.map((text) => html`<li key=${text}><${Sentence} text=${text} /></li>`)}</ul>`}
     <div class="card-foot">
       ${isApp && html`<div class="buttons">
@@ -215,6 +217,7 @@ export function AppControl({ name, action, me, isMain }) {
       body: name ? { Name: name } : { All: true },
       typed: isStop ? (name ?? "all") : undefined,
       isDanger: isStop,
+      isLong: true, // a container takes some minutes to start
       canForce: isAllowed,
       intro: isStop && html`<p><${Sign} tone="warn" />While it is stopped, CIPP does not work.</p>`,
     });

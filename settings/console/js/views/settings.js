@@ -132,6 +132,7 @@ function Difference({ name, settings, edits, edit, clear }) {
         Set: Object.fromEntries(values.filter(([, value]) => value !== null)),
         Remove: values.filter(([, value]) => value === null).map(([setting]) => setting),
       },
+      isLong: true,
       canForce: true,
     });
     if (isWritten) clear();

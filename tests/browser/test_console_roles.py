@@ -1,0 +1,52 @@
+"""The console for each role: what is shown, and which controls are disabled with the role that may use them."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from sandbox import names
+from tests.browser.console import ConsolePage
+
+Pages = Callable[..., ConsolePage]
+MAIN = names.MAIN_SITE
+
+
+@pytest.mark.parametrize("role", ["readonly", "editor"])
+def test_role_without_permission_gets_an_explanation(page_as: Pages, role: str) -> None:
+    opened = page_as(role, allows=(403,))
+    page = opened.open("keys")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text(f"with the role {role}")
+    expect(main).to_contain_text("Ask a CIPP superadmin")
+    expect(main).to_contain_text("CIPP Backend itself is up")
+    expect(main.get_by_role("button")).to_have_count(0)
+    assert opened.axe() == []
+
+
+def test_admin_sees_all_but_only_rotates(page_as: Pages) -> None:
+    opened = page_as("admin")
+    page = opened.open()
+    stop = page.get_by_role("button", name=f"Stop {MAIN}", exact=True)
+    expect(stop).to_be_disabled()
+    expect(page.get_by_role("main")).to_contain_text("The controls need the role superadmin")
+    opened.open("keys")
+    expect(page.get_by_role("button", name="Rotate what is due")).to_be_enabled()
+    for view, button in {
+        "settings": "Add to the changes",
+        "domains": "Add",
+        "users": "Invite",
+        "deployment": "Sync with the fork",
+    }.items():
+        opened.open(view)
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_disabled()
+        expect(page.get_by_role("main")).to_contain_text("superadmin")
+
+
+def test_superadmin_may_use_every_control(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    for view in opened.open() and opened.views():
+        page = opened.open(view)
+        disabled = page.locator("main button:disabled").all_inner_texts()
+        assert set(disabled) <= {"Previous", "Next", "Newer", "Older"}, view
+    expect(page.get_by_role("banner")).to_contain_text("superadmin")
