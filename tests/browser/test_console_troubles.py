@@ -71,7 +71,7 @@ def test_hostile_names_are_text(page_as: Pages, sandbox: Sandbox, name: str) -> 
     opened = page_as("superadmin", width=360, options={"stored_days": 40})
     sandbox.faults(
         [
-            {"host": ARM, "path": "/listUsers", "times": 0, "edit": [["value.0.properties.displayName", name]]},
+            {"host": ARM, "path": "/listUsers", "times": 0, "edit": [["value.2.properties.displayName", name]]},
             {"host": ARM, "path": "/deployments", "times": 0, "edit": [["value.*.properties.message", name]]},
         ]
     )

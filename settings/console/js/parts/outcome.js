@@ -58,8 +58,8 @@ export function Record({ record, purpose }) {
   </div>`;
 }
 
-/** The result of a write operation, whatever it was. @param {{ value: any }} props */
-export function Outcome({ value }) {
+/** The result of a write operation, whatever it was. @param {{ value: any, titles?: Map<string, string> }} props */
+export function Outcome({ value, titles }) {
   /** @type {string[]} */
   const lines = typeof value?.Results === "string" ? [value.Results] : (value?.Done ?? []);
   /** @type {{ Name: string, Seen: string, NotSeen: string | null }[]} */
@@ -68,7 +68,7 @@ export function Outcome({ value }) {
     ${lines.map((line) => html`<p key=${line}><${Sign} tone="ok" /><${Sentence} text=${line} /></p>`)}
     ${apps.map((app) => html`<p key=${app.Name}><${Sign} tone="ok" /><${Sentence} text=${app.Seen} /></p>
       ${app.NotSeen && html`<p class="muted"><${Sentence} text=${app.NotSeen} /></p>`}`)}
-    ${value?.Keys && html`<${Reports} reports=${value.Keys} />`}
+    ${value?.Keys && html`<${Reports} reports=${value.Keys} names=${titles} />`}
     ${(value?.Warnings ?? []).map(
       (/** @type {string} */ line) => html`<p key=${line}><${Sign} tone="warn" /><${Sentence} text=${line} /></p>`,
     )}

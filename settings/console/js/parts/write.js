@@ -9,10 +9,10 @@ import { Name, Sentence, Sign, announce } from "./text.js";
 /** @typedef {import("../api.js").CallError} CallError */
 
 /** What to write. `typed` is a name that the person must type. `isLong` allows to close the dialog during the write.
- * `canForce` is whether the caller may set Force. `forceNothing` offers it also if there is nothing to do.
+ * `titles` are the names to show of keys. `canForce` is whether the caller may set Force. `forceNothing` offers it also if there is nothing to do.
  * @typedef {{
  *   title: string, verb: string, endpoint: string, body: Record<string, any>,
- *   typed?: string, isDanger?: boolean, isLong?: boolean, canForce?: boolean, forceNothing?: string, intro?: any,
+ *   typed?: string, isDanger?: boolean, isLong?: boolean, canForce?: boolean, forceNothing?: string, intro?: any, titles?: Map<string, string>,
  * }} Request */
 
 /** @typedef {"checking" | "ready" | "writing" | "done" | "failed"} Step */
@@ -133,14 +133,14 @@ function Dialog({ request, opener, close }) {
     <div class="write-body" aria-busy=${step === "checking" || step === "writing"}>
       ${request.intro}
       ${step === "checking" && html`<p class="muted working">Checking what this would do. Nothing is changed yet.</p>`}
-      ${step === "ready" && html`<${Plan} would=${would} isRefused=${isRefused} />`}
+      ${step === "ready" && html`<${Plan} would=${would} isRefused=${isRefused} titles=${request.titles} />`}
       ${step === "ready" && html`<${Warnings} lines=${result?.Warnings} />`}
       ${step === "ready" && html`<${Consents} ...${{ request, isRefused, would, update, consent, setConsent }} />`}
       ${step === "ready" && !isRefused && !isNothing && request.typed !== undefined &&
       html`<${Typed} name=${request.typed} typed=${typed} setTyped=${setTyped} />`}
       ${step === "writing" && html`<p class="working">Working. This can take some minutes.
         ${request.isLong && " You can close this window. It opens again with the result."}</p>`}
-      ${step === "done" && html`<${Outcome} value=${result} />`}
+      ${step === "done" && html`<${Outcome} value=${result} titles=${request.titles} />`}
       ${step === "failed" && error && html`<${Failure} error=${error} wasSent=${busy.current} />`}
       ${correlationId && (step === "done" || step === "failed") &&
       html`<p class="muted small">Correlation ID <code>${correlationId}</code></p>`}
@@ -166,13 +166,21 @@ function resultOf({ results, whole }) {
   return typeof results === "string" ? whole : results;
 }
 
-/** What the write would do. @param {{ would: string[], isRefused: boolean }} props */
-function Plan({ would, isRefused }) {
+/** What the write would do. @param {{ would: string[], isRefused: boolean, titles?: Map<string, string> }} props */
+function Plan({ would, isRefused, titles }) {
   if (!would.length) return html`<p><${Sign} tone="info" />There is nothing to do.</p>`;
   return html`<p class="lead">${isRefused ? "This is not possible now:" : "This will happen:"}</p>
     <ul class="plan" tabindex="0" aria-label="What will happen">
-      ${would.map((line) => html`<li key=${line}><${Sentence} text=${line.replace(/^Refuse: /, "")} /></li>`)}
+      ${would.map((line) => html`<li key=${line}><${Line} text=${line.replace(/^Refuse: /, "")} titles=${titles} /></li>`)}
     </ul>`;
+}
+
+/** A line of the plan. A key that it begins with has its name to show. @param {{ text: string, titles?: Map<string, string> }} props */
+function Line({ text, titles }) {
+  const name = /^([\w-]+): /.exec(text)?.[1] ?? "";
+  const title = titles?.get(name);
+  if (!title) return html`<${Sentence} text=${text} />`;
+  return html`<strong><${Name}>${title}<//></strong>: <${Sentence} text=${text.slice(name.length + 2)} />`;
 }
 
 /** @param {{ lines?: string[] }} props */

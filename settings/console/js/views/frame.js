@@ -143,7 +143,7 @@ function Identity({ overview, me }) {
   const host = group?.Link ? new URL(group.Link).hostname : "";
   const cloud = host.endsWith(".us") ? "Azure Government" : host.endsWith(".cn") ? "Azure China" : "Azure";
   return html`<div class="identity">
-    <strong><${Name}>${app?.Name ?? group?.Name}<//></strong>
+    <strong><${Name}>${app?.Name ?? group?.Name}<//></strong>${" "}
     <span class="muted">${isContainer ? "Container" : "Function apps"} in ${" "}
       <${Name}>${group?.Name}<//>, ${cloud}</span>
   </div>`;
@@ -154,7 +154,7 @@ function Caller({ me }) {
   if (!me?.clientPrincipal) return html`<div class="caller"></div>`;
   const { userDetails, appId, userRoles, appRole } = me.clientPrincipal;
   const roles = (userRoles ?? appRole ?? []).filter((role) => role !== "authenticated" && role !== "anonymous");
-  return html`<div class="caller"><${Name}>${userDetails ?? appId}<//>
+  return html`<div class="caller"><${Name}>${userDetails ?? appId}<//>${" "}
     <span class="muted">${roles.length ? html`<${Name}>${roles.join(", ")}<//>` : "no role"}</span></div>`;
 }
 
@@ -172,7 +172,7 @@ function Clock({ zone, setZone, cipps }) {
   return html`<div class="clock">
     <button type="button" class="small quiet" disabled=${!cipps} aria-pressed=${zone !== undefined}
       onClick=${() => setZone(zone ? undefined : cipps)}
-    >${zone ? html`CIPP's time zone (<${Name}>${zone}<//>)` : "Your time zone"}</button>
+    >${zone ? `CIPP's time zone (${zone})` : "Your time zone"}</button>
     <button type="button" class=${`small quiet age${isOld ? " old" : ""}`} onClick=${reload}
       title=${at ? `Loaded at ${absolute(at, zone)}` : ""}
     ><svg class=${loading ? "spin" : ""} viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"

@@ -57,6 +57,7 @@ function KeyControls({ me, names, titles, children }) {
       endpoint: "ExecKeyRotation",
       body: names ? { Names: names } : {},
       isLong: true,
+      titles,
       canForce: me.permissions.includes(FORCE),
       forceNothing: names ? "Rotate although it is not due (Force)" : undefined,
     });

@@ -219,7 +219,7 @@ export function AppControl({ name, action, me, isMain }) {
       isDanger: isStop,
       isLong: true, // a container takes some minutes to start
       canForce: isAllowed,
-      intro: isStop && html`<p><${Sign} tone="warn" />While it is stopped, CIPP does not work.</p>`,
+      intro: isStop && html`<p><${Sign} tone="warn" />While it is stopped, CIPP or a part of it does not work.</p>`,
     });
   };
   return html`<button type="button" class=${isMain ? "primary small" : action === "Stop" ? "danger-quiet small" : "small"}
