@@ -96,9 +96,7 @@ def test_button_pressed_twice_writes_once(page_as: Pages) -> None:
 
 
 @SHAPES
-def test_edits_of_settings_are_collected_and_written_together(
-    page_as: Pages, sandbox: Sandbox, shape: str
-) -> None:
+def test_edits_of_settings_are_collected_and_written_together(page_as: Pages, sandbox: Sandbox, shape: str) -> None:
     opened = page_as("superadmin", shape, options=STARTS_SOON[shape])
     page = opened.open(f"settings/{MAIN}")
     before = dict(site(sandbox)["appSettings"])

@@ -45,7 +45,8 @@ def test_admin_sees_all_but_only_rotates(page_as: Pages) -> None:
 
 def test_superadmin_may_use_every_control(page_as: Pages) -> None:
     opened = page_as("superadmin")
-    for view in opened.open() and opened.views():
+    opened.open()
+    for view in opened.views():
         page = opened.open(view)
         disabled = page.locator("main button:disabled").all_inner_texts()
         assert set(disabled) <= {"Previous", "Next", "Newer", "Older"}, view

@@ -34,6 +34,7 @@ export function confirmWrite(request) {
       resolve(isWritten);
     };
     render(html`<${Dialog} request=${request} opener=${opener} close=${close} />`, root);
+    root.querySelector("dialog")?.showModal(); // now, so that a second press finds it open
   });
 }
 
