@@ -80,7 +80,7 @@ check: setup $(CONSOLE_NPM)/node_modules/.installed ## ruff with all rules, form
 	@node $(CONSOLE_NPM)/node_modules/typescript/bin/tsc -p $(CONSOLE_NPM)
 	@$(PY) -m tests.prose
 
-bench: setup ## print the performance table
+bench: setup $(BROWSER)/node_modules/.installed ## print the performance table
 	@$(PY) -m tests.bench
 
 sandbox: setup ## start Azurite and the sandbox Azure alone

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.azure_calls import azure_calls
+from tests.bench.console import console
 from tests.bench.imports import imports
 from tests.bench.line import Line, table
 from tests.bench.links import first_links, warm_links
@@ -32,6 +33,7 @@ MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
     short_runs,
     quiet_catch_up,
     overview,
+    console,
     azure_calls,
     year,
 )
