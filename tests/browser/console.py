@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, expect
 
+import function_app
+from settings.http.routes import all_routes
 from tests.browser.watch import Watch
 from tests.support.api import principal
 from tests.support.host import PROJECT, Host
@@ -20,6 +22,8 @@ AXE: Final = PROJECT / "tests" / "console" / "node_modules" / "axe-core" / "axe.
 AXE_MISSING: Final = "axe-core is missing. Run `make test` to install it from npm."
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 NOBODY: Final = ("--as", "nobody")
+# A view may come before its endpoint. Then the API responds with 404.
+LACKING: Final = () if any(route.name == "ListBackendLog" for route in all_routes(function_app.PAGES)) else (404,)
 # A part that waits for its first data is busy. The screen is useful when no part is.
 BUSY: Final = '[aria-busy="true"]'
 SCREEN_MILLISECONDS: Final = 20_000

@@ -5,18 +5,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-import function_app
 from settings.console.names import TYPES
-from settings.http.routes import all_routes
-from tests.browser.console import ConsolePage, Consoles
+from tests.browser.console import LACKING, ConsolePage, Consoles
 
 Pages = Callable[..., ConsolePage]
 WIDTHS = (360, 1440)
 MOST_REQUESTS = 12
 OWN_PATHS = {"/api/console/", *(f"/api/console/{name}" for name in TYPES)}
 PLACE = "cipp-backend-place"
-# An endpoint of a view that this version lacks is 404.
-LACKING = () if any(route.name == "ListBackendLog" for route in all_routes(function_app.PAGES)) else (404,)
 
 
 @pytest.mark.slow("it loads the console twice, and the SDKs")

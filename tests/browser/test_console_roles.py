@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from sandbox import names
-from tests.browser.console import ConsolePage
+from tests.browser.console import LACKING, ConsolePage
 
 Pages = Callable[..., ConsolePage]
 MAIN = names.MAIN_SITE
@@ -44,7 +44,7 @@ def test_admin_sees_all_but_only_rotates(page_as: Pages) -> None:
 
 
 def test_superadmin_may_use_every_control(page_as: Pages) -> None:
-    opened = page_as("superadmin")
+    opened = page_as("superadmin", allows=LACKING)
     opened.open()
     for view in opened.views():
         page = opened.open(view)
