@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 1280, 900
 
 
 def main() -> int:
-    """Write each picture. The exit code is 1 if there is no browser."""
+    """Write each picture. The exit code is 1 if Chromium is missing."""
     chromium = find_chromium()
     if not chromium:
         sys.stderr.write(f"{MISSING}\n")
