@@ -13,6 +13,7 @@ from tests.browser.console import ConsolePage
 from tests.browser.writes import close, confirm, dialog_of
 from tests.support.sandbox_client import Sandbox
 
+pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
 Pages = Callable[..., ConsolePage]
 State = Mapping[str, Any]
 MAIN = names.MAIN_SITE

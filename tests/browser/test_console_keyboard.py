@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from sandbox import names
@@ -9,6 +10,7 @@ from tests.browser.console import ConsolePage
 from tests.browser.writes import WRITE_MILLISECONDS, dialog_of, focused, tab_to
 from tests.support.sandbox_client import Sandbox
 
+pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
 Pages = Callable[..., ConsolePage]
 MAIN = names.MAIN_SITE
 

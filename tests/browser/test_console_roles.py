@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from sandbox import names
 from tests.browser.console import LACKING, ConsolePage
 
+pytestmark = pytest.mark.slow("a browser, and every view")
 Pages = Callable[..., ConsolePage]
 MAIN = names.MAIN_SITE
 

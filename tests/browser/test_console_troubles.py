@@ -11,6 +11,7 @@ from tests.browser.console import ConsolePage
 from tests.browser.writes import confirm, dialog_of
 from tests.support.sandbox_client import Sandbox
 
+pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
 Pages = Callable[..., ConsolePage]
 VAULT_HOST = f"{names.VAULT}.vault.azure.net"
 ARM = "management.azure.com"
@@ -26,7 +27,6 @@ def _no_faults_stay(sandbox: Sandbox) -> Iterator[None]:
     sandbox.faults([])
 
 
-@pytest.mark.slow("Azure times out")
 def test_part_that_hangs_leaves_the_others(page_as: Pages, sandbox: Sandbox) -> None:
     opened = page_as("superadmin", options={"stored_days": 40}, allows=(500,))
     sandbox.faults([{"host": ARM, "path": "/customDomains", "mode": "hang", "times": 0}])
@@ -88,7 +88,6 @@ def test_hostile_names_are_text(page_as: Pages, sandbox: Sandbox, name: str) -> 
     assert page.locator("main img").count() == 0
 
 
-@pytest.mark.slow("a thousand tenants")
 def test_thousand_tenants_are_paged_and_found(page_as: Pages, sandbox: Sandbox) -> None:
     opened = page_as("superadmin", options={"direct_tenants": TENANTS})
     page = opened.open("keys")
@@ -100,7 +99,6 @@ def test_thousand_tenants_are_paged_and_found(page_as: Pages, sandbox: Sandbox) 
     assert page.locator(".timeline li").count() == 1
 
 
-@pytest.mark.slow("two pages, a rotation")
 def test_running_rotation_is_shown_to_others_and_survives_a_reload(page_as: Pages, sandbox: Sandbox) -> None:
     first, second = page_as("superadmin", options={"stored_days": 40}), page_as("admin")
     page = first.open("keys")
