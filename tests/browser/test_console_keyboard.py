@@ -85,3 +85,18 @@ def test_back_and_forward_follow_the_places(page_as: Pages) -> None:
     expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_visible()
     page.go_forward()
     expect(page.get_by_role("heading", name="RefreshToken").first).to_be_visible()
+
+
+def test_focus_moves_to_the_heading_when_its_control_disappears(page_as: Pages) -> None:
+    opened = page_as("superadmin", options={"stored_days": 40})
+    opened.page.clock.install()
+    page = opened.open()
+    tab_to(page, f"Restart {MAIN}")
+    page.evaluate(
+        "name => fetch('/api/ExecFunctionAppStop', {method: 'POST', body: JSON.stringify({Name: name}),"
+        " headers: {'Content-Type': 'application/json'}})",
+        MAIN,
+    )
+    page.clock.run_for(17_000)
+    expect(page.get_by_role("main")).to_contain_text("CIPP is down")
+    assert focused(page) == "Overview"

@@ -141,7 +141,7 @@ function Attention({ overview, me }) {
 
 /** The one thing to do about a problem. @param {{ problem: Problem, me: Me }} props */
 function NextStep({ problem: { card, text }, me }) {
-  if (isStopped(card) && APPS.includes(card.Kind)) return html`<${AppControl} name=${card.Name} action="Start" me=${me} isMain />`;
+  if (isStopped(card) && APPS.includes(card.Kind)) return html`<${AppControl} key="Start" name=${card.Name} action="Start" me=${me} isMain />`;
   if (card.Kind === "Keys") {
     const key = /^([\w-]+): /.exec(text)?.[1];
     return html`<a class="button" href=${key ? addressOf("keys", key) : addressOf("keys")}>${key ? "See this key" : "See the keys"}</a>`;
@@ -181,8 +181,8 @@ function Resource({ card, me }) {
     <div class="card-foot">
       ${isApp && html`<div class="buttons">
         ${isStopped(card)
-          ? html`<${AppControl} name=${card.Name} action="Start" me=${me} isMain />`
-          : html`<${AppControl} name=${card.Name} action="Restart" me=${me} /><${AppControl} name=${card.Name} action="Stop" me=${me} />`}
+          ? html`<${AppControl} key="Start" name=${card.Name} action="Start" me=${me} isMain />`
+          : html`<${AppControl} key="Restart" name=${card.Name} action="Restart" me=${me} /><${AppControl} key="Stop" name=${card.Name} action="Stop" me=${me} />`}
       </div>
       ${!me.permissions.includes(CONTROL) && html`<p class="muted small">The controls need the role ${rolesWith(CONTROL)}.</p>`}`}
       <p class="links">
