@@ -100,6 +100,7 @@ class Application:
     keys: tuple[KeyCredential, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()  # object IDs
+    federated: tuple[Mapping[str, Any], ...] = ()  # federated identity credentials, as Graph shows them
     refresh_token: str | None = field(default=None, repr=False)  # of a spare app, in no vault
 
     def snapshot(self) -> dict[str, Any]:

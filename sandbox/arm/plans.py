@@ -100,9 +100,22 @@ def _put(call: Call) -> Response:
     return JSONResponse(_shown(call, call.plan()))
 
 
+def _delete(call: Call) -> Response:
+    """Delete a plan without apps."""
+    plan = call.arm.plans.get(call.params["plan"].lower())
+    if plan is None or plan.group != call.group().name:
+        return Response(status_code=204)
+    if any(site.plan_id.lower() == plan.id.lower() for site in call.arm.sites.values()):
+        message = "Server farm cannot be deleted because it has web app(s) assigned to it."
+        raise refused(409, "Conflict", message)
+    del call.arm.plans[plan.name.lower()]
+    return Response(status_code=200)
+
+
 OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/{_PLANS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_PLANS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_PLANS}/{{plan}}", _get),
     Operation("PUT", f"{GROUP}/{_PLANS}/{{plan}}", _put),
+    Operation("DELETE", f"{GROUP}/{_PLANS}/{{plan}}", _delete),
 )

@@ -159,12 +159,24 @@ def _restart(call: Call) -> Response:
     return Response(headers=etag(site.modified))
 
 
+def _delete(call: Call) -> Response:
+    """Delete an app, and its plan if no other app is on it, as Azure does by default."""
+    site = call.arm.sites.get(call.params["site"].lower())
+    if site is None or site.group != call.group().name:
+        return Response(status_code=204)
+    del call.arm.sites[site.name.lower()]
+    if not any(other.plan_id.lower() == site.plan_id.lower() for other in call.arm.sites.values()):
+        call.arm.plans.pop(site.plan.lower(), None)
+    return Response(status_code=200)
+
+
 OPERATIONS: Final = (
     Operation("GET", f"{SUBSCRIPTION}/providers/Microsoft.Web/sites", _list, listing=True),
     Operation("GET", f"{GROUP}/providers/Microsoft.Web/sites", _list, listing=True),
     Operation("GET", SITE, _get),
     Operation("PATCH", SITE, _patch, metered=True),
     Operation("PUT", SITE, _put, metered=True),
+    Operation("DELETE", SITE, _delete),
     Operation("POST", f"{SITE}/start", _start),
     Operation("POST", f"{SITE}/stop", _stop),
     Operation("POST", f"{SITE}/restart", _restart),

@@ -162,6 +162,14 @@ def _list_containers(call: Call) -> Response:
     return JSONResponse({"value": [_container(account, name) for name in account.containers]})
 
 
+def _delete(call: Call) -> Response:
+    account = call.arm.storage_accounts.get(call.params["account"].lower())
+    if account is None or account.group != call.group().name:
+        return Response(status_code=204)
+    del call.arm.storage_accounts[account.name.lower()]
+    return Response(status_code=200)
+
+
 _BLOBS: Final = f"{GROUP}/{_ACCOUNTS}/{{account}}/blobServices/default"
 _FILES: Final = f"{GROUP}/{_ACCOUNTS}/{{account}}/fileServices/default"
 OPERATIONS: Final = (
@@ -169,6 +177,7 @@ OPERATIONS: Final = (
     Operation("GET", f"{GROUP}/{_ACCOUNTS}", _list, listing=True),
     Operation("GET", f"{GROUP}/{_ACCOUNTS}/{{account}}", _get),
     Operation("PUT", f"{GROUP}/{_ACCOUNTS}/{{account}}", _put),
+    Operation("DELETE", f"{GROUP}/{_ACCOUNTS}/{{account}}", _delete),
     Operation("POST", f"{GROUP}/{_ACCOUNTS}/{{account}}/listKeys", _list_keys),
     Operation("GET", _BLOBS, _blob_service),
     Operation("PUT", _BLOBS, _blob_service),

@@ -13,6 +13,7 @@ from sandbox.graph import (
     app_role_assignments,
     applications,
     certificates,
+    federated_credentials,
     owners,
     passwords,
     people,
@@ -26,6 +27,7 @@ from sandbox.graph.call import Call, Handler, operation
 from sandbox.service import service
 
 _UNIQUE: Final = "/applications(uniqueName='{unique_name}')"
+_FEDERATED: Final = "federatedIdentityCredentials"
 _Rows = tuple[tuple[str, str, tuple[str, ...], Handler], ...]
 
 
@@ -69,6 +71,20 @@ def _rows() -> _Rows:
             ("GET", f"{one}/owners", applications.READ, _of(owners.list_owners)),
             ("POST", f"{one}/owners/$ref", applications.WRITE, _of(owners.add_owner)),
             ("DELETE", f"{one}/owners/{{owner}}/$ref", applications.WRITE, _of(owners.remove_owner)),
+            ("GET", f"{one}/{_FEDERATED}", applications.READ, _of(federated_credentials.list_credentials)),
+            ("POST", f"{one}/{_FEDERATED}", applications.WRITE, _of(federated_credentials.create_credential)),
+            (
+                "PATCH",
+                f"{one}/{_FEDERATED}/{{credential}}",
+                applications.WRITE,
+                _of(federated_credentials.change_credential),
+            ),
+            (
+                "DELETE",
+                f"{one}/{_FEDERATED}/{{credential}}",
+                applications.WRITE,
+                _of(federated_credentials.remove_credential),
+            ),
             ("POST", f"{one}/addPassword", applications.WRITE, _of_own(passwords.add_password)),
             ("POST", f"{one}/removePassword", applications.WRITE, _of_own(passwords.remove_password)),
             ("POST", f"{one}/addKey", applications.WRITE, _of_own(certificates.add_key)),
@@ -77,7 +93,10 @@ def _rows() -> _Rows:
             ("POST", f"{one}/appManagementPolicies/$ref", policies.WRITE, _of(policies.assign)),
         )
     for one in ("/servicePrincipals/{id}", "/servicePrincipals(appId='{app_id}')"):
-        rows += (("GET", one, applications.READ, tenant_objects.get_principal),)
+        rows += (
+            ("GET", one, applications.READ, tenant_objects.get_principal),
+            ("GET", f"{one}/ownedObjects", applications.READ, owners.list_owned),
+        )
         for name, listed in (
             ("appRoleAssignments", app_role_assignments.assignments_of),
             ("appRoleAssignedTo", app_role_assignments.assigned_to),

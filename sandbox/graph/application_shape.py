@@ -72,7 +72,7 @@ PATCHABLE: Final = frozenset(_UNTOUCHED) - READ_ONLY
 def as_graph(app: Application, publisher_domain: str, *, with_keys: bool = False) -> dict[str, Any]:
     """Return the whole application. Include the certificates' public keys only if they were selected."""
     return copy.deepcopy(_UNTOUCHED) | {
-        **app.properties,
+        **{name: _completed(_UNTOUCHED.get(name), value) for name, value in app.properties.items()},
         "id": app.id,
         "appId": app.app_id,
         "createdDateTime": moment(app.created),
@@ -81,3 +81,10 @@ def as_graph(app: Application, publisher_domain: str, *, with_keys: bool = False
         "passwordCredentials": [password.as_graph() for password in app.passwords],
         "keyCredentials": [key.as_graph(with_key=with_keys) for key in app.keys],
     }
+
+
+def _completed(untouched: object, value: object) -> object:
+    """Return a complex property with all its members."""
+    if isinstance(untouched, dict) and isinstance(value, dict):
+        return copy.deepcopy(untouched) | value
+    return value

@@ -10,6 +10,7 @@ from sandbox.application import Application
 from sandbox.graph.call import Call
 from sandbox.graph.errors import bad_request, not_found
 from sandbox.graph.rights import check_owner
+from sandbox.graph.tenant_objects import find_principal
 
 _REFERENCE: Final = re.compile(r"https://[^/]+/[^/]+/(?:directoryObjects|users|servicePrincipals)/(?P<id>[^/]+)$")
 
@@ -23,6 +24,17 @@ def list_owners(call: Call, app: Application) -> Response:
         if owner in principals
         else {"@odata.type": "#microsoft.graph.user", "id": owner}
         for owner in sorted(app.owners)
+    ]
+    return call.collection("directoryObjects", entities)
+
+
+def list_owned(call: Call) -> Response:
+    """GET /servicePrincipals/{id}/ownedObjects: applications and service principals that it owns."""
+    principal, directory = find_principal(call), call.azure.directory
+    apps = [one for one in directory.applications.values() if principal.id in one.owners]
+    others = [one for one in directory.service_principals if principal.id in one.owners]
+    entities = [{"@odata.type": "#microsoft.graph.application", "id": one.id, "appId": one.app_id} for one in apps] + [
+        {"@odata.type": "#microsoft.graph.servicePrincipal", "id": one.id, "appId": one.app_id} for one in others
     ]
     return call.collection("directoryObjects", entities)
 
