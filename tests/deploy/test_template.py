@@ -222,6 +222,20 @@ def test_deployed_sign_in_is_closed_and_for_named_applications(app: dict[str, An
     assert entra["validation"]["defaultAuthorizationPolicy"]["allowedApplications"] == [CLIENT]
 
 
+def test_federated_sign_in_uses_the_identity_and_can_be_taken_back(azure: Sandbox) -> None:
+    name = "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"
+    app = installed(azure, FUNCTIONS, clientId=CLIENT)
+    for chosen in (False, True, False):
+        app.deploy(federatedSignIn=chosen)
+        site = azure.state()["sites"][APP]
+        entra = site["authSettings"]["identityProviders"]["azureActiveDirectory"]
+        assert entra["registration"].get("clientSecretSettingName") == (name if chosen else None)
+        identity = site["appSettings"]["AzureWebJobsStorage__clientId"]
+        assert site["appSettings"].get(name) == (identity if chosen else None)
+        assert sign_in_problems(site["authSettings"], lambda tenant: tenant == names.TENANT_ID) == []
+        assert denial_in(site["authSettings"]) is None
+
+
 def test_sign_in_is_closed_without_a_registration(azure: Sandbox) -> None:
     installed(azure, FUNCTIONS)
     settings = azure.state()["sites"][APP]["authSettings"]
