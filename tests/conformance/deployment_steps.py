@@ -41,7 +41,8 @@ az() {
     local code=0
     "$AZ_PYTHON" -S -E "$AZ_TOOL" "$AZ_SOCKET" "$@" || code=$?
     if [[ " $* " != *" --method get "* ]]; then
-        printf '%s\\n' "$*" >> "$WRITES"
+        local words=$*
+        printf '%s\\n' "${words//$'\\n'/ }" >> "$WRITES"
         if [ "${KILL_AFTER:-}" = "$(wc -l < "$WRITES")" ]; then kill -9 $$; fi
     fi
     return "$code"
@@ -386,7 +387,9 @@ def check_sign_in_keeps_what_was_added_by_hand(at: Installation) -> None:
 
 
 def check_registration_of_others_is_refused(at: Installation) -> None:
-    at.person.make("PATCH", f"/applications(uniqueName='{APP}')", {"displayName": "Another app"}, Prefer="create-if-missing")
+    at.person.make(
+        "PATCH", f"/applications(uniqueName='{APP}')", {"displayName": "Another app"}, Prefer="create-if-missing"
+    )
     before = at.registration
     assert "did not create it" in at.run(INSTALL, fails=True)
     at.run("remove_all", CLIENT_ID="")

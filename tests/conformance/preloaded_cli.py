@@ -52,7 +52,7 @@ def _run(connection: socket.socket) -> None:
     text, files, _, _ = socket.recv_fds(connection, 1 << 20, _OUTPUTS)
     for number, file in enumerate(files):
         os.dup2(file, number)
-    from azure.cli.core import get_default_cli  # type: ignore[import-untyped]  # noqa: PLC0415
+    from azure.cli.core import get_default_cli  # noqa: PLC0415
 
     code: Any = 1
     try:
