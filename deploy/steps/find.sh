@@ -1,0 +1,179 @@
+# Finds the account, the former deployment of this app, CIPP in both shapes, and this app itself. Only reads.
+
+DEPLOYMENT=cipp-backend
+SITES=Microsoft.Web/sites
+VAULTS=Microsoft.KeyVault/vaults
+RESOURCES=()       # a line for each resource: type, name, group, location, kind
+FORMER='{}'        # the parameters of the former deployment, without secrets
+SITE_SETTINGS=""   # this app's present settings, which may hold a secret: never printed, in no file
+
+# Reads JSON on the standard input, and prints an expression over it, `d`. A list is printed line by line.
+json() {
+    python3 -I -c '
+import json, sys
+d = json.load(sys.stdin)
+found = eval(sys.argv[1])
+for one in found if isinstance(found, list) else [found]:
+    print("" if one is None else one if isinstance(one, str) else json.dumps(one))
+' "$1"
+}
+
+# Makes a JSON array of the lines on the standard input.
+json_array() { python3 -I -c 'import json, sys; print(json.dumps(sys.stdin.read().split()))'; }
+
+# Prints what a command prints, or nothing if what it reads doesn't exist. Any other error ends the script.
+if_exists() {
+    local errors code=0
+    { errors=$("$@" 2>&1 >&3); } 3>&1 || code=$?
+    [ "$code" != 0 ] || return 0
+    [[ "$errors" =~ ResourceGroupNotFound|DeploymentNotFound|ResourceNotFound|'Not Found(' ]] || fail "$errors"
+}
+
+find_account() {
+    local found
+    found=$(az account show ${SUBSCRIPTION:+--subscription "$SUBSCRIPTION"} --query '[id, tenantId]' --output tsv) ||
+        fail "Sign in first: az login"
+    { read -r SUBSCRIPTION && read -r TENANT; } <<<"$found"
+    found=$(az cloud show --query '[endpoints.microsoftGraphResourceId, endpoints.resourceManager]' --output tsv)
+    { read -r GRAPH && read -r ARM; } <<<"$found"
+    GRAPH=${GRAPH%/}/v1.0 ARM=${ARM%/}
+}
+
+# The former deployment has what a person chose then. A later run without an option must not change it.
+find_former() {
+    local found name value
+    GROUP=${GROUP:-cipp-backend}
+    found=$(if_exists az deployment group show --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
+        --name "$DEPLOYMENT" --query properties.parameters --output json)
+    FORMER=${found:-'{}'}
+    found=$(json '[v + " " + (d.get(n, {}).get("value") or "") for v, n in (
+        ("APP", "appName"), ("LOCATION", "location"), ("CIPP_SUBSCRIPTION", "cippSubscriptionId"),
+        ("CIPP_GROUP", "cippResourceGroup"), ("VAULT", "cippVault"), ("VAULT_GROUP", "cippVaultResourceGroup"),
+        ("STORAGE", "cippStorage"), ("EMAIL", "alertEmail"), ("FORMER_CIPP_APP", "cippApp"),
+        ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
+    while read -r name value; do
+        [ -n "${!name:-}" ] || declare -g "$name=$value"
+    done <<<"$found"
+    CIPP_SUBSCRIPTION=${CIPP_SUBSCRIPTION:-$SUBSCRIPTION}
+    # After a migration, CIPP's app may have another name.
+    [ -n "$RIGHTS_ONLY" ] || CIPP_APP=${CIPP_APP:-$FORMER_CIPP_APP}
+}
+
+find_resources() {
+    local query='[].[type, name, resourceGroup, location, kind || `-`]' found
+    found=$(az resource list --subscription "$CIPP_SUBSCRIPTION" --query "$query" --output tsv)
+    mapfile -t RESOURCES <<<"$found"
+    if [ "$CIPP_SUBSCRIPTION" != "$SUBSCRIPTION" ]; then
+        found=$(az resource list --subscription "$SUBSCRIPTION" --resource-type "$SITES" --query "$query" --output tsv)
+        mapfile -t -O "${#RESOURCES[@]}" RESOURCES <<<"$found"
+    fi
+}
+
+# Prints name, group, location and kind of the resources of a type, in a group if one is given.
+resources() {
+    local line type name group location kind
+    for line in "${RESOURCES[@]}"; do
+        IFS=$'\t' read -r type name group location kind <<<"$line"
+        if [[ "${type,,}" == "${1,,}" && (-z "${2:-}" || "${group,,}" == "${2,,}") ]]; then
+            printf '%s\t%s\t%s\t%s\n' "$name" "$group" "$location" "$kind"
+        fi
+    done
+}
+
+named() { resources "$@" | cut -f1; }
+
+# Prints the number of the line that a person chooses. Without a terminal nobody can.
+choose() {
+    local question=$1 number=0 line
+    shift
+    for line in "$@"; do
+        number=$((number + 1))
+        say "  $number. ${line//$'\t'/  }" >&2
+    done
+    [ -t 0 ] || fail "$question No terminal to ask: name it with an option. --help shows all."
+    read -r -p "$question [1-$#] " number
+    [[ "$number" =~ ^[0-9]+$ && "$number" -ge 1 && "$number" -le $# ]] || fail "Not a number from 1 to $#."
+    say "$number"
+}
+
+# Prints the only one of these names. Of several, or of none, a person must name one with the option.
+only() {
+    local what=$1 option=$2
+    shift 2
+    [ $# -ne 0 ] || fail "Found no $what in $CIPP_GROUP. Name it with $option."
+    [ $# -eq 1 ] || fail "Found several in $CIPP_GROUP: $*. Name CIPP's $what with $option."
+    say "$1"
+}
+
+# CIPP is the app whose key vault has the same name, if no option names it.
+find_cipp() {
+    local found=() line name group location kind number=1 vaults
+    vaults=$(named "$VAULTS")
+    while IFS=$'\t' read -r name group location kind; do
+        if [[ "${name,,}" == "${APP,,}" || ! "$kind" =~ functionapp|container ]] ||
+            [[ -n "$CIPP_GROUP" && "${group,,}" != "${CIPP_GROUP,,}" ]]; then
+            continue
+        elif [ -n "$CIPP_APP" ]; then
+            [[ "${name,,}" == "${CIPP_APP,,}" ]] || continue
+        else
+            grep -qixF -- "$name" <<<"$vaults" || continue
+        fi
+        found+=("$name"$'\t'"$group"$'\t'"$location"$'\t'"$kind")
+    done < <(resources "$SITES")
+    [ ${#found[@]} -ne 0 ] || fail "Found no CIPP in the subscription $CIPP_SUBSCRIPTION. Name it with --cipp-group and" \
+        "--cipp-app, or another subscription with --cipp-subscription. After a migration of CIPP, use --rights-only."
+    [ ${#found[@]} -eq 1 ] || number=$(choose "Which of these is CIPP?" "${found[@]}")
+    IFS=$'\t' read -r CIPP_APP CIPP_GROUP location kind <<<"${found[number - 1]}"
+    LOCATION=${LOCATION:-$location} APP=${APP:-$CIPP_APP-watch} SHAPE=container
+    [[ "$kind" != *functionapp* ]] || SHAPE=functions
+    find_parts
+}
+
+# The parts of CIPP around its app.
+find_parts() {
+    local found
+    if [ -z "$VAULT" ]; then
+        VAULT=$(named "$VAULTS" | grep -ixF -- "$CIPP_APP") || VAULT=""
+        mapfile -t found < <(named "$VAULTS" "$CIPP_GROUP")
+        VAULT=${VAULT:-$(only "key vault" --vault ${found[@]+"${found[@]}"})}
+    fi
+    if [ -z "$VAULT_GROUP" ]; then
+        VAULT_GROUP=$(resources "$VAULTS" | grep -i -- "^$VAULT"$'\t' | cut -f2) || VAULT_GROUP=$CIPP_GROUP
+    fi
+    if [ -z "$STORAGE" ]; then
+        # This app's own account is not CIPP's.
+        mapfile -t found < <(named Microsoft.Storage/storageAccounts "$CIPP_GROUP" | grep -Ev '^cippb[0-9a-z]{13}$')
+        STORAGE=$(only "storage account" --storage ${found[@]+"${found[@]}"})
+    fi
+    OFFLOAD_APPS='[]' PLAN="" PLAN_GROUP=""
+    if [ "$SHAPE" = container ]; then
+        STATIC_WEB_APP=""
+    else
+        OFFLOAD_APPS=$({ named "$SITES" "$CIPP_GROUP" |
+            grep -iE -- "^$CIPP_APP-(proc|auditlog|standards|usertasks)$" || true; } | json_array)
+        if [ -z "$STATIC_WEB_APP" ]; then
+            mapfile -t found < <(named Microsoft.Web/staticSites "$CIPP_GROUP")
+            STATIC_WEB_APP=$(only "static web app" --static-web-app ${found[@]+"${found[@]}"})
+        fi
+    fi
+    find_address
+}
+
+# An address of CIPP that responds without a sign-in, and the plan of a container.
+find_address() {
+    local found host web=$ARM/subscriptions/$CIPP_SUBSCRIPTION/resourceGroups/$CIPP_GROUP/providers/Microsoft.Web
+    if [ "$FORMER_SHAPE" = "$SHAPE" ] && [ "$FORMER_CIPP_APP" = "$CIPP_APP" ]; then
+        CIPP_ADDRESS=${CIPP_ADDRESS:-$FORMER_ADDRESS}
+    fi
+    if [ "$SHAPE" = container ]; then
+        found=$(az rest --method get --url "$web/sites/$CIPP_APP?api-version=2024-04-01" --output tsv \
+            --query '[properties.defaultHostName, properties.serverFarmId]')
+        { read -r host && read -r PLAN; } <<<"$found"
+        PLAN_GROUP=${PLAN#*/resourceGroups/}
+        PLAN_GROUP=${PLAN_GROUP%%/*} PLAN=${PLAN##*/} CIPP_ADDRESS=${CIPP_ADDRESS:-https://$host/api/setup/health}
+    elif [ -z "$CIPP_ADDRESS" ]; then
+        host=$(az rest --method get --url "$web/staticSites/$STATIC_WEB_APP?api-version=2024-04-01" \
+            --query properties.defaultHostname --output tsv)
+        CIPP_ADDRESS=https://$host/api/PublicPing
+    fi
+}

@@ -1,0 +1,50 @@
+# This app as it is now. Only reads, and refuses what isn't this CIPP's own.
+
+# PYTHON is the version of the app that exists, empty if there is none.
+find_app() {
+    local found group
+    SITE=/subscriptions/$SUBSCRIPTION/resourceGroups/$GROUP/providers/$SITES/$APP
+    PYTHON="" BACKEND_HOST="" STATE="" RUNS_ROTATION="" RUNS_CONTROLS="" SCHEDULE=""
+    refuse_cipps_group
+    group=$(resources "$SITES" | grep -i -- "^$APP"$'\t' | cut -f2) || return 0
+    [ "${group,,}" = "${GROUP,,}" ] ||
+        fail "An app named $APP is in the resource group $group. Name its group with --group, or choose another --app."
+    found=$(az rest --method get --url "$ARM$SITE?api-version=2024-04-01" --output tsv --query \
+        '[properties.defaultHostName, properties.functionAppConfig.runtime.version || `none`, properties.state]')
+    { read -r BACKEND_HOST && read -r PYTHON && read -r STATE; } <<<"$found"
+    SITE_SETTINGS=$(az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" \
+        --query properties --output json)
+    refuse_another_app
+    { read -r RUNS_CONTROLS && read -r RUNS_ROTATION && read -r SCHEDULE; } < <(json '[d.get("ENABLE_CONTROLS"),
+        d.get("ENABLE_ROTATION"), d.get("KEY_ROTATION_SCHEDULE")]' <<<"$SITE_SETTINGS")
+    keep_mode
+}
+
+refuse_cipps_group() {
+    [ "${GROUP,,}" != "${CIPP_GROUP,,}" ] || [ "$SUBSCRIPTION" != "$CIPP_SUBSCRIPTION" ] || [ -n "$SAME_GROUP" ] ||
+        fail "$GROUP is CIPP's own resource group. CIPP's migration deletes apps there. Choose another --group, or" \
+            "repeat with --same-group."
+}
+
+refuse_another_app() {
+    local app vault
+    { read -r app && read -r vault; } < <(json '[d.get("CIPP_FUNCTION_APP"), d.get("CIPP_KV_NAME")]' <<<"$SITE_SETTINGS")
+    [ "$PYTHON" != none ] && [ -n "$app" ] && [ -n "$vault" ] ||
+        fail "$APP in $GROUP is not a CIPP Backend that this script installed. Choose another name with --app."
+    [ "${vault,,}" = "${VAULT,,}" ] && [[ "${app,,}" == "${CIPP_APP,,}" || -n "$RIGHTS_ONLY" ]] ||
+        fail "$APP in $GROUP belongs to another CIPP: $app with the vault $vault, not $CIPP_APP with $VAULT." \
+            "Choose another --group and --app. If this CIPP was migrated, use --rights-only."
+}
+
+# What the app may do now stays, unless an option changes it. Its settings count, because somebody may have stopped the
+# rotation there.
+keep_mode() {
+    [ -z "$OBSERVE" ] || return 0
+    if [ "$RUNS_ROTATION" != true ] && [ -z "$ENABLE_ROTATION" ] &&
+        [ "$(json 'd.get("enableRotation", {}).get("value") is True' <<<"$FORMER")" = true ]; then
+        say "The setting ENABLE_ROTATION of $APP stopped the rotation. It stays off, and loses its permissions." \
+            "--enable-rotation starts it again."
+    fi
+    [ "$RUNS_CONTROLS" != true ] || ENABLE_CONTROLS=yes
+    [ "$RUNS_ROTATION" != true ] || ENABLE_ROTATION=yes
+}

@@ -1,0 +1,136 @@
+# The package: chosen, checked, uploaded, and put back if the new one doesn't respond.
+
+DIST=${DIST:-$ROOT/dist}
+PUBLISHED=$DIST/published   # a copy of each package that this script has published, by its commit
+
+# Prints the commit and the Python version of a package, as its files say.
+package_facts() {
+    python3 -I -c '
+import re, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as package:
+    names = package.namelist()
+    minors = {found[1] for name in names if (found := re.fullmatch(r"__pycache__/function_app\.cpython-3(\d+)\.pyc", name))}
+    if len(minors) != 1 or "host.json" not in names or "commit.txt" not in names:
+        sys.exit(f"{sys.argv[1]} is not a package of this app.")
+    commit = package.read("commit.txt").decode("ascii").strip()
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", commit):
+        sys.exit(f"{sys.argv[1]} names no commit.")
+    print(commit, f"3.{minors.pop()}")
+' "$1"
+}
+
+# Ends the script unless the file is what its .sha256 says.
+package_check() {
+    [ -f "$1.sha256" ] || fail "$1.sha256 is missing, so the package can't be checked."
+    (cd "$(dirname "$1")" && sha256sum --check --status "$(basename "$1").sha256") ||
+        fail "$1 is not what its .sha256 says. Build it or download it again."
+}
+
+# Sets PACKAGE, PACKAGE_COMMIT and PACKAGE_PYTHON: the given one, else the newest in dist, else a new one.
+package_choose() {
+    local facts
+    if [ -z "$PACKAGE" ]; then
+        PACKAGE=$(package_newest)
+        [ -n "$PACKAGE" ] || package_build
+    fi
+    package_check "$PACKAGE"
+    facts=$(package_facts "$PACKAGE") || fail "Choose another package with --package."
+    read -r PACKAGE_COMMIT PACKAGE_PYTHON <<<"$facts"
+    [ -z "$PYTHON" ] || [ "$PYTHON" = "$PACKAGE_PYTHON" ] ||
+        fail "$PACKAGE is for Python $PACKAGE_PYTHON, and $APP runs Python $PYTHON. Build it with that version:" \
+            "make clean && make package PYTHON=python$PYTHON"
+    [[ "$PACKAGE_PYTHON" =~ ^3\.1[123]$ ]] || fail "$PACKAGE is for Python $PACKAGE_PYTHON. This app supports 3.11 to 3.13."
+    say "Package:    $PACKAGE (commit $PACKAGE_COMMIT, Python $PACKAGE_PYTHON)"
+}
+
+package_newest() {
+    local file newest=""
+    for file in "$DIST"/cipp-backend-*-py${PYTHON:-3.1[123]}.zip; do
+        [[ ! -f "$file" || (-n "$newest" && ! "$file" -nt "$newest") ]] || newest=$file
+    done
+    say "$newest"
+}
+
+package_build() {
+    local python=python${PYTHON:-3.12}
+    [ -z "$DRY_RUN" ] || fail "dist has no package. Build it first: make package PYTHON=$python"
+    command -v make >/dev/null && command -v "$python" >/dev/null ||
+        fail "dist has no package, and this machine has no make or no $python to build it. Download a release with its" \
+            ".sha256 into $DIST, or name a package with --package."
+    make -C "$ROOT" package PYTHON="$python" || fail "Couldn't build the package."
+    PACKAGE=$(package_newest)
+    [ -n "$PACKAGE" ] || fail "make package built no package for Python ${python#python}. Run make clean first."
+}
+
+# Prints the commit that runs, or nothing if the app doesn't respond.
+running_commit() {
+    az rest --method get --skip-authorization-header --url "https://$BACKEND_HOST/api/PublicPing" \
+        --query Results.Commit --output tsv 2>/dev/null || true
+}
+
+package_keep() { mkdir -p "$2" && cp "$1" "$1.sha256" "$2/" || fail "Couldn't keep a copy of $1 in $2."; }
+
+# Uploads a package unless it runs already. A copy stays, because Azure keeps no earlier package.
+publish() {
+    local running copy=$PUBLISHED/$PACKAGE_COMMIT
+    running=$(running_commit)
+    if [ "$running" = "$PACKAGE_COMMIT" ] && [[ "$running" != *-modified ]]; then
+        say "The package of commit $PACKAGE_COMMIT runs already."
+        return 0
+    fi
+    if [ -z "$DRY_RUN" ] && [ "$(dirname "$PACKAGE")" != "$copy" ]; then
+        package_keep "$PACKAGE" "$copy"
+    fi
+    say "Publishing the package. This takes two minutes or more."
+    change publish_file "$PACKAGE"
+}
+
+# The Azure CLI asks the new app for its health, and fails if it is slow. This script asks itself, later and for longer.
+publish_file() {
+    local REPLICATING="$REPLICATING|ongoing deployment" errors code=0
+    errors=$(retried az functionapp deployment source config-zip --subscription "$SUBSCRIPTION" \
+        --resource-group "$GROUP" --name "$APP" --src "$1" --build-remote false --only-show-errors --output none 2>&1) ||
+        code=$?
+    [ "$code" = 0 ] || [[ "$errors" == *"Deployment was successful"* ]] || fail "The package couldn't be published: $errors"
+}
+
+# Sets FORMER_PACKAGE: the one that runs now. Without it there is no way back, so it ends the script.
+package_former() {
+    local running file facts
+    running=$(running_commit)
+    [ -n "$running" ] || fail "$APP doesn't respond, so it is unknown what runs. Without --package-only, this script" \
+        "repairs all parts."
+    for file in "$PUBLISHED/$running"/*.zip "$DIST"/*.zip; do
+        [ -f "$file" ] && [ -f "$file.sha256" ] || continue
+        facts=$(package_facts "$file" 2>/dev/null) || continue
+        [ "${facts%% *}" = "$running" ] || continue
+        package_check "$file"
+        FORMER_PACKAGE=$file FORMER_COMMIT=$running
+        return 0
+    done
+    fail "The package that runs now, commit $running, is not in $PUBLISHED or $DIST with its .sha256. Azure keeps no" \
+        "copy, so there would be no way back. Build it from that commit, or download that release, then repeat."
+}
+
+# Only the code. If the new package doesn't respond, the former one goes back.
+package_only() {
+    package_former
+    package_choose
+    [ "$FORMER_PACKAGE" != "$PACKAGE" ] || say "It is the package that runs."
+    say "Now:        $FORMER_PACKAGE (commit $FORMER_COMMIT)"
+    [ -n "$DRY_RUN" ] || confirm "Publish it to $APP?" || fail "Nothing was changed."
+    # Also a copy of the former one, which the next build may overwrite.
+    if [ -z "$DRY_RUN" ] && [ "$(dirname "$FORMER_PACKAGE")" != "$PUBLISHED/$FORMER_COMMIT" ]; then
+        package_keep "$FORMER_PACKAGE" "$PUBLISHED/$FORMER_COMMIT"
+        FORMER_PACKAGE=$PUBLISHED/$FORMER_COMMIT/$(basename "$FORMER_PACKAGE")
+    fi
+    if (publish && verify); then
+        return 0
+    fi
+    [ -z "$DRY_RUN" ] || return 1
+    say "The new package doesn't work. The former one goes back."
+    publish_file "$FORMER_PACKAGE"
+    PACKAGE_COMMIT=$FORMER_COMMIT
+    verify
+    fail "The package of commit $FORMER_COMMIT runs again. The new one failed, see above."
+}
