@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Plane = Literal["arm", "entra", "graph", "vault", "tables", "registry", "blobs", "site"]
+Plane = Literal["arm", "entra", "graph", "vault", "tables", "registry", "blobs", "site", "scm"]
 REGISTRY_HOST: Final = "ghcr.io"
 BLOBS_HOST: Final = "pkg-containers.githubusercontent.com"
 
@@ -95,6 +95,8 @@ def _in(cloud: Cloud, host: str) -> Place | None:
     if host in planes:
         return Place(cloud, planes[host])
     name, _, suffix = host.partition(".")
+    if suffix == f"scm.{cloud.site_suffix}":
+        return Place(cloud, "scm", site=name)
     if host.endswith(f".{cloud.site_suffix}") and ".scm." not in host:
         return Place(cloud, "site", site=name)
     named = {

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.arm.site import Function
 from sandbox.azure import Azure
 from sandbox.faults import InvalidFaultError, read_faults
 from sandbox.moment import moment
@@ -67,6 +68,15 @@ class _Control:
         azure.registry.move(tag, version, azure.clock.now())
         return JSONResponse({"registry": azure.registry.snapshot()})
 
+    async def hosts(self, request: Request) -> Response:
+        name, address, functions = _host(await _body(request))
+        site = self._server.azure.arm.sites.get(name.lower())
+        if site is None:
+            raise _InvalidBodyError(f"There is no app {name}.")
+        site.host = address
+        site.functions = tuple(Function(one, tuple(bindings), "python") for one, bindings in functions.items())
+        return JSONResponse({"functions": len(site.functions)})
+
     async def token(self, request: Request) -> Response:
         return user_token(self._server.azure, request)
 
@@ -90,6 +100,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
             Route("/sandbox/faults", calls.faults, methods=["GET", "POST"]),
             Route("/sandbox/clock", calls.clock, methods=["POST"]),
             Route("/sandbox/registry", calls.registry, methods=["POST"]),
+            Route("/sandbox/hosts", calls.hosts, methods=["POST"]),
             Route("/sandbox/calls", calls.calls),
             Route("/sandbox/token/{user}", calls.token),
         ],
@@ -132,6 +143,14 @@ def _moved_tag(body: object) -> tuple[str, str]:
     if not isinstance(body, dict) or body.keys() != {"tag", "version"} or not all(map(_is_tag, body.values())):
         raise _InvalidBodyError('The body must be {"tag": "latest", "version": "10.8.6"}.')
     return body["tag"], body["version"]
+
+
+def _host(body: object) -> tuple[str, str, dict[str, list[dict[str, Any]]]]:
+    if not isinstance(body, dict) or body.keys() != {"site", "url", "functions"}:
+        raise _InvalidBodyError('The body must be {"site": "x", "url": "http://127.0.0.1:7071", "functions": {}}.')
+    if not str(body["url"]).startswith("http://127.0.0.1:") or not isinstance(body["functions"], dict):
+        raise _InvalidBodyError("A host runs on 127.0.0.1, and functions is an object.")
+    return str(body["site"]), str(body["url"]), body["functions"]
 
 
 def _is_tag(value: object) -> bool:

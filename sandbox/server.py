@@ -24,6 +24,8 @@ from sandbox.container.face import face_app, site_of
 from sandbox.edits import edited_json
 from sandbox.entra.app import app as entra_app
 from sandbox.faults import Fault
+from sandbox.flex.front import front_app
+from sandbox.flex.scm import scm_app
 from sandbox.graph.app import app as graph_app
 from sandbox.key_vault.app import app as vault_app
 from sandbox.late_effects import LateEffects
@@ -74,7 +76,8 @@ class Server:
             "tables by key": by_key_app(azure, self._tables),
             "registry": registry_app(azure),
             "blobs": blobs_app(azure),
-            "site": face_app(azure),
+            "site": front_app(azure, face_app(azure)),
+            "scm": scm_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
 

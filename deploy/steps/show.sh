@@ -28,7 +28,8 @@ show_changes() {
     say "What the template changes:"
     if [ -z "$GROUP_EXISTS" ]; then
         say "  The resource group $GROUP does not exist, so all of it is new:"
-        json '["    " + one for one in sorted({r["type"] for r in d["resources"] if not r["type"].endswith("/deployments")})]' \
+        json '["    " + one for one in sorted({r["type"] for r in d["resources"]
+            if not r["type"].endswith("/deployments") and "packageUri" not in str(r.get("condition"))})]' \
             <"$TEMPLATE"
         return 0
     fi

@@ -73,7 +73,8 @@ class Site(Resource):
     changed_properties: dict[str, Any] = field(default_factory=dict)  # properties from a PATCH or PUT
     bindings: dict[str, HostBinding] = field(default_factory=dict)  # of custom host names, in the order of binding
     publishing: dict[str, bool] = field(default_factory=dict)  # whether FTP and SCM accept passwords
-    package: dict[str, Any] | None = None  # the last deployment from an address
+    package: dict[str, Any] | None = None  # the last deployment from an address, or by its deployment site
+    host: str = ""  # the address of a running host that a test started
     references: References = field(default_factory=References)
     instances: tuple[Instance, ...] = ()  # the last one might not have started yet
 

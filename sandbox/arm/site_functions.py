@@ -5,7 +5,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import Call
-from sandbox.arm.errors import not_found
+from sandbox.arm.errors import bad_request, not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.site import Function, Site
 from sandbox.arm.site_document import host_name
@@ -68,6 +68,22 @@ def _host_keys(call: Call) -> Response:
     return JSONResponse(call.site().host_keys)
 
 
+def _host_status(call: Call) -> Response:
+    """Return the status of the host, as the portal reads it. Its other properties are unknown."""
+    site = call.site()
+    if not site.host or site.state != "Running":
+        raise bad_request("Encountered an error (ServiceUnavailable) from host runtime.")
+    return JSONResponse(
+        {
+            "id": f"{site.id}/host/default/properties/status",
+            "name": "default",
+            "type": "Microsoft.Web/sites/host/properties",
+            "location": site.location,
+            "properties": {"id": site.name, "state": "Running", "version": "4.1041.200.0", "errors": None},
+        }
+    )
+
+
 def _sync(call: Call) -> Response:
     call.site()
     return Response(status_code=204)
@@ -78,6 +94,7 @@ OPERATIONS: Final = (
     Operation("GET", f"{SITE}/functions/{{function}}", _get),
     Operation("POST", f"{SITE}/functions/{{function}}/listkeys", _function_keys),
     Operation("POST", f"{SITE}/host/default/listkeys", _host_keys),
+    Operation("GET", f"{SITE}/host/default/properties/status", _host_status),
     Operation("POST", f"{SITE}/host/default/sync", _sync),
     Operation("POST", f"{SITE}/syncfunctiontriggers", _sync),
 )

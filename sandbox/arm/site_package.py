@@ -15,6 +15,7 @@ from sandbox.arm.gateway import Operation
 from sandbox.arm.headers import etag
 from sandbox.arm.site import Site
 from sandbox.arm.sites import SITE
+from sandbox.arm.state import ArmState
 
 _BLOB_WRITE: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
 _ONE_DEPLOY: Final = f"{SITE}/extensions/onedeploy"
@@ -39,7 +40,7 @@ def _put(call: Call) -> Response:
         raise app_service_refused(400, "BadRequest", "51021", "The parameter packageUri has an invalid value.")
     way = call.target.scope.rpartition("/")[2]
     if way.lower() == "onedeploy":
-        check_container(call, site)
+        check_container(call.arm, site)
     elif _is_flex(call, site):
         raise app_service_refused(400, "BadRequest", "51021", f"The plan FlexConsumption does not support {way}.")
     site.package = {name: value for name, value in given.items() if value is not None}
@@ -60,7 +61,7 @@ def _get(call: Call) -> Response:
     return JSONResponse(_shown(site, call.target.scope.rpartition("/")[2]))
 
 
-def check_container(call: Call, site: Site) -> None:
+def check_container(arm: ArmState, site: Site) -> None:
     """Accept the app's container for packages, or refuse it as App Service does.
 
     Raises:
@@ -70,13 +71,13 @@ def check_container(call: Call, site: Site) -> None:
     storage = (config.get("deployment") or {}).get("storage") or {}
     authentication = storage.get("authentication") or {}
     address = urlsplit(str(storage.get("value", "")))
-    account = call.arm.storage_accounts.get((address.hostname or "").partition(".")[0])
+    account = arm.storage_accounts.get((address.hostname or "").partition(".")[0])
     if authentication.get("type") == "StorageAccountConnectionString":
         return
     if account is None or address.path.strip("/") not in account.containers:
         raise _inaccessible("404 (The specified container does not exist.)")
     principal = _principal(site, authentication)
-    if principal is None or not call.arm.access.allows_data(principal, _BLOB_WRITE, account.id):
+    if principal is None or not arm.access.allows_data(principal, _BLOB_WRITE, account.id):
         raise _inaccessible("403 (This request is not authorized to perform this operation using this permission.)")
 
 

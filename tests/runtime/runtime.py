@@ -109,7 +109,11 @@ class Runtime:
             "query": dict(parse_qsl(query)),
             "body": text,
         }
-        found = self._send({"function": function, "http": http})
+        return self.answer({"function": function, "http": http})
+
+    def answer(self, call: Json) -> Answer:
+        """Make a call of an HTTP function as the host sends it."""
+        found = self._send(call)
         return Answer(found["status"], found["headers"], base64.b64decode(found["body"]).decode("utf-8", "replace"))
 
     def fire(self, timer: str) -> None:

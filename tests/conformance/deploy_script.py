@@ -1,0 +1,306 @@
+"""deploy/deploy.sh from start to end, by the Azure CLI: `python -m tests.conformance.deploy_script`.
+
+For each shape of CIPP it runs the unmodified script with the unmodified Azure CLI against the sandbox, as the Owner of
+the subscription, and publishes the package of this project. Microsoft's worker library then runs that package with the
+settings that the template wrote. It runs the script again, which must change nothing, and interrupts it after each `az`
+call, after which the next run must complete it. Words as arguments choose checks by their names.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.package.build import build
+from sandbox import names
+from tests.conformance.azure_cli import cli_python
+from tests.conformance.published_host import PublishedHost
+from tests.support.markdown import ROOT
+from tests.support.sandbox_client import Sandbox
+
+APP: Final = f"{names.MAIN_SITE}-watch"
+GROUP: Final = "cipp-backend"
+SECONDS: Final = 900
+INSTALL: Final = ("--yes", "--email", "alerts@contosomsp.com", "--break-glass", names.MEMBER_NAME, "--allow-cli")
+# The wrapper counts the calls of one run, and kills the run after one of them, before or after the call took effect.
+WRAPPER: Final = """#!/bin/sh
+number=$(($(cat "$AZ_COUNT") + 1))
+echo "$number" > "$AZ_COUNT"
+printf '%s\\n' "$*" >> "$AZ_COUNT.log"
+"$AZ_PYTHON" -m azure.cli "$@"
+code=$?
+if [ "$number" = "$AZ_KILL_AFTER" ]; then kill -9 0; fi
+exit $code
+"""
+Json = Any  # any JSON value
+
+
+@dataclass
+class Run:
+    """One run of the script."""
+
+    code: int
+    output: str
+    calls: list[str]
+    seconds: float
+
+    def succeeded(self) -> "Run":
+        """Return this run, which must have succeeded."""
+        assert self.code == 0, self.output
+        return self
+
+    def refused(self, text: str) -> "Run":
+        """Return this run, which must have ended with this text."""
+        assert self.code == 1, self.output
+        assert text in self.output, self.output
+        return self
+
+
+@dataclass
+class Script:
+    """The script, its Azure CLI and the sandbox."""
+
+    sandbox: Sandbox
+    host: PublishedHost
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *options: str, kill_after: int = 0, **variables: str) -> Run:
+        """Run it, and kill it with all its processes after one of its calls."""
+        count, log = self.folder / "count", self.folder / "count.log"
+        count.write_text("0", encoding="utf-8")
+        log.write_text("", encoding="utf-8")
+        began = time.monotonic()
+        done = subprocess.run(  # noqa: S603 - the project's own script
+            ["bash", str(ROOT / "deploy" / "deploy.sh"), *options],  # noqa: S607 - bash of this machine
+            env={**self.environment, "AZ_KILL_AFTER": str(kill_after), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+        calls = log.read_text(encoding="utf-8").splitlines()
+        assert names.PLANTED not in done.stdout, "It printed a secret."
+        return Run(done.returncode, done.stdout, calls, time.monotonic() - began)
+
+    def reset(self, shape: str) -> None:
+        """Start over, signed in."""
+        self.host.forget()
+        self.sandbox.reset(propagation_seconds=0, shape=shape)
+        shutil.rmtree(self.folder / "dist" / "published", ignore_errors=True)
+
+    def state(self) -> Json:
+        """Return what is stored, without times and records of what was done."""
+        return _without_times(self.sandbox.state())
+
+
+def _without_times(state: Json) -> Json:
+    """Return the state without what a second deployment writes again: times, and secrets that only differ by time."""
+    kept = {name: value for name, value in state.items() if name not in ("now", "cipp", "deployments")}
+    return json.loads(json.dumps(kept))
+
+
+def check_install(script: Script, shape: str) -> None:
+    script.reset(shape)
+    before = script.state()
+    dry = script.run(*INSTALL, "--dry-run").succeeded()
+    assert script.state() == before, "A dry run changed something."
+    assert "custom role vault" in dry.output
+    assert "Microsoft.KeyVault/vaults/secrets/getSecret/action" in dry.output
+    first = script.run(*INSTALL).succeeded()
+    assert f"https://{APP}.azurewebsites.net" in first.output
+    assert "Rights:" in first.output
+    after = script.state()
+    assert after["sites"][APP]["appSettings"]["ENABLE_ROTATION"] == "false"
+    second = script.run("--yes").succeeded()
+    assert _differences(after, script.state()) == [], "A second run changed something."
+    assert "runs already" in second.output
+    figures = [f"{len(run.calls)} calls in {run.seconds:.0f} s" for run in (first, second)]
+    sys.stdout.write(f"       first {figures[0]}, second {figures[1]}\n")
+
+
+def check_interrupted(script: Script, shape: str) -> None:
+    """Kill it after its first call, then after its second, and so on, each time from where the last one stopped."""
+    script.reset(shape)
+    number = 1
+    while (run := script.run(*INSTALL, kill_after=number)).code != 0:
+        assert run.code == -9, run.output
+        assert len(run.calls) == number
+        number += 1
+        assert number < 80, run.output
+    interrupted = script.state()
+    script.run("--yes").succeeded()
+    assert _differences(interrupted, script.state()) == []
+    sys.stdout.write(f"       killed {number - 1} times\n")
+
+
+def check_kept_choices(script: Script, shape: str) -> None:
+    """What was chosen before, and what somebody changed in the app, stays without its option."""
+    script.reset(shape)
+    script.run(
+        *INSTALL, "--enable-controls", "--enable-rotation", CLOCK="3 12 40", ALERT_WEBHOOK="https://hook.test/x"
+    ).succeeded()
+    _set(script, KEY_ROTATION_WARN_DAYS="21")
+    before = script.state()
+    script.run("--yes", CLOCK="3 12 40").succeeded()
+    assert _differences(before, script.state()) == []
+    script.run("--yes", CLOCK="6 23 45").refused("The weekly rotation starts within 30 minutes.")
+    _set(script, ENABLE_ROTATION="false")
+    stopped = script.run("--yes", CLOCK="3 12 40").succeeded()
+    assert "It stays off" in stopped.output
+    settings = script.state()["sites"][APP]["appSettings"]
+    assert (settings["ENABLE_ROTATION"], settings["KEY_ROTATION_WARN_DAYS"]) == ("false", "21")
+    script.run("--yes", "--observe").succeeded()
+    assert script.state()["sites"][APP]["appSettings"]["ENABLE_CONTROLS"] == "false"
+
+
+def check_package_only(script: Script, shape: str) -> None:
+    """A package that doesn't respond is replaced by the former one. Without the former one, nothing begins."""
+    script.reset(shape)
+    script.run(*INSTALL).succeeded()
+    former = script.state()["sites"][APP]["package"]["sha256"]
+    broken = _other_package(script.folder / "dist" / "other")
+    script.host.broken = {_sha256(broken)}
+    run = script.run("--yes", "--package-only", "--package", str(broken), VERIFY_SECONDS="5")
+    run.refused("runs again. The new one failed")
+    assert script.state()["sites"][APP]["package"]["sha256"] == former
+    assert not any(call.startswith("deployment group create") for call in run.calls)
+    for kept in [*(script.folder / "dist").glob("*.zip"), *(script.folder / "dist" / "published").rglob("*.zip")]:
+        kept.rename(kept.with_suffix(".away"))
+    run = script.run("--yes", "--package-only", "--package", str(broken)).refused("there would be no way back")
+    assert script.state()["sites"][APP]["package"]["sha256"] == former
+    for away in (script.folder / "dist").rglob("*.away"):
+        away.rename(away.with_suffix(".zip"))
+
+
+def check_refusals(script: Script, shape: str) -> None:
+    script.reset(shape)
+    before = script.state()
+    script.run(*INSTALL, "--group", "cipp").refused("CIPP's own resource group")
+    script.run(*INSTALL, "--app", names.BACKEND_SITE).refused("is in the resource group cipp")
+    script.run(*INSTALL, "--cipp-app", "nothing").refused("Found no CIPP")
+    (other,) = (script.folder / "dist").glob("*.zip")
+    damaged = script.folder / other.name
+    damaged.write_bytes(other.read_bytes() + b"x")
+    shutil.copyfile(f"{other}.sha256", f"{damaged}.sha256")
+    script.run(*INSTALL, "--package", str(damaged)).refused("is not what its .sha256 says")
+    assert script.state() == before
+
+
+def _set(script: Script, **settings: str) -> None:
+    """Change settings of the app as an admin does."""
+    pairs = [f"{name}={value}" for name, value in settings.items()]
+    here = ("--resource-group", GROUP, "--name", APP, "--output", "none", "--settings", *pairs)
+    command = [script.environment["AZ_PYTHON"], "-m", "azure.cli", "functionapp", "config", "appsettings", "set", *here]
+    subprocess.run(command, env=script.environment, check=True)  # noqa: S603 - a fixed command
+
+
+def _differences(one: Json, other: Json, at: str = "") -> list[str]:
+    """Return where two states differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            found
+            for name in sorted({*one, *other})
+            for found in _differences(one.get(name), other.get(name), f"{at}/{name}")
+        ]
+    return [] if one == other else [f"{at}: {one!r} became {other!r}"]
+
+
+def _other_package(folder: Path) -> Path:
+    """Write a package with another commit, as a later release is."""
+    import zipfile  # noqa: PLC0415 - only here
+
+    package = build()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / package.name
+    with zipfile.ZipFile(package.zip_file) as source, zipfile.ZipFile(path, "w") as target:
+        for entry in source.infolist():
+            target.writestr(entry, b"0" * 40 if entry.filename == "commit.txt" else source.read(entry))
+    path.with_name(f"{path.name}.sha256").write_text(f"{_sha256(path)}  {path.name}\n", encoding="ascii")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    from deploy.package.archive import sha256_of  # noqa: PLC0415 - only here
+
+    return sha256_of(path)
+
+
+CHECKS: Final[tuple[Callable[[Script, str], None], ...]] = (
+    check_install,
+    check_refusals,
+    check_kept_choices,
+    check_package_only,
+    check_interrupted,
+)
+
+
+def environment_of(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """Return the variables of a shell of the Owner, in which `az` is the unmodified Azure CLI."""
+    wrapper = folder / "bin" / "az"
+    wrapper.parent.mkdir()
+    wrapper.write_text(WRAPPER, encoding="utf-8")
+    wrapper.chmod(0o755)
+    own: Mapping[str, str] = {**os.environ, **sandbox.env}
+    return {
+        **own,
+        "PATH": f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}",
+        "AZ_PYTHON": str(cli_python()),
+        "AZ_COUNT": str(folder / "count"),
+        "AZURE_CONFIG_DIR": str(folder / "azure"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "0",
+        "AZURE_CORE_NO_COLOR": "1",
+        "IDENTITY_ENDPOINT": f"{sandbox.url}/sandbox/token/{names.ADMIN_ID}",
+        "IDENTITY_HEADER": "x",
+        "DIST": str(folder / "dist"),
+        "RETRY_PAUSE": "1",
+    }
+
+
+def main(words: list[str]) -> int:
+    """Run the checks in both shapes, and return 1 if one failed."""
+    package = build()
+    failed = 0
+    with tempfile.TemporaryDirectory() as at, Sandbox(Path(at)) as sandbox:
+        folder = Path(at)
+        dist = folder / "dist"
+        dist.mkdir()
+        shutil.copyfile(package.zip_file, dist / package.name)
+        (dist / f"{package.name}.sha256").write_text(f"{package.sha256}  {package.name}\n", encoding="ascii")
+        with PublishedHost(sandbox, APP, GROUP, dist, folder) as host:
+            script = Script(sandbox, host, folder, environment_of(sandbox, folder))
+            login = [script.environment["AZ_PYTHON"], "-m", "azure.cli", "login", "--identity", "--output", "none"]
+            subprocess.run(login, env=script.environment, check=True)  # noqa: S603 - a fixed command
+            for shape in ("functions", "container"):
+                for check in CHECKS:
+                    name = f"{check.__name__.removeprefix('check_')}, {shape}"
+                    if not words or any(word in name for word in words):
+                        failed += not _passes(check, script, shape, name)
+    return 1 if failed else 0
+
+
+def _passes(check: Callable[[Script, str], None], script: Script, shape: str, name: str) -> bool:
+    began = time.monotonic()
+    try:
+        check(script, shape)
+    except (AssertionError, KeyError, ValueError, subprocess.SubprocessError):
+        sys.stdout.write(f"FAILED {name}\n{traceback.format_exc()}\n")
+        return False
+    sys.stdout.write(f"ok     {name}: {time.monotonic() - began:.0f} s\n")
+    sys.stdout.flush()
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
