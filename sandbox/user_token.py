@@ -19,6 +19,7 @@ from sandbox.people import Person
 _LIFETIME_SECONDS: Final = 3_600
 _CLI_APP_ID: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # the Azure CLI, in every tenant
 _STORAGE: Final = "https://storage.azure.com"
+_APP_SERVICE: Final = "https://appservice.azure.com"  # for deployment sites
 # The permissions of Graph that Microsoft gives the Azure CLI in every tenant.
 _CLI_SCOPES: Final = (
     "Application.ReadWrite.All",
@@ -125,7 +126,9 @@ def _roles(azure: Azure, app: Application, person: Person) -> list[str]:
 
 def _is_azures(resource: str) -> bool:
     wanted = resource.rstrip("/")
-    return wanted == _STORAGE or any(wanted in (*cloud.arm_audiences, cloud.vault_audience) for cloud in CLOUDS)
+    return wanted in (_STORAGE, _APP_SERVICE) or any(
+        wanted in (*cloud.arm_audiences, cloud.vault_audience) for cloud in CLOUDS
+    )
 
 
 def _refused(message: str) -> Response:

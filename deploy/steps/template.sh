@@ -43,8 +43,10 @@ for name, variable in (("useBuiltInRoles", "BUILT_IN_ROLES"), ("lockGroup", "LOC
 for name, variable in (("allowedApplications", "ALLOWED_APPLICATIONS"), ("federatedSignIn", "FEDERATED_SIGN_IN")):
     if env[variable] and name in known:
         values[name] = json.loads(env[variable])
-own = template["variables"]["ownSettings"]
-values["settings"] = {name: value for name, value in given["present"].items() if name not in own}
+own, sign_in = template["variables"]["ownSettings"], str(template["variables"].get("signInSettings"))
+values["settings"] = {
+    name: value for name, value in given["present"].items() if name not in own and chr(39) + name + chr(39) not in sign_in
+}
 print(json.dumps({name: {"value": value} for name, value in values.items()}))
 ' "$TEMPLATE"
 }

@@ -18,17 +18,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.arm.authentication import authenticate
 from sandbox.arm.errors import ArmError
 from sandbox.arm.site import Deployment, Site
 from sandbox.arm.site_package import check_container
 from sandbox.clouds import CLOUDS, place_of
 from sandbox.service import not_in_the_sandbox, service
+from sandbox.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
     from sandbox.azure import Azure
 
 _TAKES: Final = timedelta(seconds=2)
+# The Azure CLI sends a token for the first. Tokens for Resource Manager are known from scripts of users.
+_AUDIENCES: Final = frozenset({"https://appservice.azure.com", *CLOUDS[0].arm_audiences})
 _PUBLISH: Final = "Microsoft.Web/sites/publish/Action"
 _AT_THE_ROOT: Final = frozenset({"host.json", "function_app.py"})
 _DEPLOYING, _FAILED, _SUCCEEDED = 2, 3, 4
@@ -59,11 +61,12 @@ def _admitted(azure: "Azure", request: Request) -> Site | Response:
     site = azure.arm.sites.get((place.site or "") if place else "")
     if site is None or "functionAppConfig" not in site.changed_properties:
         return not_in_the_sandbox(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
-        caller = authenticate(request, azure.tokens, place.cloud if place else CLOUDS[0], azure.tenant_id)
-    except ArmError:
+        claims = azure.tokens.check(token if scheme.lower() == "bearer" else "", _AUDIENCES)
+    except InvalidTokenError:
         return Response(status_code=401)
-    if not azure.arm.access.allows(caller.object_id, _PUBLISH, site.id):
+    if not azure.arm.access.allows(str(claims.get("oid")), _PUBLISH, site.id):
         return Response(status_code=403)
     return site
 
