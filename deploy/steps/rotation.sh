@@ -19,9 +19,9 @@ rotation_near() {
         say "When the rotation starts is unknown, by its schedule: $schedule."
         return
     fi
-    day=${BASH_REMATCH[4]}
-    [[ "$day" =~ [0-7] ]] || day=0
-    at=$(((day % 7) * 1440 + 10#${BASH_REMATCH[3]} * 60 + 10#${BASH_REMATCH[2]}))
+    day=${BASH_REMATCH[4]} at=$((10#${BASH_REMATCH[3]} * 60 + 10#${BASH_REMATCH[2]}))
+    [[ "$day" != [Ss]* ]] || day=0
+    at=$(((day % 7) * 1440 + at))
     if [ $(((at - now + WEEK) % WEEK)) -le 30 ]; then
         say "The weekly rotation starts within 30 minutes."
     elif [ "$lock" = unknown ] && [ $(((now - at + WEEK) % WEEK)) -le 10 ]; then

@@ -1,0 +1,90 @@
+"""How deploy.sh finds CIPP among the resources of a subscription."""
+
+import os
+import pty
+import subprocess
+
+from tests.support.bash import steps
+
+KINDS = {
+    "site": "Microsoft.Web/sites",
+    "swa": "Microsoft.Web/staticSites",
+    "vault": "Microsoft.KeyVault/vaults",
+    "storage": "Microsoft.Storage/storageAccounts",
+}
+CIPP = (
+    "site cippabc12 CIPP functionapp",
+    "site cippabc12-proc CIPP functionapp",
+    "site cippabc12-procure CIPP functionapp",
+    "site cippabc12-backend CIPP functionapp,linux",
+    "site website CIPP app",
+    "vault cippabc12 CIPP -",
+    "vault website CIPP -",
+    "storage cippstgabc12 CIPP StorageV2",
+    "swa cipp-swa-abc12 CIPP -",
+)
+SECOND = ("site cippxyz89 Other functionapp", "vault CIPPXYZ89 Other -")
+OPTIONS = ("APP", "CIPP_APP", "CIPP_GROUP", "VAULT", "VAULT_GROUP", "STORAGE", "STATIC_WEB_APP", "LOCATION")
+GIVEN = dict.fromkeys(("FORMER_SHAPE", "FORMER_CIPP_APP", "FORMER_ADDRESS"), "")
+SHOW = 'echo "$CIPP_APP $CIPP_GROUP $SHAPE $VAULT $VAULT_GROUP $STORAGE $STATIC_WEB_APP $APP $LOCATION $OFFLOAD_APPS"'
+
+
+def find(*resources: str, stdin: int = subprocess.DEVNULL, **options: str) -> subprocess.CompletedProcess[str]:
+    """Find CIPP among resources: kind of resource, name, group, kind."""
+    lines = []
+    for resource in resources:
+        what, name, group, kind = resource.split()
+        lines.append(f"$'{KINDS[what]}\\t{name}\\t{group}\\twesteurope\\t{kind}'")
+    values = {**dict.fromkeys(OPTIONS, ""), **GIVEN, "CIPP_ADDRESS": "https://c", "CIPP_SUBSCRIPTION": "s", "ARM": "a"}
+    begin = f"RESOURCES=({' '.join(lines)})\nfind_cipp\n"
+    return steps(begin + SHOW, "find", stdin=stdin, **{**values, **options})
+
+
+def test_cipp_is_found_with_its_parts() -> None:
+    done = find(*CIPP)
+    expected = "cippabc12 CIPP functions cippabc12 CIPP cippstgabc12 cipp-swa-abc12 cippabc12-watch westeurope"
+    assert (done.stderr, done.stdout) == ("", f'{expected} ["cippabc12-proc"]\n')
+
+
+def test_several_cipps_need_a_choice_when_nobody_can_be_asked() -> None:
+    done = find(*CIPP, *SECOND)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "1. cippabc12  CIPP" in done.stderr
+    assert "2. cippxyz89  Other" in done.stderr
+    assert "Which of these is CIPP?" in done.stderr
+
+
+def test_several_cipps_let_a_person_choose() -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"1\n")
+    done = find(*CIPP, *SECOND, stdin=theirs)
+    os.close(ours)
+    os.close(theirs)
+    assert done.stdout.startswith("cippabc12 CIPP functions")
+
+
+def test_option_chooses_among_several_cipps() -> None:
+    assert find(*CIPP, *SECOND, CIPP_APP="cippabc12").stdout.startswith("cippabc12 CIPP")
+    assert find(*CIPP, *SECOND, CIPP_GROUP="cipp").stdout.startswith("cippabc12 CIPP")
+
+
+def test_app_without_its_vault_is_no_cipp() -> None:
+    done = find("site shop Shop functionapp", "vault other Shop -")
+    assert done.returncode == 1
+    assert "Found no CIPP" in done.stderr
+
+
+def test_renamed_cipp_is_found_by_its_option() -> None:
+    resources = ("site cippxyz89 CIPP functionapp", "vault cippabc12 CIPP -", *CIPP[-2:])
+    assert find(*resources, CIPP_APP="cippxyz89").stdout.startswith("cippxyz89 CIPP functions cippabc12 CIPP")
+
+
+def test_storage_account_of_this_app_is_not_taken_for_cipps() -> None:
+    assert " cippstgabc12 " in find(*CIPP, "storage cippbabcdefghij123 CIPP StorageV2").stdout
+
+
+def test_several_storage_accounts_need_an_option() -> None:
+    done = find(*CIPP, "storage backups CIPP StorageV2")
+    assert done.returncode == 1
+    assert "--storage" in done.stderr
+    assert " backups " in find(*CIPP, "storage backups CIPP StorageV2", STORAGE="backups").stdout

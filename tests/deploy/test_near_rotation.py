@@ -1,0 +1,75 @@
+"""When deploy.sh waits, because a rotation runs or starts soon."""
+
+import pytest
+
+from tests.support.bash import steps
+
+SOON = "The weekly rotation starts within 30 minutes."
+MAY_RUN = "The weekly rotation may be running."
+HOURLY = "The hourly run may be renewing a key."
+WEEK = "The week of CIPP may begin now. Then the hourly run renews keys within 30 minutes."
+UNKNOWN = "When the rotation starts is unknown, by its schedule: "
+
+
+def near(time: str, lock: str = "free", schedule: str = "") -> str:
+    """Return why a run may be cut off at a time, as day of the week, hour and minute."""
+    done = steps(f"rotation_near {time} {lock} '{schedule}'", "rotation")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("time", "lock", "reason"),
+    [
+        ("3 12 40", "free", ""),
+        ("3 12 25", "free", ""),
+        ("3 12 40", "held", "A rotation is running."),
+        ("3 12 19", "unknown", ""),
+        ("3 12 20", "unknown", HOURLY),
+        ("3 12 30", "unknown", HOURLY),
+        ("3 12 31", "unknown", ""),
+        ("3 08 09", "unknown", ""),
+        ("6 23 29", "free", ""),
+        ("6 23 30", "free", SOON),
+        ("7 00 00", "free", SOON),
+        ("7 00 01", "free", WEEK),
+        ("7 00 05", "unknown", MAY_RUN),
+        ("7 00 11", "unknown", WEEK),
+        ("6 09 55", "free", ""),
+        ("6 10 05", "free", WEEK),
+        ("6 10 35", "free", ""),
+        ("7 13 55", "free", WEEK),
+        ("7 14 05", "free", ""),
+    ],
+)
+def test_rotation_is_near_at_a_time(time: str, lock: str, reason: str) -> None:
+    assert near(time, lock) == reason
+
+
+@pytest.mark.parametrize("schedule", ["0 30 4 * * 3", "30 4 * * 3"])
+def test_rotation_is_near_by_its_own_schedule(schedule: str) -> None:
+    assert near("3 04 00", schedule=schedule) == SOON
+    assert near("3 03 59", schedule=schedule) == ""
+    assert near("6 23 45", schedule=schedule) == ""
+
+
+@pytest.mark.parametrize("schedule", ["0 0 */6 * * *", "0 0 0 1 * *", "nonsense"])
+def test_rotation_may_be_near_when_its_schedule_is_not_weekly(schedule: str) -> None:
+    assert near("3 12 40", schedule=schedule) == f"{UNKNOWN}{schedule}."
+
+
+@pytest.mark.parametrize(
+    ("variables", "refuses"),
+    [
+        ({}, True),
+        ({"NOW": "yes"}, False),
+        ({"RUNS_ROTATION": "false"}, False),
+        ({"STATE": "Stopped"}, False),
+        ({"PYTHON": ""}, False),
+    ],
+)
+def test_deployment_waits_only_for_an_app_that_rotates(variables: dict[str, str], refuses: bool) -> None:
+    app = {"PYTHON": "3.12", "RUNS_ROTATION": "true", "STATE": "Running", "NOW": "", "SCHEDULE": "", "CLIENT_ID": ""}
+    done = steps("refuse_near_rotation\necho goes on", "rotation", **{**app, "CLOCK": "7 00 00", **variables})
+    assert ("goes on" in done.stdout) is not refuses
+    assert (SOON in done.stderr) is refuses

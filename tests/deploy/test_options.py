@@ -1,0 +1,166 @@
+"""The options of deploy.sh, and what it refuses before its first call."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.bash import deploy, steps
+from tests.support.markdown import ROOT
+
+READ = """
+read_options "$@"
+printf '%s\\n' "$YES|$GROUP|$ENABLE_CONTROLS|$API_CLIENTS|$BUILT_IN_ROLES|$BREAK_GLASS"
+"""
+
+
+def read(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Read options, and print some of the variables."""
+    quoted = " ".join(f"'{option}'" for option in options)
+    return steps(f"set -- {quoted}\n{READ}", "options", **variables)
+
+
+def test_options_become_variables() -> None:
+    done = read("--yes", "--group", "cipp-be", "--enable-controls", "--break-glass", "alex@contosomsp.com")
+    assert (done.returncode, done.stdout) == (0, "yes|cipp-be|yes|||alex@contosomsp.com\n")
+
+
+def test_options_are_empty_when_none_is_given() -> None:
+    assert read().stdout == "|||||\n"
+
+
+def test_options_take_values_of_the_environment() -> None:
+    assert read(GROUP="of-the-shell", YES="yes").stdout == "yes|of-the-shell||||\n"
+
+
+def test_option_wins_over_the_environment() -> None:
+    assert read("--group", "given", GROUP="of-the-shell").stdout == "|given||||\n"
+
+
+def test_options_can_take_a_former_choice_back() -> None:
+    assert read("--no-api-clients", "--custom-roles").stdout == "|||no|no|\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--group",), "--group needs a value."),
+        (("--group", "--yes"), "--group needs a value."),
+        (("--grup", "x"), "Unknown option: --grup."),
+        (("x",), "Unknown option: x."),
+        (("",), "Unknown option"),
+        (("--remove", "--prove"), "Only one of"),
+        (("--observe", "--enable-rotation"), "--observe contradicts"),
+        (("--allow-cli", "--no-allow-cli"), "--allow-cli contradicts"),
+        (("--rights-only", "--allow-cli"), "leave out ALLOW_CLI"),
+        (("--package-only", "--enable-rotation"), "leave out ENABLE_ROTATION"),
+        (("--package-only", "--break-glass", "alex"), "leave out BREAK_GLASS"),
+        (("--subscription", "production"), "must be the ID of a subscription"),
+        (("--group", "a/b"), "isn't the name of a resource group"),
+        (("--app", "x?y"), "isn't a valid name"),
+        (("--vault", "$(id)"), "isn't a valid name"),
+        (("--email", "alerts"), "isn't an address"),
+        (("--cipp-address", "http://cipp"), "must begin with https://"),
+        (("--package", "/nothing.zip"), "No such package"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_deploy_refuses_options_before_its_first_call(options: tuple[str, ...], text: str) -> None:
+    done = deploy(*options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert text in done.stderr
+
+
+def test_variable_of_an_option_must_be_yes() -> None:
+    done = deploy(DRY_RUN="true")
+    assert done.returncode == 1
+    assert 'DRY_RUN must be "yes" or empty' in done.stderr
+
+
+def test_help_names_each_option() -> None:
+    done = deploy("--help")
+    assert done.returncode == 0
+    text = (ROOT / "deploy" / "steps" / "options.sh").read_text(encoding="utf-8")
+    declared = set(re.findall(r"\[(--[a-z-]+)\]=", text))
+    assert len(declared) > 30
+    assert set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"} == declared
+
+
+def test_deploy_asks_for_a_sign_in_when_there_is_none() -> None:
+    done = deploy("--dry-run")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "az login" in done.stderr
+
+
+PRESENT = {"CIPP_KV_NAME": "old", "KEY_ROTATION_WARN_DAYS": "21", "CIPP_STORAGE": 'a"b'}
+FORMER = {
+    "subnetId": {"value": "/x"},
+    "enableRotation": {"value": True},
+    "gone": {"value": 1},
+    "settings": {"value": None},
+}
+CHOSEN = {
+    **dict.fromkeys(("ENABLE_CONTROLS", "BUILT_IN_ROLES", "LOCK", "PLAN", "PYTHON"), ""),
+    "SHAPE": "functions",
+    "OFFLOAD_APPS": '["cippabc12-proc"]',
+    "ENABLE_ROTATION": "yes",
+    "PACKAGE_PYTHON": "3.12",
+    "APP": "x",
+    "LOCATION": "westeurope",
+    "CIPP_SUBSCRIPTION": "s",
+    "CIPP_GROUP": "cipp",
+    "CIPP_APP": "cippabc12",
+    "VAULT": "cippabc12",
+    "VAULT_GROUP": "cipp",
+    "STORAGE": "st",
+    "STATIC_WEB_APP": "swa",
+    "CIPP_ADDRESS": "https://c",
+    "EMAIL": "a@b.co",
+    "CLIENT_ID": "id",
+    "TENANT": "t",
+}
+
+
+def parameters(**changes: str) -> dict[str, object]:
+    """Return the values of the template's parameters for these choices."""
+    values = {**CHOSEN, "GIVEN_FORMER": json.dumps(FORMER), "GIVEN_SETTINGS": json.dumps(PRESENT), **changes}
+    script = "FORMER=$GIVEN_FORMER SITE_SETTINGS=$GIVEN_SETTINGS\ntemplate_parameters"
+    done = steps(script, "template", **values)
+    assert done.returncode == 0, done.stderr
+    return {name: one["value"] for name, one in json.loads(done.stdout).items()}
+
+
+def test_parameters_are_those_of_the_template() -> None:
+    template = json.loads((ROOT / "deploy" / "azuredeploy.json").read_text(encoding="utf-8"))
+    found = parameters()
+    assert found.keys() <= template["parameters"].keys()
+    assert found["cippOffloadApps"] == ["cippabc12-proc"]
+    assert (found["pythonVersion"], found["appName"], found["enableRotation"]) == ("3.12", "x", True)
+
+
+def test_parameters_keep_what_was_chosen_before() -> None:
+    assert parameters()["subnetId"] == "/x"
+    assert parameters(ENABLE_ROTATION="")["enableRotation"] is False
+
+
+def test_parameters_keep_settings_that_the_template_does_not_set() -> None:
+    assert parameters()["settings"] == {"KEY_ROTATION_WARN_DAYS": "21", "CIPP_STORAGE": 'a"b'}
+
+
+def test_parameters_keep_the_python_version_of_the_app() -> None:
+    assert parameters(PYTHON="3.11")["pythonVersion"] == "3.11"
+
+
+def test_parameters_name_no_lock_or_roles_unless_chosen() -> None:
+    assert not {"lockGroup", "useBuiltInRoles", "alertWebhook"} & parameters().keys()
+    chosen = parameters(LOCK="no", BUILT_IN_ROLES="yes", ALERT_WEBHOOK="https://hook")
+    assert (chosen["lockGroup"], chosen["useBuiltInRoles"], chosen["alertWebhook"]) == (False, True, "https://hook")
+
+
+def test_no_step_writes_a_secret_to_a_file() -> None:
+    for path in sorted((ROOT / "deploy" / "steps").glob("*.sh")):
+        text = Path(path).read_text(encoding="utf-8")
+        assert "mktemp" not in text
+        assert not re.search(r">>?\s*\"?\$(?!\{)[A-Z_]*(SETTINGS|WEBHOOK)", text)
