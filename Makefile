@@ -88,6 +88,7 @@ conformance: $(TEST_TOOLS) ## run Microsoft's Key Vault tests, the Azure CLI and
 	@$(PY) -m tests.conformance.azure_cli
 	@$(PY) -m tests.conformance.documented_deployment
 	@$(PY) -m tests.conformance.deployment_steps
+	@$(PY) -m tests.conformance.deploy_script
 	@$(PY) -m tests.runtime
 	@$(PY) -m tests.conformance.loaded_modules
 
