@@ -184,6 +184,33 @@ def check_package_only(script: Script, shape: str) -> None:
         away.rename(away.with_suffix(".zip"))
 
 
+def check_migrated(script: Script, shape: str) -> None:
+    """After CIPP's migration to a container, the rights are on the container, and nothing else has changed."""
+    if shape != "functions":
+        return
+    script.reset(shape)
+    script.run(*INSTALL, "--enable-controls").succeeded()
+    _migrate(script)
+    run = script.run("--yes", "--rights-only").succeeded()
+    assert "shape: container" in run.output
+    assert not any("config-zip" in call or "graph.microsoft.com" in call for call in run.calls)
+    assert script.state()["sites"][APP]["appSettings"]["ENABLE_CONTROLS"] == "true"
+
+
+def check_removed(script: Script, shape: str) -> None:
+    """Removed, everything is as it was before. It also removes what an interrupted installation has left."""
+    script.reset(shape)
+    before = script.state()
+    complete = script.run(*INSTALL).succeeded()
+    script.run("--prove").succeeded()
+    script.run("--remove", "--yes").succeeded()
+    assert _differences(before, script.state()) == []
+    for number in (len(complete.calls) // 3, len(complete.calls) // 2):
+        assert script.run(*INSTALL, kill_after=number).code == -9
+        script.run("--remove", "--yes").succeeded()
+        assert _differences(before, script.state()) == []
+
+
 def check_refusals(script: Script, shape: str) -> None:
     script.reset(shape)
     before = script.state()
@@ -242,6 +269,7 @@ CHECKS: Final[tuple[Callable[[Script, str], None], ...]] = (
     check_refusals,
     check_kept_choices,
     check_package_only,
+    check_removed,
     check_interrupted,
 )
 

@@ -23,7 +23,7 @@ NOT_RUN: Final = {
     "git pull": "the same",
     "apt-get": "the programs are here already",
     "deploy/deploy.sh": "tests/conformance/deploy_script.py runs it",
-    "az account show --query \"{": "it needs a sign-in with a browser before it",
+    'az account show --query "{': "it needs a sign-in with a browser before it",
     "AzureWebJobs.WeeklyKeyRotation.Disabled AzureWebJobs": "it undoes what deploy.sh keeps",
     "test-notifications": "the sandbox sends no e-mail",
     "make package": "other tests build the package",
