@@ -25,7 +25,6 @@ install_all() {
     ask_email
     prepare
     sign_in_create
-    allow_clients
     template_deploy
     sign_in_complete
     clients_allow
@@ -51,13 +50,10 @@ prepare() {
     [ -n "$GROUP_EXISTS" ] || [ "$(az group exists --subscription "$SUBSCRIPTION" --name "$GROUP")" != true ] ||
         GROUP_EXISTS=yes
     template_prepare
-    show_plan
-    [ -n "$DRY_RUN" ] || confirm "Do all of this?" || fail "Nothing was changed."
-}
-
-allow_clients() {
     ALLOWED_APPLICATIONS=$(clients_allowed)
     FEDERATED_SIGN_IN=$(sign_in_federated)
+    show_plan
+    [ -n "$DRY_RUN" ] || confirm "Do all of this?" || fail "Nothing was changed."
 }
 
 ask_email() {

@@ -52,11 +52,21 @@ find_former() {
         ("STORAGE", "cippStorage"), ("EMAIL", "alertEmail"), ("FORMER_CIPP_APP", "cippApp"),
         ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
     while read -r name value; do
+        refuse_mixture "$name" "$value"
         [ -n "${!name:-}" ] || declare -g "$name=$value"
     done <<<"$found"
+    [ -z "$CIPP_APP" ] || [ -n "$RIGHTS_ONLY" ] || refuse_mixture CIPP_APP "$FORMER_CIPP_APP"
     CIPP_SUBSCRIPTION=${CIPP_SUBSCRIPTION:-$SUBSCRIPTION}
     # After a migration, CIPP's app may have another name.
     [ -n "$RIGHTS_ONLY" ] || CIPP_APP=${CIPP_APP:-$FORMER_CIPP_APP}
+}
+
+# The rest of a former deployment never goes with another app, or another CIPP: rights on two would be mixed.
+refuse_mixture() {
+    [[ " APP CIPP_SUBSCRIPTION CIPP_GROUP CIPP_APP VAULT STORAGE " == *" $1 "* && -n "$2" && -n "${!1:-}" ]] || return 0
+    [ "${!1,,}" = "${2,,}" ] ||
+        fail "The resource group $GROUP has a deployment for another app or CIPP: $1 is $2 there, not ${!1}. Choose" \
+            "another --group."
 }
 
 find_resources() {

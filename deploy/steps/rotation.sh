@@ -58,6 +58,7 @@ refuse_near_rotation() {
     [ "$lock" != unknown ] || say "It is unknown whether a rotation is running, so the clock decides."
     read -r -a time <<<"${CLOCK:-$(date -u '+%u %H %M')}"
     why=$(rotation_near "${time[@]}" "$lock" "$SCHEDULE")
+    [ -z "$why" ] || [ -z "$DRY_RUN" ] || { say "Not now: $why" && return 0; }
     [ -z "$why" ] || fail "$why Wait, or repeat with --now: if a run is cut off, no key is lost, and the next run" \
         "completes it."
 }

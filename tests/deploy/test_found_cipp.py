@@ -88,3 +88,58 @@ def test_several_storage_accounts_need_an_option() -> None:
     assert done.returncode == 1
     assert "--storage" in done.stderr
     assert " backups " in find(*CIPP, "storage backups CIPP StorageV2", STORAGE="backups").stdout
+
+
+def former(given: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Read the parameters of a former deployment, as the Azure CLI shows them."""
+    names = (
+        "APP",
+        "LOCATION",
+        "CIPP_SUBSCRIPTION",
+        "CIPP_GROUP",
+        "CIPP_APP",
+        "VAULT",
+        "STORAGE",
+        "RIGHTS_ONLY",
+        "GROUP",
+    )
+    empty = dict.fromkeys(names, "")
+    script = f"az() {{ echo '{given}'; }}\nfind_former\n" + 'echo "$APP $CIPP_APP $VAULT $STORAGE $FORMER_CIPP_APP"'
+    return steps(script, "find", **{**empty, "SUBSCRIPTION": "s", **variables})
+
+
+FORMER = (
+    '{"appName": {"value": "watch"}, "cippApp": {"value": "cippabc12"}, "cippVault": {"value": "vault"}, '
+    '"cippStorage": {"value": "st"}, "settings": {"type": "SecureObject"}}'
+)
+
+
+def test_former_deployment_gives_what_no_option_names() -> None:
+    assert former(FORMER).stdout == "watch cippabc12 vault st cippabc12\n"
+    assert former(FORMER, APP="WATCH", VAULT="Vault").stdout == "WATCH cippabc12 Vault st cippabc12\n"
+
+
+def test_former_deployment_leaves_the_app_of_cipp_open_after_a_migration() -> None:
+    assert former(FORMER, RIGHTS_ONLY="yes").stdout == "watch  vault st cippabc12\n"
+    assert former(FORMER, RIGHTS_ONLY="yes", CIPP_APP="new").stdout == "watch new vault st cippabc12\n"
+
+
+def test_former_deployment_is_never_mixed_with_another_cipp() -> None:
+    for name in ("APP", "CIPP_APP", "VAULT", "STORAGE"):
+        done = former(FORMER, **{name: "other"})
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{name} is " in done.stderr
+
+
+def test_former_deployment_may_be_missing() -> None:
+    script = "az() { echo '(ResourceGroupNotFound) no' >&2; return 3; }\nfind_former\necho \"$GROUP $FORMER\""
+    empty = dict.fromkeys(("APP", "CIPP_SUBSCRIPTION", "CIPP_APP", "RIGHTS_ONLY", "GROUP"), "")
+    assert steps(script, "find", **empty, SUBSCRIPTION="s").stdout == "cipp-backend {}\n"
+
+
+def test_former_deployment_that_cannot_be_read_ends_the_script() -> None:
+    script = "az() { echo '(AuthorizationFailed) no' >&2; return 1; }\nfind_former\necho never"
+    empty = dict.fromkeys(("APP", "CIPP_SUBSCRIPTION", "CIPP_APP", "RIGHTS_ONLY", "GROUP"), "")
+    done = steps(script, "find", **empty, SUBSCRIPTION="s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "AuthorizationFailed" in done.stderr

@@ -63,13 +63,22 @@ def test_rotation_may_be_near_when_its_schedule_is_not_weekly(schedule: str) -> 
     [
         ({}, True),
         ({"NOW": "yes"}, False),
+        ({"DRY_RUN": "yes"}, False),
         ({"RUNS_ROTATION": "false"}, False),
         ({"STATE": "Stopped"}, False),
         ({"PYTHON": ""}, False),
     ],
 )
 def test_deployment_waits_only_for_an_app_that_rotates(variables: dict[str, str], refuses: bool) -> None:
-    app = {"PYTHON": "3.12", "RUNS_ROTATION": "true", "STATE": "Running", "NOW": "", "SCHEDULE": "", "CLIENT_ID": ""}
+    app = {
+        "PYTHON": "3.12",
+        "RUNS_ROTATION": "true",
+        "STATE": "Running",
+        "NOW": "",
+        "DRY_RUN": "",
+        "SCHEDULE": "",
+        "CLIENT_ID": "",
+    }
     done = steps("refuse_near_rotation\necho goes on", "rotation", **{**app, "CLOCK": "7 00 00", **variables})
     assert ("goes on" in done.stdout) is not refuses
     assert (SOON in done.stderr) is refuses
