@@ -23,6 +23,7 @@ from deploy.package.build import build
 from sandbox import names
 from tests.conformance.azure_cli import cli_python
 from tests.conformance.published_host import PublishedHost
+from tests.support.admin import SUBSCRIPTION, VAULT, VAULT_API, Admin
 from tests.support.markdown import ROOT
 from tests.support.sandbox_client import Sandbox
 
@@ -40,6 +41,7 @@ code=$?
 if [ "$number" = "$AZ_KILL_AFTER" ]; then kill -9 0; fi
 exit $code
 """
+NOT_COMPARED: Final = ("now", "cipp", "deployments")
 Json = Any  # any JSON value
 
 
@@ -102,13 +104,46 @@ class Script:
 
     def state(self) -> Json:
         """Return what is stored, without times and records of what was done."""
-        return _without_times(self.sandbox.state())
+        state = {name: value for name, value in self.sandbox.state().items() if name not in NOT_COMPARED}
+        return json.loads(json.dumps({**state, **_granted(self.sandbox), **_sign_in(self.sandbox)}))
 
 
-def _without_times(state: Json) -> Json:
-    """Return the state without what a second deployment writes again: times, and secrets that only differ by time."""
-    kept = {name: value for name, value in state.items() if name not in ("now", "cipp", "deployments")}
-    return json.loads(json.dumps(kept))
+def _granted(sandbox: Sandbox) -> dict[str, Json]:
+    """Return which resources and groups exist, and who may do what on them."""
+    admin = Admin(sandbox)
+    authorization = "providers/Microsoft.Authorization"
+    assigned = admin.call("GET", f"{SUBSCRIPTION}/{authorization}/roleAssignments", "2022-04-01")["value"]
+    groups = [one["name"] for one in admin.call("GET", f"{SUBSCRIPTION}/resourceGroups", "2022-09-01")["value"]]
+    roles = {}
+    for group in groups:
+        at = f"{SUBSCRIPTION}/resourceGroups/{group}/{authorization}/roleDefinitions"
+        for role in admin.call("GET", at, "2022-04-01")["value"]:
+            if role["properties"]["type"] == "CustomRole":
+                roles[role["id"]] = role["properties"]["permissions"]
+    return {
+        "assignments": {one["id"]: one["properties"]["roleDefinitionId"] for one in assigned},
+        "groups": groups,
+        "policies": admin.call("GET", VAULT, VAULT_API)["properties"].get("accessPolicies"),
+        "every resource": [one["id"] for one in admin.call("GET", f"{SUBSCRIPTION}/resources", "2022-09-01")["value"]],
+        "roles": roles,
+    }
+
+
+def _sign_in(sandbox: Sandbox) -> dict[str, Json]:
+    """Return the registration of the app, and who has a role in it."""
+    web = sandbox.web()
+    token = sandbox.fetch("GET", f"/sandbox/token/{names.ADMIN_ID}?resource=https://graph.microsoft.com")
+    web.headers["Authorization"] = f"Bearer {token['access_token']}"
+    graph = "https://graph.microsoft.com/v1.0"
+    app = web.get(f"{graph}/applications(uniqueName='{APP}')").json()
+    if "appId" not in app:
+        return {}
+    principal = web.get(f"{graph}/servicePrincipals(appId='{app['appId']}')").json()
+    people = web.get(f"{graph}/servicePrincipals/{principal['id']}/appRoleAssignedTo").json()["value"]
+    return {
+        "registration": {name: app.get(name) for name in ("api", "appRoles", "identifierUris", "web")},
+        "people": sorted([one["principalId"], one["appRoleId"]] for one in people),
+    }
 
 
 def check_install(script: Script, shape: str) -> None:
@@ -184,17 +219,19 @@ def check_package_only(script: Script, shape: str) -> None:
         away.rename(away.with_suffix(".zip"))
 
 
-def check_migrated(script: Script, shape: str) -> None:
-    """After CIPP's migration to a container, the rights are on the container, and nothing else has changed."""
-    if shape != "functions":
-        return
+def check_rights_only(script: Script, shape: str) -> None:
+    """The rights come back, as a migration of CIPP takes them. The sign-in and the package stay."""
     script.reset(shape)
     script.run(*INSTALL, "--enable-controls").succeeded()
-    _migrate(script)
+    before = script.state()
+    admin = Admin(script.sandbox)
+    for one in before["assignments"]:
+        if one.startswith(f"{names.RESOURCE_GROUP_ID}/providers/Microsoft.Web/"):
+            admin.call("DELETE", one, "2022-04-01")
+    assert _differences(before, script.state())
     run = script.run("--yes", "--rights-only").succeeded()
-    assert "shape: container" in run.output
     assert not any("config-zip" in call or "graph.microsoft.com" in call for call in run.calls)
-    assert script.state()["sites"][APP]["appSettings"]["ENABLE_CONTROLS"] == "true"
+    assert _differences(before, script.state()) == []
 
 
 def check_removed(script: Script, shape: str) -> None:
@@ -269,6 +306,7 @@ CHECKS: Final[tuple[Callable[[Script, str], None], ...]] = (
     check_refusals,
     check_kept_choices,
     check_package_only,
+    check_rights_only,
     check_removed,
     check_interrupted,
 )

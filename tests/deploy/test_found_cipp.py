@@ -92,18 +92,7 @@ def test_several_storage_accounts_need_an_option() -> None:
 
 def former(given: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Read the parameters of a former deployment, as the Azure CLI shows them."""
-    names = (
-        "APP",
-        "LOCATION",
-        "CIPP_SUBSCRIPTION",
-        "CIPP_GROUP",
-        "CIPP_APP",
-        "VAULT",
-        "STORAGE",
-        "RIGHTS_ONLY",
-        "GROUP",
-    )
-    empty = dict.fromkeys(names, "")
+    empty = dict.fromkeys((*OPTIONS, "CIPP_SUBSCRIPTION", "RIGHTS_ONLY", "GROUP"), "")
     script = f"az() {{ echo '{given}'; }}\nfind_former\n" + 'echo "$APP $CIPP_APP $VAULT $STORAGE $FORMER_CIPP_APP"'
     return steps(script, "find", **{**empty, "SUBSCRIPTION": "s", **variables})
 
