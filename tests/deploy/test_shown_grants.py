@@ -1,0 +1,96 @@
+"""What deploy.sh shows before it asks: the mode, and each role with its actions."""
+
+import json
+
+import pytest
+
+from tests.support.bash import steps
+from tests.support.markdown import ROOT
+
+ROLES = json.loads((ROOT / "deploy" / "azuredeploy.json").read_text(encoding="utf-8"))["variables"]["roles"]
+CIPP = {
+    "CIPP_GROUP": "cipp",
+    "CIPP_APP": "cippabc12",
+    "OFFLOAD_APPS": '["cippabc12-proc"]',
+    "STORAGE": "st",
+    "VAULT": "kv",
+    "VAULT_GROUP": "CIPP",
+    "APP": "watch",
+    "STATIC_WEB_APP": "swa",
+    "PLAN": "",
+    "SHAPE": "functions",
+    **dict.fromkeys(("ENABLE_CONTROLS", "ENABLE_ROTATION", "BUILT_IN_ROLES", "PYTHON", "LOCK"), ""),
+}
+
+
+def shown(what: str = "show_grants", former: str = "{}", **changes: str) -> str:
+    """Return what is shown for these choices."""
+    done = steps(f"FORMER='{former}'\n{what}", "find", "template", "show", **{**CIPP, **changes})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def actions(*roles: dict[str, list[str]]) -> set[str]:
+    """Return all actions of roles."""
+    return {action for role in roles for action in role["actions"] + role["dataActions"]}
+
+
+def listed(text: str) -> set[str]:
+    """Return the actions in a text."""
+    return {line.strip() for line in text.splitlines() if line.startswith("      Microsoft.")}
+
+
+@pytest.mark.parametrize("chosen", [("", ""), ("yes", ""), ("", "yes"), ("yes", "yes")])
+def test_grants_of_function_apps_are_those_of_the_template(chosen: tuple[str, str]) -> None:
+    controls, rotation = chosen
+    mode, keys = "controls" if controls else "observe", "rotation" if rotation else "observe"
+    of_shape = ROLES["functions"]
+    expected = [of_shape["read"], of_shape["app"][mode], ROLES["staticWebApp"][mode], ROLES["vault"][keys]]
+    text = shown(ENABLE_CONTROLS=controls, ENABLE_ROTATION=rotation)
+    assert listed(text) == actions(*expected, ROLES["tables"], ROLES["self"])
+    assert "on cippabc12 and cippabc12-proc" in text
+    assert f"({', '.join(ROLES['vaultPolicy'][keys])})" in text
+
+
+def test_grants_of_a_container_have_its_plan_and_no_static_web_app() -> None:
+    text = shown(SHAPE="container", STATIC_WEB_APP="", PLAN="plan", OFFLOAD_APPS="[]")
+    of_shape = ROLES["container"]
+    expected = [of_shape["read"], of_shape["app"]["observe"], ROLES["vault"]["observe"], ROLES["plan"]]
+    assert listed(text) == actions(*expected, ROLES["tables"], ROLES["self"])
+
+
+def test_grants_name_a_vault_in_another_group_once_more() -> None:
+    assert shown().count("the vault kv") == 1
+    assert shown(VAULT_GROUP="vaults").count("the vault kv") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "former"),
+    [({"BUILT_IN_ROLES": "yes"}, "{}"), ({}, '{"useBuiltInRoles": {"value": true}}')],
+)
+def test_grants_are_built_in_roles_when_chosen_now_or_before(changes: dict[str, str], former: str) -> None:
+    text = shown(former=former, **changes)
+    assert "custom role" not in text
+    assert "Key Vault Secrets User, built in, on the vault kv" in text
+    assert "Contributor, built in, on the static" not in text
+    assert "Contributor, built in, on the static" in shown(former=former, ENABLE_CONTROLS="yes", **changes)
+
+
+@pytest.mark.parametrize(
+    ("controls", "rotation", "text"),
+    [
+        ("", "", "It only observes."),
+        ("yes", "", "It may control CIPP."),
+        ("", "yes", "It may renew CIPP's keys."),
+        ("yes", "yes", "It may control CIPP and renew its keys."),
+    ],
+)
+def test_mode_is_shown_before_a_deployment(controls: str, rotation: str, text: str) -> None:
+    assert shown("show_mode", ENABLE_CONTROLS=controls, ENABLE_ROTATION=rotation).strip() == f"Mode:       {text}"
+
+
+def test_all_is_new_when_the_group_does_not_exist() -> None:
+    text = shown("show_changes", GROUP_EXISTS="", GROUP="cipp-backend")
+    assert "    Microsoft.Web/sites\n" in text
+    assert "Microsoft.Web/sites/extensions" not in text
+    assert "Microsoft.Resources/deployments" not in text
