@@ -138,6 +138,7 @@ def test_parameters_are_those_of_the_template() -> None:
     assert found.keys() <= template["parameters"].keys()
     assert found["cippOffloadApps"] == ["cippabc12-proc"]
     assert (found["pythonVersion"], found["appName"], found["enableRotation"]) == ("3.12", "x", True)
+    assert found["tenantId"] == "t"
 
 
 def test_parameters_keep_what_was_chosen_before() -> None:
