@@ -72,7 +72,7 @@ class _Control:
         name, address, functions = _host(await _body(request))
         site = self._server.azure.arm.sites.get(name.lower())
         if site is None:
-            raise _InvalidBodyError(f"There is no app {name}.")
+            raise _InvalidBodyError(f"The app {name} does not exist.")
         site.host = address
         site.functions = tuple(Function(one, tuple(bindings), "python") for one, bindings in functions.items())
         return JSONResponse({"functions": len(site.functions)})

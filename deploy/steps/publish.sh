@@ -23,7 +23,7 @@ with zipfile.ZipFile(sys.argv[1]) as package:
 package_check() {
     [ -f "$1.sha256" ] || fail "$1.sha256 is missing, so the package can't be checked."
     (cd "$(dirname "$1")" && sha256sum --check --status "$(basename "$1").sha256") ||
-        fail "$1 is not what its .sha256 says. Build it or download it again."
+        fail "$1 doesn't match its .sha256. Build it or download it again."
 }
 
 # Sets PACKAGE, PACKAGE_COMMIT and PACKAGE_PYTHON: the given one, else the newest in dist, else a new one.

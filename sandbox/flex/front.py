@@ -1,6 +1,6 @@
 """The front end of an app on Flex Consumption: App Service's sign-in, then the app's own host.
 
-A test runs the host, and tells its address to `/sandbox/hosts`. As far as authsettingsV2 of deploy/azuredeploy.json
+A test runs the host, and gives its address to `/sandbox/hosts`. As far as authsettingsV2 of deploy/azuredeploy.json
 uses the sign-in, it is as Microsoft documents it: paths that are excluded, `Return401`, and access tokens of the
 registration by an allowed client. Without a host, the response is 503. Not run against real Azure.
 """

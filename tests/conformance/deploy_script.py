@@ -81,7 +81,7 @@ class Script:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *options: str, kill_after: int = 0, **variables: str) -> Run:
+    def run(self, *options: str, kill_after: int | str = 0, **variables: str) -> Run:
         """Run it, and kill it with all its processes after one of its calls."""
         count, log = self.folder / "count", self.folder / "count.log"
         count.write_text("0", encoding="utf-8")
@@ -188,7 +188,7 @@ def check_interrupted(script: Script, shape: str) -> None:
 
 
 def check_kept_choices(script: Script, shape: str) -> None:
-    """What was chosen before, and what somebody changed in the app, stays without its option."""
+    """What was chosen before, and what an admin changed in the app, stays without its option."""
     script.reset(shape)
     script.run(
         *INSTALL, "--enable-controls", "--enable-rotation", CLOCK="3 12 40", ALERT_WEBHOOK="https://hook.test/x"
@@ -265,7 +265,7 @@ def check_refusals(script: Script, shape: str) -> None:
     damaged = script.folder / other.name
     damaged.write_bytes(other.read_bytes() + b"x")
     shutil.copyfile(f"{other}.sha256", f"{damaged}.sha256")
-    script.run(*INSTALL, "--package", str(damaged)).refused("is not what its .sha256 says")
+    script.run(*INSTALL, "--package", str(damaged)).refused("doesn't match its .sha256")
     assert script.state() == before
 
 

@@ -88,7 +88,7 @@ def test_help_names_each_option() -> None:
     assert set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"} == declared
 
 
-def test_deploy_asks_for_a_sign_in_when_there_is_none() -> None:
+def test_deploy_requires_a_sign_in_of_the_azure_cli() -> None:
     done = deploy("--dry-run")
     assert (done.returncode, done.stdout) == (1, "")
     assert "az login" in done.stderr

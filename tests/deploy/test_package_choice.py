@@ -61,14 +61,14 @@ def test_package_for_another_python_is_refused(tmp_path: Path, minor: str, pytho
 def test_package_is_refused_when_its_sha256_differs_or_is_missing(tmp_path: Path) -> None:
     given = package(tmp_path)
     given.write_bytes(given.read_bytes() + b"x")
-    assert "is not what its .sha256 says" in choose(tmp_path).stderr
+    assert "doesn't match its .sha256" in choose(tmp_path).stderr
     given.with_name(f"{given.name}.sha256").unlink()
     done = choose(tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert ".sha256 is missing" in done.stderr
 
 
-def test_file_that_is_no_package_is_refused(tmp_path: Path) -> None:
+def test_file_without_the_parts_of_a_package_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cipp-backend-0.1.0-py3.12.zip"
     with zipfile.ZipFile(path, "w") as target:
         target.writestr("host.json", "{}")
@@ -87,7 +87,7 @@ def test_package_is_not_built_in_a_dry_run(tmp_path: Path) -> None:
 
 def former(dist: Path, running: str) -> subprocess.CompletedProcess[str]:
     """Look for the package that runs now."""
-    script = f'running_commit() {{ say "{running}"; }}\npackage_former\necho "$FORMER_PACKAGE"'
+    script = f'running_commit() {{ printf %s "{running}"; }}\npackage_former\necho "$FORMER_PACKAGE"'
     return steps(script, "publish", **{**EMPTY, "DIST": str(dist)})
 
 
@@ -110,7 +110,7 @@ def test_nothing_begins_when_the_former_package_is_damaged(tmp_path: Path) -> No
         target.writestr("more", "x")
     done = former(tmp_path, COMMIT)
     assert done.returncode == 1
-    assert "is not what its .sha256 says" in done.stderr
+    assert "doesn't match its .sha256" in done.stderr
 
 
 UPDATE = """

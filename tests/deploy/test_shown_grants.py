@@ -1,4 +1,4 @@
-"""What deploy.sh shows before it asks: the mode, and each role with its actions."""
+"""What deploy.sh shows before it changes anything: the mode, and each role with its actions."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_grants_of_a_container_have_its_plan_and_no_static_web_app() -> None:
     assert listed(text) == actions(*expected, ROLES["tables"], ROLES["self"])
 
 
-def test_grants_name_a_vault_in_another_group_once_more() -> None:
+def test_grants_name_a_vault_in_another_group_twice() -> None:
     assert shown().count("the vault kv") == 1
     assert shown(VAULT_GROUP="vaults").count("the vault kv") == 2
 

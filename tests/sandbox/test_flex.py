@@ -3,7 +3,7 @@
 import io
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ def package(*files: str) -> bytes:
     return content.getvalue()
 
 
+NOTHING: Final[Mapping[str, str]] = {}
 PACKAGE: Final = package("host.json", "function_app.py")
 
 
@@ -51,7 +52,9 @@ def token(azure: Sandbox, resource: str, user: str = names.ADMIN_ID) -> dict[str
     return {"Authorization": f"Bearer {found['access_token']}"}
 
 
-def publish(azure: Sandbox, content: bytes = PACKAGE, query: str = "RemoteBuild=false", **headers: str) -> Any:  # noqa: ANN401 - a response
+def publish(
+    azure: Sandbox, content: bytes = PACKAGE, query: str = "RemoteBuild=false", headers: Mapping[str, str] = NOTHING
+) -> Any:  # noqa: ANN401 - a response
     """Send a package as the Azure CLI does."""
     sent = {"Content-Type": "application/zip", **token(azure, "https://appservice.azure.com"), **headers}
     return azure.web().post(f"{SCM}/api/publish?{query}&Deployer=az_cli", data=content, headers=sent)
@@ -81,11 +84,11 @@ def test_package_without_an_app_fails_and_changes_nothing(azure: Sandbox, conten
 
 
 def test_package_is_refused_as_azure_refuses_it(azure: Sandbox) -> None:
-    assert publish(azure, **{"Content-Type": "application/octet-stream"}).status_code == 415
-    assert publish(azure, Authorization="Bearer nothing").status_code == 401
-    assert publish(azure, **token(azure, "https://vault.azure.net")).status_code == 401
+    assert publish(azure, headers={"Content-Type": "application/octet-stream"}).status_code == 415
+    assert publish(azure, headers={"Authorization": "Bearer nothing"}).status_code == 401
+    assert publish(azure, headers=token(azure, "https://vault.azure.net")).status_code == 401
     other = token(azure, "https://appservice.azure.com", names.MEMBER_ID)
-    assert publish(azure, **other).status_code == 403
+    assert publish(azure, headers=other).status_code == 403
     assert publish(azure, query="RemoteBuild=true").status_code == 501
     assert azure.state()["sites"][APP]["package"] is None
 
