@@ -14,7 +14,7 @@ declare -A FLAG_OPTIONS=(
     [--enable-controls]=ENABLE_CONTROLS [--enable-rotation]=ENABLE_ROTATION [--built-in-roles]=BUILT_IN_ROLES
     [--federated]=FEDERATED [--allow-cli]=ALLOW_CLI [--no-allow-cli]=NO_ALLOW_CLI [--allow-repair]=ALLOW_REPAIR
     [--assignment-required]=ASSIGNMENT_REQUIRED [--api-clients]=API_CLIENTS [--no-api-clients]=API_CLIENTS=no
-    [--no-federated]=FEDERATED=no [--custom-roles]=BUILT_IN_ROLES=no [--no-lock]=LOCK=no
+    [--no-federated]=FEDERATED=no [--no-allow-repair]=ALLOW_REPAIR=no [--custom-roles]=BUILT_IN_ROLES=no [--no-lock]=LOCK=no
 )
 
 usage() {
@@ -40,7 +40,7 @@ What this app may do:
   --no-lock              without the resource group lock, if you may not create locks
   --allow-cli            Azure CLI and Azure PowerShell may call this app. --no-allow-cli takes it back
   --api-clients          CIPP's enabled API clients may call this app. --no-api-clients takes it back
-  --allow-repair         this app may repair CIPP's app registrations without CIPP's own key
+  --allow-repair         this app owns CIPP's app registrations. --no-allow-repair takes it back
   --assignment-required  only users with an app role can sign in
   --federated            sign in with a user-assigned identity. --no-federated takes it back
   --break-glass NAME     a second superadmin, by its sign-in name
