@@ -52,6 +52,7 @@ import json, os, sys
 template, env = json.load(open(sys.argv[1], encoding="utf-8")), os.environ
 roles, controls = template["variables"]["roles"], "controls" if env["CONTROLS"] else "observe"
 rotation = "rotation" if env["ROTATION"] else "observe"
+changes = "changes" if env["CONTROLS"] or env["ROTATION"] else "observe"
 built_in = json.loads(env["FORMER"]).get("useBuiltInRoles", {}).get("value") is True
 if env["BUILT_IN"]:
     built_in = env["BUILT_IN"] == "yes"
@@ -60,7 +61,7 @@ on = env["APPS"].split()
 grants = [
     (of_shape["read"], "Reader", "the resource group " + env["GROUP"]),
     (of_shape["app"][controls], "Website Contributor" if env["CONTROLS"] else "", " and ".join(on)),
-    (roles["tables"], "Storage Table Data Contributor", "the storage account " + env["STORAGE"]),
+    (roles["tables"][changes], "Storage Table Data Contributor", "the storage account " + env["STORAGE"]),
     (roles["vault"][rotation], "Key Vault Secrets " + ("Officer" if env["ROTATION"] else "User"),
      "the vault " + env["VAULT"] + ", or an access policy (" + ", ".join(roles["vaultPolicy"][rotation])
      + ") if the vault uses policies"),

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.deploy.test_steps import BASH, STEPS, run
+from tests.support import bash
+from tests.support.bash import BASH, STEPS
 from tests.support.sandbox.installed_app import TEMPLATE
 
 WHOLE: Final[dict[str, Any]] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
@@ -36,8 +37,9 @@ CLI: Final = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 def steps(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run lines of bash after the steps, with the names that deploy.sh sets."""
-    sourced = "\n".join(f". {STEPS / step}.sh" for step in ("rest", "sign_in", "clients", "repair", "remove", "prove"))
-    return run(f"shopt -s inherit_errexit\n{sourced}\n{script}", stdin=subprocess.DEVNULL, **{**NAMES, **variables})
+    return bash.steps(
+        script, "rest", "sign_in", "clients", "repair", "remove", "prove", typed=None, **{**NAMES, **variables}
+    )
 
 
 def printed(script: str, **variables: str) -> str:
