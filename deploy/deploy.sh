@@ -68,6 +68,7 @@ main() {
     read_options "$@"
     find_all
     if [ -n "$REMOVE" ]; then
+        refuse_near_rotation
         remove_all
     elif [ -n "$PROVE" ]; then
         prove

@@ -17,6 +17,8 @@ from tests.support.wording import shown_text, wordings
 ROOT: Final = Path(__file__).parent.parent
 # Folders and files whose texts are not messages of the product, and why.
 OTHERS: Final = {
+    "tests/browser": "what a person reads on the page, by which the test finds it",
+    "tests/console/test_script.py": "scripts that the test gives, and messages about them",
     "tests/sandbox": "the sandbox repeats the sentences of Azure and of its SDKs, which the product reads",
     "tests/conformance": "commands and messages of the Azure CLI",
     "tests/deploy": "queries in Kusto",

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -178,9 +179,10 @@ def test_every_shell_is_valid_for_bash_and_every_program_exists() -> None:
 def test_release_refuses_a_package_that_is_not_its_checksum(tmp_path: Path) -> None:
     publish = load(GITHUB / "workflows" / "release.yml")["jobs"]["publish"]["steps"]
     script = next(step["run"] for step in publish if "sha256sum" in step.get("run", ""))
-    for folder in ("dist", "deploy"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "deploy" / "azuredeploy.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "deploy" / "steps").mkdir(parents=True)
+    for file in ("azuredeploy.json", "deploy.sh", "steps/shell.sh", "package.py"):
+        (tmp_path / "deploy" / file).write_text("{}", encoding="utf-8")
     package = tmp_path / "dist" / "a.zip"
     package.write_bytes(b"package")
     checksum = hashlib.sha256(b"package").hexdigest()
@@ -191,7 +193,12 @@ def test_release_refuses_a_package_that_is_not_its_checksum(tmp_path: Path) -> N
         "a.zip.sha256",
         "azuredeploy.json",
         "azuredeploy.json.sha256",
+        "deploy.tar.gz",
+        "deploy.tar.gz.sha256",
     }
+    with tarfile.open(tmp_path / "dist" / "deploy.tar.gz") as script_and_template:
+        names = {one.name for one in script_and_template.getmembers() if one.isfile()}
+    assert names == {"deploy/deploy.sh", "deploy/steps/shell.sh", "deploy/azuredeploy.json"}
     package.write_bytes(b"another")
     assert run(script, tmp_path) != 0
 
@@ -240,7 +247,7 @@ def test_release_waits_for_the_tests_and_the_notes() -> None:
 def test_release_attests_the_files_that_it_publishes() -> None:
     publish = load(GITHUB / "workflows" / "release.yml")["jobs"]["publish"]["steps"]
     (attested,) = [step["with"]["subject-path"].split() for step in publish if "attest" in str(step.get("uses"))]
-    assert attested == ["dist/*.zip", "dist/azuredeploy.json"]
+    assert attested == ["dist/*.zip", "dist/azuredeploy.json", "dist/deploy.tar.gz"]
     check, create = (step["run"] for step in publish if "run" in step)
     assert "sha256sum --check ./*.sha256" in check
     assert "cp ../deploy/azuredeploy.json ." in check
