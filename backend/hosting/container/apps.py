@@ -158,7 +158,7 @@ class ContainerApps:
         if controlled.state == STOPPED:
             seen = f"{controlled.seen} {_NOT_STARTED}" if action == "restart" else controlled.seen
             return _Done(msgspec.structs.replace(controlled, seen=seen), None)
-        start = self._starts.follow(plan)
+        start = self._starts.follow(plan, replaces=action == "restart")
         is_complete = start is not None and start.is_complete
         confirmed = (moment or plan.moment) if is_complete else None
         if confirmed:

@@ -50,16 +50,38 @@ class Health:
 
 @dataclass(frozen=True)
 class Start:
-    """A start that was followed. `is_seen`: another process runs now, or CIPP is down."""
+    """A start that was followed.
+
+    - `is_seen`: another process than before runs now, or the one from before is gone.
+    - `is_needed`: the request starts a process. A start of an app that is not stopped has no effect.
+    """
 
     health: Health
     seconds: float
     is_seen: bool
+    is_needed: bool = True
 
     @property
     def is_complete(self) -> bool:
         """Whether CIPP certainly started again, and has read its keys since."""
         return self.is_seen and self.health.is_ready
+
+
+@dataclass(frozen=True)
+class Before:
+    """The health just before a request, which starts a process unless it is a start of an app that is not stopped.
+
+    `was_stopped`: Azure showed that the app was stopped, so any process that runs afterwards is new.
+    """
+
+    health: Health
+    was_stopped: bool = False
+    replaces: bool = True
+
+    @property
+    def starts(self) -> bool:
+        """Whether the request starts a process."""
+        return self.was_stopped or self.replaces
 
 
 class SiteHealth:
@@ -77,38 +99,46 @@ class SiteHealth:
         except NoResponseError:
             return Health(is_up=False)
 
-    def follow(self, before: Health, *, deadline: Deadline, every_seconds: float) -> Start:
-        """Check until CIPP has started completely, or until the deadline. `before` is the health before the request.
+    def follow(self, before: Before, *, deadline: Deadline, every_seconds: float) -> Start:
+        """Check until CIPP has started completely because of the request, or until the deadline.
 
-        Right after a request, the old process may still respond. So it is complete only if the measurements of CIPP's
-        start differ. If there were none before, it is complete only if CIPP was down.
+        Right after a request, the old process may still respond, or become ready, or time out. `_Seen` has the rules.
+        If the request starts no process, check only until CIPP is ready.
         """
         began = time.monotonic()
         seen = _Seen(before)
-        health = poll(
-            partial(seen.look, self, deadline), every=every_seconds, deadline=deadline, is_done=seen.is_complete
-        )
-        return Start(health, time.monotonic() - began, seen.is_another)
+        health = poll(partial(seen.look, self, deadline), every=every_seconds, deadline=deadline, is_done=seen.is_done)
+        return Start(health, time.monotonic() - began, seen.is_another, before.starts)
 
 
 class _Seen:
-    """Whether another process than before was seen."""
+    """Whether another process than before the request was seen.
 
-    def __init__(self, before: Health) -> None:
+    That CIPP is down shows it only if it was up before, since the request or just before it, or if the app was stopped.
+    Otherwise the old process may be starting, and may have read its keys. If measurements exist, they alone decide.
+    """
+
+    def __init__(self, before: Before) -> None:
         self._before = before
-        self._was_down = before.is_up is False
+        self._first = before.health.startup
+        self._was_up = before.was_stopped or bool(before.health.is_up)
+        self._is_gone = before.was_stopped and before.health.is_up is False
         self.is_another = False
 
     def look(self, site: SiteHealth, deadline: Deadline) -> Health:
         health = site.look(deadline)
-        self._was_down = self._was_down or health.is_up is False
-        is_comparable = bool(health.is_up and health.startup and self._before.startup)
-        # The old process can time out too. So where measurements exist, they alone decide.
-        self.is_another = _is_other(self._before.startup, health.startup) if is_comparable else self._was_down
+        is_comparable = bool(health.is_up and health.startup and self._first)
+        self._is_gone = self._is_gone or (self._was_up and health.is_up is False)
+        if self._before.starts:
+            self.is_another = _is_other(self._first, health.startup) if is_comparable else self._is_gone
+        if health.is_up:
+            self._was_up = True
+            if not self._is_gone:
+                self._first = self._first or health.startup
         return health
 
-    def is_complete(self, health: Health) -> bool:
-        return self.is_another and health.is_ready
+    def is_done(self, health: Health) -> bool:
+        return health.is_ready and (self.is_another or not self._before.starts)
 
 
 def _is_other(before: Mapping[str, int], now: Mapping[str, int]) -> bool:

@@ -53,8 +53,8 @@ class ContainerApps(Protocol):
     def restart(self, name: str, *, updates: bool = False) -> Restarted:
         """Restart the site, and follow CIPP for at most `READY_SECONDS`.
 
-        `moment` is the time of the request, if CIPP was seen not ready and then ready afterwards. Then it is stored
-        with `OwnRestarts.note`. Otherwise it is None, because the old process may still run.
+        `moment` is the time of the request, if another process was seen ready afterwards. Then it is stored with
+        `OwnRestarts.note`. Otherwise it is None, because the old process may still run.
         """
 
 

@@ -12,15 +12,18 @@ from backend.azure.clients import Clients
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import ConflictError
-from backend.hosting.container.health import Health, SiteHealth, Start
+from backend.hosting.container.health import Before, Health, SiteHealth, Start
 from backend.hosting.container.image import Container, ContainerImage
 from backend.hosting.container.starts import Starts, StoredStart
 from backend.hosting.container.updates.possible import PossibleUpdate, Versions, possible_update, refusal_of
 from backend.hosting.results import Consent
+from backend.installation.app_states import STOPPED, condition_of
+from backend.readings import properties_of
 
 RESPONSE_SECONDS: Final = 210.0  # an HTTP response must come within 230 s
 OPEN_JOBS: Final = "Whether CIPP's jobs are running now is unknown. Those that run are interrupted."
 _NO_UPDATE: Final = "It does not update CIPP, because both versions are the same."
+_RAN_ALREADY: Final = "The app was not stopped, so Azure did not start it again. To start it again, restart it."
 _STILL: Final = "A start can take 10 minutes. This is not a failure: look again with ListBackend."
 
 
@@ -44,6 +47,11 @@ class StartPlan:
     def moment(self) -> datetime:
         """Azure's time when the start was planned."""
         return self.container.moment
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether Azure showed at that time that the app was stopped."""
+        return condition_of(properties_of(self.container.site)).state == STOPPED
 
 
 class ContainerStarts:
@@ -99,13 +107,17 @@ class ContainerStarts:
         """Remove a start that Azure certainly refused."""
         self._starts.withdraw(plan.app, stored)
 
-    def follow(self, plan: StartPlan) -> Start | None:
-        """Follow the health for at most `cipp_start_timeout_seconds`, None if CIPP's address is unknown."""
+    def follow(self, plan: StartPlan, *, replaces: bool = True) -> Start | None:
+        """Follow the health for at most `cipp_start_timeout_seconds`, None if CIPP's address is unknown.
+
+        `replaces`: the request replaces a process that runs. A start does not.
+        """
         if plan.site is None or plan.before is None:
             return None
         limits = self._clients.limits
         deadline = min(plan.deadline, Deadline.after(limits.cipp_start_timeout_seconds))
-        return plan.site.follow(plan.before, deadline=deadline, every_seconds=limits.cipp_start_poll_seconds)
+        before = Before(plan.before, was_stopped=plan.was_stopped, replaces=replaces)
+        return plan.site.follow(before, deadline=deadline, every_seconds=limits.cipp_start_poll_seconds)
 
     def outcome(self, plan: StartPlan, start: Start | None) -> str:
         """Return what was seen of a start, as sentences."""
@@ -116,6 +128,8 @@ class ContainerStarts:
             build = self._image.running(plan.container)
             version = f"It runs version {build.version}." if build.version else build.why_unknown
             return f"{seen} {version}"
+        if not start.is_needed:
+            return f"{seen} {_RAN_ALREADY}"
         if not start.is_seen:
             return f"{seen} It is still the process from before, so the start may not have begun. {_STILL}"
         return f"{seen} CIPP is still starting. {_STILL}" if start.health.is_up is not None else f"{seen} {_STILL}"
