@@ -132,15 +132,21 @@ class Services:
         from backend.hosting.container import hosting as container
         from backend.hosting.current import CurrentHosting
         from backend.hosting.functions import hosting as functions
+        from backend.hosting.installation_memory import InstallationMemory
         from backend.hosting.unknown import hosting as unknown
 
-        main_app = self.discovery.main_app
-        as_functions = functions.hosting(self)
+        main_app, memory = self.discovery.main_app, InstallationMemory(self.clients)
+        as_functions, as_container = functions.hosting(self), container.hosting(self)
+
+        def last() -> "Hosting":
+            shape = main_app.last_known() or memory.last_shape(self.discovery.deployment().main_app or "")
+            return shape.choose(functions=as_functions, container=as_container, unknown=as_container)
+
         return CurrentHosting(
             lambda deadline: main_app.seen(deadline).shape,
             functions=as_functions,
-            container=container.hosting(self),
-            unknown=unknown.hosting(as_functions, lambda: main_app.seen().error),
+            container=as_container,
+            unknown=unknown.hosting(as_functions, lambda: main_app.seen().error, last),
         )
 
     @property

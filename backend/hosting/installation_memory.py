@@ -14,6 +14,7 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import rows
 from backend.errors import BackendError, NotFoundError
 from backend.installation.main_app import MainApp
+from backend.installation.shape import Shape
 from backend.readings import object_of, text_of, time_or_none
 
 logger = logging.getLogger("cipp.backend")
@@ -50,6 +51,11 @@ class Memory:
             return Memory(seen.site_id, seen.shape, seen.principal, now, self.principal)
         return seen
 
+    def shape_of(self, app: str) -> Shape:
+        """Return the last known shape of the app with that name, `UNKNOWN` if another app was remembered. Pure."""
+        is_same = bool(app) and self.site_id.rpartition("/")[2] == app.lower()
+        return Shape(self.shape) if is_same and self.shape in {shape.value for shape in Shape} else Shape.UNKNOWN
+
     def is_recent_migration(self, now: datetime) -> bool:
         """Return whether the app became a container within `REMEMBERED`. Pure."""
         return self.migrated is not None and now - self.migrated < REMEMBERED
@@ -78,6 +84,14 @@ class InstallationMemory:
             logger.info("The memory of CIPP's main app is not available: %s", error)
             return Memory().with_seen(app, now)
         return after
+
+    def last_shape(self, app: str) -> Shape:
+        """Return the last known shape of the app with that name, `UNKNOWN` if nothing is known. It never raises."""
+        try:
+            return self._read().shape_of(app)
+        except BackendError as error:
+            logger.info("The memory of CIPP's main app is not available: %s", error)
+            return Shape.UNKNOWN
 
     def _read(self) -> Memory:
         tables = self._clients.tables()

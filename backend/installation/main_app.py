@@ -84,6 +84,7 @@ class MainAppInAzure:
         self._clients = clients
         self._deployment = deployment
         self._begun: Attempt[MainApp] | None = None
+        self._last_known: Shape | None = None
         self._seen = Cached(
             self._look,
             action="read CIPP's main app",
@@ -124,12 +125,22 @@ class MainAppInAzure:
         seen = self._seen.peek()
         return seen if seen and (self._seen.is_fresh or self._may_be_stale(seen)) else None
 
+    def last_known(self) -> Shape | None:
+        """Return the last shape that this process knew, None if it never knew one. It never waits."""
+        return self._last_known
+
     def _may_be_stale(self, seen: MainApp) -> bool:
         """Return whether callers get an expired result while it is read again. A much older one may be wrong by now."""
         age = time.monotonic() - seen.read
         return seen.shape.is_known and age < STALE_TIMES * self._clients.limits.discovery_lifetime_seconds
 
     def _look(self) -> MainApp:
+        found = self._read()
+        if found.shape.is_known:
+            self._last_known = found.shape
+        return found
+
+    def _read(self) -> MainApp:
         deployment = self._deployment()
         subscription, group = deployment.group()
         name = deployment.main_app

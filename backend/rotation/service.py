@@ -285,10 +285,8 @@ class KeyRotation:
     def paused_until(self) -> datetime | None:
         """Return until when the timers renew no key, because CIPP's own jobs may run, or None if they may renew.
 
-        A run by a person never waits.
-
-        Raises:
-            BackendError: CIPP's shape is unknown.
+        A run by a person never waits. While CIPP's shape is unknown, the last known one counts. Without one, the timers
+        wait as for a container.
         """
         return self.services.processes.pause(self._time_in_azure, self.services.tables.zone)
 

@@ -1,6 +1,7 @@
 """CIPP in an unknown shape. Reads show what Azure shows of the apps. Writes are refused, because nothing is certain.
 
-Only this app itself can be changed, since its own setting may be why CIPP was not found.
+Only this app itself can be changed, since its own setting may be why CIPP was not found. The rotation still renews
+keys, by the rules of the last known shape. Without one, it uses those of a container, which are the stricter ones.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +17,7 @@ from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
     from backend.cipp.key_reads import Sign
-    from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, UserRoles
+    from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, Processes, UserRoles
     from backend.hosting.results import (
         Action,
         Consent,
@@ -35,9 +36,12 @@ Cause = Callable[[], BackendError | None]
 Refusal = Callable[..., NoReturn]
 
 
-def hosting(reads: "Hosting", cause: Cause) -> "Hosting":
-    """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, `cause` is why it is unknown."""
-    return _UnknownHosting(reads, cause)
+def hosting(reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]") -> "Hosting":
+    """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, `cause` is why it is unknown.
+
+    `last` returns the hosting of the last known shape, or that of a container.
+    """
+    return _UnknownHosting(reads, cause, last)
 
 
 def _refusal(cause: Cause) -> Refusal:
@@ -56,8 +60,9 @@ def _refusal(cause: Cause) -> Refusal:
 class _UnknownHosting:
     shape: Final = Shape.UNKNOWN
 
-    def __init__(self, reads: "Hosting", cause: Cause) -> None:
+    def __init__(self, reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]") -> None:
         self._reads = reads
+        self._last = last
         self._refuse = _refusal(cause)
 
     @made_once
@@ -90,7 +95,7 @@ class _UnknownHosting:
 
     @made_once
     def processes(self) -> "_Processes":
-        return _Processes(self._refuse)
+        return _Processes(self._refuse, lambda: self._last().processes)
 
     @property
     def probes(self) -> "Sequence[Probe]":
@@ -176,7 +181,8 @@ class _Processes:
     needs_flag: Final = False  # function apps without storage must go on, also while their main app can't be read
     uptimes: Final = _NoUptimes()
 
-    def __init__(self, refuse: Refusal) -> None:
+    def __init__(self, refuse: Refusal, last: "Callable[[], Processes]") -> None:
+        self._last = last
         self.restart: Refusal = refuse
 
     @property
@@ -193,8 +199,8 @@ class _Processes:
         del updates
         return "It is not certain whether CIPP runs as function apps or as a container, so it is not restarted."
 
-    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> None:
-        """Return None: a key that is stored signs in, whatever CIPP's own jobs do meanwhile."""
+    def pause(self, now: Callable[[], datetime], zone: Callable[[], tzinfo]) -> datetime | None:
+        return self._last().pause(now, zone)
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         del now, zone
