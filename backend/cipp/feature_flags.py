@@ -23,46 +23,45 @@ _UNKNOWN_VALUE: Final = f"Enabled of the row {ROW} in CIPP's table {TABLE} is ne
 
 
 class Flag(Enum):
-    """The state of a feature flag."""
+    """The state of a feature flag.
+
+    `UNCONFIGURED`: this app does not know CIPP's storage account, so it can never read the flag.
+    """
 
     ON = "on"
     OFF = "off"
     UNREADABLE = "unreadable"
+    UNCONFIGURED = "unconfigured"
 
 
 @dataclass(frozen=True)
 class CertificateFlag:
-    """The flag of certificate-only mode.
-
-    `problem` is why it can't be read, "" if it was read. `without_storage` is why CIPP's tables are not known.
-    """
+    """The flag of certificate-only mode. `problem` is why it can't be read, "" if it was read."""
 
     state: Flag = Flag.OFF
     problem: str = ""
-    without_storage: str = ""
 
-    def if_needed(self, *, is_needed: bool) -> "CertificateFlag":
-        """Return the flag for a CIPP where it must be read: unreadable if CIPP's tables are not known."""
-        if is_needed and self.without_storage:
-            return CertificateFlag(Flag.UNREADABLE, self.without_storage)
-        return self
+    @property
+    def if_needed(self) -> "CertificateFlag":
+        """The flag for a CIPP where it must be read, which is unreadable if the storage account is not known."""
+        return CertificateFlag(Flag.UNREADABLE, self.problem) if self.state is Flag.UNCONFIGURED else self
 
 
 def read_certificate_flag(clients: Clients) -> CertificateFlag:
     """Return the flag. A missing table or row is off, as in every CIPP before September 2026. It never raises.
 
-    Without CIPP's storage account the flag is off, too, and `without_storage` is set.
+    Without CIPP's storage account it is unconfigured.
     """
     try:
         tables = clients.cipp_tables()
         if tables is None:
-            return CertificateFlag(without_storage=NO_STORAGE)
+            return CertificateFlag(Flag.UNCONFIGURED, NO_STORAGE)
         with while_trying_to(f"read CIPP's table {TABLE}"):
             row = tables.get_table_client(TABLE).get_entity(PARTITION, ROW)
     except NotFoundError:
         return CertificateFlag()
     except NotCippsStorageError as error:
-        return CertificateFlag(without_storage=str(error))
+        return CertificateFlag(Flag.UNCONFIGURED, str(error))
     except BackendError as error:
         logger.info("CIPP's flag for certificate-only mode is unknown: %s", error)
         return CertificateFlag(Flag.UNREADABLE, str(error))

@@ -181,7 +181,10 @@ class Processes(Protocol):
 
     @property
     def needs_flag(self) -> bool:
-        """Whether a client secret is renewed only if CIPP's flag for certificate-only mode was read."""
+        """Whether a client secret is renewed only if CIPP's flag for certificate-only mode was read.
+
+        Otherwise it is also renewed in its last week, if this app does not know CIPP's storage account.
+        """
 
     def is_quiet(self, now: datetime, zone: tzinfo) -> bool:
         """Return whether restarts are blocked now, because one would interrupt CIPP's own jobs."""

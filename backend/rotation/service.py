@@ -367,8 +367,8 @@ class KeyRotation:
         """Return the problems of the storage account, of its feature flags, and of the time zone settings."""
         cipp, mode = context.cipp, context.mode
         if self._clients.tables() is None:
-            return [NO_STORAGE, *cipp.zone_problems]
-        return [text for text in (cipp.not_cipps, mode.problem, *cipp.zone_problems) if text]
+            return [text for text in (NO_STORAGE, mode.problem, mode.effect, *cipp.zone_problems) if text]
+        return [text for text in (cipp.not_cipps, mode.problem, mode.effect, *cipp.zone_problems) if text]
 
 
 @contextmanager

@@ -145,6 +145,9 @@ def test_flag_is_unreadable_if_its_table_is(cipp: Others, fault: dict[str, objec
     assert "FeatureFlags" in flag.problem
 
 
-def test_flag_is_off_without_a_storage_account(cipp: Others) -> None:
+def test_flag_is_unconfigured_without_a_storage_account(cipp: Others) -> None:
     environ = {name: value for name, value in cipp.azure.env.items() if name != "AzureWebJobsStorage"}
-    assert read_certificate_flag(Clients(environ)).state is Flag.OFF
+    flag = read_certificate_flag(Clients(environ))
+    assert flag.state is Flag.UNCONFIGURED
+    assert "CIPP_STORAGE" in flag.problem
+    assert (flag.if_needed.state, flag.if_needed.problem) == (Flag.UNREADABLE, flag.problem)

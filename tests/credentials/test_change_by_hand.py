@@ -15,7 +15,7 @@ from tests.support.busy_storage import busy_storage
 from tests.support.by_hand import DRY, FORCE, PLAIN, changes, fresh, recover, restore, set_secret
 from tests.support.rotation.held_run import LOCKS, PATIENT, held_at, held_call, lock_row, relayed
 from tests.support.rotation.instance import Instance
-from tests.support.rotation.scene import ARM, ENTRA, SECRET, TOKEN, VAULT, Scene
+from tests.support.rotation.scene import ARM, CERTIFICATE, ENTRA, SECRET, TOKEN, VAULT, Scene
 from tests.support.rotation.storage import Storage
 
 DELETED = "00000000-0000-4000-8000-000000000001"  # a direct tenant's token
@@ -147,7 +147,7 @@ def test_lock_is_not_acquired_for_dry_runs_and_other_secrets(scene: Scene, nowhe
 def test_lock_works_within_the_process_without_a_storage_account(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.delenv("AzureWebJobsStorage")
     old = old_token(scene)
-    with held_at(scene, 3, nowhere, Names=[SECRET]) as run:
+    with held_at(scene, 3, nowhere, Names=[CERTIFICATE]) as run:
         assert restore(TOKEN, old, **FORCE).status == 409
         scene.azure.faults([])
         assert run.result().status == 200

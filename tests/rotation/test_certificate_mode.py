@@ -1,5 +1,6 @@
 """Certificate-only mode in the plan, as tables: what the flag and the vault mean, and what is done with the secret."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.rotation.plan_cases import (
     ALL_THREE,
     NEW,
     NOT_VERIFIED,
+    NOW,
     ORPHAN,
     REVOKED,
     SERVED,
@@ -28,9 +30,11 @@ from tests.support.rotation.plan_cases import (
 )
 
 RULES = ClientSecretKind.rules
-ON, OFF, UNREADABLE = (CertificateFlag(state, "The table timed out." * (state is Flag.UNREADABLE)) for state in Flag)
+ON, OFF, UNREADABLE, UNCONFIGURED = (
+    CertificateFlag(state, "The table timed out." * (state in (Flag.UNREADABLE, Flag.UNCONFIGURED))) for state in Flag
+)
 VALUE, PLACEHOLDER, MISSING = InVault
-RENEWED, FALLBACK, ABSENT, UNKNOWN = SecretUse
+RENEWED, FALLBACK, ABSENT, UNKNOWN, LAST_WEEK = SecretUse
 
 MODES: dict[str, tuple[CertificateFlag, InVault, bool, SecretUse]] = {
     "on, a value": (ON, VALUE, True, FALLBACK),
@@ -48,6 +52,11 @@ MODES: dict[str, tuple[CertificateFlag, InVault, bool, SecretUse]] = {
     "unreadable, the placeholder": (UNREADABLE, PLACEHOLDER, True, ABSENT),
     "unreadable, the placeholder, no certificate": (UNREADABLE, PLACEHOLDER, False, UNKNOWN),
     "unreadable, missing": (UNREADABLE, MISSING, True, UNKNOWN),
+    "unconfigured, a value": (UNCONFIGURED, VALUE, True, LAST_WEEK),
+    "unconfigured, a value, no certificate": (UNCONFIGURED, VALUE, False, LAST_WEEK),
+    "unconfigured, the placeholder": (UNCONFIGURED, PLACEHOLDER, True, ABSENT),
+    "unconfigured, the placeholder, no certificate": (UNCONFIGURED, PLACEHOLDER, False, LAST_WEEK),
+    "unconfigured, missing": (UNCONFIGURED, MISSING, True, LAST_WEEK),
 }
 
 
@@ -59,8 +68,9 @@ def test_mode_by_flag_and_vault(
     assert mode.use is expected
     assert mode.is_on == (mode.vital == "Certificate") == (mode.vital_secret == "SAMCertificate")
     assert (mode.reason == "") == (expected is RENEWED)
-    assert bool(mode.problem) == (expected is UNKNOWN)
-    assert ("The table timed out." in mode.reason) == (flag is UNREADABLE)
+    assert bool(mode.problem) == bool(mode.effect) == (expected in (UNKNOWN, LAST_WEEK))
+    assert ("last week" in mode.effect) == (expected is LAST_WEEK)
+    assert ("The table timed out." in mode.reason) == (flag in (UNREADABLE, UNCONFIGURED))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +116,36 @@ LOOKS: dict[str, tuple[Seen, dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize("use", [FALLBACK, ABSENT, UNKNOWN])
+@pytest.mark.parametrize("use", [FALLBACK, ABSENT, UNKNOWN, LAST_WEEK])
 @pytest.mark.parametrize(("look", "fields"), LOOKS.values(), ids=LOOKS)
 def test_client_secret_is_never_written_unless_cipp_signs_in_with_it(
     look: Seen, fields: dict[str, object], use: SecretUse
 ) -> None:
     step = credential_step(look, by(use, **fields), RULES)
     assert isinstance(step, Leave)
+    assert "The reason." in step.reason
+
+
+IN_ITS_LAST_WEEK = seen([SERVED], [credential("c", made=ago(days=173), left=6.9)])
+LAST_LOOKS: dict[str, tuple[Seen, SecretUse, bool]] = {
+    "in its last week": (IN_ITS_LAST_WEEK, LAST_WEEK, True),
+    "a day before": (seen([SERVED], [credential("c", made=ago(days=172), left=7.1)]), LAST_WEEK, False),
+    "in its last week, and can't sign in": (replace(IN_ITS_LAST_WEEK, validity=REVOKED), LAST_WEEK, False),
+    "in its last week, and not verified": (replace(IN_ITS_LAST_WEEK, validity=NOT_VERIFIED), LAST_WEEK, False),
+    "made today for a week": (seen([own("c", ago(hours=1))], [credential("c", made=NOW, left=2)]), LAST_WEEK, False),
+    "of an unknown expiry": (seen([SERVED]), LAST_WEEK, False),
+    "in its last week, and the flag can't be read": (IN_ITS_LAST_WEEK, UNKNOWN, False),
+    "in its last week, and a fallback": (IN_ITS_LAST_WEEK, FALLBACK, False),
+    "in its last week, and absent": (IN_ITS_LAST_WEEK, ABSENT, False),
+}
+
+
+@pytest.mark.parametrize(("look", "use", "is_renewed"), LAST_LOOKS.values(), ids=LAST_LOOKS)
+def test_client_secret_is_renewed_in_its_last_week_without_storage(
+    look: Seen, use: SecretUse, is_renewed: bool
+) -> None:
+    step = credential_step(look, by(use), RULES)
+    assert what(step) is (Renew if is_renewed else Leave)
     assert "The reason." in step.reason
 
 
@@ -145,6 +178,7 @@ OLD_ONES = seen([SERVED, NEW], [*ALL_THREE[:2], ORPHAN], is_locked=False)
     [
         (FALLBACK, [(Remove, "key of nothing"), (Remove, "key of b"), Lock]),
         (ABSENT, [(Remove, "key of nothing"), (Remove, "key of b"), Lock]),
+        (LAST_WEEK, [(Remove, "key of nothing"), (Remove, "key of b"), Lock]),
         (UNKNOWN, [Lock]),
     ],
 )

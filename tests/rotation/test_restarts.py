@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from backend.rotation.running import restarts
 from sandbox import names
 from tests.support import phrases
 from tests.support.api import Api
-from tests.support.rotation.scene import ARM, SECRET, VAULT, Scene
+from tests.support.rotation.scene import ARM, SECRET, VAULT, Scene, key_of, moment
 
 SITES = [names.MAIN_SITE, names.OFFLOAD_SITE]
 CATCH_UP = "KeyRotationCatchUp"
@@ -169,6 +170,8 @@ def test_record_whose_response_is_lost_is_withdrawn(renewed: Scene, nowhere: pyt
 def test_unknown_start_is_restarted_only_after_the_renewal_without_storage(
     restarting: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:
+    ends = key_of(restarting.overview()["Keys"], SECRET)["Ends"]
+    restarting.go_to(moment(ends) - timedelta(days=6))  # in its last week, it is also renewed without storage
     nowhere.delenv("AzureWebJobsStorage")
     restarting.azure.faults([NO_PROCESSES])
     restarting.rotate(SECRET)

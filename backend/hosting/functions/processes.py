@@ -26,7 +26,7 @@ class FunctionAppProcesses:
     """The service of the processes. Requires Website Contributor on the apps."""
 
     zone_note: Final = HOST_ZONE
-    needs_flag: Final = False  # without CIPP's storage, function apps count as before the flag existed
+    needs_flag: Final = False  # most were installed before the flag existed, also those without CIPP's storage
 
     def __init__(self, clients: Clients, discovery: Discovery, apps: FunctionApps) -> None:
         self._apps = apps

@@ -178,12 +178,15 @@ class _NoUptimes(Uptimes):
 class _Processes:
     restart_seconds: Final = 0.0
     zone_note: Final = ""
-    needs_flag: Final = False  # function apps without storage must go on, also while their main app can't be read
     uptimes: Final = _NoUptimes()
 
     def __init__(self, refuse: Refusal, last: "Callable[[], Processes]") -> None:
         self._last = last
         self.restart: Refusal = refuse
+
+    @property
+    def needs_flag(self) -> bool:
+        return self._last().needs_flag
 
     @property
     def signs(self) -> "Collection[Sign]":

@@ -4,9 +4,18 @@
 | --- | --- | --- |
 | on | a value | `FALLBACK` |
 | on | missing, or the placeholder | `ABSENT` |
-| off, or unreadable | the placeholder, with a certificate | `ABSENT` |
+| off, unreadable, or unconfigured | the placeholder, with a certificate | `ABSENT` |
 | unreadable | a value, or missing | `UNKNOWN` |
+| unconfigured | a value, or missing | `LAST_WEEK` |
 | off | a value, or missing | `RENEWED` |
+
+Unconfigured is a CIPP on function apps whose storage account this app does not know, so it can never read the flag.
+
+- If such a client secret expires, CIPP stops, unless its certificate-only mode is on.
+- If it is renewed in that mode, the app registration has one more client secret beside the fallback. That harm is the
+  smaller one, and can be undone. So a client secret that signs in is renewed in its last week. CIPP's own job renews it
+  at 30 days, unless the mode is on.
+- One that does not sign in is left alone and reported, because a new one could be the only one of a CIPP in that mode.
 
 If the placeholder's certificate can't sign in, the run fails before its first step, so nothing is created then either.
 Without a certificate, CIPP with a placeholder is not set up yet.
@@ -24,6 +33,8 @@ _PLACEHOLDER: Final = (
     f"CIPP signs in with {CERTIFICATE}, because {CLIENT_SECRET} contains the template's placeholder. "
     "CIPP's flag for certificate-only mode {flag}."
 )
+_NEVER: Final = f"This app does not renew {CLIENT_SECRET}, because it is unknown whether CIPP signs in with it."
+_IN_TIME: Final = f"This app renews {CLIENT_SECRET} only in its last week, because it can't read CIPP's feature flags."
 _UNKNOWN: Final = "It is unknown whether CIPP's certificate-only mode is on. {problem}"
 
 
@@ -34,12 +45,14 @@ class SecretUse(Enum):
     - `FALLBACK`: CIPP keeps it as a way back. It is checked, and never renewed.
     - `ABSENT`: CIPP does not have one, and none is created.
     - `UNKNOWN`: it is unknown whether CIPP wants one, so it stays as it is.
+    - `LAST_WEEK`: the same, but one that signs in is renewed in its last week.
     """
 
     RENEWED = "renewed"
     FALLBACK = "kept as a fallback"
     ABSENT = "absent"
     UNKNOWN = "unknown"
+    LAST_WEEK = "renewed in its last week"
 
 
 class InVault(Enum):
@@ -75,7 +88,17 @@ class CertificateMode:
     @property
     def problem(self) -> str:
         """Why the mode is unknown, "" if it is known."""
-        return self.reason if self.use is SecretUse.UNKNOWN else ""
+        return self.reason if self.use in (SecretUse.UNKNOWN, SecretUse.LAST_WEEK) else ""
+
+    @property
+    def effect(self) -> str:
+        """What an unknown mode means for the client secret, as a sentence, "" if the mode is known."""
+        match self.use:
+            case SecretUse.UNKNOWN:
+                return _NEVER
+            case SecretUse.LAST_WEEK:
+                return _IN_TIME
+        return ""
 
 
 def certificate_mode(flag: CertificateFlag, secret: InVault, *, has_certificate: bool) -> CertificateMode:
@@ -85,6 +108,7 @@ def certificate_mode(flag: CertificateFlag, secret: InVault, *, has_certificate:
     if secret is InVault.PLACEHOLDER and has_certificate:
         state = "is off" if flag.state is Flag.OFF else f"can't be read. {flag.problem}".rstrip(".")
         return CertificateMode(SecretUse.ABSENT, _PLACEHOLDER.format(flag=state))
-    if flag.state is Flag.UNREADABLE:
-        return CertificateMode(SecretUse.UNKNOWN, _UNKNOWN.format(problem=flag.problem).rstrip())
+    if flag.state in (Flag.UNREADABLE, Flag.UNCONFIGURED):
+        use = SecretUse.UNKNOWN if flag.state is Flag.UNREADABLE else SecretUse.LAST_WEEK
+        return CertificateMode(use, _UNKNOWN.format(problem=flag.problem).rstrip())
     return CertificateMode()

@@ -35,7 +35,7 @@ ONE_DAY: Final = timedelta(days=1)
 NEAR_END: Final = timedelta(days=45)  # CIPP's own job renews at 30 days, so it finds nothing to do
 ORPHAN_AGE: Final = timedelta(minutes=30)  # a run of this app may be about to store a younger one
 SHORT_LIFE: Final = timedelta(hours=26)  # a credential with a shorter life can't be left alone for a day
-LAST_CALL: Final = timedelta(days=7)  # a certificate that expires sooner is renewed in any case
+LAST_CALL: Final = timedelta(days=7)  # what expires sooner is renewed, even if that has a disadvantage
 FORCE_AT_MOST_EVERY: Final = timedelta(hours=1)  # an app registration can have a limited number of credentials
 
 
@@ -171,7 +171,7 @@ def credential_step(  # noqa: PLR0911 - one return a rule, in their order
 ) -> Step:
     """Return the essential step for the client secret or the certificate."""
     if moment.mode.use is not SecretUse.RENEWED:
-        return Leave(_not_renewed(seen, moment))
+        return _last_week(seen, moment, rules) or Leave(_not_renewed(seen, moment))
     if repair := _repair(seen, rules):
         return repair
     if _expires_soon(seen, moment, rules):
@@ -243,13 +243,21 @@ def not_due(made: datetime, moment: Moment) -> str:
     )
 
 
+def _last_week(seen: Seen, moment: Moment, rules: Rules) -> Step | None:
+    """Return the step that renews a client secret in its last week, although it is unknown whether CIPP needs it."""
+    is_meant = moment.mode.use is SecretUse.LAST_WEEK and seen.validity is Validity.VALID
+    if not (is_meant and _expires_soon(seen, moment, rules) and _is_last_call(seen, moment, rules)):
+        return None
+    return Renew(f"It expires on {seen.ends:%Y-%m-%d}, and CIPP might sign in with it. {moment.mode.reason}")
+
+
 def _not_renewed(seen: Seen, moment: Moment) -> str:
     """Return why the client secret is left as it is, and its state if CIPP keeps it as a fallback."""
     match moment.mode.use:
         case SecretUse.ABSENT:
             return f"Not created. {moment.mode.reason}"
-        case SecretUse.UNKNOWN:
-            return f"Not changed. {moment.mode.reason}"
+        case SecretUse.UNKNOWN | SecretUse.LAST_WEEK:
+            return f"Not changed. {moment.mode.reason} {moment.mode.effect}"
     kept = f"Not renewed. {moment.mode.reason} The client secret is kept as a fallback."
     if seen.validity is not Validity.VALID:
         state = "can't sign in" if seen.validity is Validity.REVOKED else "is not verified yet"

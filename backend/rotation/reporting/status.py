@@ -77,7 +77,7 @@ class _Overview:
         starts = next_week_start(self._now, zone)
         return KeyOverview(
             works_until=works_until,
-            sentence=sentence if self._rotates else f"{sentence} {_NOT_ROTATED}",
+            sentence=" ".join(filter(None, [sentence, self._mode.effect if self._rotates else _NOT_ROTATED])),
             running=self._running(),
             runs=[run for run in runs if run.run_id != holder],
             next_week_starts=starts,
@@ -136,6 +136,8 @@ class _Overview:
         if served.known_created is None:
             problems.append("Key Vault does not show when the current version was stored.")
         problems += self._problems_of_credential(key)
+        if key.kind == "ClientSecret" and self._mode.problem:
+            problems.append(f"{self._mode.problem} {self._mode.effect}")
         is_spare = key.kind == "ClientSecret" and self._mode.is_on
         if is_spare and self._mode.use is SecretUse.ABSENT:
             died, problems = None, []  # the template's placeholder, which CIPP does not use

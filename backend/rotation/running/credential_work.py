@@ -105,7 +105,7 @@ class CredentialWork:
         if self._in_vault and self._in_vault[0].managed:
             return self._leave_to_key_vault(moment)
         step = credential_step(seen, self._with_apps(moment), self._kind.rules)
-        if isinstance(step, Leave) and moment.mode.use is SecretUse.UNKNOWN and seen.validity is Validity.REVOKED:
+        if isinstance(step, Leave) and moment.mode.problem and seen.validity is Validity.REVOKED:
             raise ConflictError(
                 f"The current version can't sign in, and was not repaired. {moment.mode.reason}",
                 advice="Check CIPP_STORAGE and this app's role on CIPP's storage. Or use ExecKeyVaultSecretSet to "

@@ -7,7 +7,7 @@ from typing import Final
 
 from backend.azure.cipp_storage import NotCippsStorageError
 from backend.azure.errors.entra_errors import Verdict
-from backend.cipp.feature_flags import CertificateFlag, read_certificate_flag
+from backend.cipp.feature_flags import CertificateFlag, Flag, read_certificate_flag
 from backend.cipp.owned_lock import OwnedLock
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
@@ -92,8 +92,12 @@ def _cipp_data(services: RotationServices) -> CippData:
 
 
 def _needed(flag: CertificateFlag, services: RotationServices) -> CertificateFlag:
-    """Return the flag, unreadable if this shape of CIPP needs it and CIPP's tables are not known."""
-    return flag.if_needed(is_needed=services.processes.needs_flag) if flag.without_storage else flag
+    """Return the flag, unreadable if this shape of CIPP needs it and CIPP's storage account is not known.
+
+    The shape is looked up only then.
+    """
+    is_needed = flag.state is Flag.UNCONFIGURED and services.processes.needs_flag
+    return flag.if_needed if is_needed else flag
 
 
 class _Opening:
