@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backend.cipp.logbook import Logbook
     from backend.cipp.tables import CippTables
     from backend.cipp.time_zone import TimeZone
+    from backend.credentials.certificate_gate import LastRead
     from backend.credentials.manual_changes import SecretChanges
     from backend.credentials.setup_state import SetupState
     from backend.health.overview import BackendOverview
@@ -290,7 +291,11 @@ class Services:
         from backend.credentials.manual_changes import SecretChanges
         from backend.credentials.trial import KeyTrial
 
-        return SecretChanges(self.clients, self.key_vault, KeyTrial(self.clients, self.key_vault))
+        return SecretChanges(self.clients, self.key_vault, KeyTrial(self.clients, self.key_vault), self._last_read)
+
+    def _last_read(self) -> "LastRead":
+        """Return since when CIPP has its keys."""
+        return self.key_rotation.last_read()
 
     @made_once
     def overview(self) -> "BackendOverview":

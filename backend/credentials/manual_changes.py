@@ -1,14 +1,16 @@
 """Manual changes of the vault's secrets. A key that the app rotates must sign in before it becomes current."""
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from backend.azure.clients import Clients
+from backend.credentials.certificate_gate import LastRead, dropped, refuse_old, refuse_used
 from backend.credentials.change_lock import ChangeLock, lock_for_change
 from backend.credentials.changes import ChangeOrder, NewValue, SecretAct, SecretVersion
-from backend.credentials.kinds import IDENTITY_NAMES, kind_of
+from backend.credentials.kinds import CERTIFICATE, IDENTITY_NAMES, kind_of
 from backend.errors import (
     BackendError,
     ConflictError,
@@ -41,10 +43,12 @@ class SecretChanges:
     A change of a secret that the rotation uses acquires the rotation's lock. See `lock_for_change`.
     """
 
-    def __init__(self, clients: Clients, vault: KeyVault, trial: "KeyTrial") -> None:
+    def __init__(self, clients: Clients, vault: KeyVault, trial: "KeyTrial", last_read: Callable[[], LastRead]) -> None:
+        """`last_read` returns since when CIPP has its keys. It is called only if a change of a certificate needs it."""
         self._clients = clients
         self._vault = vault
         self._trial = trial
+        self._last_read = last_read
 
     def versions(self, name: str) -> list[SecretVersion]:
         """Return a secret's versions, the current one first.
@@ -61,7 +65,8 @@ class SecretChanges:
 
         Raises:
             InvalidInputError: Name, value, content type or expiry break Key Vault's rules.
-            ConflictError: The key can't sign in, CIPP's identity needs `force`, or a run owns the lock.
+            ConflictError: The key can't sign in, CIPP's identity needs `force`, or a run owns the lock. Or CIPP might
+                lose a certificate that it uses.
             BackendError: The lock's storage failed.
         """
         spelling = self._checked_name(name)
@@ -78,6 +83,8 @@ class SecretChanges:
             raise InvalidInputError("Expires must be 1970-01-01T00:00:00Z or later.", field="Expires")
         _check_identity(name, force=order.force)
         with self._lock(name, order) as lock:
+            if _is_certificate(name) and not order.force:
+                self._refuse_loss(self._vault.current_versions(name), None)
             proven = self._checked(name, new.value, force=order.force)
             what = f"a new version of '{spelling}'{_how(proven)}"
             if order.dry_run:
@@ -93,7 +100,8 @@ class SecretChanges:
 
         Raises:
             NotFoundError: The secret does not have the version.
-            ConflictError: The version is current already, the key can't sign in, or a run owns the lock.
+            ConflictError: The version is current already, the key can't sign in, or a run owns the lock. Or CIPP might
+                lose a certificate that it uses, or has removed this one from its app.
             BackendError: The lock's storage failed.
         """
         _check_identity(name, force=order.force)
@@ -111,6 +119,9 @@ class SecretChanges:
             )
         if old is versions[0]:
             raise ConflictError(f"Version {old.id} of '{spelling}' is already the current one.")
+        if _is_certificate(name) and not order.force:
+            refuse_old(old, versions)
+            self._refuse_loss(versions, old)
         if order.dry_run and _is_to_stay_disabled(old):
             would_do = [f"Enable version {old.id} of '{spelling}' for the read and disable it again."]
             if kind_of(name) and not order.force:
@@ -173,6 +184,16 @@ class SecretChanges:
         except BackendError as error:
             return SecretAct(dry_run=False, done=[f"{done} But it is not verified: {error}"], name=name, proven=False)
         return SecretAct(dry_run=False, done=[f"{done} It can sign in."], name=name, proven=True)
+
+    def _refuse_loss(self, versions: Sequence[VaultVersion], restored: VaultVersion | None) -> None:
+        """Check that CIPP's weekly run removes no certificate that CIPP might use, after a new version is stored.
+
+        Raises:
+            ConflictError: It might.
+            BackendError: Since when CIPP has its keys could not be read.
+        """
+        if candidates := dropped(versions, restored):
+            refuse_used(candidates, self._last_read())
 
     def _lock(self, name: str, order: ChangeOrder) -> AbstractContextManager[ChangeLock]:
         return lock_for_change(self._clients, name, by=order.by, dry_run=order.dry_run, force=order.force)
@@ -265,6 +286,10 @@ class SecretChanges:
             error.advice = joined(error.advice, _UNVERIFIED)
             raise
         return True
+
+
+def _is_certificate(name: str) -> bool:
+    return name.lower() == CERTIFICATE.lower()
 
 
 def _is_to_stay_disabled(version: VaultVersion) -> bool:

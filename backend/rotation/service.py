@@ -20,10 +20,12 @@ from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.malloc import use_few_arenas
 from backend.configuration.mode import Mode, Option
+from backend.credentials.certificate_gate import LastRead
 from backend.credentials.change_lock import LOCK
 from backend.credentials.kinds import IDENTITY_NAMES, Key, keys_in
 from backend.errors import BackendError
 from backend.hosting.hosting import Hosting
+from backend.hosting.uptimes import UptimeLook
 from backend.installation.discovery import Discovery
 from backend.installation.installation import node_name
 from backend.internal_errors import contained, stack_of
@@ -42,6 +44,7 @@ from backend.rotation.results import KeyOverview, KeyProof, Rotation, RunReport
 from backend.rotation.running.batch import BatchResult, KnownKeys, plan_batch, run_batch
 from backend.rotation.running.context import RestartRight, RotationServices, RunContext
 from backend.rotation.running.key_checks import KeyChecks
+from backend.rotation.running.key_reads import KeyReadTimes
 from backend.rotation.running.restarts import Restarts
 from backend.rotation.running.session import open_run
 from backend.rotation.running.sign_in_checks import check_keys
@@ -281,6 +284,19 @@ class KeyRotation:
             warnings=[*self._general_warnings(context), *warnings],
         )
         return RunResult(rotation, listed)
+
+    def last_read(self) -> LastRead:
+        """Return since when CIPP certainly has its keys.
+
+        Raises:
+            BackendError: Key Vault refused or timed out.
+        """
+        clients, processes = self._clients, self.services.processes
+        app_id = self._vault.read(IDENTITY_NAMES[0]).value.reveal().strip()
+        now, zone = self._vault.now(), self.services.tables.zone()
+        reads = KeyReadTimes(clients, processes, app_id=lambda: app_id, now=self._vault.now)
+        since = UptimeLook(reads, Deadline.after(clients.limits.azure_deadline_seconds)).all_since(now)
+        return LastRead(since, now, processes.next_read(now, zone), zone)
 
     def paused_until(self) -> datetime | None:
         """Return until when the timers renew no key, because CIPP's own jobs may run, or None if they may renew.

@@ -72,7 +72,7 @@ def test_restored_version_becomes_current_and_names_its_source(scene: Scene) -> 
     assert (shown[0]["RestoredFrom"], shown[0]["Current"]) == (old, True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Certificate"])
 def test_old_key_that_cannot_sign_in_is_restored_only_with_force(scene: Scene, kind: str) -> None:
     name, last = name_of(scene, kind), fresh(scene, kind)
     good = scene.others.store(name, fresh(scene, kind))

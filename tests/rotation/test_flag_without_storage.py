@@ -32,6 +32,7 @@ def report_of(scene: Scene, rotation: dict[str, Any]) -> dict[str, Any]:
     return key_of(rotation["Keys"], SECRET)
 
 
+@pytest.mark.slow("two rotations")
 @pytest.mark.parametrize("shape", ["functions", "container", "unknown"])
 def test_secret_is_left_alone_in_every_shape(scene: Scene, nowhere: pytest.MonkeyPatch, shape: str) -> None:
     without_storage(scene, nowhere, shape)
@@ -50,6 +51,7 @@ def test_secret_is_left_alone_in_every_shape(scene: Scene, nowhere: pytest.Monke
     assert ("last week" in overview["Sentence"]) is (shape == "functions")
 
 
+@pytest.mark.slow("three rotations")
 @pytest.mark.parametrize(("shape", "is_renewed"), [("functions", True), ("container", False), ("unknown", False)])
 def test_secret_of_function_apps_is_renewed_in_its_last_week(
     scene: Scene, nowhere: pytest.MonkeyPatch, shape: str, *, is_renewed: bool
