@@ -147,7 +147,7 @@ class Services:
             lambda deadline: main_app.seen(deadline).shape,
             functions=as_functions,
             container=as_container,
-            unknown=unknown.hosting(as_functions, lambda: main_app.seen().error, last),
+            unknown=unknown.hosting(as_functions, lambda: main_app.seen().error, last, self),
         )
 
     @property

@@ -24,6 +24,7 @@ from backend.errors import (
 from backend.installation.app_states import condition_of
 from backend.installation.installation import Deployment
 from backend.installation.main_app import NOT_READ, MainApp, MainAppInAzure
+from backend.installation.shape import Shape
 from backend.internal_errors import stack_of
 from backend.readings import Json, objects_of, properties_of, text_of, text_or_none
 
@@ -74,9 +75,14 @@ class Discovery:
         seconds = self._clients.limits.discovery_timeout_seconds
         try:
             return self._found.get(Deadline.after(seconds))
-        except AzureUnreachableError:
+        except AzureUnreachableError as error:
             warning = _timeout_warning(seconds)
-            return Found(Deployment.of(self._environ, self._claims), warnings=(warning,), complete=False)
+            return Found(
+                Deployment.of(self._environ, self._claims),
+                main_app=MainApp(Shape.UNKNOWN, error=error, exists=None),
+                warnings=(warning,),
+                complete=False,
+            )
 
     def deployment(self) -> Deployment:
         """Return the deployment from settings and the identity's claims, for services that call Azure themselves."""
@@ -124,11 +130,14 @@ class Discovery:
         if not isinstance(error, BackendError):
             logger.error("Discovery failed: internal error.", extra={"stack": stack_of(error)})
             reason = f"Internal error ({type(error).__name__}). Check the app's log."
+        # Without an identity, Azure can't be called now or later, so the result is final. After a timeout it isn't.
+        is_final = isinstance(error, NotConfiguredError)
+        failed = MainApp(Shape.UNKNOWN, error=BackendError(reason), exists=None)
         return Found(
             Deployment.of(self._environ, self._claims),
+            main_app=NOT_READ if is_final else failed,
             warnings=(f"Names are derived and not checked. {reason}",),
-            # Without an identity, Azure can't be called now or later, so the result is final. After a timeout it isn't.
-            complete=isinstance(error, NotConfiguredError),
+            complete=is_final,
         )
 
     def _around(self, deployment: Deployment) -> Found:
@@ -139,19 +148,22 @@ class Discovery:
         vault = background.start(lambda: _id_of(self._vault(deployment)), name="discover the vault")
         static = background.start(lambda: _id_of(self._static_web_app(deployment)), name="discover the static web app")
         problems: list[str] = []
-        main_app = _or_problem(app, problems) or NOT_READ
+        main_app = app.result()
+        if main_app.exists is None and main_app.error:
+            problems.append(str(main_app.error))
         vault_id = _or_problem(vault, problems)
         linked = _or_problem(static, problems)
         warnings = [f"Not checked in Azure. {problem}" for problem in problems]
         faults = " ".join(condition_of(properties_of(main_app.site)).problems) if main_app.exists else ""
         if main_app.exists is False:
             warnings.append(
-                f"Azure shows no function app '{deployment.main_app}' in resource group '{deployment.resource_group}'. "
-                "Set CIPP_FUNCTION_APP to the name of CIPP's main function app. If CIPP's resource group or "
+                f"Azure shows no app '{deployment.main_app}' in resource group '{deployment.resource_group}'. "
+                "Set CIPP_FUNCTION_APP to the name of CIPP's main app. If CIPP's resource group or "
                 "subscription differs from this app's, also set CIPP_RESOURCE_GROUP and CIPP_SUBSCRIPTION_ID."
             )
         elif faults:
-            warnings.append(f"Function app '{deployment.main_app}', as of {_now()}: {faults}")
+            kind = main_app.shape.choose(functions="Function app", container="App", unknown="App")
+            warnings.append(f"{kind} '{deployment.main_app}', as of {_now()}: {faults}")
         if vault_id == "" and deployment.vault_name:
             warnings.append(
                 f"Azure shows no key vault '{deployment.vault_name}' in the subscription. Set CIPP_KV_NAME to the "
@@ -175,13 +187,9 @@ class Discovery:
         )
 
     def _main_app(self, deployment: Deployment) -> MainApp:
-        """Return the main app, `NOT_READ` if its name is unknown. Raises why it could not be read."""
-        if not (deployment.subscription_id and deployment.resource_group and deployment.main_app):
-            return NOT_READ
-        seen = self.main_app.seen()
-        if seen.exists is None and seen.error:
-            raise seen.error
-        return seen
+        """Return the main app, `NOT_READ` if its name is unknown."""
+        is_named = deployment.subscription_id and deployment.resource_group and deployment.main_app
+        return self.main_app.seen() if is_named else NOT_READ
 
     def _vault(self, deployment: Deployment) -> Mapping[str, Any] | None:
         if not deployment.vault_name:

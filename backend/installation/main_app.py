@@ -70,7 +70,7 @@ class MainApp:
         return text_or_none(properties_of(self.web).get("linuxFxVersion"))
 
 
-NOT_READ: Final = MainApp(Shape.UNKNOWN, exists=None)
+NOT_READ: Final = MainApp(Shape.UNKNOWN, exists=None)  # without an error: Azure was not called
 
 
 class MainAppInAzure:

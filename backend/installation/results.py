@@ -70,8 +70,9 @@ class Resources(Value, frozen=True):
     resources: list[Resource]
 
 
+# MainApp: CIPP's main app while its shape is unknown
 CardKind = Literal[
-    "ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "WebApp", "AppServicePlan", "SignIn", "Keys"
+    "ResourceGroup", "KeyVault", "FunctionApp", "StaticWebApp", "WebApp", "AppServicePlan", "SignIn", "MainApp", "Keys"
 ]
 
 

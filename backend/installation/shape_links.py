@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -36,6 +36,11 @@ class ShapeLinks:
     container_settings: str | UnsetType = UNSET
 
 
+def _own_system() -> str:
+    """Return the operating system of this app, which counts as that of function apps."""
+    return "Linux" if sys.platform.startswith("linux") else "Windows"
+
+
 def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
     """Return those of function apps with a static web app."""
     deployment, warnings = found.deployment, []
@@ -57,7 +62,7 @@ def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> S
     static = static_web_app_id or portal.id_of(STATIC_SITES, static_web_app)
     return ShapeLinks(
         static_web_app_name=static_web_app,
-        operating_system="Linux" if sys.platform.startswith("linux") else "Windows",
+        operating_system=_own_system(),
         sku=tier_of(environ),
         function_deployment=portal.link(app, "vstscd"),
         static_web_app_domains=portal.link(static, "customDomains"),
@@ -67,9 +72,24 @@ def _of_functions(found: Found, portal: Portal, environ: Mapping[str, str]) -> S
 
 
 def _of_unknown(found: Found, portal: Portal, environ: Mapping[str, str]) -> ShapeLinks:
-    """Return those of function apps, with the reason if the main app was read and is of neither shape."""
-    links, error = _of_functions(found, portal, environ), found.main_app.error
-    return replace(links, warnings=(str(error), *links.warnings)) if found.main_app.exists and error else links
+    """Return those of both shapes, with the reason if the main app was read and is of neither.
+
+    A static web app is linked only if Azure showed it. The other links open the nearest page that both shapes have. If
+    the main app could not be read, the warnings of the discovery state why. If this app can't call Azure at all, the
+    settings are all that is known. Then the names are derived from them, and the warnings state it.
+    """
+    main_app, static = found.main_app, found.static_web_app_id
+    if main_app.exists is None and main_app.error is None:
+        return _of_functions(found, portal, environ)
+    return ShapeLinks(
+        static_web_app_name=static.rpartition("/")[2] if static else None,
+        operating_system=_own_system(),
+        sku=None,
+        function_deployment=portal.link(portal.id_of(SITES, found.deployment.main_app), "appServices"),
+        static_web_app_domains=portal.link(static, "customDomains"),
+        static_web_app_roles=portal.link(static, "roleManagement"),
+        warnings=(str(main_app.error),) if main_app.exists and main_app.error else (),
+    )
 
 
 def _of_container(found: Found, portal: Portal, _environ: Mapping[str, str]) -> ShapeLinks:

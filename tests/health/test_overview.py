@@ -68,10 +68,9 @@ def test_missing_main_app_is_a_card_with_the_setting_to_set(azure: Sandbox, nowh
     missing = [card for card in cards(Api().get("ListBackend")) if card["Exists"] is False]
     assert {card["Kind"]: card["Name"] for card in missing} == {
         "KeyVault": "nosuch12345",
-        "FunctionApp": "nosuch12345",
-        "StaticWebApp": "",
+        "MainApp": "nosuch12345",
     }
-    assert all("CIPP_FUNCTION_APP" in str(card["Problems"]) for card in missing if card["Kind"] != "StaticWebApp")
+    assert all("CIPP_FUNCTION_APP" in str(card["Problems"]) for card in missing)
 
 
 def test_missing_static_web_app_is_not_a_problem(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
@@ -132,7 +131,7 @@ def test_timeout_of_azure_is_reported_within_the_time_of_one_call(azure: Sandbox
     began = time.monotonic()
     found = cards(api.get("ListBackend"))
     assert time.monotonic() - began < MOST_SECONDS
-    assert [card["Exists"] for card in found] == [None] * 5
+    assert [card["Exists"] for card in found] == [None] * 4
 
 
 def test_app_without_a_token_is_reported_in_one_card(api: Api, azure: Sandbox) -> None:

@@ -295,7 +295,62 @@ def test_function_app_that_has_become_a_container_is_not_changed_as_before(azure
     assert changes(azure) == []
 
 
-def test_links_of_an_unknown_shape_state_the_cause(unknown: Api) -> None:
-    links = unknown.get("ExecBackendURLs").results
-    assert [warning for warning in links["Warnings"] if "'app,linux'" in warning]
-    assert links["FunctionApp"].endswith("/appServices")
+UNKNOWN: dict[str, tuple[str, dict[str, object], str]] = {
+    "another kind": (
+        "functions",
+        {"path": f"/sites/{names.MAIN_SITE}$", "edit": [["kind", "app,linux"]]},
+        "'app,linux'",
+    ),
+    "an app that can't be read": (
+        "functions",
+        {"path": f"/sites/{names.MAIN_SITE}$", "mode": "refuse", "status": 403},
+        "403",
+    ),
+    "a container's image that can't be read": (
+        "container",
+        {"path": f"/sites/{names.MAIN_SITE}/config/web$", "mode": "refuse", "status": 403},
+        "403",
+    ),
+}
+
+
+@pytest.fixture(params=UNKNOWN)
+def unclear(azure: Sandbox, request: pytest.FixtureRequest) -> tuple[Api, str, str]:
+    """A CIPP whose shape is unknown, the cause, and its real shape."""
+    shape, fault, cause = UNKNOWN[request.param]
+    azure.reset(propagation_seconds=0, shape=shape)
+    azure.faults([{"method": "GET", "times": 0, **fault}])
+    return Api(), cause, shape
+
+
+@pytest.mark.each_value
+def test_links_of_an_unknown_shape_claim_neither_and_state_the_cause(unclear: tuple[Api, str, str]) -> None:
+    api, cause, _ = unclear
+    links = api.get("ExecBackendURLs").results
+    assert [warning for warning in links["Warnings"] if cause in warning]
+    assert not [text for text in links["Warnings"] if "static web app" in text or "deployment template" in text]
+    assert links["FunctionDeployment"] == links["FunctionApp"]
+    assert links["FunctionApp"].endswith(f"/sites/{names.MAIN_SITE}/appServices")
+    assert links["SKU"] is None
+    assert not {"Domains", "LogStream", "ContainerSettings"} & set(links)
+
+
+@pytest.mark.each_value
+def test_static_web_app_of_an_unknown_shape_is_linked_only_if_azure_shows_it(unclear: tuple[Api, str, str]) -> None:
+    api, _, shape = unclear
+    links = api.get("ExecBackendURLs").results
+    static_web_app = {"functions": "cipp-swa-abc12"}.get(shape)
+    assert links["SWAName"] == static_web_app
+    parent = f"/staticSites/{static_web_app}/" if static_web_app else f"/resourceGroups/{names.RESOURCE_GROUP}/overview"
+    assert parent in links["SWADomains"]
+    assert parent in links["SWARoles"]
+
+
+@pytest.mark.each_value
+def test_overview_of_an_unknown_shape_has_one_card_with_the_cause(unclear: tuple[Api, str, str]) -> None:
+    api, cause, _ = unclear
+    assert kinds(api) == ["ResourceGroup", "KeyVault", "MainApp", "Keys"]
+    (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "MainApp"]
+    assert card["Name"] == names.MAIN_SITE
+    assert card["Link"].endswith(f"/sites/{names.MAIN_SITE}/appServices")
+    assert cause in card["Problems"][0]

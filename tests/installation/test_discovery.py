@@ -93,12 +93,13 @@ def test_app_without_the_setting_of_the_main_app_has_a_warning(azure: Sandbox, n
     assert warned(results, "CIPP_FUNCTION_APP")
 
 
-def test_links_are_derived_with_a_warning_when_the_identity_lacks_reader(azure: Sandbox) -> None:
+def test_links_claim_no_shape_when_the_identity_lacks_reader(azure: Sandbox) -> None:
     azure.faults([{"host": ARM, "mode": "refuse", "status": 403, "times": 0}])
     results = Api().get("ExecBackendURLs").results
-    assert results["SWAName"] == "cipp-swa-abc12"
+    assert results["SWAName"] is None
+    assert results["FunctionName"] == "cippabc12"
     assert warned(results, "403")
-    assert warned(results, phrases.DERIVED_NAMES)
+    assert not warned(results, phrases.DERIVED_NAMES)
 
 
 def test_missing_permission_is_named_with_the_command_that_grants_it(

@@ -159,10 +159,10 @@ def nothing_before(azure: Sandbox) -> None:
 
 
 CASES: list[tuple[dict[str, object], str, str, Callable[[Sandbox], None]]] = [
-    ({"state": "S3"}, "FunctionApp", "cippxyz89", nothing_before),
+    ({"state": "S3"}, "MainApp", "cippxyz89", nothing_before),
     ({"state": "S4"}, "WebApp", "identity changed", functions_before),
     ({"state": "S5"}, "WebApp", "cippabc12-proc", nothing_before),
-    ({"state": "S6"}, "FunctionApp", "CIPP is down", nothing_before),
+    ({"state": "S6"}, "MainApp", "CIPP is down", nothing_before),
     ({"state": "S7"}, "WebApp", "cipp-swa-abc12", nothing_before),
     ({"sign_in_off": True}, "SignIn", "superadmin", nothing_before),
     ({"pinned": "digest"}, "WebApp", "digest", nothing_before),

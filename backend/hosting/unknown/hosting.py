@@ -17,7 +17,7 @@ from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
     from backend.cipp.key_reads import Sign
-    from backend.hosting.hosting import Apps, AppSettings, Code, Domains, Frontend, Hosting, Processes, UserRoles
+    from backend.hosting.hosting import Apps, AppSettings, Code, Core, Domains, Frontend, Hosting, Processes, UserRoles
     from backend.hosting.results import (
         Action,
         Consent,
@@ -36,12 +36,12 @@ Cause = Callable[[], BackendError | None]
 Refusal = Callable[..., NoReturn]
 
 
-def hosting(reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]") -> "Hosting":
+def hosting(reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]", core: "Core") -> "Hosting":
     """Return the capabilities of CIPP in an unknown shape. `reads` does the reads, `cause` is why it is unknown.
 
     `last` returns the hosting of the last known shape, or that of a container.
     """
-    return _UnknownHosting(reads, cause, last)
+    return _UnknownHosting(reads, cause, last, core)
 
 
 def _refusal(cause: Cause) -> Refusal:
@@ -60,9 +60,10 @@ def _refusal(cause: Cause) -> Refusal:
 class _UnknownHosting:
     shape: Final = Shape.UNKNOWN
 
-    def __init__(self, reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]") -> None:
+    def __init__(self, reads: "Hosting", cause: Cause, last: "Callable[[], Hosting]", core: "Core") -> None:
         self._reads = reads
         self._last = last
+        self._core = core
         self._refuse = _refusal(cause)
 
     @made_once
@@ -97,9 +98,11 @@ class _UnknownHosting:
     def processes(self) -> "_Processes":
         return _Processes(self._refuse, lambda: self._last().processes)
 
-    @property
+    @made_once
     def probes(self) -> "Sequence[Probe]":
-        return self._reads.probes
+        from backend.hosting.unknown.probes import probes
+
+        return probes(self._core)
 
     @property
     def needs(self) -> "HostingNeeds":
