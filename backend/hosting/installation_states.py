@@ -37,6 +37,8 @@ STALE_SECONDS: Final = 2 * LIFETIME_SECONDS  # a younger look is returned while 
 OLDEST_SECONDS: Final = 900.0  # a younger look is returned if the next one fails or takes too long
 REMEMBER_SECONDS: Final = 5.0  # how long a timer waits for it
 SSO_APP_ID: Final = "SSOAppId"
+VAULTS: Final = "microsoft.keyvault/vaults"
+STORAGE_ACCOUNTS: Final = "microsoft.storage/storageaccounts"
 T = TypeVar("T")
 
 
@@ -145,7 +147,7 @@ class InstallationStates:
             "list static web apps",
         )
         vault = _started(lambda: self._discovery.vault() is not None, "look up the vault")
-        vaults = _started(lambda: self._vaults(subscription, group), "list vaults")
+        resources = _started(lambda: self._names_by_type(subscription, group), "list vaults and storage accounts")
         tags = _started(lambda: self._tags(subscription, group), "read the tags of the resource group")
         auth = settings = sso = None
         if app.shape.is_container:
@@ -153,6 +155,7 @@ class InstallationStates:
             settings = _started(lambda: self._settings.current().values, "read CIPP's settings")
             sso = _started(self._sso_app_id, "read SSOAppId")
         memory = self._memory.remember(app) if app.shape.is_container else None
+        names_by_type = _or_none(resources) or {}
         seen = Seen(
             main_app=app,
             name=name,
@@ -160,7 +163,8 @@ class InstallationStates:
             vault=deployment.vault_name or "",
             this_app=this_app,
             vault_exists=_or_none(vault),
-            vaults_in_group=_or_none(vaults) or (),
+            vaults_in_group=names_by_type.get(VAULTS, ()),
+            storage_in_group=names_by_type.get(STORAGE_ACCOUNTS, ()),
             group_tags=_or_none(tags),
             sites=_or_none(sites),
             static_web_apps=_or_none(static),
@@ -176,14 +180,15 @@ class InstallationStates:
         with while_trying_to(f"list the {what} of CIPP's resource group"):
             return read()
 
-    def _vaults(self, subscription: str, group: str) -> Collection[str]:
-        """Return the names of the group's vaults in lower case."""
+    def _names_by_type(self, subscription: str, group: str) -> Mapping[str, Collection[str]]:
+        """Return the names of the group's resources by their type, both in lower case."""
         resources = self._clients.resources(subscription).resources
-        with while_trying_to("list the vaults of CIPP's resource group"):
-            found = listed(
-                resources.list_by_resource_group, group, filter="resourceType eq 'Microsoft.KeyVault/vaults'"
-            )
-        return {text_of(vault.get("name")).lower() for vault in found}
+        with while_trying_to("list the vaults and storage accounts of CIPP's resource group"):
+            found = listed(resources.list_by_resource_group, group)
+        names: dict[str, set[str]] = {}
+        for one in found:
+            names.setdefault(text_of(one.get("type")).lower(), set()).add(text_of(one.get("name")).lower())
+        return names
 
     def _tags(self, subscription: str, group: str) -> Mapping[str, str]:
         """Return the tags of the resource group. Requires Microsoft.Resources/subscriptions/resourceGroups/read."""

@@ -39,6 +39,7 @@ def seen(**changes: Any) -> Seen:  # noqa: ANN401 - fields of several types
         "this_app": "cipp-backend",
         "vault_exists": True,
         "vaults_in_group": {"cippabc12"},
+        "storage_in_group": {"cippstgabc12"},
         "sites": [CONTAINER],
         "static_web_apps": [],
         "auth": ON,
@@ -55,6 +56,8 @@ STOPPED = {"serverFarmId": PLAN, "state": "Stopped"}
 OFF = {**ON, "platform": {"enabled": False}}
 NO_CLIENT: dict[str, Any] = {"platform": {"enabled": True}}
 OTHER = {**CONTAINER, "name": "cipptest"}
+OFFLOAD = {"name": "CIPPabc12-proc", "kind": "functionapp,linux"}
+OF_ANOTHER = {"name": "cippxyz89-proc", "kind": "functionapp,linux"}
 OURS = {"name": "CIPP-backend", "kind": "functionapp,linux"}
 THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
 
@@ -71,7 +74,10 @@ THEIRS = {"serverFarmId": PLAN.replace("CIPP", "shared")}
         ({"main_app": GONE, "sites": [CONTAINER, OTHER]}, ["S3", "S11"]),
         ({"main_app": GONE, "sites": []}, ["S6"]),
         ({"main_app": GONE, "sites": [OURS]}, ["S6"]),
-        ({"main_app": GONE, "sites": [FUNCTIONS]}, []),
+        ({"main_app": GONE, "sites": [FUNCTIONS]}, ["S6"]),
+        ({"main_app": GONE, "sites": [OFFLOAD, OURS]}, ["S6"]),
+        ({"main_app": GONE, "sites": [OTHER]}, ["S6"]),
+        ({"main_app": GONE, "sites": [], "storage_in_group": set()}, []),
         ({"main_app": GONE, "sites": [], "vaults_in_group": set()}, []),
         ({"main_app": GONE, "sites": [], "vault": "elsewhere"}, []),
         ({"main_app": GONE, "sites": None}, []),
@@ -126,6 +132,29 @@ def test_wrong_vault_is_certain_only_if_the_settings_were_read(settings: object,
     (state,) = states_of(seen(vault="other", settings=settings))
     assert state.is_severe is is_severe
     assert (phrases.NOT_CERTAIN in state.text) is not is_severe
+
+
+@pytest.mark.parametrize(
+    ("sites", "is_certain"),
+    [
+        ([], True),
+        ([OURS], True),
+        ([OFFLOAD], True),
+        ([SLOT], True),
+        ([FUNCTIONS], False),
+        ([OFFLOAD, FUNCTIONS], False),
+        ([OF_ANOTHER], False),
+        ([OTHER], False),
+    ],
+)
+def test_broken_migration_is_certain_only_if_no_app_can_be_cipps(
+    sites: list[dict[str, str]], *, is_certain: bool
+) -> None:
+    (state,) = states_of(seen(main_app=GONE, sites=sites))
+    assert (state.code, state.is_severe) == ("S6", is_certain)
+    assert ("CIPP is down" in state.text) is is_certain
+    assert ("CIPP_FUNCTION_APP" in state.text) is not is_certain
+    assert all(site["name"] in state.text for site in sites if site not in (OURS, SLOT))
 
 
 @pytest.mark.parametrize(
@@ -203,6 +232,30 @@ def shown_with(azure: Sandbox, *sites: dict[str, object], shape: str) -> tuple[l
     for card in cards:
         problems.setdefault(card["Kind"], []).extend(card["Problems"])
     return api.get("ExecBackendURLs").results["Warnings"], problems
+
+
+def broken_migration(azure: Sandbox, fault: dict[str, object]) -> tuple[list[str], list[str]]:
+    """Return the warnings of the links, and the problems of the main app's card, after a migration that broke."""
+    azure.reset(propagation_seconds=0, shape="container", state="S6")
+    azure.faults([{"method": "GET", "times": 0, **fault}])
+    api = Api()
+    (card,) = [card for card in api.get("ListBackend").results["Cards"] if card["Kind"] == "MainApp"]
+    return api.get("ExecBackendURLs").results["Warnings"], card["Problems"]
+
+
+@pytest.mark.parametrize(("left", "text"), [(OFFLOAD, "CIPP is down"), (FUNCTIONS, "CIPP may be down")], ids=str)
+@pytest.mark.each_value
+def test_broken_migration_that_left_an_app_comes_first(azure: Sandbox, left: dict[str, str], text: str) -> None:
+    for shown in broken_migration(azure, {"path": LIST, "edit": [["value", [left]]]}):
+        assert text in shown[0]
+        assert left["name"] in shown[0]
+
+
+def test_vault_without_a_storage_account_is_not_a_broken_migration(azure: Sandbox) -> None:
+    vault = {"id": names.VAULT, "name": names.VAULT, "type": "Microsoft.KeyVault/vaults"}
+    path = f"/resourceGroups/{names.RESOURCE_GROUP}/resources$"
+    for shown in broken_migration(azure, {"path": path, "edit": [["value", [vault]]]}):
+        assert not [text for text in shown if "down" in text]
 
 
 def test_slot_of_the_container_is_a_warning_and_a_problem(azure: Sandbox) -> None:

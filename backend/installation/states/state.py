@@ -28,7 +28,8 @@ class Seen:
     """What Azure and the vault show of an installation. None is unknown.
 
     - `sites`, with their slots, and `static_web_apps` are those of CIPP's resource group.
-    - `vaults_in_group` are the names of the group's vaults in lower case, and `group_tags` its tags.
+    - `vaults_in_group` and `storage_in_group` are the names of the group's vaults and storage accounts in lower case,
+      () if unknown. `group_tags` are its tags.
     - `auth` are the properties of the main app's authsettingsV2.
     - `settings` are those of `CippSettings`.
     - `sso_app_id` is SSOAppId in the vault, "" if it is missing.
@@ -43,6 +44,7 @@ class Seen:
     this_app: str
     vault_exists: bool | None = None
     vaults_in_group: Collection[str] = ()
+    storage_in_group: Collection[str] = ()
     group_tags: Mapping[str, str] | None = None
     sites: Sequence[Json] | None = None
     static_web_apps: Sequence[Json] | None = None

@@ -7,6 +7,7 @@ Source: the contract of CIPP as a container, its table of states S1 to S15. S1 i
 from collections.abc import Sequence
 from typing import Final
 
+from backend.installation.installation import main_app_of, offload_suffix
 from backend.installation.results import CardKind
 from backend.installation.shape import is_of_a_container
 from backend.installation.states.container import SIGN_IN_OFF, of_the_sign_in, of_the_site
@@ -14,6 +15,7 @@ from backend.installation.states.state import Seen, State, containers_of, is_thi
 from backend.readings import Json, text_of
 
 _MIGRATION: Final = "Run the migration script again"
+_HOW: Final = "A migration that ends between its deletions and its deployment leaves this."
 
 
 def states_of(seen: Seen) -> list[State]:
@@ -45,18 +47,28 @@ def _without_main_app(seen: Seen) -> list[State]:
                 is_severe=True,
             )
         ]
-    others = [site for site in without_slots(seen) if not is_this_app(site, seen)]
-    if seen.vault.lower() in seen.vaults_in_group and not others:
-        return [
-            State(
-                "S6",
-                "WebApp",
-                f"CIPP is down: its resource group has the vault '{seen.vault}' and no app of CIPP. A migration that "
-                f"ends between its deletions and its deployment leaves this. {_MIGRATION}: it deploys the container.",
-                is_severe=True,
-            )
-        ]
-    return []
+    return [_broken_migration(seen)] if seen.vault.lower() in seen.vaults_in_group and seen.storage_in_group else []
+
+
+def _broken_migration(seen: Seen) -> State:
+    """S6: the vault and a storage account are left. It is certain if no app is left that could be CIPP's main app."""
+    left = [site for site in without_slots(seen) if not is_this_app(site, seen)]
+    offload = [site for site in left if _is_offload(text_of(site.get("name")), seen.name)]
+    rest = f", only {names(left)}" if left else ""
+    remains = f"its resource group has the vault '{seen.vault}' and no app '{seen.name}'{rest}. {_HOW}"
+    if len(left) == len(offload):
+        text = f"CIPP is down: {remains} {_MIGRATION}: it deploys the container."
+        return State("S6", "WebApp", text, is_severe=True)
+    advice = (
+        "If one of these apps is CIPP, set CIPP_FUNCTION_APP of this app to its name. If none is, run the migration "
+        "script again: it deletes function apps and deploys the container."
+    )
+    return State("S6", "WebApp", f"CIPP may be down: {remains} {advice}")
+
+
+def _is_offload(name: str, main_app: str) -> bool:
+    """Return whether a name is that of an offload app of the main app."""
+    return offload_suffix(name) is not None and main_app_of(name).lower() == main_app.lower()
 
 
 def _beside_the_container(seen: Seen) -> list[State]:
