@@ -54,7 +54,7 @@ class BackendRights:
             *(partial(held.on_hosting, needs) for needs in hosting.resources),
             held.on_this_app,
             held.on_vault,
-            partial(held.in_graph, self._rotation, self._vault),
+            partial(held.in_graph, self._rotation, self._vault, hosting.users),
             held.on_tables,
         ]
         started = [background.start(probe, name="rights") for probe in probes]

@@ -130,8 +130,11 @@ class RightsHeld:
             return str(error)
         return None
 
-    def in_graph(self, rotation: "KeyRotation", vault: KeyVault) -> list[Held]:
-        """Return the results for the SAM app's own token. Its ID is read only if a command needs it."""
+    def in_graph(self, rotation: "KeyRotation", vault: KeyVault, users: str) -> list[Held]:
+        """Return the results for the SAM app's own token. Its ID is read only if a command needs it.
+
+        `users` is the feature that looks up users.
+        """
         wanted = graph_permissions(self._mode)
         problem, app, held = None, "", frozenset(wanted)
         try:
@@ -140,7 +143,9 @@ class RightsHeld:
                 app = self._in_time(partial(vault.read, "ApplicationID")).value.reveal()
         except BackendError as error:
             problem = str(error)
-        needs = [permissions_needed.in_graph(self._clients.cloud, app, permission) for permission in wanted]
+        needs = [
+            permissions_needed.in_graph(self._clients.cloud, app, permission, users=users) for permission in wanted
+        ]
         holds = None if problem else partial(permissions_needed.holds_in_graph, held)
         return [Held(need, holds, problem) for need in needs]
 

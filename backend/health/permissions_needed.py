@@ -10,7 +10,7 @@ from typing import Final
 
 from backend.configuration.clouds import Cloud
 from backend.configuration.mode import Mode, Option
-from backend.installation.needs import ManagedIdentity, Need, assign
+from backend.installation.needs import BY_GROUPS, ManagedIdentity, Need, assign
 
 VAULT_READS: Final = ("Microsoft.KeyVault/vaults/read",)
 READ: Final = (  # in any shape
@@ -117,8 +117,11 @@ def graph_permissions(mode: Mode) -> tuple[str, ...]:
     return tuple(GRAPH if mode.allows(Option.ROTATION) else GRAPH_WITHOUT_ROTATION)
 
 
-def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
-    """Return the need for one permission of CIPP's SAM app in Graph, granted in the partner's tenant."""
+def in_graph(cloud: Cloud, sam_app: str, permission: str, *, users: str) -> Need:
+    """Return the need for one permission of CIPP's SAM app in Graph, granted in the partner's tenant.
+
+    `users` is the feature that looks up users.
+    """
     role = {**GRAPH, **GRAPH_WITHOUT_ROTATION}[permission]
     body = f'{{"principalId": "$SAM", "resourceId": "$GRAPH", "appRoleId": "{role}"}}'.replace('"', '\\"')
     command = (
@@ -129,7 +132,8 @@ def in_graph(cloud: Cloud, sam_app: str, permission: str) -> Need:
     feature = {
         "Application.ReadWrite.All": "Rotation of the client secret and the certificate",
         _READ_APPS: "Checks of the client secret and the certificate",
-        **dict.fromkeys(_BY_GROUPS, "Roles by Entra groups"),
+        "GroupMember.Read.All": BY_GROUPS,
+        "User.Read.All": users,
     }.get(permission, "Rotation under the tenant's app management policy")
     return Need(feature, "graph", cloud.graph, (permission,), command)
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import Literal
+from typing import Final, Literal
 
 from backend.concurrency.deadline import Deadline
 
 RightKind = Literal["azure", "vault", "graph", "table"]
+BY_GROUPS: Final = "Roles by Entra groups"
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ class HostingNeeds:
 
     `reads` are the read actions, needed on CIPP's resource group. Each of `resources` looks up resources of one type
     and returns the needs on them. It waits for Azure until the deadline. For a resource that CIPP does not have, it
-    returns nothing.
+    returns nothing. `users` is the feature for which users are looked up in Microsoft Graph.
     """
 
     reads: Sequence[str]
     resources: Sequence[Callable[[ManagedIdentity, Deadline], Sequence[Need]]]
+    users: str = BY_GROUPS
 
 
 def assign_custom(  # noqa: PLR0913 - the parts of a role

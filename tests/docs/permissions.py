@@ -7,6 +7,7 @@ from typing import Final
 from backend.configuration.clouds import PUBLIC
 from backend.configuration.mode import Mode
 from backend.health import permissions_needed as needed
+from backend.hosting.container import needs as container
 from backend.hosting.functions.needs import READS, to_control, to_manage
 from backend.installation.needs import ManagedIdentity, Need
 from tests.docs.tables import code, table
@@ -41,6 +42,9 @@ def _needs() -> Iterator[tuple[Need, str, str]]:
     yield group, "CIPP's resource group", _role(group)
     app = to_control(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/sites/{_APP}", _ALL)
     yield app, "CIPP's main app, and each offload app", _role(app)
+    site_id = f"{_GROUP}/providers/Microsoft.Web/sites/{_APP}"
+    one = container.to_control(_IDENTITY, site_id, _ALL)
+    yield one, "CIPP's main app, if it is a container", f"the custom role {code(_role(one))}"
     site = to_manage(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/staticSites/cipp-swa-abc12", _ALL)
     yield site, "CIPP's static web app", f"the custom role {code(_role(site))}"
     vault = f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{_APP}"
@@ -54,7 +58,7 @@ def _needs() -> Iterator[tuple[Need, str, str]]:
     tables = needed.to_use_tables(_IDENTITY, f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/{account}", _ALL)
     yield tables, "CIPP's storage account, with this app's identity", _role(tables)
     for permission in needed.GRAPH:
-        graph = needed.in_graph(PUBLIC, "", permission)
+        graph = needed.in_graph(PUBLIC, "", permission, users=container.USERS)
         yield graph, "Microsoft Graph, for CIPP's SAM app", "this application permission"
 
 

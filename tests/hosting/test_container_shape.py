@@ -10,7 +10,9 @@ from backend.configuration.mode import Option
 from sandbox import names
 from settings.http.process import services
 from settings.http.routes import all_routes
-from tests.support import phrases
+from tests.hosting.test_container_apps import forget_starts
+from tests.support import az, phrases
+from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, Admin
 from tests.support.api import Api
 from tests.support.principals import application
 from tests.support.rotation.others import Others
@@ -260,7 +262,42 @@ def test_container_needs_no_right_on_a_static_web_app(container: Api, azure: San
 def test_migrated_container_shows_the_command_for_the_new_site(azure: Sandbox) -> None:
     azure.reset(propagation_seconds=0, shape="container", state="S4")
     commands = Api().get("ListBackendRights").results["Commands"]
-    assert [line for line in commands if "Website Contributor" in line and line.endswith(f"/sites/{names.MAIN_SITE}")]
+    role = f'--role "CIPP Backend on {names.MAIN_SITE}"'
+    assert [line for line in commands if role in line and line.endswith(f"/sites/{names.MAIN_SITE}")]
+
+
+@pytest.mark.slow("three starts of the container")
+def test_commands_for_a_container_grant_only_the_listed_actions(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("CIPP_START_TIMEOUT_SECONDS", "2")
+    azure.reset(propagation_seconds=0, shape="container", start_seconds=1)
+    forget_starts(azure)
+    admin = Admin(azure)
+    admin.take_roles()
+    admin.give_role("Reader", f"{SUBSCRIPTION}/resourceGroups/{names.RESOURCE_GROUP}")
+    api = Api()
+    assert api.post("ExecFunctionAppStop").body["azureStatus"] == 403
+    for command in api.get("ListBackendRights").results["Commands"]:
+        assert "Contributor" not in command
+        az.run(admin, command)
+    results = api.get("ListBackendRights").results
+    assert (results["Missing"], results["Commands"]) == (0, [])
+    shown = {right["Action"] for right in results["Rights"] if right["Scope"].endswith(f"/sites/{names.MAIN_SITE}")}
+    found = admin.call("GET", f"{SUBSCRIPTION}/{ROLES}/roleDefinitions", ROLES_API)["value"]
+    (role,) = [one["properties"] for one in found if one["properties"]["roleName"].endswith(f"on {names.MAIN_SITE}")]
+    assert set(role["permissions"][0]["actions"]) == shown
+    for name in ("ExecFunctionAppStop", "ExecFunctionAppStart", "ExecFunctionAppRestart", "ExecFunctionAppSettings"):
+        answer = api.post(name, {**WRITES[name], "Force": True})
+        assert answer.status == 200, answer.text
+
+
+@pytest.mark.each_value
+@pytest.mark.parametrize("shape", ["functions", "container"])
+def test_right_to_read_users_names_the_features_of_the_shape(azure: Sandbox, shape: str) -> None:
+    azure.reset(propagation_seconds=0, shape=shape)
+    found = {right["Action"]: right["Feature"] for right in Api().get("ListBackendRights").results["Rights"]}
+    assert found["GroupMember.Read.All"] == "Roles by Entra groups"
+    assert ("allowedUsers" in found["User.Read.All"]) is (shape == "container")
+    assert found["User.Read.All"].startswith("Roles by Entra groups")
 
 
 def test_normal_container_has_no_state_but_this_app_beside_it(azure: Sandbox) -> None:

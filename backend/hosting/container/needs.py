@@ -31,20 +31,34 @@ ON_SITE: Final = (
 ON_PLAN: Final = ("Microsoft.Web/serverfarms/read",)
 
 
+USERS: Final = "Roles by Entra groups, and roles of users by CIPP's table allowedUsers"
+
+
 def hosting_needs(discovery: Discovery, mode: Mode) -> HostingNeeds:
     """Return the needs on the site, and on its plan, which may be in another resource group."""
-    return HostingNeeds(reads=READS, resources=(partial(_on_site, discovery, mode), partial(_on_plan, discovery)))
+    resources = (partial(_on_site, discovery, mode), partial(_on_plan, discovery))
+    return HostingNeeds(reads=READS, resources=resources, users=USERS)
 
 
 def _on_site(discovery: Discovery, mode: Mode, identity: ManagedIdentity, _deadline: Deadline) -> list[Need]:
     deployment = discovery.deployment()
-    site = deployment.resource_id("Microsoft.Web/sites", deployment.main_app or "")
+    return [to_control(identity, deployment.resource_id("Microsoft.Web/sites", deployment.main_app or ""), mode)]
+
+
+def to_control(identity: ManagedIdentity, site: str, mode: Mode) -> Need:
+    """Return the need to start, stop, restart and configure the container, by a custom role with only these actions.
+
+    Website Contributor would also grant its deletion, its domains and its publishing credentials. Without controls,
+    only the settings are read.
+    """
+    name = site.rpartition("/")[2]
     if not mode.allows(Option.CONTROLS):
-        role, actions = f"CIPP Backend reads {deployment.main_app}", SETTINGS_OF_SITE
+        role, actions = f"CIPP Backend reads {name}", SETTINGS_OF_SITE
         command = assign_custom(identity, role, "Settings of one app, to read", actions, site)
-        return [Need(f"Settings of '{deployment.main_app}'", "azure", site, actions, command)]
-    feature = f"Controls and settings of '{deployment.main_app}'"
-    return [Need(feature, "azure", site, ON_SITE, assign(identity, "Website Contributor", site))]
+        return Need(f"Settings of '{name}'", "azure", site, actions, command)
+    role, description = f"CIPP Backend on {name}", "Start, stop, restart and settings of one app"
+    command = assign_custom(identity, role, description, ON_SITE, site)
+    return Need(f"Controls and settings of '{name}'", "azure", site, ON_SITE, command)
 
 
 def _on_plan(discovery: Discovery, identity: ManagedIdentity, deadline: Deadline) -> list[Need]:
