@@ -22,6 +22,7 @@ from tests.support.sandbox_client import Sandbox
 from tests.support.settings_in_azure import ARM
 
 AUTH = "/config/authsettingsv2$"
+OF_CIPP = (f"/sites/{names.MAIN_SITE}($|/)", "/sites$", "/staticSites")  # the paths of CIPP's own app
 STRICT = {"requireAuthentication": True, "unauthenticatedClientAction": "Return401"}
 
 
@@ -248,6 +249,21 @@ def test_while_azure_hangs_only_the_first_request_waits(azure: Sandbox, in_azure
     assert 2.3 < seconds_of(lambda: me(api)) < 4
     assert max(seconds_of(lambda: me(api)) for _ in range(5)) < 0.5
     assert me(api).status == 200
+
+
+@pytest.mark.compares_times
+def test_me_in_azure_waits_only_for_this_apps_own_sign_in(azure: Sandbox, in_azure: pytest.MonkeyPatch) -> None:
+    del in_azure
+    azure.faults([{"host": ARM, "path": path, "mode": "hang", "times": 0} for path in OF_CIPP])
+    api = Api()
+    services().clients.web(names.SUBSCRIPTION_ID)  # loading the SDK is not measured
+    answers: list[Answer] = []
+    assert seconds_of(lambda: answers.append(me(api))) < 2
+    (answer,) = answers
+    assert answer.status == 200
+    assert "superadmin" in answer.body["clientPrincipal"]["userRoles"]
+    assert not {"ng", "hosted"} & set(answer.body)
+    assert len(looks(azure, [answer])) == 1
 
 
 @pytest.mark.compares_times
