@@ -373,7 +373,7 @@ def test_links_of_an_unknown_shape_claim_neither_and_state_the_cause(unclear: tu
 
 
 @pytest.mark.each_value
-def test_static_web_app_of_an_unknown_shape_is_linked_only_if_azure_shows_it(unclear: tuple[Api, str, str]) -> None:
+def test_static_web_app_of_unknown_shape_is_linked_if_azure_shows_it(unclear: tuple[Api, str, str]) -> None:
     api, _, shape = unclear
     links = api.get("ExecBackendURLs").results
     static_web_app = {"functions": "cipp-swa-abc12"}.get(shape)

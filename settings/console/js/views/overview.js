@@ -25,6 +25,7 @@ const KINDS = {
   KeyVault: "Key vault",
   FunctionApp: "Function app",
   WebApp: "Web app",
+  MainApp: "Main app of CIPP",
   StaticWebApp: "Static web app",
   AppServicePlan: "App Service plan",
   SignIn: "Sign-in of CIPP",
@@ -33,7 +34,7 @@ const KINDS = {
 
 /** Return the cards of resources, the apps first. @param {Card[]} cards */
 function inOrder(cards) {
-  const order = ["WebApp", "FunctionApp", "StaticWebApp", "SignIn", "KeyVault", "AppServicePlan", "ResourceGroup"];
+  const order = ["WebApp", "MainApp", "FunctionApp", "StaticWebApp", "SignIn", "KeyVault", "AppServicePlan", "ResourceGroup"];
   return cards.filter((card) => card.Kind !== "Keys").sort((one, other) => order.indexOf(one.Kind) - order.indexOf(other.Kind));
 }
 
