@@ -205,5 +205,9 @@ def test_each_cloud_returns_its_own_hosts(arm: Arm, host: str, site: str, vault:
 
 
 def test_unsupported_operation_returns_501(arm: Arm) -> None:
-    for method, path in (("GET", f"{GROUP}/providers/Microsoft.Compute/disks"), ("DELETE", f"{SITE}/slots/a"), ("HEAD", SITE)):
+    for method, path in (
+        ("GET", f"{GROUP}/providers/Microsoft.Compute/disks"),
+        ("DELETE", f"{SITE}/slots/a"),
+        ("HEAD", SITE),
+    ):
         assert arm.call(method, path).status_code == 501
