@@ -10,6 +10,7 @@ from backend.credentials.certificate_gate import LastRead, dropped, refuse_old, 
 from backend.errors import ConflictError
 from backend.key_vault.secrets import Version
 from backend.key_vault.tags import CREDENTIAL_ID
+from tests.support import phrases
 from tests.support.by_hand import DRY, FORCE, fresh, restore, set_secret
 from tests.support.rotation.others import Others
 from tests.support.rotation.scene import CERTIFICATE, Scene
@@ -111,7 +112,7 @@ def test_third_certificate_is_restored_only_with_force(container: Scene) -> None
     refused = restore(CERTIFICATE, before[2])
     assert refused.status == 409
     assert restore(CERTIFICATE, before[2], **DRY).results["WouldDo"][0].startswith("Refuse")
-    assert "newest two" in refused.text
+    assert phrases.NEWEST_TWO in refused.text
     assert "Force" in refused.text
     assert ids(container) == before
     assert restore(CERTIFICATE, before[2], **FORCE).status == 200
@@ -123,7 +124,7 @@ def test_set_and_restore_wait_until_cipp_has_read_its_keys(container: Scene) -> 
     before, value = ids(container), fresh(container, "Certificate")
     for refused in (set_secret(CERTIFICATE.upper(), value), restore(CERTIFICATE, before[1])):
         assert refused.status == 409
-        assert "00:30 of its time zone" in refused.text
+        assert phrases.CIPPS_NIGHTLY_READ in refused.text
         assert value not in refused.text
     assert ids(container) == before
     container.go(days=1)  # CIPP reads its keys at 00:30, and writes its row of the check

@@ -365,7 +365,7 @@ def test_links_of_an_unknown_shape_claim_neither_and_state_the_cause(unclear: tu
     api, cause, _ = unclear
     links = api.get("ExecBackendURLs").results
     assert [warning for warning in links["Warnings"] if cause in warning]
-    assert not [text for text in links["Warnings"] if "static web app" in text or "deployment template" in text]
+    assert not [text for text in links["Warnings"] if phrases.STATIC_WEB_APP in text or phrases.DERIVED_NAMES in text]
     assert links["FunctionDeployment"] == links["FunctionApp"]
     assert links["FunctionApp"].endswith(f"/sites/{names.MAIN_SITE}/appServices")
     assert links["SKU"] is None

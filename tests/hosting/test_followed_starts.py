@@ -12,6 +12,7 @@ from backend.concurrency.deadline import Deadline
 from backend.hosting.container.health import Before, Health, SiteHealth, Start, health_of
 from sandbox import names
 from tests.hosting.test_container_apps import forget_starts
+from tests.support import phrases
 from tests.support.api import Api
 from tests.support.rotation.others import Others
 from tests.support.rotation.scene import CERTIFICATE, SECRET
@@ -142,8 +143,8 @@ def test_start_of_a_starting_cipp_shows_nothing_about_its_keys(slow: Sandbox) ->
     api = Api()
     assert renew(api, SECRET) == "rotated"
     (app,) = api.post("ExecFunctionAppStart", {"Force": True}).results["Apps"]
-    assert "phase is Ready" in app["Seen"]
-    assert "not stopped" in app["Seen"]
+    assert "Ready" in app["Seen"]
+    assert phrases.WAS_NOT_STOPPED in app["Seen"]
     assert app["NotSeen"]
     (process,) = slow.state()["cipp"]
     served = slow.state()["vaults"][names.VAULT]["secrets"][SECRET][-1]["version"]

@@ -152,7 +152,7 @@ def test_broken_migration_is_certain_only_if_no_app_can_be_cipps(
 ) -> None:
     (state,) = states_of(seen(main_app=GONE, sites=sites))
     assert (state.code, state.is_severe) == ("S6", is_certain)
-    assert ("CIPP is down" in state.text) is is_certain
+    assert (phrases.IS_DOWN in state.text) is is_certain
     assert ("CIPP_FUNCTION_APP" in state.text) is not is_certain
     assert all(site["name"] in state.text for site in sites if site not in (OURS, SLOT))
 
@@ -191,7 +191,7 @@ CASES: list[tuple[dict[str, object], str, str, Callable[[Sandbox], None]]] = [
     ({"state": "S3"}, "MainApp", "cippxyz89", nothing_before),
     ({"state": "S4"}, "WebApp", "identity changed", functions_before),
     ({"state": "S5"}, "WebApp", "cippabc12-proc", nothing_before),
-    ({"state": "S6"}, "MainApp", "CIPP is down", nothing_before),
+    ({"state": "S6"}, "MainApp", phrases.IS_DOWN, nothing_before),
     ({"state": "S7"}, "WebApp", "cipp-swa-abc12", nothing_before),
     ({"sign_in_off": True}, "SignIn", "superadmin", nothing_before),
     ({"pinned": "digest"}, "WebApp", "digest", nothing_before),
@@ -243,7 +243,7 @@ def broken_migration(azure: Sandbox, fault: dict[str, object]) -> tuple[list[str
     return api.get("ExecBackendURLs").results["Warnings"], card["Problems"]
 
 
-@pytest.mark.parametrize(("left", "text"), [(OFFLOAD, "CIPP is down"), (FUNCTIONS, "CIPP may be down")], ids=str)
+@pytest.mark.parametrize(("left", "text"), [(OFFLOAD, phrases.IS_DOWN), (FUNCTIONS, phrases.MAY_BE_DOWN)], ids=str)
 @pytest.mark.each_value
 def test_broken_migration_that_left_an_app_comes_first(azure: Sandbox, left: dict[str, str], text: str) -> None:
     for shown in broken_migration(azure, {"path": LIST, "edit": [["value", [left]]]}):

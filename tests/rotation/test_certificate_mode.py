@@ -69,7 +69,7 @@ def test_mode_by_flag_and_vault(
     assert mode.is_on == (mode.vital == "Certificate") == (mode.vital_secret == "SAMCertificate")
     assert (mode.reason == "") == (expected is RENEWED)
     assert bool(mode.problem) == bool(mode.effect) == (expected in (UNKNOWN, LAST_WEEK))
-    assert ("last week" in mode.effect) == (expected is LAST_WEEK)
+    assert (phrases.IN_ITS_LAST_WEEK in mode.effect) == (expected is LAST_WEEK)
     assert ("The table timed out." in mode.reason) == (flag in (UNREADABLE, UNCONFIGURED))
 
 

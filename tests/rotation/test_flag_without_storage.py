@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.rotation.test_unknown_shape import SITE_FAILS, remember
+from tests.support import phrases
 from tests.support.rotation.scene import CERTIFICATE, GRAPH, SECRET, TOKEN, Scene, key_of, moment
 from tests.support.sandbox.certificate import Certificate
 
@@ -48,7 +49,7 @@ def test_secret_is_left_alone_in_every_shape(scene: Scene, nowhere: pytest.Monke
     assert any("CIPP_STORAGE" in problem for problem in state["Problems"])
     assert state["Counts"]
     assert SECRET in overview["Sentence"]
-    assert ("last week" in overview["Sentence"]) is (shape == "functions")
+    assert (phrases.IN_ITS_LAST_WEEK in overview["Sentence"]) is (shape == "functions")
 
 
 @pytest.mark.slow("three rotations")
@@ -115,5 +116,5 @@ def test_storage_of_another_account_counts_as_none(
     scene.azure.faults([*no_tables, *([SITE_FAILS] if shape == "unknown" else [])])
     secret = report_of(scene, scene.rotate(SECRET))
     assert secret["Outcome"] == "unchanged"
-    assert ("last week" in secret["Reason"]) is late
+    assert (phrases.IN_ITS_LAST_WEEK in secret["Reason"]) is late
     assert "CIPP_STORAGE" in str(scene.overview()["Notes"])

@@ -308,3 +308,11 @@ TOO_MANY_ENTRIES: Final = "so some are left out"
 HISTORY_NOT_WRITTEN: Final = "history not written"
 PROGRESS_NOT_WRITTEN: Final = "progress not written"
 MAKES_A_SECRET: Final = "Create a new client secret"
+
+# Certificates by hand, starts, and a broken migration
+CIPPS_NIGHTLY_READ: Final = "00:30 of its time zone"
+NEWEST_TWO: Final = "newest two"
+WAS_NOT_STOPPED: Final = "was not stopped"
+IS_DOWN: Final = "CIPP is down"
+MAY_BE_DOWN: Final = "CIPP may be down"
+IN_ITS_LAST_WEEK: Final = "last week"
