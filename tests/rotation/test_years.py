@@ -7,7 +7,7 @@ import pytest
 from sandbox import names
 from tests.support.rotation.deployment import Deployment
 from tests.support.rotation.scene import CERTIFICATE, GRAPH, SECRET, Scene
-from tests.support.rotation.year import HOURLY_SUNDAYS, KINDS, WEEKS, YEARS, Year
+from tests.support.rotation.year import HOURLY_SUNDAYS, KINDS, Year, weeks_of
 from tests.support.tiers import chosen
 
 START_SECONDS = 0.3
@@ -60,7 +60,7 @@ def test_certificate_only_container_keeps_its_placeholder(container: Scene) -> N
 def test_keys_that_cipp_holds_sign_in_and_live_credentials_stay_few(deployment: Deployment, kind: str) -> None:
     """In the full tier for a year or twelve weeks, otherwise for three. Most Sundays leave out most hours."""
     year = Year(deployment, KINDS[kind])
-    figures = year.weeks(chosen(reduced=3, full=WEEKS if kind in YEARS else 12), hourly=HOURLY_SUNDAYS)
+    figures = year.weeks(chosen(reduced=3, full=weeks_of(kind)), hourly=HOURLY_SUNDAYS)
     assert figures.problems == []
     assert figures.late == []
     assert (figures.failed, figures.most_secrets <= 6, figures.most_certificates <= 3) == (0, True, True)

@@ -58,11 +58,19 @@ KINDS: Final = {
     "container, certificate-only": Kind({**CONTAINER, "certificate_only": True}),
     "function apps, old and never restarted": Kind({"old_cipp": True}, restarts=ONCE, is_in_time=False),
     "container, old and never restarted": Kind({**CONTAINER, "old_cipp": True}, restarts=ONCE, is_in_time=False),
+    "function apps, old, without a single restart": Kind({"old_cipp": True}, is_in_time=False),
+    "container, old, without a single restart": Kind({**CONTAINER, "old_cipp": True}, is_in_time=False),
 }
 
 # What lives for a whole year in the tests and in the bench. The others live for some weeks, because a year takes time.
 YEARS: Final = ("function apps", "container", "container, certificate-only", "container, old and never restarted")
+SOME_WEEKS: Final = 12
 HOURLY_SUNDAYS: Final = (5, 46)  # the first in which old keys are retired, and that in which the certificate is renewed
+
+
+def weeks_of(kind: str) -> int:
+    """Return how many weeks a kind of CIPP lives."""
+    return WEEKS if kind in YEARS else SOME_WEEKS
 
 
 @dataclass
