@@ -1,7 +1,7 @@
 /** The calls of this app's API. Their permissions are those of the person who signed in. */
 
 const ADDRESS = "/api/";
-const SIGN_IN = "/.auth/login/aad?post_login_redirect_uri=/api/console/";
+export const SIGN_IN = "/.auth/login/aad?post_login_redirect_uri=/api/console/";
 const PLACE = "cipp-backend-place";
 const SIGNED_IN = "cipp-backend-signed-in";
 /** Time after which a second redirect to the sign-in is no loop. */
@@ -48,6 +48,14 @@ export class CallError extends Error {
  * @type {Map<string, Promise<ApiResponse>>}
  */
 const pending = new Map();
+
+/** Whether any call succeeded. */
+let hasLoaded = false;
+
+/** Return whether the page may have something that a redirect would lose: edits, an invitation, a running write. */
+export function mayLose() {
+  return hasLoaded;
+}
 
 /**
  * Read from an endpoint.
@@ -130,16 +138,17 @@ async function call(address, options) {
   const correlationId = response.headers.get("x-correlation-id") ?? "";
   const whole = await contentOf(response);
   if (response.ok) {
+    hasLoaded = true;
     return { results: whole?.Results ?? whole, whole, correlationId, at: new Date() };
   }
   const status = response.type === "opaqueredirect" ? 401 : response.status;
-  if (status === 401) {
+  if (status === 401 && !hasLoaded) {
     askToSignIn();
   }
   throw problemOf(status, response.headers, whole, correlationId);
 }
 
-/** Go to the sign-in, unless that did not help a moment ago. */
+/** Go to the sign-in, unless that did not help a moment ago. If the page may lose something, it shows a link instead. */
 function askToSignIn() {
   const last = Number(sessionStorage.getItem(SIGNED_IN) ?? 0);
   if (Date.now() - last > LOOP_MILLISECONDS) {

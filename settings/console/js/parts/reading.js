@@ -1,9 +1,9 @@
 /** What the API last returned for a read: loaded again every 15 s while the page is visible, and after a write. */
 
 import { html, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
-import { read, signIn } from "../api.js";
+import { SIGN_IN, mayLose, read, signIn } from "../api.js";
 import { addressOf } from "../place.js";
-import { Sign, absolute } from "./text.js";
+import { Outside, Sign, absolute } from "./text.js";
 
 /** @typedef {import("../api.js").CallError} CallError */
 /** @typedef {import("./responses.js").NotInThisShape} NotInThisShape */
@@ -111,8 +111,15 @@ export function Trouble({ error, at }) {
     ${error.kind === "offline" && html`<p>The page tries again every ${RELOAD_SECONDS} seconds.</p>`}
     ${at && html`<p class="muted">What is shown is of ${absolute(at)}.</p>`}
     ${error.correlationId && html`<p class="muted small">Correlation ID <code>${error.correlationId}</code></p>`}
-    <button type="button" class="small" onClick=${isSignedOut ? signIn : reload}>${isSignedOut ? "Sign in" : "Try again"}</button>
+    ${isSignedOut && html`<${SignIn} />`}
+    <button type="button" class="small" onClick=${reload}>Try again</button>
   </div>`;
+}
+
+/** The way to the sign-in, in a new tab if the page may lose something. */
+export function SignIn() {
+  if (!mayLose()) return html`<p><button type="button" class="small" onClick=${signIn}>Sign in</button></p>`;
+  return html`<p><${Outside} to=${new URL(SIGN_IN, location.href).href}>Sign in<//>. This page keeps what you entered.</p>`;
 }
 
 /** What the shape of this CIPP lacks, and where it is instead. @param {{ absent: NotInThisShape, children?: any }} props */
@@ -138,7 +145,8 @@ export function Part({ reading, what, children, instead }) {
   if (value === undefined) {
     return error ? html`<${Trouble} error=${error} />` : html`<${Loading} what=${what} />`;
   }
-  return html`${error && html`<${Trouble} error=${error} at=${at} />`}
+  const isHere = error && error.kind !== "signed-out"; // the frame shows that once for all parts
+  return html`${isHere && html`<${Trouble} error=${error} at=${at} />`}
     ${absent ? html`<${Absent} absent=${absent}>${instead}<//>` : html`<${Drawn} value=${value} draw=${children} />`}`;
 }
 

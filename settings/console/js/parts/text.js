@@ -142,10 +142,10 @@ export function Copyable({ text, what }) {
     <${Copy} text=${text} what=${what} /></div>`;
 }
 
-/** A link to another site, such as the portal. Other schemes than https are shown as text.
+/** A link to another site, such as the portal. Other schemes than https are shown as text, but for those of this app.
  * @param {{ to: string | null, children?: any }} props */
 export function Outside({ to, children }) {
-  if (!to || !/^https:\/\//i.test(to)) return html`<span>${children}</span>`;
+  if (!to || !(/^https:\/\//i.test(to) || to.startsWith(`${location.origin}/`))) return html`<span>${children}</span>`;
   return html`<a href=${to} target="_blank" rel="noopener noreferrer">
     ${children}<span class="hidden"> (opens a new tab)</span><svg class="outside" viewBox="0 0 16 16" width="12" height="12"
       aria-hidden="true"><path d="M6 3.5h6.5V10M12.5 3.5L4 12" /></svg></a>`;

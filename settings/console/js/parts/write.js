@@ -3,7 +3,7 @@
 import { html, render, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { dryRun, write as send } from "../api.js";
 import { Outcome } from "./outcome.js";
-import { reload } from "./reading.js";
+import { SignIn, reload } from "./reading.js";
 import { Name, Sentence, Sign, announce } from "./text.js";
 
 /** @typedef {import("../api.js").CallError} CallError */
@@ -219,6 +219,7 @@ function Failure({ error, wasSent }) {
   return html`<div role="alert">
     <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>
     ${error.advice && html`<p><bdi dir="auto">${error.advice}</bdi></p>`}
+    ${error.kind === "signed-out" && html`<${SignIn} />`}
     ${isUncertain && html`<p>The change may still have happened. Look at the page before you try again.</p>`}
     ${!wasSent && html`<p class="muted">Nothing was changed.</p>`}
   </div>`;

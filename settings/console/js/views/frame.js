@@ -44,6 +44,7 @@ export function Frame() {
   const apps = useReading(isDenied ? null : "ListFunctionApps");
   const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps.value ?? []);
   const keys = useReading(isDenied ? null : "ListKeyRotations");
+  const signedOut = [me, overview, keys].find((reading) => reading.error?.kind === "signed-out" && reading.value !== undefined);
   const view = VIEWS[place[0] ?? ""];
   const heading = useHeading(place, view?.title ?? "Not found");
 
@@ -67,6 +68,7 @@ export function Frame() {
     </header>
     <main id="main" ref=${heading}>
       ${me.error && !me.value && html`<${Heading} title="CIPP Backend" /><${Trouble} error=${me.error} />`}
+      ${signedOut?.error && html`<${Trouble} error=${signedOut.error} at=${signedOut.at} />`}
       ${isDenied && me.value && html`<${Denied} me=${me.value} />`}
       ${!isDenied && (me.value || !me.error) && html`
         <${Running} keys=${keys.value} />

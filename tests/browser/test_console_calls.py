@@ -1,0 +1,50 @@
+"""The console's calls on bad days: the session ends, the API is busy, another server responds, a write is refused."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sandbox import names
+from tests.browser.console import ConsolePage, Consoles
+from tests.support.sandbox_client import Sandbox
+
+pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
+Pages = Callable[..., ConsolePage]
+MAIN = names.MAIN_SITE
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_stay(sandbox: Sandbox) -> Iterator[None]:
+    yield
+    sandbox.faults([])
+
+
+def add_setting(page: Page, name: str) -> None:
+    """Add a setting to the changes, which are not written yet."""
+    form = page.get_by_role("form", name="New setting")
+    form.get_by_label("Name").fill(name)
+    form.get_by_label("Value").fill("1")
+    form.get_by_role("button").click()
+
+
+def test_edits_stay_when_the_session_ends(consoles: Consoles) -> None:
+    opened = consoles.page_as(None, allows=(401,))
+    page = opened.page
+    page.goto(f"{opened.address}#/settings/{MAIN}")
+    page.wait_for_url(f"**/api/console/#/settings/{MAIN}")
+    opened.settled()
+    add_setting(page, "CIPP_ONE")
+    page.evaluate("() => sessionStorage.clear()")  # the last sign-in was an hour ago
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Reload now").click()
+    trouble = page.get_by_role("group", name="Problem")
+    expect(trouble).to_have_count(1)
+    assert opened.axe() == []
+    with page.context.expect_page() as tab:
+        trouble.get_by_role("link", name="Sign in").click()
+    expect(tab.value.get_by_role("banner")).to_contain_text("superadmin")
+    assert opened.watch.paths().count("/.auth/login/aad") == 1
+    trouble.get_by_role("button", name="Try again").click()
+    expect(trouble).to_have_count(0)
+    expect(page.get_by_role("region", name="Changes that are not written yet")).to_contain_text("CIPP_ONE")
