@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from sandbox import names
 from tests.browser.console import ConsolePage, Consoles
@@ -48,3 +48,27 @@ def test_edits_stay_when_the_session_ends(consoles: Consoles) -> None:
     trouble.get_by_role("button", name="Try again").click()
     expect(trouble).to_have_count(0)
     expect(page.get_by_role("region", name="Changes that are not written yet")).to_contain_text("CIPP_ONE")
+
+
+@pytest.mark.parametrize(("status", "wait", "seconds"), [(500, None, 15), (429, "60", 60)])
+def test_failed_read_is_repeated_after_the_stated_time(
+    page_as: Pages, status: int, wait: str | None, seconds: int
+) -> None:
+    opened = page_as("superadmin", allows=(status,))
+    page, requests = opened.page, []
+
+    def refuse(route: Route) -> None:
+        requests.append(route.request.url)
+        headers = {"Retry-After": wait} if wait else {}
+        route.fulfill(status=status, headers=headers, json={"detail": "busy"})
+
+    page.route("**/api/ListStaticWebAppUsers", refuse)
+    page.clock.install()
+    opened.open("users")
+    expect(page.get_by_role("group", name="Problem")).to_contain_text(f"{seconds} seconds")
+    assert len(requests) == 1
+    page.clock.run_for((seconds - 2) * 1000)
+    assert len(requests) == 1
+    with page.expect_response("**/api/ListStaticWebAppUsers"):
+        page.clock.run_for(4000)
+    assert len(requests) == 2

@@ -24,6 +24,8 @@ class Source {
     /** @type {Set<() => void>} */
     this.listeners = new Set();
     this.again = false;
+    /** When the last load ended, in milliseconds. */
+    this.tried = 0;
   }
 
   /** Load it. A load that is requested during another one follows it, because a write may lie between them. */
@@ -41,6 +43,7 @@ class Source {
       } catch (error) {
         this.change({ error: /** @type {CallError} */ (error) });
       }
+      this.tried = Date.now();
       this.change({ loading: false });
     } while (this.again);
   }
@@ -51,8 +54,10 @@ class Source {
     for (const listener of this.listeners) listener();
   }
 
-  isOld() {
-    return Date.now() - this.reading.at > RELOAD_SECONDS * 1000;
+  /** Return whether it is time for the next load. The API may request a longer wait, such as with 429. */
+  isDue() {
+    if (this.reading.loading) return false;
+    return Date.now() - this.tried > Math.max(RELOAD_SECONDS, this.reading.error?.retryAfterSeconds ?? 0) * 1000;
   }
 }
 
@@ -79,7 +84,7 @@ export function freshness() {
 
 setInterval(() => {
   if (document.visibilityState !== "visible") return;
-  for (const source of shown()) if (source.isOld() && !source.reading.loading) source.load();
+  for (const source of shown()) if (source.isDue()) source.load();
 }, 1000);
 
 /** Return the state of a read while the caller is shown. Without an endpoint, nothing is read.
@@ -93,7 +98,7 @@ export function useReading(endpoint, query = {}) {
     sources.set(path, source);
     const listener = () => redraw((count) => count + 1);
     source.listeners.add(listener);
-    if (source.isOld() || source.reading.error) source.load();
+    if (source.isDue()) source.load();
     listener();
     return () => {
       source.listeners.delete(listener);
@@ -108,7 +113,7 @@ export function Trouble({ error, at }) {
   return html`<div class="trouble" role="group" aria-label="Problem">
     <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>
     ${error.advice && html`<p><bdi dir="auto">${error.advice}</bdi></p>`}
-    ${error.kind === "offline" && html`<p>The page tries again every ${RELOAD_SECONDS} seconds.</p>`}
+    ${!isSignedOut && html`<p class="muted">The page tries again in ${Math.max(RELOAD_SECONDS, error.retryAfterSeconds)} seconds.</p>`}
     ${at && html`<p class="muted">What is shown is of ${absolute(at)}.</p>`}
     ${error.correlationId && html`<p class="muted small">Correlation ID <code>${error.correlationId}</code></p>`}
     ${isSignedOut && html`<${SignIn} />`}
