@@ -1,5 +1,6 @@
 """The console on bad days: Azure hangs in one part, names are hostile, tenants are many, a run is long."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -122,8 +123,21 @@ def test_running_rotation_is_shown_to_others_and_survives_a_reload(page_as: Page
     expect(progress).to_be_visible(timeout=20_000)
     expect(progress.get_by_role("progressbar")).to_be_visible()
     assert second.axe() == []
+    other.clock.install()
     other.reload()
+    second.settled()
     expect(progress).to_be_visible(timeout=20_000)
+    loads = Counter(second.watch.paths())
+    with other.expect_response("**/api/ListKeyRotations"):
+        other.clock.run_for(6_000)
+    assert Counter(second.watch.paths()) == loads + Counter(["/api/ListKeyRotations"])
+    other.evaluate(
+        "() => Object.defineProperty(document, 'visibilityState', {get: () => 'hidden', configurable: true})"
+    )
+    other.clock.run_for(11_000)
+    assert Counter(second.watch.paths()) == loads + Counter(["/api/ListKeyRotations"])
+    other.evaluate("() => { delete document.visibilityState; }")
+    other.clock.resume()
     sandbox.faults([])
     expect(dialog).to_contain_text("Correlation ID", timeout=60_000)
     end = other.get_by_role("status", name="Rotation complete")

@@ -28,10 +28,10 @@ class Source {
     this.tried = 0;
   }
 
-  /** Load it. A load that is requested during another one follows it, because a write may lie between them. */
-  async load() {
+  /** Load it. After a write, a load follows one that may have begun before. @param {boolean} [isAfterWrite] */
+  async load(isAfterWrite = false) {
     if (this.reading.loading) {
-      this.again = true;
+      this.again ||= isAfterWrite;
       return;
     }
     do {
@@ -69,10 +69,26 @@ function shown() {
   return [...sources.values()].filter((source) => source.listeners.size > 0);
 }
 
-/** Load everything that is shown again, such as after a write. What is not shown is forgotten. */
+/** Load everything that is shown again. */
 export function reload() {
+  for (const source of shown()) source.load();
+}
+
+/** Load everything that is shown again. What is not shown is forgotten. */
+export function reloadAfterWrite() {
   for (const [path, source] of sources) if (source.listeners.size === 0) sources.delete(path);
-  return Promise.all(shown().map((source) => source.load()));
+  for (const source of shown()) source.load(true);
+}
+
+/** Load what is shown of one endpoint again, if the page is visible. @param {string} endpoint */
+export function reloadOne(endpoint) {
+  if (document.visibilityState !== "visible") return;
+  sources.get(pathOf(endpoint, {}))?.load();
+}
+
+/** @param {string} endpoint @param {Record<string, string>} query */
+function pathOf(endpoint, query) {
+  return `${endpoint} ${JSON.stringify(query)}`;
 }
 
 /** Return when the oldest part of the page was loaded, and whether something loads. */
@@ -91,7 +107,7 @@ setInterval(() => {
  * @param {string | null} endpoint @param {Record<string, string>} [query] @returns {Reading<any>} */
 export function useReading(endpoint, query = {}) {
   const [, redraw] = useState(0);
-  const path = endpoint && `${endpoint} ${JSON.stringify(query)}`;
+  const path = endpoint && pathOf(endpoint, query);
   useEffect(() => {
     if (!path || !endpoint) return;
     const source = sources.get(path) ?? new Source(endpoint, query);

@@ -3,7 +3,7 @@
 import { html, render, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { dryRun, write as send } from "../api.js";
 import { Outcome } from "./outcome.js";
-import { SignIn, reload } from "./reading.js";
+import { SignIn, reloadAfterWrite } from "./reading.js";
 import { Name, Sentence, Sign, announce } from "./text.js";
 
 /** @typedef {import("../api.js").CallError} CallError */
@@ -102,7 +102,7 @@ function Dialog({ request, opener, close }) {
     } catch (failure) {
       fail(/** @type {CallError} */ (failure));
     }
-    reload();
+    reloadAfterWrite();
     show(); // it may have been closed meanwhile
   };
 

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../../vendor/preact-htm.js";
 import { addressOf, usePlace } from "../place.js";
-import { Trouble, freshness, reload, useReading } from "../parts/reading.js";
+import { Trouble, freshness, reload, reloadOne, useReading } from "../parts/reading.js";
 import { Heading, Name, READ, Sentence, Sign, Zone, absolute, relative, secondsTo } from "../parts/text.js";
 import { DeploymentView } from "./deployment.js";
 import { DomainsView } from "./domains.js";
@@ -211,7 +211,7 @@ function Running({ keys }) {
   }, [keys]);
   useEffect(() => {
     if (!run) return;
-    const timer = setInterval(reload, 5000); // the app writes its progress every 5 s
+    const timer = setInterval(() => reloadOne("ListKeyRotations"), 5000); // the app writes its progress every 5 s
     return () => clearInterval(timer);
   }, [run?.RunId]);
   if (run) {

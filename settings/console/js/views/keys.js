@@ -4,7 +4,7 @@ import { html, useState } from "../../vendor/preact-htm.js";
 import { write } from "../api.js";
 import { addressOf } from "../place.js";
 import { FORCE, ROTATE, kindOf, matches, sorted, stateOf, titleOf } from "../parts/key.js";
-import { Part, reload } from "../parts/reading.js";
+import { Part, reloadAfterWrite } from "../parts/reading.js";
 import { Reports } from "../parts/outcome.js";
 import { RunCells } from "../parts/run.js";
 import { Badge, Heading, Name, Sentence, Sign, When, announce, rolesWith } from "../parts/text.js";
@@ -48,7 +48,7 @@ function KeyControls({ me, names, titles, children }) {
       announce("The check failed.");
     }
     setChecking(false);
-    reload();
+    reloadAfterWrite();
   };
   const rotate = () =>
     confirmWrite({
