@@ -7,10 +7,12 @@ from playwright.sync_api import Page, Route, expect
 
 from sandbox import names
 from tests.browser.console import ConsolePage, Consoles
+from tests.browser.writes import WRITE_MILLISECONDS, close, confirm, dialog_of
 from tests.support.sandbox_client import Sandbox
 
 pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
 Pages = Callable[..., ConsolePage]
+ARM = "management.azure.com"
 MAIN = names.MAIN_SITE
 
 
@@ -72,3 +74,22 @@ def test_failed_read_is_repeated_after_the_stated_time(
     with page.expect_response("**/api/ListStaticWebAppUsers"):
         page.clock.run_for(4000)
     assert len(requests) == 2
+
+
+def test_edits_stay_when_their_write_is_refused(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"stored_days": 40}, allows=(500,))
+    page = opened.open(f"settings/{MAIN}")
+    add_setting(page, "CIPP_ONE")
+    changes = page.get_by_role("region", name="Changes that are not written yet")
+    changes.get_by_role("button", name="Review and write").click()
+    dialog = dialog_of(page)
+    sandbox.faults([{"host": ARM, "method": "PUT", "mode": "refuse", "status": 403, "times": 0}])
+    dialog.get_by_role("button", name="Write", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("403", timeout=WRITE_MILLISECONDS)
+    close(page)
+    expect(changes).to_contain_text("CIPP_ONE")
+    sandbox.faults([])
+    changes.get_by_role("button", name="Review and write").click()
+    confirm(page, "Write")
+    close(page)
+    expect(changes).to_have_count(0)

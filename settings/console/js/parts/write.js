@@ -111,7 +111,7 @@ function Dialog({ request, opener, close }) {
   const isRefused = step === "ready" && would.some((line) => REFUSED.test(line));
   const isNothing = step === "ready" && would.length === 0;
   const update = step === "ready" ? would.map((line) => UPDATE.exec(line)?.[1]).find(Boolean) : undefined;
-  const isWritten = step === "done" || (step === "failed" && busy.current);
+  const isWritten = step === "done"; // if it failed, what the person entered stays
   const mayClose = step !== "writing" || request.isLong;
   const leave = () => {
     if (step === "writing" && mayClose) {
