@@ -21,6 +21,7 @@ from tests.support.sandbox_client import Sandbox
 AXE: Final = PROJECT / "tests" / "console" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_MISSING: Final = "axe-core is missing. Run `make test` to install it from npm."
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
+NO_ENVIRON: Final[Mapping[str, str]] = MappingProxyType({})
 NOBODY: Final = ("--as", "nobody")
 # A view may come before its endpoint. Then the API responds with 404.
 LACKING: Final = () if any(route.name == "ListBackendLog" for route in all_routes(function_app.PAGES)) else (404,)
@@ -87,20 +88,27 @@ class Consoles:
     sandbox: Sandbox
     new_folder: Callable[[], Path]
     _shape: str = ""
+    _environ: Mapping[str, str] = field(default_factory=lambda: NO_ENVIRON)
     _host: Host | None = None
     _running: ExitStack = field(default_factory=ExitStack)
     _pages: list[ConsolePage] = field(default_factory=list)
 
     def host(
-        self, shape: str = "functions", *, fresh: bool = False, options: Mapping[str, object] = NO_OPTIONS
+        self,
+        shape: str = "functions",
+        *,
+        fresh: bool = False,
+        options: Mapping[str, object] = NO_OPTIONS,
+        environ: Mapping[str, str] = NO_ENVIRON,
     ) -> Host:
         """Return the host of a shape, which adds no caller to requests. `options` are those of the sandbox's reset."""
-        if self._host is None or self._shape != shape or fresh or options:
+        if self._host is None or (self._shape, self._environ) != (shape, environ) or fresh or options:
             self.stop()
+            reset = {"shape": shape, **options}
             self._host = self._running.enter_context(
-                configured_host(self.sandbox, self.new_folder(), arguments=NOBODY, reset={"shape": shape, **options})
+                configured_host(self.sandbox, self.new_folder(), environ, arguments=NOBODY, reset=reset)
             )
-            self._shape = shape
+            self._shape, self._environ = shape, environ
         return self._host
 
     def page_as(  # noqa: PLR0913 - what differs between persons and their screens
@@ -113,12 +121,13 @@ class Consoles:
         scheme: str = "light",
         allows: tuple[int, ...] = (),
         options: Mapping[str, object] = NO_OPTIONS,
+        environ: Mapping[str, str] = NO_ENVIRON,
     ) -> ConsolePage:
         """Return a new page of a person with a role, None if signed out.
 
-        `allows` are the error statuses of the API that the test expects.
+        `allows` are the error statuses of the API that the test expects, and `environ` has settings of the app.
         """
-        host = self.host(shape, options=options)
+        host = self.host(shape, options=options, environ=environ)
         headers = {"x-ms-client-principal": principal(role)} if role else {}
         context = self.browser.new_context(
             viewport={"width": width, "height": height},

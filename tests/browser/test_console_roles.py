@@ -30,7 +30,7 @@ def test_admin_sees_all_but_only_rotates(page_as: Pages) -> None:
     page = opened.open()
     stop = page.get_by_role("button", name=f"Stop {MAIN}", exact=True)
     expect(stop).to_be_disabled()
-    expect(page.get_by_role("main")).to_contain_text("The controls need the role superadmin")
+    expect(page.get_by_role("main")).to_contain_text("This needs the role superadmin")
     opened.open("keys")
     expect(page.get_by_role("button", name="Rotate what is due")).to_be_enabled()
     for view, button in {
@@ -52,3 +52,29 @@ def test_superadmin_may_use_every_control(page_as: Pages) -> None:
         disabled = page.locator("main button:disabled").all_inner_texts()
         assert set(disabled) <= {"Previous", "Next", "Newer", "Older"}, view
     expect(page.get_by_role("banner")).to_contain_text("superadmin")
+
+
+@pytest.mark.parametrize("shape", ["functions", "container"])
+def test_controls_are_disabled_with_the_option_that_enables_them(page_as: Pages, shape: str) -> None:
+    opened = page_as("superadmin", shape, environ={"ENABLE_CONTROLS": "false"})
+    page = opened.open()
+    for action in ("Stop", "Restart"):
+        expect(page.get_by_role("button", name=f"{action} {MAIN}", exact=True)).to_be_disabled()
+    assert opened.axe() == []
+    views = {"settings": "Add to the changes", "domains": "Add", "users": "Invite", "deployment": "Sync with the fork"}
+    for view, button in views.items() if shape == "functions" else [("settings", "Add to the changes")]:
+        opened.open(view)
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_disabled()
+        expect(page.get_by_role("main")).to_contain_text("enableControls")
+    opened.open("keys")
+    expect(page.get_by_role("button", name="Rotate what is due")).to_be_enabled()
+
+
+def test_rotation_is_disabled_with_the_option_that_enables_it(page_as: Pages) -> None:
+    opened = page_as("superadmin", environ={"ENABLE_ROTATION": "false"})
+    page = opened.open("keys")
+    expect(page.get_by_role("button", name="Rotate what is due")).to_be_disabled()
+    expect(page.get_by_role("main")).to_contain_text("enableRotation")
+    expect(page.get_by_role("button", name="Check now")).to_be_enabled()
+    opened.open()
+    expect(page.get_by_role("button", name=f"Stop {MAIN}", exact=True)).to_be_enabled()

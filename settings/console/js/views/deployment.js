@@ -2,8 +2,9 @@
 
 import { html } from "../../vendor/preact-htm.js";
 import { goTo } from "../place.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When, rolesWith } from "../parts/text.js";
+import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").Deployments} DeploymentsValue */
@@ -33,7 +34,7 @@ export function DeploymentView({ me, place, overview }) {
 
 /** @param {{ value: DeploymentsValue, me: Me }} props */
 function Apps({ value, me }) {
-  const canWrite = me.permissions.includes(CONTROL);
+  const allowance = useAllowance(me, CONTROL, "controls");
   const { Source: source } = value;
   const sync = () =>
     confirmWrite({
@@ -41,7 +42,7 @@ function Apps({ value, me }) {
       verb: "Sync",
       endpoint: "ExecFunctionAppDeploymentSync",
       body: { Name: value.Name },
-      canForce: canWrite,
+      canForce: allowance.may,
     });
   const same = value.SameVersion;
   return html`
@@ -56,8 +57,8 @@ function Apps({ value, me }) {
     </li>`)}</ul>
     <div class="card wide">
       <div class="heading"><h3>Deployments of <${Name}>${value.Name}<//></h3>
-        <button type="button" class="small" disabled=${!canWrite} onClick=${sync}>Sync with the fork</button></div>
-      ${!canWrite && html`<p class="muted small">The sync needs the role ${rolesWith(CONTROL)}.</p>`}
+        <button type="button" class="small" disabled=${!allowance.may} onClick=${sync}>Sync with the fork</button></div>
+      <${WhyNot} allowance=${allowance} />
       <p>${source ? html`From <${Outside} to=${source.RepoUrl}><${Name}>${source.RepoUrl ?? "an address that can't be shown"}<//><//>,
         branch <code><${Name}>${source.Branch ?? "unknown"}<//></code>${source.IsGitHubAction ? ", by a GitHub Action" : ""}.`
         : "This app has no repository in Azure."}</p>

@@ -1,9 +1,10 @@
 /** The custom domains of CIPP: whether each works, and the exact DNS records that it needs. */
 
 import { html, useState } from "../../vendor/preact-htm.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Record } from "../parts/outcome.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When, rolesWith } from "../parts/text.js";
+import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 import { mainApp } from "./overview.js";
 
@@ -13,14 +14,14 @@ import { mainApp } from "./overview.js";
 /** @param {import("./frame.js").ViewProps} props */
 export function DomainsView({ me, overview }) {
   const reading = useReading("ListStaticWebAppDomains");
-  const canWrite = me.permissions.includes(CONTROL);
+  const allowance = useAllowance(me, CONTROL, "controls");
   const portal = mainApp(overview.value?.Cards ?? [])?.Link ?? null;
   return html`<${Heading} title="Domains" />
     <${Part} reading=${reading} what="the domains" instead=${html`<${Outside} to=${portal}>Open the web app in the portal<//>`}>
       ${(/** @type {Domain[]} */ domains) => html`
         ${domains.length ? "" : html`<p class="muted">CIPP has no custom domain.</p>`}
-        <ul class="cards two">${domains.map((domain) => html`<${DomainCard} key=${domain.Name} domain=${domain} canWrite=${canWrite} />`)}</ul>
-        <${NewDomain} canWrite=${canWrite} />`}
+        <ul class="cards two">${domains.map((domain) => html`<${DomainCard} key=${domain.Name} domain=${domain} canWrite=${allowance.may} />`)}</ul>
+        <${NewDomain} allowance=${allowance} />`}
     <//>`;
 }
 
@@ -56,8 +57,9 @@ function DomainCard({ domain, canWrite }) {
   </li>`;
 }
 
-/** @param {{ canWrite: boolean }} props */
-function NewDomain({ canWrite }) {
+/** @param {{ allowance: import("../parts/allowance.js").Allowance }} props */
+function NewDomain({ allowance }) {
+  const canWrite = allowance.may;
   const [name, setName] = useState("");
   const [validation, setValidation] = useState("");
   const add = async (/** @type {Event} */ event) => {
@@ -80,6 +82,6 @@ function NewDomain({ canWrite }) {
         <option value="">what fits the domain</option><option value="cname">CNAME</option><option value="txt">TXT</option></select></label>
     </div>
     <button class="primary" disabled=${!canWrite}>Add</button>
-    ${!canWrite && html`<p class="muted small">Changes need the role ${rolesWith(CONTROL)}.</p>`}
+    <${WhyNot} allowance=${allowance} />
   </form>`;
 }

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../../vendor/preact-htm.js";
 import { addressOf, usePlace } from "../place.js";
+import { Changes } from "../parts/allowance.js";
 import { Trouble, freshness, reload, reloadOne, useReading } from "../parts/reading.js";
 import { Heading, Name, READ, Sentence, Sign, Zone, absolute, relative, secondsTo } from "../parts/text.js";
 import { DeploymentView } from "./deployment.js";
@@ -48,7 +49,7 @@ export function Frame() {
   const view = VIEWS[place[0] ?? ""];
   const heading = useHeading(place, view?.title ?? "Not found");
 
-  return html`<${Zone.Provider} value=${zone}>
+  return html`<${Zone.Provider} value=${zone}><${Changes.Provider} value=${overview.value}>
     <button type="button" class="skip" onClick=${() => heading.current?.querySelector("h1")?.focus()}>Skip to content</button>
     <header class="top">
       <div class="bar">
@@ -76,7 +77,7 @@ export function Frame() {
                : html`<${Heading} title="Not found" /><p>The console has no such page. <a href=${addressOf()}>Open the overview</a></p>`}`}
     </main>
     <div id="announcer" class="hidden" role="status" aria-live="polite"></div>
-  <//>`;
+  <//><//>`;
 }
 
 /** Return the overview with the current states of the apps. The API keeps the overview itself for 15 s.

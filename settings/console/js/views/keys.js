@@ -3,11 +3,12 @@
 import { html, useState } from "../../vendor/preact-htm.js";
 import { write } from "../api.js";
 import { addressOf } from "../place.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { FORCE, ROTATE, kindOf, matches, sorted, stateOf, titleOf } from "../parts/key.js";
 import { Part, reloadAfterWrite } from "../parts/reading.js";
 import { Reports } from "../parts/outcome.js";
 import { RunCells } from "../parts/run.js";
-import { Badge, Heading, Name, Sentence, Sign, When, announce, rolesWith } from "../parts/text.js";
+import { Badge, Heading, Name, Sentence, Sign, When, announce } from "../parts/text.js";
 import { Timeline } from "../parts/timeline.js";
 import { confirmWrite } from "../parts/write.js";
 import { AppControl } from "./overview.js";
@@ -36,7 +37,7 @@ export function KeysView({ me, keys, place }) {
 function KeyControls({ me, names, titles, children }) {
   const [isChecking, setChecking] = useState(false);
   const [found, setFound] = useState(/** @type {any} */ (null));
-  const canRotate = me.permissions.includes(ROTATE);
+  const allowance = useAllowance(me, ROTATE, "rotation");
   const check = async () => {
     setChecking(true);
     try {
@@ -62,14 +63,14 @@ function KeyControls({ me, names, titles, children }) {
       forceNothing: names ? "Rotate although it is not due (Force)" : undefined,
     });
   return html`<div class="buttons">
-      <button type="button" class="primary" disabled=${!canRotate} onClick=${rotate}
-        title=${canRotate ? "" : `Needs the role ${rolesWith(ROTATE)}`}
+      <button type="button" class="primary" disabled=${!allowance.may} onClick=${rotate}
+        title=${allowance.why}
       >${names && names.length > 1 ? `Rotate selected (${names.length})` : names ? "Rotate" : "Rotate what is due"}</button>
       <button type="button" disabled=${isChecking} onClick=${check}>
         ${isChecking ? "Checking ..." : names && names.length > 1 ? `Check selected (${names.length})` : "Check now"}</button>
       ${children}
     </div>
-    ${!canRotate && html`<p class="muted small">Rotating needs the role ${rolesWith(ROTATE)}.</p>`}
+    <${WhyNot} allowance=${allowance} />
     ${found && html`<section class="card wide" aria-label="Result of the check">
       <div class="heading"><h2>Result of the check</h2>
         <button type="button" class="small quiet" onClick=${() => setFound(null)}>Dismiss</button></div>

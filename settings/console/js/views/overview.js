@@ -2,10 +2,9 @@
 
 import { html, useContext } from "../../vendor/preact-htm.js";
 import { addressOf } from "../place.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part } from "../parts/reading.js";
-import {
-  Badge, CONTROL, Name, Outside, Sentence, Sign, Zone, absolute, relative, rolesWith, secondsTo,
-} from "../parts/text.js";
+import { Badge, CONTROL, Name, Outside, Sentence, Sign, Zone, absolute, relative, secondsTo } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").Card} Card */
@@ -169,6 +168,7 @@ function stateOf(card) {
 function Resource({ card, me }) {
   const { tone, word } = stateOf(card);
   const problems = problemsOf([card]).length;
+  const allowance = useAllowance(me, CONTROL, "controls");
   const isApp = APPS.includes(card.Kind) && card.Exists !== false && card.Name;
   return html`<li class="card">
     <div class="card-head">
@@ -185,7 +185,7 @@ function Resource({ card, me }) {
           ? html`<${AppControl} key="Start" name=${card.Name} action="Start" me=${me} isMain />`
           : html`<${AppControl} key="Restart" name=${card.Name} action="Restart" me=${me} /><${AppControl} key="Stop" name=${card.Name} action="Stop" me=${me} />`}
       </div>
-      ${!me.permissions.includes(CONTROL) && html`<p class="muted small">The controls need the role ${rolesWith(CONTROL)}.</p>`}`}
+      <${WhyNot} allowance=${{ ...allowance, note: "" }} />`}
       <p class="links">
         ${isApp && html`<a href=${addressOf("settings", card.Name)}>Settings</a> <a href=${addressOf("deployment", card.Name)}>Deployment</a>`}
         ${card.Kind === "StaticWebApp" && html`<a href=${addressOf("domains")}>Domains</a> <a href=${addressOf("users")}>Users</a>`}
@@ -208,7 +208,7 @@ function AllApps({ me, overview }) {
 /** A button that starts, stops or restarts one app, or all of CIPP's apps if it has no name.
  * @param {{ name?: string, action: string, me: Me, isMain?: boolean }} props */
 export function AppControl({ name, action, me, isMain }) {
-  const isAllowed = me.permissions.includes(CONTROL);
+  const { may: isAllowed, why } = useAllowance(me, CONTROL, "controls");
   const press = async () => {
     const isStop = action === "Stop";
     await confirmWrite({
@@ -224,7 +224,7 @@ export function AppControl({ name, action, me, isMain }) {
     });
   };
   return html`<button type="button" class=${isMain ? "primary small" : action === "Stop" ? "danger-quiet small" : "small"}
-    disabled=${!isAllowed} title=${isAllowed ? "" : `Needs the role ${rolesWith(CONTROL)}`}
+    disabled=${!isAllowed} title=${why}
     aria-label=${`${action} ${name ?? "all apps"}`} onClick=${press}
   >${name ? action : `${action} all`}</button>`;
 }

@@ -2,8 +2,9 @@
 
 import { html, useState } from "../../vendor/preact-htm.js";
 import { goTo } from "../place.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, CONTROL, Heading, Name, Sign, rolesWith } from "../parts/text.js";
+import { Badge, CONTROL, Heading, Name, Sign } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").Setting} Setting */
@@ -13,6 +14,7 @@ import { confirmWrite } from "../parts/write.js";
 /** @param {import("./frame.js").ViewProps} props */
 export function SettingsView({ me, place }) {
   const apps = useReading("ListFunctionApps");
+  const allowance = useAllowance(me, CONTROL, "controls");
   const list = /** @type {App[]} */ (apps.value ?? []);
   const name = place[1] ?? list.find((app) => app.IsMain)?.Name;
   return html`<${Heading} title="Settings">
@@ -22,12 +24,13 @@ export function SettingsView({ me, place }) {
         </select></label>`}
     <//>
     ${name
-      ? html`<${SettingsOf} key=${name} name=${name} canWrite=${me.permissions.includes(CONTROL)} />`
+      ? html`<${SettingsOf} key=${name} name=${name} allowance=${allowance} />`
       : html`<${Part} reading=${apps} what="the apps">${() => html`<p>CIPP has no app here.</p>`}<//>`}`;
 }
 
-/** @param {{ name: string, canWrite: boolean }} props */
-function SettingsOf({ name, canWrite }) {
+/** @param {{ name: string, allowance: import("../parts/allowance.js").Allowance }} props */
+function SettingsOf({ name, allowance }) {
+  const canWrite = allowance.may;
   const reading = useReading("ListFunctionAppSettings", { Name: name });
   const [edits, setEdits] = useState(/** @type {Edits} */ (new Map()));
   const [search, setSearch] = useState("");
@@ -37,8 +40,8 @@ function SettingsOf({ name, canWrite }) {
     else next.set(setting, value);
     setEdits(next);
   };
-  return html`<p class="muted">Only harmless values are shown. A secret never reaches this page.
-      ${!canWrite && ` Changes need the role ${rolesWith(CONTROL)}.`}</p>
+  return html`<p class="muted">Only harmless values are shown. A secret never reaches this page.</p>
+    <${WhyNot} allowance=${allowance} />
     <${Part} reading=${reading} what="the settings">
       ${(/** @type {Setting[]} */ settings) => {
         const shown = settings.filter((setting) => setting.Name.toLowerCase().includes(search.trim().toLowerCase()));

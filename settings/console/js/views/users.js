@@ -1,8 +1,9 @@
 /** The users of CIPP: their roles and where these come from, and invitations. */
 
 import { html, useState } from "../../vendor/preact-htm.js";
+import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part, useReading } from "../parts/reading.js";
-import { CONTROL, Heading, Name, Sentence, Sign, rolesWith } from "../parts/text.js";
+import { CONTROL, Heading, Name, Sentence, Sign } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").User} User */
@@ -14,14 +15,13 @@ const PLATFORM = ["authenticated", "anonymous"];
 /** @param {import("./frame.js").ViewProps} props */
 export function UsersView({ me }) {
   const reading = useReading("ListStaticWebAppUsers");
-  const canWrite = me.permissions.includes(CONTROL);
+  const allowance = useAllowance(me, CONTROL, "controls");
   return html`<${Heading} title="Users" />
     <${Part} reading=${reading} what="the users">
       ${(/** @type {UsersValue} */ value) => html`
-        <p class="muted">${value.SeatsUsed} of ${value.Seats} seats are used. <${Sentence} text=${value.Note} />
-          ${!canWrite && ` Changes need the role ${rolesWith(CONTROL)}.`}</p>
-        <ul class="rows">${value.Users.map((user) => html`<${UserRow} key=${`${user.Provider} ${user.UserId}`} user=${user} canWrite=${canWrite} />`)}</ul>
-        <${Invite} canWrite=${canWrite} known=${rolesOf(value.Users)} isFull=${value.SeatsUsed >= value.Seats} />`}
+        <p class="muted">${value.SeatsUsed} of ${value.Seats} seats are used. <${Sentence} text=${value.Note} /></p>
+        <ul class="rows">${value.Users.map((user) => html`<${UserRow} key=${`${user.Provider} ${user.UserId}`} user=${user} canWrite=${allowance.may} />`)}</ul>
+        <${Invite} allowance=${allowance} known=${rolesOf(value.Users)} isFull=${value.SeatsUsed >= value.Seats} />`}
     <//>`;
 }
 
@@ -93,8 +93,9 @@ function RoleBoxes({ known, roles, setRoles, custom, setCustom, label, disabled 
       autocapitalize="none" onInput=${(/** @type {any} */ event) => setCustom(event.target.value)} /></label></fieldset>`;
 }
 
-/** @param {{ canWrite: boolean, known: string[], isFull: boolean }} props */
-function Invite({ canWrite, known, isFull }) {
+/** @param {{ allowance: import("../parts/allowance.js").Allowance, known: string[], isFull: boolean }} props */
+function Invite({ allowance, known, isFull }) {
+  const canWrite = allowance.may;
   const [details, setDetails] = useState("");
   const [roles, setRoles] = useState(["readonly"]);
   const [custom, setCustom] = useState("");
@@ -121,6 +122,6 @@ function Invite({ canWrite, known, isFull }) {
     </div>
     <${RoleBoxes} known=${known} roles=${roles} setRoles=${setRoles} custom=${custom} setCustom=${setCustom} label="Roles" disabled=${!canWrite} />
     <button class="primary" disabled=${!canWrite || !all.length}>Invite</button>
-    ${!canWrite && html`<p class="muted small">Invitations need the role ${rolesWith(CONTROL)}.</p>`}
+    <${WhyNot} allowance=${allowance} />
   </form>`;
 }
