@@ -93,3 +93,38 @@ def test_edits_stay_when_their_write_is_refused(page_as: Pages, sandbox: Sandbox
     confirm(page, "Write")
     close(page)
     expect(changes).to_have_count(0)
+
+
+def html(route: Route) -> None:
+    """Respond as a proxy does, or App Service if the app does not run."""
+    route.fulfill(status=200, content_type="text/html", body="<!DOCTYPE html><p>Welcome</p>")
+
+
+@pytest.mark.parametrize("endpoint", ["me", "ListBackend", "ListKeyRotations"])
+def test_response_of_another_server_is_an_error_of_its_part(page_as: Pages, endpoint: str) -> None:
+    opened = page_as("superadmin")
+    opened.page.route(f"**/api/{endpoint}", html)
+    page = opened.open()
+    expect(page.get_by_role("group", name="Problem").first).to_contain_text("proxy")
+    assert opened.axe() == []
+    opened.page.unroute(f"**/api/{endpoint}")
+    page.get_by_role("button", name="Try again").first.click()
+    expect(page.get_by_role("button", name=f"Stop {MAIN}", exact=True)).to_be_enabled()
+
+
+def test_write_without_a_readable_response_is_uncertain(page_as: Pages) -> None:
+    page = page_as("superadmin").open()
+    page.get_by_role("button", name=f"Restart {MAIN}-proc", exact=True).click()
+    dialog = dialog_of(page)
+    page.route("**/api/ExecFunctionAppRestart", html)
+    dialog.get_by_role("button", name="Restart", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("may still have happened")
+
+
+def test_check_without_a_readable_response_allows_no_write(page_as: Pages) -> None:
+    page = page_as("superadmin").open()
+    page.route("**/api/ExecFunctionAppRestart", html)
+    page.get_by_role("button", name=f"Restart {MAIN}-proc", exact=True).click()
+    dialog = dialog_of(page)
+    expect(dialog.get_by_role("alert")).to_contain_text("Nothing was changed")
+    expect(dialog.get_by_role("button", name="Restart", exact=True)).to_have_count(0)

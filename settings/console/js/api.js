@@ -137,9 +137,16 @@ async function call(address, options) {
   }
   const correlationId = response.headers.get("x-correlation-id") ?? "";
   const whole = await contentOf(response);
+  if (response.ok && (typeof whole !== "object" || whole === null)) {
+    throw new CallError("failed", "Couldn't read the response.", {
+      advice: "It was cut, or did not come from CIPP Backend. If this lasts, check the proxy of your network and the app.",
+      correlationId,
+      status: response.status,
+    });
+  }
   if (response.ok) {
     hasLoaded = true;
-    return { results: whole?.Results ?? whole, whole, correlationId, at: new Date() };
+    return { results: whole.Results ?? whole, whole, correlationId, at: new Date() };
   }
   const status = response.type === "opaqueredirect" ? 401 : response.status;
   if (status === 401 && !hasLoaded) {
@@ -164,7 +171,7 @@ async function contentOf(response) {
   try {
     return await response.json();
   } catch {
-    return null; // App Service responds with HTML if this app does not run
+    return null; // it was cut, or is HTML: App Service has pages of its own if this app does not run
   }
 }
 

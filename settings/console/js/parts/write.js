@@ -215,7 +215,7 @@ function Typed({ name, typed, setTyped }) {
 
 /** @param {{ error: CallError, wasSent: boolean }} props */
 function Failure({ error, wasSent }) {
-  const isUncertain = wasSent && (error.kind === "offline" || error.status >= 500);
+  const isUncertain = wasSent && (error.kind === "offline" || error.kind === "failed");
   return html`<div role="alert">
     <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>
     ${error.advice && html`<p><bdi dir="auto">${error.advice}</bdi></p>`}
