@@ -1,6 +1,9 @@
 """The console's calls on bad days: the session ends, the API is busy, another server responds, a write is refused."""
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -128,3 +131,54 @@ def test_check_without_a_readable_response_allows_no_write(page_as: Pages) -> No
     dialog = dialog_of(page)
     expect(dialog.get_by_role("alert")).to_contain_text("Nothing was changed")
     expect(dialog.get_by_role("button", name="Restart", exact=True)).to_have_count(0)
+
+
+def edit_overview(page: Page, *, age_seconds: int = 0, **members: object) -> None:
+    """Let the next loads of the overview have other members of the main app's card, or be of an earlier time."""
+
+    def edited(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        card = next(card for card in body["Results"]["Cards"] if card["Kind"] == "FunctionApp")
+        card |= members
+        if age_seconds:
+            moment = parsedate_to_datetime(response.headers["date"]) - timedelta(seconds=age_seconds)
+            body["Results"]["AsOf"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        route.fulfill(response=response, json=body)
+
+    page.route("**/api/ListBackend", edited)
+
+
+def test_state_is_of_the_newer_read_when_the_other_one_fails(page_as: Pages) -> None:
+    opened = page_as("superadmin", allows=(503,))
+    page = opened.open()
+    expect(page.get_by_role("main")).not_to_contain_text("CIPP is down")
+    page.route("**/api/ListFunctionApps", lambda route: route.fulfill(status=503, json={"detail": "busy"}))
+    edit_overview(page, State="Stopped")
+    page.get_by_role("button", name="Reload now").click()
+    expect(page.get_by_role("main")).to_contain_text("CIPP is down")
+    expect(page.get_by_role("button", name=f"Start {MAIN}", exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("members", "sentence"),
+    [({"Exists": False, "State": None}, "CIPP is down"), ({"Exists": None, "State": None}, "up is not known")],
+    ids=["missing", "unknown"],
+)
+def test_first_sentence_does_not_promise_what_is_not_known(
+    page_as: Pages, members: dict[str, object], sentence: str
+) -> None:
+    opened = page_as("superadmin")
+    opened.page.route("**/api/ListFunctionApps", lambda route: route.fulfill(json={"Results": []}))
+    edit_overview(opened.page, **members)
+    promise = opened.open().get_by_role("region", name="Until when CIPP works")
+    expect(promise).to_contain_text(sentence)
+    expect(promise).not_to_contain_text("keeps working")
+    assert opened.axe() == []
+
+
+def test_age_of_the_page_counts_from_when_the_overview_was_made(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    edit_overview(opened.page, age_seconds=40)
+    page = opened.open()
+    expect(page.get_by_role("button", name="Reload now")).to_have_text(re.compile("4[0-9] s old"))

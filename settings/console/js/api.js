@@ -39,7 +39,8 @@ export class CallError extends Error {
  * @property {any} results the results, or the whole response if it has none
  * @property {any} whole the whole response
  * @property {string} correlationId the call's ID in the log of this app
- * @property {Date} at when it arrived
+ * @property {number} at when it arrived, in milliseconds
+ * @property {number} sent when it was sent by the clock of the app, in milliseconds, NaN if it is not known
  */
 
 /**
@@ -146,7 +147,7 @@ async function call(address, options) {
   }
   if (response.ok) {
     hasLoaded = true;
-    return { results: whole.Results ?? whole, whole, correlationId, at: new Date() };
+    return { results: whole.Results ?? whole, whole, correlationId, at: Date.now(), sent: Date.parse(response.headers.get("date") ?? "") };
   }
   const status = response.type === "opaqueredirect" ? 401 : response.status;
   if (status === 401 && !hasLoaded) {

@@ -8,9 +8,11 @@ import { Outside, Sign, absolute } from "./text.js";
 /** @typedef {import("../api.js").CallError} CallError */
 /** @typedef {import("./responses.js").NotInThisShape} NotInThisShape */
 
-export const RELOAD_SECONDS = 15;
+const RELOAD_SECONDS = 15;
+/** If a result was already old when it arrived, the next load comes earlier, but not earlier than this. */
+const KEPT_SECONDS = 5;
 
-/** The state of one read. `value` stays if a later load fails. `at` is when it was loaded, in milliseconds.
+/** The state of one read. `value` stays if a later load fails. `at` is of when it is, in milliseconds.
  * @template T
  * @typedef {{ value?: T, absent?: NotInThisShape, error?: CallError, at: number, loading: boolean }} Reading */
 
@@ -38,8 +40,10 @@ class Source {
       this.again = false;
       this.change({ loading: true });
       try {
-        const { results, whole, at } = await read(this.endpoint, this.query);
-        this.change({ value: results, absent: whole?.NotInThisShape, error: undefined, at: at.getTime() });
+        const { results, whole, at, sent } = await read(this.endpoint, this.query);
+        // The API keeps some results for a while. The clocks of the reader and the app may differ.
+        const age = Math.max(0, sent - Date.parse(results?.AsOf)) || 0;
+        this.change({ value: results, absent: whole?.NotInThisShape, error: undefined, at: at - age });
       } catch (error) {
         this.change({ error: /** @type {CallError} */ (error) });
       }
@@ -56,8 +60,10 @@ class Source {
 
   /** Return whether it is time for the next load. The API may request a longer wait, such as with 429. */
   isDue() {
-    if (this.reading.loading) return false;
-    return Date.now() - this.tried > Math.max(RELOAD_SECONDS, this.reading.error?.retryAfterSeconds ?? 0) * 1000;
+    const { at, error, loading } = this.reading;
+    if (loading) return false;
+    if (error) return Date.now() > this.tried + Math.max(RELOAD_SECONDS, error.retryAfterSeconds) * 1000;
+    return Date.now() > Math.max(at + RELOAD_SECONDS * 1000, this.tried + KEPT_SECONDS * 1000);
   }
 }
 
@@ -91,7 +97,7 @@ function pathOf(endpoint, query) {
   return `${endpoint} ${JSON.stringify(query)}`;
 }
 
-/** Return when the oldest part of the page was loaded, and whether something loads. */
+/** Return of when the oldest part of the page is, and whether something loads. */
 export function freshness() {
   const readings = shown().map((source) => source.reading);
   const times = readings.filter((reading) => reading.at).map((reading) => reading.at);

@@ -43,7 +43,7 @@ export function Frame() {
   const me = useReading("me");
   const isDenied = me.value !== undefined && !me.value.permissions.includes(READ);
   const apps = useReading(isDenied ? null : "ListFunctionApps");
-  const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps.value ?? []);
+  const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps);
   const keys = useReading(isDenied ? null : "ListKeyRotations");
   const signedOut = [me, overview, keys].find((reading) => reading.error?.kind === "signed-out" && reading.value !== undefined);
   const view = VIEWS[place[0] ?? ""];
@@ -80,11 +80,12 @@ export function Frame() {
   <//><//>`;
 }
 
-/** Return the overview with the current states of the apps. The API keeps the overview itself for 15 s.
- * @param {ViewProps["overview"]} overview @param {App[]} apps @returns {ViewProps["overview"]} */
+/** Return the overview with the states of the apps, if these are newer. The API keeps the overview itself for 15 s.
+ * @param {ViewProps["overview"]} overview @param {import("../parts/reading.js").Reading<App[]>} apps
+ * @returns {ViewProps["overview"]} */
 function withStates(overview, apps) {
-  if (!overview.value) return overview;
-  const states = new Map(apps.map((app) => [`${app.Kind} ${app.Name}`, app.State]));
+  if (!overview.value || apps.error || apps.at <= overview.at) return overview;
+  const states = new Map((apps.value ?? []).map((app) => [`${app.Kind} ${app.Name}`, app.State]));
   const cards = overview.value.Cards.map((card) => ({ ...card, State: states.get(`${card.Kind} ${card.Name}`) ?? card.State }));
   return { ...overview, value: { ...overview.value, Cards: cards } };
 }

@@ -73,15 +73,24 @@ export function mainApp(cards) {
   return cards.find((card) => card.Kind === "WebApp") ?? cards.find((card) => card.Kind === "FunctionApp");
 }
 
+/** Return whether CIPP's main app runs, "loading" before anything is loaded.
+ * @param {ViewProps["overview"]} overview @returns {{ condition: "up" | "down" | "unknown" | "loading", app?: Card }} */
+function conditionOf({ value, error }) {
+  if (!value) return { condition: error ? "unknown" : "loading" };
+  const app = mainApp(value.Cards);
+  if (app && (app.Exists === false || isStopped(app))) return { condition: "down", app };
+  return { condition: app?.Exists && /^running$/i.test(app.State ?? "") ? "up" : "unknown", app };
+}
+
 /** Whether CIPP works, and until when, as the largest sentence of the page.
  * @param {{ keys: ViewProps["keys"], overview: ViewProps["overview"] }} props */
 function WorksUntil({ keys, overview }) {
   const zone = useContext(Zone);
-  const app = mainApp(overview.value?.Cards ?? []);
-  const isDown = app !== undefined && isStopped(app);
+  const { condition, app } = conditionOf(overview);
   return html`<section class="hero" aria-label="Until when CIPP works">
-    ${isDown && html`<p class="promise bad"><${Sign} tone="bad" size=${36} />
-      <span>CIPP is down: <${Name}>${app.Name}<//> is <${Name}>${(app.State ?? "").toLowerCase()}<//>.</span></p>`}
+    ${condition === "down" && html`<p class="promise bad"><${Sign} tone="bad" size=${36} />
+      <span>CIPP is down: <${Name}>${app?.Name || "its main app"}<//> is <${Name}>${app?.Exists ? (app.State ?? "").toLowerCase() : "missing"}<//>.</span></p>`}
+    ${condition === "unknown" && html`<p class="promise warn"><${Sign} tone="warn" size=${36} /><span>Whether CIPP is up is not known.</span></p>`}
     <${Part} reading=${keys} what="until when CIPP works">
       ${(/** @type {KeysValue} */ value) => {
         const tone = toneOf(value.WorksUntil);
@@ -90,10 +99,10 @@ function WorksUntil({ keys, overview }) {
           ? "How long CIPP keeps working is unknown."
           : tone === "bad"
             ? "CIPP doesn't work with its keys."
-            : html`${isDown ? "Its keys work" : "CIPP keeps working"} until${" "}
+            : html`${condition === "up" ? "CIPP keeps working" : "CIPP's keys work"} until${" "}
                 <time datetime=${value.WorksUntil}>${absolute(value.WorksUntil, zone)}</time>,${" "}
                 <em>${relative(secondsTo(value.WorksUntil))}</em>.`;
-        return html`${isDown ? html`<p class="second-promise">${sentence}</p>`
+        return html`${condition === "down" || condition === "unknown" ? html`<p class="second-promise">${sentence}</p>`
             : html`<p class=${`promise ${tone}`}><${Sign} tone=${tone} size=${36} /><span>${sentence}</span></p>`}
           <p class="muted under"><${Sentence} text=${rest} /> <a href=${addressOf("keys")}>See all keys</a></p>`;
       }}
