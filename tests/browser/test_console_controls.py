@@ -71,8 +71,29 @@ def test_app_is_restarted(page_as: Pages, sandbox: Sandbox, shape: str) -> None:
     before = len([call for call in sandbox.calls() if call["path"].endswith(f"/{MAIN}/restart")])
     control(page, f"Restart {MAIN}")
     assert len([call for call in sandbox.calls() if call["path"].endswith(f"/{MAIN}/restart")]) == before
-    confirm(page, "Restart")
+    expect(confirm(page, "Restart").locator(".outcome")).to_contain_text("Good:")
     assert len([call for call in sandbox.calls() if call["path"].endswith(f"/{MAIN}/restart")]) == before + 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"path": f"/sites/{MAIN}$", "edit": [["properties.state", "Stopped"]]},
+        {"path": f"/sites/{MAIN}/instances$", "edit": [["value.0.properties.state", "STOPPED"]]},
+    ],
+    ids=["stopped", "instance"],
+)
+def test_restart_after_which_the_app_does_not_run_is_a_warning(
+    page_as: Pages, sandbox: Sandbox, fault: dict[str, object]
+) -> None:
+    page = page_as("superadmin", options={"stored_days": 40}).open()
+    control(page, f"Restart {MAIN}")
+    dialog_of(page)
+    sandbox.faults([{"method": "GET", "times": 0, **fault}])
+    result = confirm(page, "Restart").locator(".outcome")
+    expect(result).to_contain_text("Warning:")
+    expect(result).not_to_contain_text("Good:")
+    sandbox.faults([])
 
 
 def test_all_apps_are_stopped_and_started(page_as: Pages, sandbox: Sandbox) -> None:
@@ -219,6 +240,19 @@ def test_user_is_invited_changed_and_removed(page_as: Pages, sandbox: Sandbox) -
     control(page, "Remove kim@contosomsp.com")
     confirm(page, "Remove", typed="kim@contosomsp.com")
     assert "readonly" not in roles_of(sandbox, "kim@contosomsp.com")
+
+
+def test_removal_of_a_user_without_a_name_needs_the_id(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"stored_days": 42})
+    sandbox.faults([{"path": "/listUsers", "times": 0, "edit": [["value.2.properties.displayName", ""]]}])
+    page = opened.open("users")
+    user = sandbox.state()["staticSites"][SITE]["users"][2]["userId"]
+    control(page, f"Remove {user}")
+    dialog = dialog_of(page)
+    expect(dialog.get_by_role("button", name="Remove", exact=True)).to_be_disabled()
+    dialog.get_by_role("textbox").fill(user)
+    expect(dialog.get_by_role("button", name="Remove", exact=True)).to_be_enabled()
+    sandbox.faults([])
 
 
 def test_removal_of_a_role_needs_the_name(page_as: Pages, sandbox: Sandbox) -> None:

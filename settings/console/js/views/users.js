@@ -35,38 +35,39 @@ function rolesOf(users) {
 function UserRow({ user, canWrite }) {
   const [isOpen, setOpen] = useState(false);
   const roles = user.Roles.filter((role) => !PLATFORM.includes(role));
+  const name = user.DisplayName.trim() || user.UserId; // an empty name would need no typing
   const remove = () =>
     confirmWrite({
-      title: `Remove ${user.DisplayName}`,
+      title: `Remove ${name}`,
       verb: "Remove",
       endpoint: "ExecStaticWebAppUserRemove",
       body: { UserId: user.UserId, Provider: user.Provider },
-      typed: user.DisplayName,
+      typed: name,
       isDanger: true,
       intro: html`<p><${Sign} tone="warn" />The user loses all roles and can't use CIPP any more.</p>`,
     });
   const change = async (/** @type {string[]} */ chosen) => {
     const lost = roles.filter((role) => !chosen.includes(role));
     const isWritten = await confirmWrite({
-      title: `Change the roles of ${user.DisplayName}`,
+      title: `Change the roles of ${name}`,
       verb: "Change",
       endpoint: "ExecStaticWebAppUserRoles",
       body: { UserId: user.UserId, Provider: user.Provider, Roles: chosen },
-      typed: lost.length ? user.DisplayName : undefined,
+      typed: lost.length ? name : undefined,
       isDanger: lost.length > 0,
     });
     if (isWritten) setOpen(false);
   };
   return html`<li>
-    <div class="setting"><strong><${Name}>${user.DisplayName || user.UserId}<//></strong>
+    <div class="setting"><strong><${Name}>${name}<//></strong>
       <span>${roles.map((role) => html`<span key=${role} class="chip"><${Name}>${role}<//></span> `)}
         <span class="muted small">from the static web app, signs in with ${user.Provider === "aad" ? "Microsoft Entra ID" : html`<${Name}>${user.Provider}<//>`}</span></span></div>
     ${user.UnknownRoles.length > 0 && html`<p class="card-problem"><${Sign} tone="warn" size=${16} />CIPP doesn't know the role <${Name}>${user.UnknownRoles.join(", ")}<//>.</p>`}
     ${isOpen
-      ? html`<${RoleForm} known=${rolesOf([user])} chosen=${roles} save=${change} cancel=${() => setOpen(false)} label=${`Roles of ${user.DisplayName}`} />`
+      ? html`<${RoleForm} known=${rolesOf([user])} chosen=${roles} save=${change} cancel=${() => setOpen(false)} label=${`Roles of ${name}`} />`
       : html`<div class="buttons">
-          <button type="button" class="small quiet" disabled=${!canWrite} aria-label=${`Change roles of ${user.DisplayName}`} onClick=${() => setOpen(true)}>Change roles</button>
-          <button type="button" class="small danger-quiet" disabled=${!canWrite} aria-label=${`Remove ${user.DisplayName}`} onClick=${remove}>Remove</button></div>`}
+          <button type="button" class="small quiet" disabled=${!canWrite} aria-label=${`Change roles of ${name}`} onClick=${() => setOpen(true)}>Change roles</button>
+          <button type="button" class="small danger-quiet" disabled=${!canWrite} aria-label=${`Remove ${name}`} onClick=${remove}>Remove</button></div>`}
   </li>`;
 }
 
