@@ -58,15 +58,30 @@ export function Record({ record, purpose }) {
   </div>`;
 }
 
-/** The result of a write operation, whatever it was. @param {{ value: any, titles?: Map<string, string> }} props */
-export function Outcome({ value, titles }) {
+/** What one app shows after a write operation. @typedef {{ Name: string, Kind: string | null, State: string | null,
+ *   Seen: string, NotSeen: string | null }} Controlled */
+
+/** Return whether an app shows what was requested, and nothing else that it states needs attention.
+ * @param {Controlled} app @param {string} endpoint @returns {Tone} */
+function toneOfApp(app, endpoint) {
+  const isStop = endpoint.endsWith("Stop");
+  if (app.State !== (isStop ? "Stopped" : "Running")) return "warn";
+  if (isStop) return "ok";
+  if (app.Kind === "WebApp") return app.NotSeen ? "warn" : "ok"; // it is null if the container's start was followed
+  const ready = / (\d+) of (\d+) instances ready\.$/.exec(app.Seen);
+  return ready ? (ready[1] === ready[2] ? "ok" : "warn") : app.Seen.endsWith(`'${app.Name}' Running.`) ? "ok" : "warn";
+}
+
+/** The result of a write operation, whatever it was.
+ * @param {{ value: any, endpoint: string, titles?: Map<string, string> }} props */
+export function Outcome({ value, endpoint, titles }) {
   /** @type {string[]} */
   const lines = typeof value?.Results === "string" ? [value.Results] : (value?.Done ?? []);
-  /** @type {{ Name: string, Seen: string, NotSeen: string | null }[]} */
+  /** @type {Controlled[]} */
   const apps = value?.Apps ?? [];
   return html`<div class="outcome">
     ${lines.map((line) => html`<p key=${line}><${Sign} tone="ok" /><${Sentence} text=${line} /></p>`)}
-    ${apps.map((app) => html`<p key=${app.Name}><${Sign} tone="ok" /><${Sentence} text=${app.Seen} /></p>
+    ${apps.map((app) => html`<p key=${app.Name}><${Sign} tone=${toneOfApp(app, endpoint)} /><${Sentence} text=${app.Seen} /></p>
       ${app.NotSeen && html`<p class="muted"><${Sentence} text=${app.NotSeen} /></p>`}`)}
     ${value?.Keys && html`<${Reports} reports=${value.Keys} names=${titles} />`}
     ${(value?.Warnings ?? []).map(

@@ -141,7 +141,7 @@ function Dialog({ request, opener, close }) {
       html`<${Typed} name=${request.typed} typed=${typed} setTyped=${setTyped} />`}
       ${step === "writing" && html`<p class="working">Working. This can take some minutes.
         ${request.isLong && " You can close this window. It opens again with the result."}</p>`}
-      ${step === "done" && html`<${Outcome} value=${result} titles=${request.titles} />`}
+      ${step === "done" && html`<${Outcome} value=${result} endpoint=${request.endpoint} titles=${request.titles} />`}
       ${step === "failed" && error && html`<${Failure} error=${error} wasSent=${busy.current} />`}
       ${correlationId && (step === "done" || step === "failed") &&
       html`<p class="muted small">Correlation ID <code>${correlationId}</code></p>`}
