@@ -100,3 +100,25 @@ def test_focus_moves_to_the_heading_when_its_control_disappears(page_as: Pages) 
     page.clock.run_for(17_000)
     expect(page.get_by_role("main")).to_contain_text("CIPP is down")
     assert focused(page) == "Overview"
+
+
+def test_dialog_announces_the_check_and_the_result(page_as: Pages) -> None:
+    page = page_as("superadmin", options={"stored_days": 40}).open()
+    tab_to(page, f"Restart {MAIN}")
+    page.keyboard.press("Enter")
+    dialog = dialog_of(page)
+    expect(dialog.get_by_role("status")).to_contain_text("check is complete")
+    tab_to(page, "Restart")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("status")).to_contain_text(f"Restart {MAIN}: done", timeout=WRITE_MILLISECONDS)
+
+
+def test_focus_moves_to_the_heading_of_the_dialog_when_a_box_is_ticked(page_as: Pages) -> None:
+    page = page_as("superadmin", options={"stored_days": 0}).open("keys/RefreshToken")
+    tab_to(page, "Rotate")
+    page.keyboard.press("Enter")
+    dialog_of(page)
+    tab_to(page, "Rotate although it is not due (Force)")
+    page.keyboard.press("Space")
+    expect(dialog_of(page).get_by_role("heading")).to_be_focused()
+    tab_to(page, "Rotate")

@@ -107,9 +107,9 @@ export function Sentence({ text }) {
   return html`<bdi class="sentence" dir="auto">${shown}</bdi>`;
 }
 
-/** Announce a text to a screen reader. @param {string} text */
+/** Announce a text to a screen reader. While a dialog is open, all outside it is inert. @param {string} text */
 export function announce(text) {
-  const region = document.getElementById("announcer");
+  const region = document.querySelector("dialog[open] .announcer") ?? document.getElementById("announcer");
   if (region) region.textContent = text;
 }
 

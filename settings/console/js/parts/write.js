@@ -66,6 +66,7 @@ function Dialog({ request, opener, close }) {
   useEffect(() => {
     let isCurrent = true;
     setStep("checking");
+    heading.current?.focus(); // the box that was ticked is gone during the check
     dryRun(request.endpoint, { ...request.body, ...consent }).then(
       (response) => {
         if (!isCurrent) return;
@@ -97,13 +98,14 @@ function Dialog({ request, opener, close }) {
       const response = await send(request.endpoint, { ...request.body, ...consent, DryRun: false });
       setResult(resultOf(response));
       setCorrelationId(response.correlationId);
+      show(); // it may have been closed meanwhile
       setStep("done");
       announce(`${request.title}: done.`);
     } catch (failure) {
+      show();
       fail(/** @type {CallError} */ (failure));
     }
     reloadAfterWrite();
-    show(); // it may have been closed meanwhile
   };
 
   /** @type {string[]} */
@@ -130,6 +132,7 @@ function Dialog({ request, opener, close }) {
       leave();
     }}
   >
+    <p class="announcer hidden" role="status"></p>
     <h2 id="write-title" tabindex="-1" ref=${heading}><bdi dir="auto">${request.title}</bdi></h2>
     <div class="write-body" aria-busy=${step === "checking" || step === "writing"}>
       ${request.intro}
