@@ -182,3 +182,26 @@ def test_age_of_the_page_counts_from_when_the_overview_was_made(page_as: Pages) 
     edit_overview(opened.page, age_seconds=40)
     page = opened.open()
     expect(page.get_by_role("button", name="Reload now")).to_have_text(re.compile("4[0-9] s old"))
+
+
+def test_log_loads_again_only_on_request_and_after_a_write(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    opened.page.clock.install()
+    page = opened.open("log")
+    loads = opened.watch.paths().count("/api/ListBackendLog")
+    with page.expect_response("**/api/ListFunctionApps"):
+        page.clock.run_for(40_000)
+    assert opened.watch.paths().count("/api/ListBackendLog") == loads
+    with page.expect_response("**/api/ListBackendLog?*"):
+        page.get_by_role("button", name="Reload now").click()
+
+
+def test_times_of_a_part_that_failed_are_in_the_zone_of_cipp(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"timezone": "Pacific/Kiritimati"}, allows=(500,))  # UTC+14
+    page = opened.open("users")
+    sandbox.faults([{"host": ARM, "path": "/listUsers", "mode": "refuse", "status": 403, "times": 0}])
+    page.get_by_role("button", name="Reload now").click()
+    age = page.get_by_role("group", name="Problem").get_by_text("What is shown")
+    before = age.inner_text()
+    page.get_by_role("button", name="Your time zone").click()
+    expect(age).not_to_have_text(before)

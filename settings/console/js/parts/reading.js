@@ -1,9 +1,9 @@
 /** What the API last returned for a read: loaded again every 15 s while the page is visible, and after a write. */
 
-import { html, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
+import { html, useContext, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
 import { SIGN_IN, mayLose, read, signIn } from "../api.js";
 import { addressOf } from "../place.js";
-import { Outside, Sign, absolute } from "./text.js";
+import { Outside, Sign, Zone, absolute } from "./text.js";
 
 /** @typedef {import("../api.js").CallError} CallError */
 /** @typedef {import("./responses.js").NotInThisShape} NotInThisShape */
@@ -14,15 +14,16 @@ const KEPT_SECONDS = 5;
 
 /** The state of one read. `value` stays if a later load fails. `at` is of when it is, in milliseconds.
  * @template T
- * @typedef {{ value?: T, absent?: NotInThisShape, error?: CallError, at: number, loading: boolean }} Reading */
+ * @typedef {{ value?: T, absent?: NotInThisShape, error?: CallError, at: number, loading: boolean, isCostly?: boolean }} Reading */
 
 class Source {
-  /** @param {string} endpoint @param {Record<string, string>} query */
-  constructor(endpoint, query) {
+  /** @param {string} endpoint @param {Record<string, string>} query @param {boolean} isCostly */
+  constructor(endpoint, query, isCostly) {
     this.endpoint = endpoint;
     this.query = query;
+    this.isCostly = isCostly;
     /** @type {Reading<any>} */
-    this.reading = { at: 0, loading: false };
+    this.reading = { at: 0, loading: false, isCostly };
     /** @type {Set<() => void>} */
     this.listeners = new Set();
     this.again = false;
@@ -106,17 +107,19 @@ export function freshness() {
 
 setInterval(() => {
   if (document.visibilityState !== "visible") return;
-  for (const source of shown()) if (source.isDue()) source.load();
+  for (const source of shown()) if (source.isDue() && !source.isCostly) source.load();
 }, 1000);
 
-/** Return the state of a read while the caller is shown. Without an endpoint, nothing is read.
- * @param {string | null} endpoint @param {Record<string, string>} [query] @returns {Reading<any>} */
-export function useReading(endpoint, query = {}) {
+/** Return the state of a read while the caller is shown. Without an endpoint, nothing is read. What is costly is loaded
+ * again only after a write, or if the person requests it.
+ * @param {string | null} endpoint @param {Record<string, string>} [query] @param {{ isCostly?: boolean }} [options]
+ * @returns {Reading<any>} */
+export function useReading(endpoint, query = {}, { isCostly = false } = {}) {
   const [, redraw] = useState(0);
   const path = endpoint && pathOf(endpoint, query);
   useEffect(() => {
     if (!path || !endpoint) return;
-    const source = sources.get(path) ?? new Source(endpoint, query);
+    const source = sources.get(path) ?? new Source(endpoint, query, isCostly);
     sources.set(path, source);
     const listener = () => redraw((count) => count + 1);
     source.listeners.add(listener);
@@ -129,14 +132,15 @@ export function useReading(endpoint, query = {}) {
   return (path && sources.get(path)?.reading) || { at: 0, loading: path !== null };
 }
 
-/** An error with its advice, and a way on. @param {{ error: CallError, at?: number }} props */
-export function Trouble({ error, at }) {
+/** An error with its advice, and a way on. @param {{ error: CallError, at?: number, isCostly?: boolean }} props */
+export function Trouble({ error, at, isCostly }) {
+  const zone = useContext(Zone);
   const isSignedOut = error.kind === "signed-out";
   return html`<div class="trouble" role="group" aria-label="Problem">
     <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>
     ${error.advice && html`<p><bdi dir="auto">${error.advice}</bdi></p>`}
-    ${!isSignedOut && html`<p class="muted">The page tries again in ${Math.max(RELOAD_SECONDS, error.retryAfterSeconds)} seconds.</p>`}
-    ${at && html`<p class="muted">What is shown is of ${absolute(at)}.</p>`}
+    ${!isSignedOut && !isCostly && html`<p class="muted">The page tries again in ${Math.max(RELOAD_SECONDS, error.retryAfterSeconds)} seconds.</p>`}
+    ${at && html`<p class="muted">What is shown is of ${absolute(at, zone)}.</p>`}
     ${error.correlationId && html`<p class="muted small">Correlation ID <code>${error.correlationId}</code></p>`}
     ${isSignedOut && html`<${SignIn} />`}
     <button type="button" class="small" onClick=${reload}>Try again</button>
@@ -168,12 +172,12 @@ export function Part({ reading, what, children, instead }) {
     return html`<div class="trouble"><p><${Sign} tone="bad" />Couldn't show ${what}. This is a bug in the console.</p>
       <button type="button" class="small" onClick=${reset}>Try again</button></div>`;
   }
-  const { value, absent, error, at } = reading;
+  const { value, absent, error, at, isCostly } = reading;
   if (value === undefined) {
-    return error ? html`<${Trouble} error=${error} />` : html`<${Loading} what=${what} />`;
+    return error ? html`<${Trouble} error=${error} isCostly=${isCostly} />` : html`<${Loading} what=${what} />`;
   }
   const isHere = error && error.kind !== "signed-out"; // the frame shows that once for all parts
-  return html`${isHere && html`<${Trouble} error=${error} at=${at} />`}
+  return html`${isHere && html`<${Trouble} error=${error} at=${at} isCostly=${isCostly} />`}
     ${absent ? html`<${Absent} absent=${absent}>${instead}<//>` : html`<${Drawn} value=${value} draw=${children} />`}`;
 }
 

@@ -13,8 +13,8 @@ const DAYS_BEFORE = 60;
 const DAYS_AFTER = 150;
 
 /** Return the axis around now. `nextWeek` is when the next week of the rotation starts.
- * @param {string} nextWeek @returns {Axis} */
-function axisOf(nextWeek) {
+ * @param {string} nextWeek @param {string} [zone] @returns {Axis} */
+function axisOf(nextWeek, zone) {
   const now = Date.now();
   const start = now - DAYS_BEFORE * DAY * 1000;
   const end = now + DAYS_AFTER * DAY * 1000;
@@ -25,9 +25,18 @@ function axisOf(nextWeek) {
   month.setDate(1);
   month.setHours(0, 0, 0, 0);
   for (month.setMonth(month.getMonth() + 1); month.getTime() < end; month.setMonth(month.getMonth() + 1)) {
-    months.push(month.getTime());
+    months.push(month.getTime() - shiftOf(month, zone));
   }
   return { start, end, now, sundays, months };
+}
+
+/** Return by how many milliseconds the clocks of a zone are ahead of the reader's. @param {Date} at @param {string} [timeZone] */
+function shiftOf(at, timeZone) {
+  try {
+    return Date.parse(at.toLocaleString("en-US", { timeZone })) - Date.parse(at.toLocaleString("en-US"));
+  } catch {
+    return 0; // the browser does not know the zone
+  }
 }
 
 /** Return a place on the axis, in percent from 0 to 100. @param {Axis} axis @param {number} at */
@@ -37,12 +46,12 @@ function percent({ start, end }, at) {
 
 /** @param {Rows} props */
 export function Timeline({ keys, selected, toggle, nextWeek }) {
-  const axis = axisOf(nextWeek);
-  const month = new Intl.DateTimeFormat("en-GB", { month: "short" });
+  const zone = useContext(Zone);
+  const axis = axisOf(nextWeek, zone);
   return html`<div class="timeline">
     <div class="row axis" aria-hidden="true"><span></span><span class="months">
       <svg width="100%" height="18">${axis.months.map(
-        (at) => html`<text key=${at} x=${`${percent(axis, at)}%`} y="13">${month.format(at)}</text>`,
+        (at) => html`<text key=${at} x=${`${percent(axis, at)}%`} y="13">${absolute(at, zone).split(" ")[1]}</text>`,
       )}</svg></span><span></span></div>
     <ul>${keys.map((key) => html`<${Row} key=${key.Name} state=${key} axis=${axis} isSelected=${selected.has(key.Name)} toggle=${toggle} />`)}</ul>
     <p class="legend muted small">

@@ -25,7 +25,7 @@ export function LogView() {
   const [befores, setBefores] = useState(/** @type {string[]} */ ([]));
   const before = befores.at(-1);
   const given = Object.entries({ ...filter, Before: before ?? "", Top: "50" }).filter(([, value]) => value !== "");
-  const reading = useReading("ListBackendLog", Object.fromEntries(given));
+  const reading = useReading("ListBackendLog", Object.fromEntries(given), { isCostly: true }); // it reads up to 15 days of CippLogs
   const search = (/** @type {Filter} */ wanted) => {
     setBefores([]);
     setFilter(wanted);
@@ -34,7 +34,8 @@ export function LogView() {
     return html`<${Heading} title="Log" /><p><${Sign} tone="info" />This version of CIPP Backend doesn't show its log. CIPP's Logbook has it.</p>`;
   }
   return html`<${Heading} title="Log" />
-    <p class="muted">What was changed through CIPP Backend in the last 14 days. CIPP's Logbook has all entries.</p>
+    <p class="muted">What was changed through CIPP Backend in the last 14 days. CIPP's Logbook has all entries.
+      This page loads again when you press the button at the top.</p>
     <${Search} search=${search} />
     <${Part} reading=${reading} what="the log">
       ${(/** @type {LogPageValue} */ value) => html`
