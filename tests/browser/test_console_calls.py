@@ -60,7 +60,8 @@ def test_failed_read_is_repeated_after_the_stated_time(
     page_as: Pages, status: int, wait: str | None, seconds: int
 ) -> None:
     opened = page_as("superadmin", allows=(status,))
-    page, requests = opened.page, []
+    page = opened.page
+    requests: list[str] = []
 
     def refuse(route: Route) -> None:
         requests.append(route.request.url)
@@ -205,3 +206,67 @@ def test_times_of_a_part_that_failed_are_in_the_zone_of_cipp(page_as: Pages, san
     before = age.inner_text()
     page.get_by_role("button", name="Your time zone").click()
     expect(age).not_to_have_text(before)
+
+
+def test_old_plan_is_checked_again_before_the_write(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    opened.page.clock.install()
+    page = opened.open()
+    page.get_by_role("button", name=f"Restart {MAIN}-proc", exact=True).click()
+    dialog_of(page)
+    page.clock.fast_forward(61_000)
+    confirm(page, "Restart")
+    assert opened.watch.paths().count("/api/ExecFunctionAppRestart") == 3  # two dry runs, and the write
+
+
+def test_plan_that_changed_is_confirmed_again(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"stored_days": 40})
+    opened.page.clock.install()
+    page = opened.open("keys")
+    page.get_by_role("button", name="Rotate what is due").click()
+    dialog = dialog_of(page)
+    expect(dialog.get_by_role("button", name="Rotate", exact=True)).to_be_enabled()
+    rotate = "() => fetch('/api/ExecKeyRotation', {method: 'POST', body: '{}', headers: {'Content-Type': '%s'}})"
+    page.evaluate(rotate % "application/json")  # by another admin
+    before = sandbox.state()["vaults"][names.VAULT]["secrets"]["RefreshToken"]
+    page.clock.fast_forward(61_000)
+    dialog.get_by_role("button", name="Rotate", exact=True).click()
+    expect(dialog).to_contain_text("There is nothing to do", timeout=WRITE_MILLISECONDS)
+    expect(dialog.get_by_role("button", name="Rotate", exact=True)).to_have_count(0)
+    assert opened.axe() == []
+    assert sandbox.state()["vaults"][names.VAULT]["secrets"]["RefreshToken"] == before
+
+
+def test_write_is_not_sent_when_the_dialog_is_closed_during_its_check(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    opened.page.clock.install()
+    page = opened.open()
+    waiting: list[Route] = []
+    page.get_by_role("button", name=f"Restart {MAIN}-proc", exact=True).click()
+    dialog = dialog_of(page)
+    page.clock.fast_forward(61_000)
+    page.route("**/api/ExecFunctionAppRestart", lambda route: waiting.append(route))  # noqa: PLW0108 - playwright marks it
+    dialog.get_by_role("button", name="Restart", exact=True).click()
+    expect(dialog.locator(".working")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    with page.expect_response("**/api/ExecFunctionAppRestart"):
+        waiting[0].continue_()
+    page.wait_for_load_state("networkidle")
+    assert len(waiting) == 1
+
+
+def test_selected_key_that_is_gone_does_not_rotate_all_others(page_as: Pages) -> None:
+    page = page_as("superadmin").open("keys")
+    page.get_by_role("checkbox", name="Select RefreshToken").check()
+
+    def without_it(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        body["Results"]["Keys"] = [key for key in body["Results"]["Keys"] if key["Name"] != "RefreshToken"]
+        route.fulfill(response=response, json=body)
+
+    page.route("**/api/ListKeyRotations", without_it)
+    page.get_by_role("button", name="Reload now").click()
+    expect(page.get_by_role("checkbox", name="Select RefreshToken")).to_have_count(0)
+    expect(page.get_by_role("button", name="Rotate what is due")).to_have_count(0)

@@ -18,6 +18,8 @@ import { Name, Sentence, Sign, announce } from "./text.js";
 /** @typedef {"checking" | "ready" | "writing" | "done" | "failed"} Step */
 
 const UPDATE = /Update: "([^"]+)"/;
+/** A plan that is older is checked again before the write: what is due, or which apps there are, may have changed. */
+const PLAN_MILLISECONDS = 60_000;
 const REFUSED = /^(?:.{0,80}: )?Refuse: /;
 
 /** Open the dialog of a write. Return whether it was written, after the dialog is closed.
@@ -50,6 +52,9 @@ function Dialog({ request, opener, close }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const busy = useRef(false);
+  const isClosed = useRef(false);
+  const planned = useRef(0);
+  const [isChanged, setChanged] = useState(false);
   const [step, setStep] = useState(/** @type {Step} */ ("checking"));
   const [consent, setConsent] = useState(/** @type {Record<string, any>} */ ({}));
   const [result, setResult] = useState(/** @type {any} */ (null));
@@ -70,6 +75,8 @@ function Dialog({ request, opener, close }) {
     dryRun(request.endpoint, { ...request.body, ...consent }).then(
       (response) => {
         if (!isCurrent) return;
+        planned.current = Date.now();
+        setChanged(false);
         setResult(resultOf(response));
         setStep("ready");
         announce("The check is complete. Read what would happen, then confirm.");
@@ -89,11 +96,35 @@ function Dialog({ request, opener, close }) {
     announce("It failed. Read the message.");
   };
 
+  /** Check again, and show the new plan if it is another one. Return whether the plan is the same. */
+  const isSamePlan = async () => {
+    setStep("checking");
+    try {
+      const now = resultOf(await dryRun(request.endpoint, { ...request.body, ...consent }));
+      if (isClosed.current) return false;
+      planned.current = Date.now();
+      if (JSON.stringify(now?.WouldDo) === JSON.stringify(would)) return true;
+      setResult(now);
+      setTyped("");
+      setChanged(true);
+      setStep("ready");
+      announce("What would happen has changed. Read it, then confirm.");
+    } catch (failure) {
+      busy.current = false; // nothing was sent
+      if (!isClosed.current) fail(/** @type {CallError} */ (failure));
+    }
+    return false;
+  };
+
   const write = async () => {
     if (busy.current) return; // a second press, before the button is drawn as disabled
     busy.current = true;
-    setStep("writing");
     heading.current?.focus();
+    if (Date.now() - planned.current > PLAN_MILLISECONDS && !(await isSamePlan())) {
+      busy.current = false;
+      return;
+    }
+    setStep("writing");
     try {
       const response = await send(request.endpoint, { ...request.body, ...consent, DryRun: false });
       setResult(resultOf(response));
@@ -119,7 +150,10 @@ function Dialog({ request, opener, close }) {
     if (step === "writing" && mayClose) {
       dialog.current?.close();
       focusAgain(opener);
-    } else if (mayClose) close(isWritten);
+    } else if (mayClose) {
+      isClosed.current = true;
+      close(isWritten);
+    }
   };
   const needsTyping = request.typed !== undefined && typed.trim() !== request.typed.trim();
 
@@ -137,6 +171,7 @@ function Dialog({ request, opener, close }) {
     <div class="write-body" aria-busy=${step === "checking" || step === "writing"}>
       ${request.intro}
       ${step === "checking" && html`<p class="muted working">Checking what this would do. Nothing is changed yet.</p>`}
+      ${step === "ready" && isChanged && html`<p><${Sign} tone="warn" />This has changed since you opened the dialog. Read it again.</p>`}
       ${step === "ready" && html`<${Plan} would=${would} isRefused=${isRefused} titles=${request.titles} />`}
       ${step === "ready" && html`<${Warnings} lines=${result?.Warnings} />`}
       ${step === "ready" && html`<${Consents} ...${{ request, isRefused, would, update, consent, setConsent }} />`}

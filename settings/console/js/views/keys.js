@@ -97,7 +97,7 @@ function AllKeys({ value, me }) {
     setSelected(next);
   };
   const rows = { keys, selected, toggle, nextWeek: value.NextWeekStarts };
-  const names = value.Keys.map((key) => key.Name).filter((name) => selected.has(name));
+  const names = [...selected]; // a key that is gone stays: without a name, all keys that are due would be rotated
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     const isTyping = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
     if (event.key.toLowerCase() === "t" && !isTyping && !event.ctrlKey && !event.altKey && !event.metaKey) setTable(!isTable);
