@@ -270,3 +270,34 @@ def test_selected_key_that_is_gone_does_not_rotate_all_others(page_as: Pages) ->
     page.get_by_role("button", name="Reload now").click()
     expect(page.get_by_role("checkbox", name="Select RefreshToken")).to_have_count(0)
     expect(page.get_by_role("button", name="Rotate what is due")).to_have_count(0)
+
+
+def test_write_that_hangs_ends_as_uncertain(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    opened.page.clock.install()
+    page = opened.open("domains")
+    page.get_by_label("Domain", exact=True).fill("new.contosomsp.com")
+    page.get_by_role("button", name="Add", exact=True).click()
+    dialog = dialog_of(page)
+    page.route("**/api/ExecStaticWebAppDomainAdd", lambda _: None)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog.get_by_role("button", name="Close")).to_be_disabled()
+    page.clock.fast_forward(241_000)
+    expect(dialog.get_by_role("alert")).to_contain_text("may still have happened")
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_label("Domain", exact=True)).to_have_value("new.contosomsp.com")
+
+
+def test_link_is_followed_after_a_sign_in_that_was_canceled(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    page = opened.open()
+    page.evaluate("() => sessionStorage.setItem('cipp-backend-place', '#/users')")
+    page.goto("about:blank")
+    opened.open("domains")
+    expect(page).to_have_url(f"{opened.address}#/domains")
+
+
+@pytest.mark.parametrize("place", ["constructor", "toString", "nowhere"])
+def test_unknown_place_is_not_found(page_as: Pages, place: str) -> None:
+    page = page_as("superadmin").open(place)
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()

@@ -6,6 +6,8 @@ const PLACE = "cipp-backend-place";
 const SIGNED_IN = "cipp-backend-signed-in";
 /** Time after which a second redirect to the sign-in is no loop. */
 const LOOP_MILLISECONDS = 60_000;
+/** Time after which a call has failed. Azure ends a call of HTTP after 230 s. */
+const LONGEST_MILLISECONDS = 240_000;
 
 /** @typedef {"offline" | "signed-out" | "denied" | "refused" | "failed"} Kind */
 
@@ -63,11 +65,10 @@ export function mayLose() {
  *
  * @param {string} endpoint such as `ListBackend`
  * @param {Record<string, string>} [query]
- * @param {AbortSignal} [signal] stops the call
  */
-export function read(endpoint, query = {}, signal) {
+export function read(endpoint, query = {}) {
   const parameters = new URLSearchParams(query).toString();
-  return call(parameters ? `${endpoint}?${parameters}` : endpoint, { method: "GET", signal: signal ?? null });
+  return call(parameters ? `${endpoint}?${parameters}` : endpoint, { method: "GET" });
 }
 
 /**
@@ -111,7 +112,8 @@ export function signIn() {
 export function restorePlace() {
   const fragment = sessionStorage.getItem(PLACE);
   sessionStorage.removeItem(PLACE);
-  if (fragment && fragment !== location.hash) {
+  // With a fragment, the page was opened by a link. A sign-in that was canceled has left the place.
+  if (fragment && !location.hash) {
     history.replaceState(null, "", fragment);
     dispatchEvent(new HashChangeEvent("hashchange"));
   }
@@ -123,15 +125,30 @@ export function restorePlace() {
  * @returns {Promise<ApiResponse>}
  */
 async function call(address, options) {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), LONGEST_MILLISECONDS);
+  try {
+    return await responseTo(address, { ...options, signal: timeout.signal });
+  } catch (error) {
+    if (!timeout.signal.aborted) throw error;
+    throw new CallError("failed", "CIPP Backend did not respond within 4 minutes.", { advice: "Try again later." });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * @param {string} address
+ * @param {RequestInit} options
+ * @returns {Promise<ApiResponse>}
+ */
+async function responseTo(address, options) {
   let response;
   try {
     // A redirect is App Service's way to the sign-in of Microsoft Entra ID, which a script can't follow.
     const settings = /** @type {RequestInit} */ ({ credentials: "same-origin", cache: "no-store", redirect: "manual" });
     response = await fetch(ADDRESS + address, { ...options, ...settings });
-  } catch (error) {
-    if (options.signal?.aborted) {
-      throw error;
-    }
+  } catch {
     throw new CallError("offline", "Couldn't reach CIPP Backend.", {
       advice: "Check your network connection. If other sites work, CIPP Backend may be restarting.",
     });

@@ -46,7 +46,7 @@ export function Frame() {
   const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps);
   const keys = useReading(isDenied ? null : "ListKeyRotations");
   const signedOut = [me, overview, keys].find((reading) => reading.error?.kind === "signed-out" && reading.value !== undefined);
-  const view = VIEWS[place[0] ?? ""];
+  const view = Object.hasOwn(VIEWS, place[0] ?? "") ? VIEWS[place[0] ?? ""] : undefined;
   const heading = useHeading(place, view?.title ?? "Not found");
 
   return html`<${Zone.Provider} value=${zone}><${Changes.Provider} value=${overview.value}>
