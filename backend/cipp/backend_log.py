@@ -5,7 +5,7 @@ the newest one, then some concurrently until a page is full.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -89,7 +89,8 @@ class BackendLog:
                 advice="Set CIPP_STORAGE to CIPP's storage account.",
             )
         zone, now = self._tables.zone(), datetime.now(UTC)
-        reader = _Reader(tables.get_table_client(TABLE), wanted, zone, shows_addresses=shows_addresses)
+        since = replace(wanted, since=now - timedelta(days=DAYS))  # the oldest partition has older entries, too
+        reader = _Reader(tables.get_table_client(TABLE), since, zone, shows_addresses=shows_addresses)
         days = days_of(wanted.before.time if wanted.before else now, now, zone)
         readings: dict[date, Future[DayOfLog]] = {}
         for number, day in enumerate(days):

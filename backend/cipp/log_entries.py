@@ -73,7 +73,7 @@ class Place:
 
 @dataclass(frozen=True)
 class LogFilter:
-    """Which entries to return: at most `top`, and those before a place. An empty text allows every entry.
+    """Which entries to return: at most `top`, those before a place and since a time. An empty text allows every entry.
 
     `user` is a part of a name. Texts are case-insensitive.
     """
@@ -83,11 +83,13 @@ class LogFilter:
     endpoint: str = ""
     outcome: str = ""
     before: Place | None = None
+    since: datetime | None = None
 
     def takes(self, entry: LogEntry) -> bool:
         """Return whether an entry is wanted."""
         return (
             (self.before is None or place_of(entry) < self.before)
+            and (self.since is None or entry.time >= self.since)
             and self.user.casefold() in entry.user.casefold()
             and self.endpoint.casefold() in ("", (entry.endpoint or "").casefold())
             and self.outcome.casefold() in ("", (entry.outcome or "").casefold())

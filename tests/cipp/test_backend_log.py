@@ -266,6 +266,15 @@ def test_days_before_today_are_read_up_to_two_weeks(others: Others) -> None:
     assert {entry["Id"] for entry in page()["Entries"]} == found
 
 
+def test_entries_older_than_two_weeks_are_left_out_of_the_oldest_day(
+    others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = plant(others)
+    assert [entry["Id"] for entry in page()["Entries"]] == [found]
+    monkeypatch.setattr(backend_log, "DAYS", 0)
+    assert page()["Entries"] == []
+
+
 def test_page_that_is_full_needs_one_query(others: Others) -> None:
     for _ in range(2):
         plant(others)
@@ -328,6 +337,11 @@ def test_entries_of_one_time_have_an_order() -> None:
     assert [wanted.takes(entry(NOON, number)) for number in (1, 2, 3)] == [True, False, False]
     at_noon = LogFilter(top=1, before=read_place("2026-09-02T12:00:00Z"))
     assert [at_noon.takes(entry(NOON - timedelta(microseconds=back))) for back in (0, 1)] == [False, True]
+
+
+def test_first_moment_of_the_log_is_included() -> None:
+    wanted = LogFilter(top=1, since=NOON)
+    assert [wanted.takes(entry(NOON - timedelta(microseconds=back))) for back in (0, 1)] == [True, False]
 
 
 def test_place_survives_a_query() -> None:
