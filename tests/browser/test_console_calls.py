@@ -1,7 +1,7 @@
 """The console's calls on bad days: the session ends, the API is busy, another server responds, a write is refused."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
@@ -134,14 +134,14 @@ def test_check_without_a_readable_response_allows_no_write(page_as: Pages) -> No
     expect(dialog.get_by_role("button", name="Restart", exact=True)).to_have_count(0)
 
 
-def edit_overview(page: Page, *, age_seconds: int = 0, **members: object) -> None:
+def edit_overview(page: Page, members: Mapping[str, object], *, age_seconds: int = 0) -> None:
     """Let the next loads of the overview have other members of the main app's card, or be of an earlier time."""
 
     def edited(route: Route) -> None:
         response = route.fetch()
         body = response.json()
         card = next(card for card in body["Results"]["Cards"] if card["Kind"] == "FunctionApp")
-        card |= members
+        card.update(members)
         if age_seconds:
             moment = parsedate_to_datetime(response.headers["date"]) - timedelta(seconds=age_seconds)
             body["Results"]["AsOf"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -155,7 +155,7 @@ def test_state_is_of_the_newer_read_when_the_other_one_fails(page_as: Pages) -> 
     page = opened.open()
     expect(page.get_by_role("main")).not_to_contain_text("CIPP is down")
     page.route("**/api/ListFunctionApps", lambda route: route.fulfill(status=503, json={"detail": "busy"}))
-    edit_overview(page, State="Stopped")
+    edit_overview(page, {"State": "Stopped"})
     page.get_by_role("button", name="Reload now").click()
     expect(page.get_by_role("main")).to_contain_text("CIPP is down")
     expect(page.get_by_role("button", name=f"Start {MAIN}", exact=True).first).to_be_visible()
@@ -171,7 +171,7 @@ def test_first_sentence_does_not_promise_what_is_not_known(
 ) -> None:
     opened = page_as("superadmin")
     opened.page.route("**/api/ListFunctionApps", lambda route: route.fulfill(json={"Results": []}))
-    edit_overview(opened.page, **members)
+    edit_overview(opened.page, members)
     promise = opened.open().get_by_role("region", name="Until when CIPP works")
     expect(promise).to_contain_text(sentence)
     expect(promise).not_to_contain_text("keeps working")
@@ -180,7 +180,7 @@ def test_first_sentence_does_not_promise_what_is_not_known(
 
 def test_age_of_the_page_counts_from_when_the_overview_was_made(page_as: Pages) -> None:
     opened = page_as("superadmin")
-    edit_overview(opened.page, age_seconds=40)
+    edit_overview(opened.page, {}, age_seconds=40)
     page = opened.open()
     expect(page.get_by_role("button", name="Reload now")).to_have_text(re.compile("4[0-9] s old"))
 

@@ -113,7 +113,7 @@ def test_dialog_announces_the_check_and_the_result(page_as: Pages) -> None:
     expect(dialog.get_by_role("status")).to_contain_text(f"Restart {MAIN}: done", timeout=WRITE_MILLISECONDS)
 
 
-def test_focus_moves_to_the_heading_of_the_dialog_when_a_box_is_ticked(page_as: Pages) -> None:
+def test_focus_moves_to_the_heading_when_a_box_is_ticked(page_as: Pages) -> None:
     page = page_as("superadmin", options={"stored_days": 0}).open("keys/RefreshToken")
     tab_to(page, "Rotate")
     page.keyboard.press("Enter")
