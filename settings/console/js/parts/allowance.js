@@ -23,7 +23,7 @@ export function useAllowance(me, permission, option) {
   if (!me.permissions.includes(permission)) return { may: false, why: `This needs the role ${rolesWith(permission)}.`, note: "" };
   if (!overview || overview.Mode.includes(option)) return { may: true, why: "", note: "" };
   const note = overview.ModeNotes.find((text) => text.includes(PARAMETERS[option])) ?? "";
-  return { may: false, why: "This installation doesn't allow it.", note };
+  return { may: false, why: "Changes are off in this installation.", note };
 }
 
 /** Why the controls of a view are disabled. @param {{ allowance: Allowance }} props */
