@@ -84,7 +84,7 @@ export function Frame() {
  * @param {ViewProps["overview"]} overview @param {import("../parts/reading.js").Reading<App[]>} apps
  * @returns {ViewProps["overview"]} */
 function withStates(overview, apps) {
-  if (!overview.value || apps.error || apps.at <= overview.at) return overview;
+  if (!overview.value || apps.at <= overview.at) return overview;
   const states = new Map((apps.value ?? []).map((app) => [`${app.Kind} ${app.Name}`, app.State]));
   const cards = overview.value.Cards.map((card) => ({ ...card, State: states.get(`${card.Kind} ${card.Name}`) ?? card.State }));
   return { ...overview, value: { ...overview.value, Cards: cards } };
