@@ -76,17 +76,18 @@ def test_app_is_restarted(page_as: Pages, sandbox: Sandbox, shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("shape", "fault"),
     [
-        {"path": f"/sites/{MAIN}$", "edit": [["properties.state", "Stopped"]]},
-        {"path": f"/sites/{MAIN}/instances$", "edit": [["value.0.properties.state", "STOPPED"]]},
+        ("functions", {"path": f"/sites/{MAIN}$", "edit": [["properties.state", "Stopped"]]}),
+        ("functions", {"path": f"/sites/{MAIN}/instances$", "edit": [["value.0.properties.state", "STOPPED"]]}),
+        ("container", {"path": f"/sites/{MAIN}$", "edit": [["properties.state", "Stopped"]]}),
     ],
-    ids=["stopped", "instance"],
+    ids=["stopped", "instance", "container"],
 )
 def test_restart_after_which_the_app_does_not_run_is_a_warning(
-    page_as: Pages, sandbox: Sandbox, fault: dict[str, object]
+    page_as: Pages, sandbox: Sandbox, shape: str, fault: dict[str, object]
 ) -> None:
-    page = page_as("superadmin", options={"stored_days": 40}).open()
+    page = page_as("superadmin", shape, options={"stored_days": 40, **STARTS_SOON[shape]}).open()
     control(page, f"Restart {MAIN}")
     dialog_of(page)
     sandbox.faults([{"method": "GET", "times": 0, **fault}])
