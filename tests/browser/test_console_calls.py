@@ -178,6 +178,14 @@ def test_first_sentence_does_not_promise_what_is_not_known(
     assert opened.axe() == []
 
 
+def test_nothing_is_promised_while_the_shape_of_cipp_is_unknown(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"shape": "container"})
+    sandbox.faults([{"path": f"/sites/{MAIN}(/config/web)?$", "mode": "refuse", "status": 403, "times": 0}])
+    promise = opened.open().get_by_role("region", name="Until when CIPP works")
+    expect(promise).to_contain_text("up is not known")
+    expect(promise).not_to_contain_text("keeps working")
+
+
 def test_age_of_the_page_counts_from_when_the_overview_was_made(page_as: Pages) -> None:
     opened = page_as("superadmin")
     edit_overview(opened.page, {}, age_seconds=40)

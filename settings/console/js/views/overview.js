@@ -70,7 +70,8 @@ export function toneOf(until) {
 
 /** Return CIPP's main app, which comes first. @param {readonly Card[]} cards */
 export function mainApp(cards) {
-  return cards.find((card) => card.Kind === "WebApp") ?? cards.find((card) => card.Kind === "FunctionApp");
+  const kinds = ["WebApp", "MainApp", "FunctionApp"];
+  return kinds.map((kind) => cards.find((card) => card.Kind === kind)).find(Boolean);
 }
 
 /** Return whether CIPP's main app runs, "loading" before anything is loaded.
