@@ -178,11 +178,15 @@ def test_first_sentence_does_not_promise_what_is_not_known(
     assert opened.axe() == []
 
 
-def test_nothing_is_promised_while_the_shape_of_cipp_is_unknown(page_as: Pages, sandbox: Sandbox) -> None:
+@pytest.mark.each_value
+@pytest.mark.parametrize(("status", "sentence"), [(403, "up is not known"), (404, "CIPP is down")])
+def test_nothing_is_promised_while_the_shape_of_cipp_is_unknown(
+    page_as: Pages, sandbox: Sandbox, status: int, sentence: str
+) -> None:
     opened = page_as("superadmin", options={"shape": "container"})
-    sandbox.faults([{"path": f"/sites/{MAIN}(/config/web)?$", "mode": "refuse", "status": 403, "times": 0}])
+    sandbox.faults([{"path": f"/sites/{MAIN}(/config/web)?$", "mode": "refuse", "status": status, "times": 0}])
     promise = opened.open().get_by_role("region", name="Until when CIPP works")
-    expect(promise).to_contain_text("up is not known")
+    expect(promise).to_contain_text(sentence)
     expect(promise).not_to_contain_text("keeps working")
 
 
