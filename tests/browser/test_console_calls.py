@@ -13,7 +13,10 @@ from tests.browser.console import ConsolePage, Consoles
 from tests.browser.writes import WRITE_MILLISECONDS, close, confirm, dialog_of
 from tests.support.sandbox_client import Sandbox
 
-pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
+pytestmark = [
+    pytest.mark.slow("a browser, and a CIPP of its own"),
+    pytest.mark.full_tier("test_console.py and test_console_keyboard.py open the console, and stop an app"),
+]
 Pages = Callable[..., ConsolePage]
 ARM = "management.azure.com"
 MAIN = names.MAIN_SITE

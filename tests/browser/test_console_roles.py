@@ -8,7 +8,10 @@ from playwright.sync_api import expect
 from sandbox import names
 from tests.browser.console import LACKING, ConsolePage
 
-pytestmark = pytest.mark.slow("a browser, and every view")
+pytestmark = [
+    pytest.mark.slow("a browser, and every view"),
+    pytest.mark.full_tier("test_console.py and test_console_keyboard.py open the console, and stop an app"),
+]
 Pages = Callable[..., ConsolePage]
 MAIN = names.MAIN_SITE
 

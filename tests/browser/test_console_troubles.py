@@ -12,7 +12,10 @@ from tests.browser.console import ConsolePage
 from tests.browser.writes import confirm, dialog_of
 from tests.support.sandbox_client import Sandbox
 
-pytestmark = pytest.mark.slow("a browser, and a CIPP of its own")
+pytestmark = [
+    pytest.mark.slow("a browser, and a CIPP of its own"),
+    pytest.mark.full_tier("test_console.py and test_console_keyboard.py open the console, and stop an app"),
+]
 Pages = Callable[..., ConsolePage]
 VAULT_HOST = f"{names.VAULT}.vault.azure.net"
 ARM = "management.azure.com"
