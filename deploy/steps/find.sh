@@ -30,10 +30,15 @@ if_exists() {
 }
 
 find_account() {
-    local found
+    local found active chosen=$SUBSCRIPTION
     found=$(az account show ${SUBSCRIPTION:+--subscription "$SUBSCRIPTION"} --query '[id, tenantId]' --output tsv) ||
         fail "Sign in first: az login"
     { read -r SUBSCRIPTION && read -r TENANT; } <<<"$found"
+    # The Azure CLI takes the tokens for Graph, the vault and the tables from the active account, whatever the subscription.
+    active=$TENANT
+    [ -z "$chosen" ] || active=$(az account show --query tenantId --output tsv)
+    [ "$active" = "$TENANT" ] || fail "The subscription $SUBSCRIPTION is in the tenant $TENANT, and the Azure CLI is signed" \
+        "in to the tenant $active. Run: az account set --subscription $SUBSCRIPTION"
     found=$(az cloud show --query '[endpoints.microsoftGraphResourceId, endpoints.resourceManager]' --output tsv)
     { read -r GRAPH && read -r ARM; } <<<"$found"
     GRAPH=${GRAPH%/}/v1.0 ARM=${ARM%/}
