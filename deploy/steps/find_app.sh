@@ -1,17 +1,19 @@
 # This app as it is now. Only reads, and refuses what isn't this CIPP's own.
 
-# PYTHON is the version of the app that exists, empty if there is none.
+# PYTHON is the version of the app that exists, empty if there is none. The list of resources lags behind, so only the
+# app itself shows that it exists.
 find_app() {
-    local found group
+    local site group
     SITE=/subscriptions/$SUBSCRIPTION/resourceGroups/$GROUP/providers/$SITES/$APP
     PYTHON="" BACKEND_HOST="" STATE="" RUNS_ROTATION="" RUNS_CONTROLS="" SCHEDULE=""
     refuse_cipps_group
-    group=$(resources "$SITES" | grep -i -- "^$APP"$'\t' | cut -f2) || return 0
-    [ "${group,,}" = "${GROUP,,}" ] ||
-        fail "An app named $APP is in the resource group $group. Name its group with --group, or choose another --app."
-    found=$(az rest --method get --url "$ARM$SITE?api-version=2024-04-01" --output tsv --query \
-        '[properties.defaultHostName, properties.functionAppConfig.runtime.version || `none`, properties.state]')
-    { read -r BACKEND_HOST && read -r PYTHON && read -r STATE; } <<<"$found"
+    if ! found site "$ARM$SITE?api-version=2024-04-01" \
+        '[properties.defaultHostName, properties.functionAppConfig.runtime.version || `none`, properties.state]'; then
+        group=$(resources "$SITES" | grep -i -- "^$APP"$'\t' | cut -f2 | grep -ivxF -- "$GROUP") || return 0
+        fail "An app named $APP is in the resource group ${group//$'\n'/, }. Name its group with --group, or choose" \
+            "another --app."
+    fi
+    { read -r BACKEND_HOST && read -r PYTHON && read -r STATE; } <<<"$site"
     SITE_SETTINGS=$(az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" \
         --query properties --output json)
     refuse_another_app
