@@ -14,12 +14,41 @@ find_app() {
             "another --app."
     fi
     { read -r BACKEND_HOST && read -r PYTHON && read -r STATE; } <<<"$site"
-    SITE_SETTINGS=$(az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" \
-        --query properties --output json)
+    SITE_SETTINGS=$(present_settings)
     refuse_another_app
     { read -r RUNS_CONTROLS && read -r RUNS_ROTATION && read -r SCHEDULE; } < <(json '[d.get("ENABLE_CONTROLS"),
         d.get("ENABLE_ROTATION"), d.get("KEY_ROTATION_SCHEDULE")]' <<<"$SITE_SETTINGS")
     keep_mode
+}
+
+present_settings() {
+    az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" --query properties --output json
+}
+
+# Ends the script if something that a deployment replaces has changed since it was read, for example because somebody
+# stopped the rotation meanwhile. It was read before the question, and the template may be repeated for minutes. What a
+# former attempt of this run has written is no change.
+refuse_changed_settings() {
+    local present changed
+    [ -n "$PYTHON" ] || return 0
+    present=$(present_settings) || fail "Couldn't read the settings of $APP again. Nothing was written."
+    changed=$(printf '{"read": %s, "present": %s}' "$SITE_SETTINGS" "$present" |
+        MODES="ENABLE_CONTROLS=$ENABLE_CONTROLS ENABLE_ROTATION=$ENABLE_ROTATION" python3 -I -c '
+import json, os, sys
+
+given, variables = json.load(sys.stdin), json.load(open(sys.argv[1], encoding="utf-8"))["variables"]
+read, present = given["read"], given["present"]
+modes = dict(one.split("=") for one in os.environ["MODES"].split())
+written = {name: "true" if chosen == "yes" else "false" for name, chosen in modes.items()}
+written |= {name: value for name, value in variables["defaultSettings"].items() if name not in read}
+unread = variables["ownSettings"].keys() - modes.keys() | {"OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
+print(" ".join(
+    name for name in sorted({*read, *present} - unread)
+    if present.get(name) not in (read.get(name), written.get(name, read.get(name)))
+))
+' "$TEMPLATE") || fail "Couldn't compare the settings of $APP. Nothing was written."
+    [ -z "$changed" ] || fail "These settings of $APP changed while this script ran: $changed. Look at them, then run the" \
+        "same command again."
 }
 
 refuse_cipps_group() {

@@ -67,6 +67,7 @@ template_what_if() {
 }
 
 template_create() {
+    refuse_changed_settings
     template_parameters | az deployment group create --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
         --name "$DEPLOYMENT" --template-file "$TEMPLATE" --parameters @- --only-show-errors --output tsv \
         --query '[properties.outputs.principalId.value, properties.outputs.redirectUri.value,

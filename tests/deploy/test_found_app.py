@@ -94,3 +94,57 @@ def test_app_of_another_group_is_refused() -> None:
     done = found(listed="other")
     assert (done.returncode, done.stdout) == (1, "")
     assert "other" in done.stderr
+
+
+def changed(present: dict[str, str], **chosen: str) -> subprocess.CompletedProcess[str]:
+    """Compare settings of the app directly before a deployment with SETTINGS, which were read at the beginning."""
+    script = (
+        f"az() {{ echo {quote(json.dumps(present))}; }}\nSITE_SETTINGS={quote(json.dumps(SETTINGS))} SITE=/site\n"
+        "refuse_changed_settings\necho goes on"
+    )
+    modes = {"ENABLE_CONTROLS": "yes", "ENABLE_ROTATION": "yes", "PYTHON": "3.12"}
+    return steps(script, "template", "find", "find_app", **{**CIPP, **modes, **chosen})
+
+
+@pytest.mark.parametrize(
+    ("present", "name"),
+    [
+        ({**SETTINGS, "ENABLE_ROTATION": "false"}, "ENABLE_ROTATION"),
+        ({**SETTINGS, "ENABLE_CONTROLS": "false"}, "ENABLE_CONTROLS"),
+        ({**SETTINGS, "AzureWebJobs.WeeklyKeyRotation.Disabled": "1"}, "AzureWebJobs.WeeklyKeyRotation.Disabled"),
+        ({**SETTINGS, "PYTHON_THREADPOOL_THREAD_COUNT": "8"}, "PYTHON_THREADPOOL_THREAD_COUNT"),
+        ({name: value for name, value in SETTINGS.items() if name != "ENABLE_ROTATION"}, "ENABLE_ROTATION"),
+    ],
+)
+def test_deployment_is_refused_when_a_setting_changed_meanwhile(present: dict[str, str], name: str) -> None:
+    done = changed(present)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f" {name}. " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        SETTINGS,
+        {**SETTINGS, "ENABLE_ROTATION": "false"},  # as chosen
+        {**SETTINGS, "PYTHON_THREADPOOL_THREAD_COUNT": "32"},  # a default of the template
+        {**SETTINGS, "CIPP_FUNCTION_APP": "migrated"},
+    ],
+)
+def test_deployment_goes_on_after_its_own_first_attempt(present: dict[str, str]) -> None:
+    assert changed(present, ENABLE_ROTATION="").stdout == "goes on\n"
+
+
+def test_deployment_goes_on_when_the_app_is_new() -> None:
+    assert changed({}, PYTHON="").stdout == "goes on\n"
+
+
+def test_template_is_not_deployed_after_a_refusal() -> None:
+    script = """
+refuse_changed_settings() { fail changed; }
+template_parameters() { echo "parameters read" >&2; }
+found=$(retried change template_create)
+echo never
+"""
+    done = steps(script, "template", SUBSCRIPTION=SUBSCRIPTION, GROUP="cipp-backend", PYTHON="3.12")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "deploy.sh: changed\n")
