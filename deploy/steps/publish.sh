@@ -82,6 +82,7 @@ publish() {
     if [ -z "$DRY_RUN" ] && [ "$(dirname "$PACKAGE")" != "$copy" ]; then
         package_keep "$PACKAGE" "$copy"
     fi
+    [ -n "$DRY_RUN" ] || refuse_near_rotation_now
     say "Publishing the package. This takes two minutes or more."
     change publish_file "$PACKAGE"
 }
@@ -125,7 +126,9 @@ package_only() {
         package_keep "$FORMER_PACKAGE" "$PUBLISHED/$FORMER_COMMIT"
         FORMER_PACKAGE=$PUBLISHED/$FORMER_COMMIT/$(basename "$FORMER_PACKAGE")
     fi
-    if (publish && verify); then
+    # A refusal inside would be taken for a package that doesn't respond. The way back refuses nothing: it repairs.
+    [ -n "$DRY_RUN" ] || refuse_near_rotation_now
+    if (NOW=yes && publish && verify); then
         return 0
     fi
     [ -z "$DRY_RUN" ] || return 1

@@ -62,3 +62,15 @@ refuse_near_rotation() {
     [ -z "$why" ] || fail "$why Wait, or repeat with --now: if a run is cut off, no key is lost, and the next run" \
         "completes it."
 }
+
+# The same directly before a write, because a question or a repeated call can take minutes. Its notes go to stderr.
+refuse_near_rotation_now() {
+    local settings
+    [ -n "$PYTHON" ] && [ -z "$NOW" ] || return 0
+    STATE=$(az rest --method get --url "$ARM$SITE?api-version=2024-04-01" --query properties.state --output tsv) ||
+        fail "Couldn't read the state of $APP."
+    settings=$(present_settings) || fail "Couldn't read the settings of $APP."
+    { read -r RUNS_ROTATION && read -r SCHEDULE; } < <(printf %s "$settings" |
+        json '[d.get("ENABLE_ROTATION"), d.get("KEY_ROTATION_SCHEDULE")]')
+    refuse_near_rotation >&2
+}

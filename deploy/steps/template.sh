@@ -68,6 +68,7 @@ template_what_if() {
 
 template_create() {
     refuse_changed_settings
+    refuse_near_rotation_now
     template_parameters | az deployment group create --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
         --name "$DEPLOYMENT" --template-file "$TEMPLATE" --parameters @- --only-show-errors --output tsv \
         --query '[properties.outputs.principalId.value, properties.outputs.redirectUri.value,

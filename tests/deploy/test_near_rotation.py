@@ -76,3 +76,54 @@ def test_deployment_waits_only_for_an_app_that_rotates(variables: dict[str, str]
     done = steps("refuse_near_rotation\necho goes on", "rotation", **{**app, **empty, "CLOCK": "7 00 00", **variables})
     assert ("goes on" in done.stdout) is not refuses
     assert (SOON in done.stderr) is refuses
+
+
+FRESH = """
+az() {
+    case "$*" in
+        *appsettings*) echo '{"ENABLE_ROTATION": "true"}' ;;
+        *) echo Running ;;
+    esac
+}
+"""
+READ = {
+    **dict.fromkeys(("NOW", "DRY_RUN", "SCHEDULE", "CLIENT_ID"), ""),
+    "PYTHON": "3.12",
+    "RUNS_ROTATION": "",
+    "STATE": "Stopped",
+    "ARM": "a",
+    "SITE": "/s",
+    "APP": "watch",
+}
+
+
+@pytest.mark.parametrize(("clock", "refuses"), [("6 23 45", True), ("3 12 40", False)])
+@pytest.mark.parametrize("write", ["template_create", "publish"])
+def test_deployment_waits_by_the_state_directly_before_its_write(write: str, clock: str, refuses: bool) -> None:
+    script = f"""{FRESH}
+refuse_changed_settings() {{ :; }}
+running_commit() {{ :; }}
+package_keep() {{ :; }}
+template_parameters() {{ echo writes >&2; }}
+publish_file() {{ echo writes >&2; }}
+PACKAGE=/p/x.zip PACKAGE_COMMIT=c SUBSCRIPTION=s GROUP=g
+{write}
+"""
+    done = steps(script, "find", "find_app", "rotation", "template", "publish", **{**READ, "CLOCK": clock})
+    assert (SOON in done.stderr) is refuses
+    assert ("writes" in done.stderr) is not refuses
+
+
+def test_refusal_near_a_rotation_is_not_taken_for_a_broken_package() -> None:
+    script = f"""{FRESH}
+package_former() {{ FORMER_PACKAGE=/f/x.zip FORMER_COMMIT=f; }}
+package_choose() {{ PACKAGE=/p/x.zip PACKAGE_COMMIT=c; }}
+package_keep() {{ :; }}
+running_commit() {{ :; }}
+publish_file() {{ echo "writes $1"; }}
+package_only
+"""
+    given = {**READ, "CLOCK": "6 23 45", "YES": "yes", "DIST": "/d"}
+    done = steps(script, "find", "find_app", "rotation", "publish", **given)
+    assert (done.returncode, "writes" in done.stdout) == (1, False)
+    assert SOON in done.stderr

@@ -125,8 +125,8 @@ package_only
 
 def update(folder: Path, new: Path, broken: str = "") -> subprocess.CompletedProcess[str]:
     """Publish a package in place of the one with COMMIT."""
-    given = {"GIVEN_RUNNING": COMMIT, "GIVEN_BROKEN": broken, "PACKAGE": str(new), "YES": "yes", "APP": "watch"}
-    return steps(UPDATE.format(folder=folder), "publish", **{**EMPTY, **given, "DIST": str(folder)})
+    given = {"GIVEN_RUNNING": COMMIT, "GIVEN_BROKEN": broken, "PACKAGE": str(new), "YES": "yes", "NOW": "yes"}
+    return steps(UPDATE.format(folder=folder), "rotation", "publish", **{**EMPTY, **given, "DIST": str(folder)})
 
 
 def test_update_publishes_and_keeps_both_packages(tmp_path: Path) -> None:
