@@ -22,6 +22,7 @@ given, template = json.load(sys.stdin), json.load(open(sys.argv[1], encoding="ut
 env = os.environ
 known = template["parameters"]
 values = {name: one["value"] for name, one in given["former"].items() if name in known and one.get("value") is not None}
+values.pop("packageUri", None)  # an address for one deployment: it would publish that package again
 text = {
     "appName": "APP", "location": "LOCATION", "cippSubscriptionId": "CIPP_SUBSCRIPTION",
     "cippResourceGroup": "CIPP_GROUP", "cippShape": "SHAPE", "cippApp": "CIPP_APP", "cippPlan": "PLAN",

@@ -99,6 +99,7 @@ FORMER = {
     "subnetId": {"value": "/x"},
     "enableRotation": {"value": True},
     "gone": {"value": 1},
+    "packageUri": {"value": "https://storage/old.zip"},
     "settings": {"value": None},
 }
 CHOSEN = {
@@ -144,6 +145,10 @@ def test_parameters_are_those_of_the_template() -> None:
 def test_parameters_keep_what_was_chosen_before() -> None:
     assert parameters()["subnetId"] == "/x"
     assert parameters(ENABLE_ROTATION="")["enableRotation"] is False
+
+
+def test_parameters_name_no_package_of_an_earlier_deployment() -> None:
+    assert "packageUri" not in parameters()
 
 
 def test_parameters_keep_settings_that_the_template_does_not_set() -> None:
