@@ -29,9 +29,10 @@ change() {
 }
 
 # The codes of errors that pass while an identity, a role or a registration is still replicating. They stand in
-# Microsoft's documentation and in reports of real deployments. None was seen by this script.
+# Microsoft's documentation and in reports of real deployments. None was seen by this script. DeploymentActive: the
+# deployment of an interrupted run goes on in Azure, and no other of that name can begin before it ends.
 REPLICATING='PrincipalNotFound|RoleDefinitionDoesNotExist|BlobUploadFailedException'
-REPLICATING+='|Request_ResourceNotFound|NoBackingApplicationObject'
+REPLICATING+='|Request_ResourceNotFound|NoBackingApplicationObject|DeploymentActive'
 
 # Runs a command again while its error has one of these codes: every RETRY_PAUSE seconds, for RETRY_SECONDS. Any other
 # error ends it at once. The command runs in a subshell, so it can set no variable. No file holds what it prints.

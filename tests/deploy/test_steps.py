@@ -65,6 +65,23 @@ def test_retried_repeats_while_a_role_replicates(tmp_path: Path) -> None:
     assert done.stderr.count("Not ready: PrincipalNotFound") == 2
 
 
+def test_template_waits_for_the_deployment_of_an_interrupted_run(tmp_path: Path) -> None:
+    script = f"""
+template_parameters() {{ echo '{{}}'; }}
+az() {{
+    echo x >> {tmp_path}/attempts
+    [ "$(wc -l < {tmp_path}/attempts)" -gt 2 ] || {{ echo '{{"code":"DeploymentActive","message":""}}' >&2; return 1; }}
+    printf '%s\\n' principal redirect https://host
+}}
+template_deploy
+echo "$PRINCIPAL $REDIRECT $BACKEND_HOST"
+"""
+    given = {"SUBSCRIPTION": "s", "GROUP": "g", "GROUP_EXISTS": "yes", "PYTHON": "", "NOW": ""}
+    done = steps(script, "find", "rotation", "find_app", "template", **given)
+    assert done.stdout.splitlines()[1:] == ["principal redirect host"], done.stderr
+    assert done.stderr.count("DeploymentActive") == 2
+
+
 @pytest.mark.parametrize("code", ["AuthorizationFailed", "NotPrincipalNotFound"])
 def test_retried_repeats_nothing_after_another_error(tmp_path: Path, code: str) -> None:
     done = steps(attempts(tmp_path, code, 1))
