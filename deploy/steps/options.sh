@@ -1,4 +1,5 @@
-# The options of deploy.sh, as variables. A value that the environment has already is the same as its option.
+# The options of deploy.sh, as variables. A variable of the environment is never an option: it could be left over from
+# another command, such as a GROUP to remove, or an EMAIL that gets the alerts.
 
 # Each option with a value, and its variable.
 declare -A VALUE_OPTIONS=(
@@ -16,6 +17,12 @@ declare -A FLAG_OPTIONS=(
     [--assignment-required]=ASSIGNMENT_REQUIRED [--api-clients]=API_CLIENTS [--no-api-clients]=API_CLIENTS=no
     [--no-federated]=FEDERATED=no [--no-allow-repair]=ALLOW_REPAIR=no [--custom-roles]=BUILT_IN_ROLES=no [--no-lock]=LOCK=no
 )
+
+# What the steps find or create. A step that looks for one of them only if it isn't known must not find it in the
+# environment: the rights of that identity would be removed, or that registration would be used.
+FOUND_LATER=(PRINCIPAL CLIENT_ID SP_ID TENANT FORMER_CIPP_APP FORMER_SHAPE FORMER_ADDRESS FORMER_PACKAGE FORMER_COMMIT
+    ALLOWED_APPLICATIONS FEDERATED_SIGN_IN PACKAGE_COMMIT PACKAGE_PYTHON REDIRECT BACKEND_HOST PLAN PLAN_GROUP
+    ASSIGNMENT_STATE)
 
 usage() {
     cat <<'HELP'
@@ -62,8 +69,10 @@ HELP
 read_options() {
     local name flag
     for name in "${VALUE_OPTIONS[@]}" "${FLAG_OPTIONS[@]%=*}"; do
-        declare -g "$name=${!name:-}"
+        unset "$name" # it would stay exported
+        declare -g "$name="
     done
+    unset "${FOUND_LATER[@]}"
     while [ $# -gt 0 ]; do
         if [ "$1" = --help ] || [ "$1" = -h ]; then
             usage
@@ -87,7 +96,6 @@ read_options() {
 check_options() {
     local name chosen=()
     for name in "${FLAG_OPTIONS[@]%=*}"; do
-        [[ " yes no  " == *" ${!name} "* ]] || fail "$name must be \"yes\" or empty, not \"${!name}\"."
         [[ "${!name}" != no || " ${FLAG_OPTIONS[*]} " == *" $name=no "* ]] || declare -g "$name="
     done
     for name in PACKAGE_ONLY RIGHTS_ONLY REMOVE PROVE; do

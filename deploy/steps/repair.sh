@@ -11,7 +11,7 @@ GRAPH_APP=00000003-0000-0000-c000-000000000000
 repair_apply() {
     if [ -z "${PRINCIPAL:-}" ]; then # a dry run of a first deployment
         [ "${ALLOW_REPAIR:-}" != yes ] || say "Would make this app's identity an owner of CIPP's app registrations."
-    elif [ "${NO_ALLOW_REPAIR:-}" = yes ] || [ "${ALLOW_REPAIR:-}" = no ]; then
+    elif [ "${ALLOW_REPAIR:-}" = no ]; then
         repair_take_back
     elif [ "${ALLOW_REPAIR:-}" = yes ]; then
         repair_allow

@@ -341,7 +341,7 @@ def check_repairs_are_allowed_and_taken_back(at: Installation) -> None:
     assert at.writes == []
     assert "PowerShell" not in at.run(COMPLETE, ALLOW_REPAIR="")
     assert at.owned() == _repair(at)
-    at.run(COMPLETE, ALLOW_REPAIR="", NO_ALLOW_REPAIR="yes")
+    at.run(COMPLETE, ALLOW_REPAIR="no")
     assert at.owned() == []
     assert "New-AzADAppCredential" in at.run(COMPLETE, ALLOW_REPAIR="")
 

@@ -16,6 +16,25 @@ printf '%s\\n' "$YES|$GROUP|$ENABLE_CONTROLS|$API_CLIENTS|$BUILT_IN_ROLES|$BREAK
 """
 
 
+OF_THE_SHELL = dict.fromkeys(
+    (
+        "GROUP",
+        "EMAIL",
+        "PRINCIPAL",
+        "CLIENT_ID",
+        "SP_ID",
+        "FORMER_ADDRESS",
+        "PACKAGE_PYTHON",
+        "ALLOWED_APPLICATIONS",
+        "PLAN",
+    ),
+    "of-the-shell",
+)
+SET_BEFORE = {"DEPLOYMENT", "PYTHON", "SITE_SETTINGS"}
+PAUSES = {"ERASE_SECONDS", "REMOVE_SECONDS", "RETRY_PAUSE", "RETRY_SECONDS", "VERIFY_SECONDS"}
+OF_THE_ENVIRONMENT = {"ACC_CLOUD", "ALERT_WEBHOOK", "CLOCK", "DIST", *PAUSES}  # what the steps take from there
+
+
 def read(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Read options, and print some of the variables."""
     quoted = " ".join(f"'{option}'" for option in options)
@@ -31,12 +50,22 @@ def test_options_are_empty_when_none_is_given() -> None:
     assert read().stdout == "|||||\n"
 
 
-def test_options_take_values_of_the_environment() -> None:
-    assert read(GROUP="of-the-shell", YES="yes").stdout == "yes|of-the-shell||||\n"
+def test_options_take_nothing_from_the_environment() -> None:
+    assert read(GROUP="of-the-shell", YES="yes", BREAK_GLASS="alex", API_CLIENTS="no").stdout == "|||||\n"
 
 
-def test_option_wins_over_the_environment() -> None:
-    assert read("--group", "given", GROUP="of-the-shell").stdout == "|given||||\n"
+def test_steps_take_nothing_that_they_find_from_the_environment() -> None:
+    names = ("PRINCIPAL", "CLIENT_ID", "SP_ID", "FORMER_ADDRESS", "PACKAGE_PYTHON", "ALLOWED_APPLICATIONS", "PLAN")
+    script = "".join(f"echo ${{{name}:-}}\n" for name in names)
+    done = steps(f"read_options\n{script}bash -c 'echo $GROUP $EMAIL $PRINCIPAL'", "options", **OF_THE_SHELL)
+    assert (done.stderr, done.stdout) == ("", "\n" * (len(names) + 1))
+
+
+def test_steps_with_defaults_take_only_these_variables_from_the_environment() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "deploy" / "steps").glob("*.sh")))
+    defaults = set(re.findall(r"\$\{([A-Z][A-Z_]+):?-", text))
+    declared = steps('echo "${FOUND_LATER[*]} ${VALUE_OPTIONS[*]} ${FLAG_OPTIONS[*]%=*}"', "options").stdout.split()
+    assert defaults - set(declared) - SET_BEFORE == OF_THE_ENVIRONMENT
 
 
 def test_options_can_take_a_former_choice_back() -> None:
@@ -71,12 +100,6 @@ def test_deploy_refuses_options_before_its_first_call(options: tuple[str, ...], 
     done = deploy(*options)
     assert (done.returncode, done.stdout) == (1, "")
     assert text in done.stderr
-
-
-def test_variable_of_an_option_must_be_yes() -> None:
-    done = deploy(DRY_RUN="true")
-    assert done.returncode == 1
-    assert 'DRY_RUN must be "yes" or empty' in done.stderr
 
 
 def test_help_names_each_option() -> None:
