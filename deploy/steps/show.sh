@@ -10,6 +10,7 @@ show_plan() {
     show_mode
     show_changes
     show_grants
+    show_sign_in
     show_managers
 }
 
@@ -86,6 +87,34 @@ for role, name, scope in grants:
 print("  Its second identity, " + env["APP"] + "-host: Storage Blob Data Owner on its own storage account, and Monitoring")
 print("  Metrics Publisher on its own log.")
 ' "$TEMPLATE"
+}
+
+# What people, programs and CIPP's registrations get. The roles above are those of this app's identity on resources.
+show_sign_in() {
+    local program name
+    say
+    if [ -n "$RIGHTS_ONLY" ]; then
+        say "The sign-in stays as it is."
+        return 0
+    fi
+    say "Who gets what in Microsoft Entra ID:"
+    say "  superadmin of this app: you, and ${BREAK_GLASS:-the second account that you name if it has none}"
+    for program in ${ALLOWED_APPLICATIONS//[\[\]\",]/ }; do
+        case $program in
+            "$CLI_CLIENT") name="the Azure CLI" ;;
+            "$POWERSHELL_CLIENT") name="Azure PowerShell" ;;
+            *) name="a program, for example an API client of CIPP" ;;
+        esac
+        say "  may call this app: $program, $name"
+    done
+    [ -z "$ALLOW_CLI" ] || say "  preauthorized: the Azure CLI and Azure PowerShell get tokens as whoever is signed in there"
+    [ -z "$NO_ALLOW_CLI" ] || say "  no longer preauthorized: the Azure CLI and Azure PowerShell"
+    [ "$ALLOW_REPAIR" != yes ] || say "  this app's identity: owner of CIPP's app registrations, and Application.ReadWrite.OwnedBy" \
+        "in Microsoft Graph"
+    [ "$ALLOW_REPAIR" != no ] || say "  this app's identity: loses CIPP's app registrations and Application.ReadWrite.OwnedBy"
+    [ "$FEDERATED_SIGN_IN" != true ] || say "  the registration $APP: trusts the identity $APP-host"
+    [ -z "$ASSIGNMENT_REQUIRED" ] || say "  sign-in: only users with an app role of this app. Roles by CIPP's groups stop" \
+        "counting, and API clients get no token"
 }
 
 # Whoever can manage this app can run code as it, and so read CIPP's keys.

@@ -95,3 +95,49 @@ def test_all_is_new_when_the_group_does_not_exist() -> None:
     assert "    Microsoft.Web/sites\n" in text
     assert "Microsoft.Web/sites/extensions" not in text
     assert "Microsoft.Resources/deployments" not in text
+
+
+SIGN_IN = {
+    **dict.fromkeys(
+        ("RIGHTS_ONLY", "BREAK_GLASS", "ALLOW_CLI", "NO_ALLOW_CLI", "ALLOW_REPAIR", "ASSIGNMENT_REQUIRED"), ""
+    ),
+    "ALLOWED_APPLICATIONS": "[]",
+    "FEDERATED_SIGN_IN": "false",
+}
+
+
+def sign_in(**changes: str) -> str:
+    """Return what is shown about people, programs and registrations."""
+    done = steps("show_sign_in", "sign_in", "clients", "show", **{**CIPP, **SIGN_IN, **changes})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "superadmin of this app: you"),
+        ({"BREAK_GLASS": "alex@contosomsp.com"}, "alex@contosomsp.com"),
+        ({"ALLOWED_APPLICATIONS": '["one", "two"]'}, "two"),
+        ({"ALLOWED_APPLICATIONS": '["04b07795-8ddb-461a-bbee-02f9e1bf7b46"]'}, "the Azure CLI"),
+        ({"ALLOW_CLI": "yes"}, "preauthorized: the Azure CLI and Azure PowerShell"),
+        ({"NO_ALLOW_CLI": "yes"}, "no longer preauthorized"),
+        ({"ALLOW_REPAIR": "yes"}, "owner of CIPP's app registrations, and Application.ReadWrite.OwnedBy"),
+        ({"ALLOW_REPAIR": "no"}, "loses"),
+        ({"FEDERATED_SIGN_IN": "true"}, "watch-host"),
+        ({"ASSIGNMENT_REQUIRED": "yes"}, "only users with an app role"),
+        ({"RIGHTS_ONLY": "yes"}, "The sign-in stays as it is."),
+    ],
+)
+def test_grants_in_entra_are_shown_when_chosen(changes: dict[str, str], text: str) -> None:
+    assert text in sign_in(**changes)
+    assert not changes or text not in sign_in()
+
+
+def test_plan_shows_the_grants_in_entra() -> None:
+    script = """
+for step in show_changes show_grants show_managers; do eval "$step() { :; }"; done
+TENANT=t SUBSCRIPTION=s CIPP_SUBSCRIPTION=s CIPP_ADDRESS=a GROUP=g EMAIL=e
+show_plan
+"""
+    assert "Application.ReadWrite.OwnedBy" in steps(script, "show", **{**CIPP, **SIGN_IN, "ALLOW_REPAIR": "yes"}).stdout
