@@ -26,6 +26,7 @@ install_all() {
     prepare
     sign_in_create
     template_deploy
+    show_leftovers
     sign_in_complete
     clients_allow
     repair_apply
@@ -40,6 +41,7 @@ rights_only() {
     [ -n "$PYTHON" ] || fail "$APP doesn't exist in $GROUP. Run this script without --rights-only."
     prepare
     template_deploy
+    show_leftovers
     PACKAGE_COMMIT=$(running_commit)
     [ -z "$PACKAGE_COMMIT" ] || verify
 }

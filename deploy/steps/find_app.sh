@@ -73,8 +73,8 @@ keep_mode() {
     [ -z "$OBSERVE" ] || return 0
     if [ "$RUNS_ROTATION" != true ] && [ -z "$ENABLE_ROTATION" ] &&
         [ "$(json 'd.get("enableRotation", {}).get("value") is True' <<<"$FORMER")" = true ]; then
-        say "The setting ENABLE_ROTATION of $APP stopped the rotation. It stays off, and loses its permissions." \
-            "--enable-rotation starts it again."
+        say "The setting ENABLE_ROTATION of $APP stopped the rotation. It stays off, and its custom roles" \
+            "lose their actions. After the template this script shows what stays. --enable-rotation starts it again."
     fi
     [ "$RUNS_CONTROLS" != true ] || ENABLE_CONTROLS=yes
     [ "$RUNS_ROTATION" != true ] || ENABLE_ROTATION=yes

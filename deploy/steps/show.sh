@@ -21,6 +21,7 @@ show_mode() {
         yes) [ -n "$ENABLE_CONTROLS" ] && mode="It may control CIPP." || mode="It may renew CIPP's keys." ;;
     esac
     say "Mode:       $mode"
+    [ "$FORMER" = '{}' ] || say "            What the template no longer grants may stay. It is shown after the deployment."
 }
 
 show_changes() {

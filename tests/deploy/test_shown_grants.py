@@ -90,6 +90,10 @@ def test_mode_is_shown_before_a_deployment(controls: str, rotation: str, text: s
     assert shown("show_mode", ENABLE_CONTROLS=controls, ENABLE_ROTATION=rotation).strip() == f"Mode:       {text}"
 
 
+def test_mode_of_an_update_does_not_promise_what_a_template_cannot_take_back() -> None:
+    assert "after the deployment" in shown("show_mode", former='{"appName": {"value": "watch"}}')
+
+
 def test_all_is_new_when_the_group_does_not_exist() -> None:
     text = shown("show_changes", GROUP_EXISTS="", GROUP="cipp-backend")
     assert "    Microsoft.Web/sites\n" in text
@@ -137,7 +141,7 @@ def test_grants_in_entra_are_shown_when_chosen(changes: dict[str, str], text: st
 def test_plan_shows_the_grants_in_entra() -> None:
     script = """
 for step in show_changes show_grants show_managers; do eval "$step() { :; }"; done
-TENANT=t SUBSCRIPTION=s CIPP_SUBSCRIPTION=s CIPP_ADDRESS=a GROUP=g EMAIL=e
+TENANT=t SUBSCRIPTION=s CIPP_SUBSCRIPTION=s CIPP_ADDRESS=a GROUP=g EMAIL=e FORMER='{}'
 show_plan
 """
     assert "Application.ReadWrite.OwnedBy" in steps(script, "show", **{**CIPP, **SIGN_IN, "ALLOW_REPAIR": "yes"}).stdout
