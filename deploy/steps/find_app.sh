@@ -72,10 +72,22 @@ refuse_another_app() {
 keep_mode() {
     [ -z "$OBSERVE" ] || return 0
     if [ "$RUNS_ROTATION" != true ] && [ -z "$ENABLE_ROTATION" ] &&
-        [ "$(json 'd.get("enableRotation", {}).get("value") is True' <<<"$FORMER")" = true ]; then
+        was_deployed_with enableRotation; then
         say "The setting ENABLE_ROTATION of $APP stopped the rotation. It stays off, and its custom roles" \
             "lose their actions. After the template this script shows what stays. --enable-rotation starts it again."
     fi
-    [ "$RUNS_CONTROLS" != true ] || ENABLE_CONTROLS=yes
-    [ "$RUNS_ROTATION" != true ] || ENABLE_ROTATION=yes
+    keep_option ENABLE_CONTROLS "$RUNS_CONTROLS" enableControls --enable-controls
+    keep_option ENABLE_ROTATION "$RUNS_ROTATION" enableRotation --enable-rotation
 }
+
+# A setting can be changed by whoever has Website Contributor on this app. So a setting alone never becomes a permission
+# on CIPP: a person must have chosen it in a deployment, or choose it now.
+keep_option() {
+    [ "$2" = true ] && [ -z "${!1}" ] || return 0
+    [ -n "$PACKAGE_ONLY$REMOVE$PROVE" ] || was_deployed_with "$3" ||
+        fail "The setting $1 of $APP is true, but the former deployment didn't allow it. To allow it and grant its" \
+            "permissions, add $4. Otherwise set it to false, or add --observe."
+    declare -g "$1=yes"
+}
+
+was_deployed_with() { [ "$(json "d.get('$1', {}).get('value') is True" <<<"$FORMER")" = true ]; }

@@ -48,6 +48,7 @@ SETTINGS = {
 }
 CIPP = {
     **dict.fromkeys(("SAME_GROUP", "RIGHTS_ONLY", "OBSERVE", "ENABLE_CONTROLS", "ENABLE_ROTATION"), ""),
+    **dict.fromkeys(("PACKAGE_ONLY", "REMOVE", "PROVE"), ""),
     "SUBSCRIPTION": SUBSCRIPTION,
     "CIPP_SUBSCRIPTION": SUBSCRIPTION,
     "GROUP": "cipp-backend",
@@ -60,7 +61,12 @@ CIPP = {
 SHOW = 'echo "$PYTHON $BACKEND_HOST $STATE $ENABLE_CONTROLS $ENABLE_ROTATION"'
 
 
-def found(site: str = "", listed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+BOTH = {"enableControls": {"value": True}, "enableRotation": {"value": True}}
+
+
+def found(
+    site: str = "", listed: str = "", former: object = BOTH, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Find this app. `site` is what Azure returns about it, `listed` the group in which the list has an app."""
     script = f"""
 az() {{
@@ -71,10 +77,11 @@ az() {{
     esac
 }}
 [ -z "$GIVEN_LIST" ] || RESOURCES=("$SITES"$'\\twatch\\t'"$GIVEN_LIST"$'\\twesteurope\\tfunctionapp')
+FORMER=$GIVEN_FORMER
 find_app
 {SHOW}
 """
-    given = {"GIVEN_SITE": site, "GIVEN_LIST": listed}
+    given = {"GIVEN_SITE": site, "GIVEN_LIST": listed, "GIVEN_FORMER": json.dumps(former)}
     return steps(script, "rest", "find", "find_app", **{**CIPP, **given, **variables})
 
 
@@ -94,6 +101,26 @@ def test_app_of_another_group_is_refused() -> None:
     done = found(listed="other")
     assert (done.returncode, done.stdout) == (1, "")
     assert "other" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("former", "option"),
+    [
+        ({"enableControls": {"value": True}, "enableRotation": {"value": False}}, "--enable-rotation"),
+        ({"enableRotation": {"value": True}}, "--enable-controls"),
+    ],
+)
+def test_setting_alone_does_not_become_a_permission(former: object, option: str) -> None:
+    done = found("host 3.12 Running", former=former)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"add {option}." in done.stderr
+
+
+@pytest.mark.parametrize("chosen", ["ENABLE_ROTATION", "OBSERVE", "PACKAGE_ONLY", "REMOVE", "PROVE"])
+def test_setting_counts_when_a_person_chooses_or_nothing_is_granted(chosen: str) -> None:
+    done = found("host 3.12 Running", former={"enableControls": {"value": True}}, **{chosen: "yes"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("3.12 host Running  \n" if chosen == "OBSERVE" else "3.12 host Running yes yes\n")
 
 
 def changed(present: dict[str, str], **chosen: str) -> subprocess.CompletedProcess[str]:
