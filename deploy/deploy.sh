@@ -14,8 +14,12 @@ done
 find_all() {
     find_account
     find_former
-    find_resources
-    find_cipp
+    if [ -n "$REMOVE" ] && [ "$FORMER" != '{}' ]; then
+        take_former_cipp
+    else
+        find_resources
+        find_cipp
+    fi
     find_app
 }
 

@@ -74,6 +74,13 @@ refuse_mixture() {
             "another --group."
 }
 
+# CIPP as the former deployment names it: to remove this app, CIPP itself need not exist any more.
+take_former_cipp() {
+    SHAPE=$FORMER_SHAPE OFFLOAD_APPS='[]' VAULT_GROUP=${VAULT_GROUP:-$CIPP_GROUP}
+    { read -r PLAN && read -r PLAN_GROUP && read -r STATIC_WEB_APP; } < <(json '[d.get(n, {}).get("value") for n in (
+        "cippPlan", "cippPlanResourceGroup", "cippStaticWebApp")]' <<<"$FORMER")
+}
+
 find_resources() {
     local query='[].[type, name, resourceGroup, location, kind || `-`]' found
     found=$(az resource list --subscription "$CIPP_SUBSCRIPTION" --query "$query" --output tsv)

@@ -3,6 +3,7 @@
 import subprocess
 
 from tests.support.bash import steps
+from tests.support.markdown import ROOT
 
 KINDS = {
     "site": "Microsoft.Web/sites",
@@ -97,6 +98,14 @@ FORMER = (
 )
 
 
+REMOVABLE = FORMER[:-1] + (
+    ', "cippResourceGroup": {"value": "cipp"}, "cippShape": {"value": "container"}, "cippPlan": {"value": "plan"}, '
+    '"cippPlanResourceGroup": {"value": "plans"}}'
+)
+_TEXT = (ROOT / "deploy" / "deploy.sh").read_text(encoding="utf-8")
+FIND_ALL = _TEXT[_TEXT.index("find_all() {") : _TEXT.index("# Everything")]
+
+
 def test_former_deployment_gives_what_no_option_names() -> None:
     assert former(FORMER).stdout == "watch cippabc12 vault st cippabc12\n"
     assert former(FORMER, APP="WATCH", VAULT="Vault").stdout == "WATCH cippabc12 Vault st cippabc12\n"
@@ -126,3 +135,34 @@ def test_former_deployment_that_cannot_be_read_ends_the_script() -> None:
     done = steps(script, "find", **empty, SUBSCRIPTION="s")
     assert (done.returncode, done.stdout) == (1, "")
     assert "AuthorizationFailed" in done.stderr
+
+
+def everything(given: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Find all as deploy.sh does, in a subscription without CIPP. `given` is the former deployment."""
+    script = f"""
+az() {{
+    case "$*" in
+        "deployment group show"*) echo '{given}' ;;
+        "account show"*) printf '%s\\n' {"0" * 36} tenant ;;
+        "cloud show"*) printf '%s\\n' https://graph/ https://arm ;;
+        "rest "*) echo "Not Found(ResourceGroupNotFound)" >&2; return 1 ;;
+        "resource list"*) ;;
+        *) fail "$*" ;;
+    esac
+}}
+{FIND_ALL}
+read_options {" ".join(options)}
+find_all
+echo "$CIPP_APP $CIPP_GROUP $SHAPE $VAULT $VAULT_GROUP $PLAN $PLAN_GROUP $APP"
+"""
+    return steps(script, "rest", "options", "find", "find_app")
+
+
+def test_removal_takes_cipp_from_the_former_deployment() -> None:
+    done = everything(REMOVABLE, "--remove")
+    assert (done.stderr, done.stdout) == ("", "cippabc12 cipp container vault cipp plan plans watch\n")
+
+
+def test_removal_looks_for_cipp_without_a_former_deployment() -> None:
+    assert "Found no CIPP" in everything("{}", "--remove").stderr
+    assert "Found no CIPP" in everything(REMOVABLE, "--yes").stderr
