@@ -5,6 +5,7 @@ SITES=Microsoft.Web/sites
 VAULTS=Microsoft.KeyVault/vaults
 RESOURCES=()       # a line for each resource: type, name, group, location, kind
 FORMER='{}'        # the parameters of the former deployment, without secrets
+NAMED_SUBSCRIPTION="" # by the option
 SITE_SETTINGS=""   # this app's present settings, which may hold a secret: never printed, in no file
 
 # Reads JSON on the standard input, and prints an expression over it, `d`. A list is printed line by line.
@@ -30,13 +31,14 @@ if_exists() {
 }
 
 find_account() {
-    local found active chosen=$SUBSCRIPTION
+    local found active
+    NAMED_SUBSCRIPTION=$SUBSCRIPTION
     found=$(az account show ${SUBSCRIPTION:+--subscription "$SUBSCRIPTION"} --query '[id, tenantId]' --output tsv) ||
         fail "Sign in first: az login"
     { read -r SUBSCRIPTION && read -r TENANT; } <<<"$found"
     # The Azure CLI takes the tokens for Graph, the vault and the tables from the active account, whatever the subscription.
     active=$TENANT
-    [ -z "$chosen" ] || active=$(az account show --query tenantId --output tsv)
+    [ -z "$NAMED_SUBSCRIPTION" ] || active=$(az account show --query tenantId --output tsv)
     [ "$active" = "$TENANT" ] || fail "The subscription $SUBSCRIPTION is in the tenant $TENANT, and the Azure CLI is signed" \
         "in to the tenant $active. Run: az account set --subscription $SUBSCRIPTION"
     found=$(az cloud show --query '[endpoints.microsoftGraphResourceId, endpoints.resourceManager]' --output tsv)

@@ -9,6 +9,7 @@ GROUPS_API=2021-04-01
 remove_all() {
     local lock="" roles="" assignments="" policy="" owned="" graph_roles="" app="" group="" own="" others=""
     remove_look
+    refuse_remains_of_elsewhere
     remove_show
     if [ -z "$lock$roles$assignments$policy$owned$graph_roles$app$own" ] && [ "$group" != empty ]; then
         say "Nothing of '$APP' is left."
@@ -37,6 +38,17 @@ remove_look() {
         app=${known%% *}
     fi
     look_at_group
+}
+
+# What grants something is found by this app's name, whatever the subscription. The rest would stay, with the key vault's
+# policy, if the app is in another subscription or group than this one.
+refuse_remains_of_elsewhere() {
+    local addresses=""
+    [ -z "$own${NAMED_SUBSCRIPTION:-}" ] && [ "${FORMER:-"{}"}" = '{}' ] || return 0
+    [ -z "$app" ] || found addresses "$(registration '?$select=web')" "join(' ', web.redirectUris)" || true
+    [ -z "$roles$assignments$addresses" ] || fail "'$APP' has roles or a registration, but the resource group '$GROUP' in" \
+        "the subscription $SUBSCRIPTION has neither the app nor its deployment. Name those of the installation with" \
+        "--subscription and --group. If you have deleted the app by hand, name its former ones. Nothing was removed."
 }
 
 is_cipps_group() { [ "${GROUP,,}" = "${CIPP_GROUP,,}" ] && [ "${SUBSCRIPTION,,}" = "${CIPP_SUBSCRIPTION,,}" ]; }

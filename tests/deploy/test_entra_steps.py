@@ -266,3 +266,30 @@ def test_repair_by_hand_names_the_vault_and_no_secret() -> None:
     assert "SSOAppSecret" in shown
     assert "SSOAppSecret" not in printed(f"{none}repair_apply", PRINCIPAL="x")
     assert printed(f"{responding(chr(10) + 'id')}repair_apply", PRINCIPAL="x") == ""
+
+
+REMAINS: Final = """
+remove_look() { own=$GIVEN_OWN roles=$GIVEN_ROLES assignments=$GIVEN_ASSIGNMENTS app=$GIVEN_APP group=own; }
+remove_show() { :; }
+remove_what_was_found() { echo removed; }
+remove_all
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "removes"),
+    [
+        ({"GIVEN_ROLES": "role"}, "", False),
+        ({"GIVEN_ASSIGNMENTS": "assignment"}, "", False),
+        ({"GIVEN_APP": "client"}, "https://watch/.auth", False),
+        ({"GIVEN_APP": "client"}, "", True),  # an installation that was interrupted before the template
+        ({"GIVEN_ROLES": "role", "GIVEN_OWN": "resource"}, "", True),
+        ({"GIVEN_ROLES": "role", "FORMER": '{"appName": {}}'}, "", True),
+        ({"GIVEN_ROLES": "role", "NAMED_SUBSCRIPTION": NAMES["SUBSCRIPTION"]}, "", True),
+    ],
+)
+def test_removal_is_refused_when_the_app_is_elsewhere(given: dict[str, str], address: str, removes: bool) -> None:
+    nothing = dict.fromkeys(("GIVEN_OWN", "GIVEN_ROLES", "GIVEN_ASSIGNMENTS", "GIVEN_APP"), "")
+    done = steps(responding(address) + REMAINS, **{**nothing, **given})
+    assert ("removed" in done.stdout.splitlines()) is removes, done.stderr
+    assert ("--subscription" in done.stderr) is not removes
