@@ -57,10 +57,11 @@ find_former() {
         ("APP", "appName"), ("LOCATION", "location"), ("CIPP_SUBSCRIPTION", "cippSubscriptionId"),
         ("CIPP_GROUP", "cippResourceGroup"), ("VAULT", "cippVault"), ("VAULT_GROUP", "cippVaultResourceGroup"),
         ("STORAGE", "cippStorage"), ("EMAIL", "alertEmail"), ("FORMER_CIPP_APP", "cippApp"),
-        ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
+        ("FORMER_CIPP_GROUP", "cippResourceGroup"), ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
     while read -r name value; do
         refuse_mixture "$name" "$value"
-        [ -n "${!name:-}" ] || declare -g "$name=$value"
+        # The hashes in the names of the storage account and the roles depend on upper and lower case.
+        [ -n "${!name:-}" ] && [ "${!name,,}" != "${value,,}" ] || declare -g "$name=$value"
     done <<<"$found"
     [ -z "$CIPP_APP" ] || [ -n "$RIGHTS_ONLY" ] || refuse_mixture CIPP_APP "$FORMER_CIPP_APP"
     CIPP_SUBSCRIPTION=${CIPP_SUBSCRIPTION:-$SUBSCRIPTION}
@@ -148,6 +149,8 @@ find_cipp() {
         "--cipp-app, or another subscription with --cipp-subscription. After a migration of CIPP, use --rights-only."
     [ ${#found[@]} -eq 1 ] || number=$(choose "Which of these is CIPP?" "${found[@]}")
     IFS=$'\t' read -r CIPP_APP CIPP_GROUP location kind <<<"${found[number - 1]}"
+    [ "${CIPP_APP,,}" != "${FORMER_CIPP_APP,,}" ] || CIPP_APP=$FORMER_CIPP_APP
+    [ "${CIPP_GROUP,,}" != "${FORMER_CIPP_GROUP,,}" ] || CIPP_GROUP=$FORMER_CIPP_GROUP
     LOCATION=${LOCATION:-$location} APP=${APP:-$CIPP_APP-watch} SHAPE=container
     [[ "$kind" != *functionapp* ]] || SHAPE=functions
     find_parts

@@ -8,12 +8,12 @@ find_app() {
     PYTHON="" BACKEND_HOST="" STATE="" RUNS_ROTATION="" RUNS_CONTROLS="" SCHEDULE=""
     refuse_cipps_group
     if ! found site "$ARM$SITE?api-version=2024-04-01" \
-        '[properties.defaultHostName, properties.functionAppConfig.runtime.version || `none`, properties.state]'; then
+        '[properties.defaultHostName, properties.functionAppConfig.runtime.version || `none`, properties.state, name]'; then
         group=$(resources "$SITES" | grep -i -- "^$APP"$'\t' | cut -f2 | grep -ivxF -- "$GROUP") || return 0
         fail "An app named $APP is in the resource group ${group//$'\n'/, }. Name its group with --group, or choose" \
             "another --app."
     fi
-    { read -r BACKEND_HOST && read -r PYTHON && read -r STATE; } <<<"$site"
+    { read -r BACKEND_HOST && read -r PYTHON && read -r STATE && read -r APP; } <<<"$site"
     SITE_SETTINGS=$(present_settings)
     refuse_another_app
     { read -r RUNS_CONTROLS && read -r RUNS_ROTATION && read -r SCHEDULE; } < <(json '[d.get("ENABLE_CONTROLS"),

@@ -58,7 +58,7 @@ CIPP = {
     "VAULT": "kv",
     "ARM": "https://arm",
 }
-SHOW = 'echo "$PYTHON $BACKEND_HOST $STATE $ENABLE_CONTROLS $ENABLE_ROTATION"'
+SHOW = 'echo "$PYTHON $BACKEND_HOST $STATE $ENABLE_CONTROLS $ENABLE_ROTATION $APP"'
 
 
 BOTH = {"enableControls": {"value": True}, "enableRotation": {"value": True}}
@@ -87,14 +87,18 @@ find_app
 
 @pytest.mark.parametrize("listed", ["", "cipp-backend", "CIPP-Backend", "other"])
 def test_app_is_found_whatever_the_list_of_resources_has(listed: str) -> None:
-    done = found("host 3.12 Running", listed)
-    assert (done.stderr, done.stdout) == ("", "3.12 host Running yes yes\n")
+    done = found("host 3.12 Running watch", listed)
+    assert (done.stderr, done.stdout) == ("", "3.12 host Running yes yes watch\n")
+
+
+def test_app_is_spelled_as_azure_spells_it() -> None:
+    assert found("host 3.12 Running Watch", APP="WATCH").stdout.endswith(" Watch\n")
 
 
 @pytest.mark.parametrize("listed", ["", "cipp-backend"])
 def test_app_is_new_when_azure_does_not_find_it(listed: str) -> None:
     done = found(listed=listed)
-    assert (done.stderr, done.stdout) == ("", "    \n")
+    assert (done.stderr, done.stdout) == ("", "     watch\n")
 
 
 def test_app_of_another_group_is_refused() -> None:
@@ -111,16 +115,18 @@ def test_app_of_another_group_is_refused() -> None:
     ],
 )
 def test_setting_alone_does_not_become_a_permission(former: object, option: str) -> None:
-    done = found("host 3.12 Running", former=former)
+    done = found("host 3.12 Running watch", former=former)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"add {option}." in done.stderr
 
 
 @pytest.mark.parametrize("chosen", ["ENABLE_ROTATION", "OBSERVE", "PACKAGE_ONLY", "REMOVE", "PROVE"])
 def test_setting_counts_when_a_person_chooses_or_nothing_is_granted(chosen: str) -> None:
-    done = found("host 3.12 Running", former={"enableControls": {"value": True}}, **{chosen: "yes"})
+    done = found("host 3.12 Running watch", former={"enableControls": {"value": True}}, **{chosen: "yes"})
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == ("3.12 host Running  \n" if chosen == "OBSERVE" else "3.12 host Running yes yes\n")
+    assert done.stdout == (
+        "3.12 host Running   watch\n" if chosen == "OBSERVE" else "3.12 host Running yes yes watch\n"
+    )
 
 
 def changed(present: dict[str, str], **chosen: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ CIPP = (
 )
 SECOND = ("site cippxyz89 Other functionapp", "vault CIPPXYZ89 Other -")
 OPTIONS = ("APP", "CIPP_APP", "CIPP_GROUP", "VAULT", "VAULT_GROUP", "STORAGE", "STATIC_WEB_APP", "LOCATION")
-GIVEN = dict.fromkeys(("FORMER_SHAPE", "FORMER_CIPP_APP", "FORMER_ADDRESS"), "")
+GIVEN = dict.fromkeys(("FORMER_SHAPE", "FORMER_CIPP_APP", "FORMER_CIPP_GROUP", "FORMER_ADDRESS"), "")
 SHOW = 'echo "$CIPP_APP $CIPP_GROUP $SHAPE $VAULT $VAULT_GROUP $STORAGE $STATIC_WEB_APP $APP $LOCATION $OFFLOAD_APPS"'
 
 
@@ -108,7 +108,12 @@ FIND_ALL = _TEXT[_TEXT.index("find_all() {") : _TEXT.index("# Everything")]
 
 def test_former_deployment_gives_what_no_option_names() -> None:
     assert former(FORMER).stdout == "watch cippabc12 vault st cippabc12\n"
-    assert former(FORMER, APP="WATCH", VAULT="Vault").stdout == "WATCH cippabc12 Vault st cippabc12\n"
+    assert former(FORMER, APP="WATCH", VAULT="Vault").stdout == "watch cippabc12 vault st cippabc12\n"
+
+
+def test_cipp_keeps_the_spelling_of_the_former_deployment() -> None:
+    spelled = {"FORMER_CIPP_APP": "CippAbc12", "FORMER_CIPP_GROUP": "Cipp"}
+    assert find(*CIPP, **spelled).stdout.startswith("CippAbc12 Cipp functions")
 
 
 def test_former_deployment_leaves_the_app_of_cipp_open_after_a_migration() -> None:
