@@ -57,7 +57,8 @@ find_former() {
         ("APP", "appName"), ("LOCATION", "location"), ("CIPP_SUBSCRIPTION", "cippSubscriptionId"),
         ("CIPP_GROUP", "cippResourceGroup"), ("VAULT", "cippVault"), ("VAULT_GROUP", "cippVaultResourceGroup"),
         ("STORAGE", "cippStorage"), ("EMAIL", "alertEmail"), ("FORMER_CIPP_APP", "cippApp"),
-        ("FORMER_CIPP_GROUP", "cippResourceGroup"), ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
+        ("FORMER_CIPP_GROUP", "cippResourceGroup"), ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"),
+        ("FORMER_EMAIL", "alertEmail"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
     while read -r name value; do
         refuse_mixture "$name" "$value"
         # The hashes in the names of the storage account and the roles depend on upper and lower case.

@@ -7,6 +7,8 @@ show_plan() {
     say "            shape: $SHAPE, vault: $VAULT, storage account: $STORAGE"
     say "Tenant:     $TENANT. It must be the partner's own tenant."
     say "Alerts to:  $EMAIL. Azure tests $CIPP_ADDRESS"
+    [ -z "$LOST_RECEIVERS" ] || say "            These receivers of the alerts are REMOVED: $LOST_RECEIVERS. Add them again" \
+        "afterwards, or keep them in an action group of your own with alert processing rules."
     show_mode
     show_changes
     show_grants

@@ -59,6 +59,28 @@ template_prepare() {
             --name "$APP-alerts" --resource-type Microsoft.Insights/actionGroups --api-version 2023-01-01 \
             --query 'properties.webhookReceivers[0].serviceUri' --output tsv)
     fi
+    lost_receivers
+}
+
+# Sets LOST_RECEIVERS: what somebody added to the action group by hand. The template replaces the action group, and knows
+# one e-mail address and one webhook. Only names are read: the address of a webhook is a secret.
+lost_receivers() {
+    LOST_RECEIVERS=""
+    [ -n "$PYTHON" ] || return 0
+    LOST_RECEIVERS=$(if_exists az resource show --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
+        --name "$APP-alerts" --resource-type Microsoft.Insights/actionGroups --api-version 2023-01-01 --output json \
+        --query 'properties.{email: emailReceivers[].[name, emailAddress], webhook: webhookReceivers[1:].[name],
+            sms: smsReceivers[].[name], voice: voiceReceivers[].[name], push: azureAppPushReceivers[].[name],
+            arm: armRoleReceivers[].[name], function: azureFunctionReceivers[].[name], hub: eventHubReceivers[].[name],
+            logic: logicAppReceivers[].[name], itsm: itsmReceivers[].[name], runbook: automationRunbookReceivers[].[name]}' |
+        FORMER_EMAIL=$FORMER_EMAIL python3 -I -c '
+import json, os, sys
+
+every = json.loads(sys.stdin.read() or "null") or {}
+own = {os.environ["FORMER_EMAIL"].lower()}
+names = [kind + " " + one[0] for kind, found in every.items() for one in found or [] if one[-1].lower() not in own]
+print(", ".join(names))
+')
 }
 
 template_what_if() {

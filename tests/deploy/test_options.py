@@ -193,3 +193,23 @@ def test_no_step_writes_a_secret_to_a_file() -> None:
         text = Path(path).read_text(encoding="utf-8")
         assert "mktemp" not in text
         assert not re.search(r">>?\s*\"?\$(?!\{)[A-Z_]*(SETTINGS|WEBHOOK)", text)
+
+
+def receivers(**of_kind: list[list[str]] | None) -> str:
+    """Return which receivers of the alerts are lost, by what Azure has."""
+    script = 'az() { echo "$GIVEN"; }\nlost_receivers\necho "$LOST_RECEIVERS"'
+    given = {"GIVEN": json.dumps(of_kind), "PYTHON": "3.12", "SUBSCRIPTION": "s", "GROUP": "g", "APP": "watch"}
+    done = steps(script, "find", "template", FORMER_EMAIL="alerts@contosomsp.com", **given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_receivers_of_the_template_are_not_lost() -> None:
+    assert receivers(email=[["mail", "Alerts@contosomsp.com"]], webhook=[], sms=None) == ""
+
+
+def test_receivers_that_a_person_added_are_named() -> None:
+    added = receivers(
+        email=[["mail", "alerts@contosomsp.com"], ["Ann", "ann@x.co"]], sms=[["night"]], webhook=[["chat"]]
+    )
+    assert added == "email Ann, sms night, webhook chat"

@@ -138,10 +138,12 @@ def test_grants_in_entra_are_shown_when_chosen(changes: dict[str, str], text: st
     assert not changes or text not in sign_in()
 
 
-def test_plan_shows_the_grants_in_entra() -> None:
+def test_plan_shows_grants_in_entra_and_receivers_that_are_lost() -> None:
     script = """
 for step in show_changes show_grants show_managers; do eval "$step() { :; }"; done
-TENANT=t SUBSCRIPTION=s CIPP_SUBSCRIPTION=s CIPP_ADDRESS=a GROUP=g EMAIL=e FORMER='{}'
+TENANT=t SUBSCRIPTION=s CIPP_SUBSCRIPTION=s CIPP_ADDRESS=a GROUP=g EMAIL=e FORMER='{}' LOST_RECEIVERS='sms night'
 show_plan
 """
-    assert "Application.ReadWrite.OwnedBy" in steps(script, "show", **{**CIPP, **SIGN_IN, "ALLOW_REPAIR": "yes"}).stdout
+    text = steps(script, "show", **{**CIPP, **SIGN_IN, "ALLOW_REPAIR": "yes"}).stdout
+    assert "Application.ReadWrite.OwnedBy" in text
+    assert ": sms night." in text
