@@ -28,7 +28,7 @@ package_check() {
 
 # Sets PACKAGE, PACKAGE_COMMIT and PACKAGE_PYTHON: the given one, else the newest in dist, else a new one.
 package_choose() {
-    local facts
+    local facts named=$PACKAGE
     if [ -z "$PACKAGE" ]; then
         PACKAGE=$(package_newest)
         [ -n "$PACKAGE" ] || package_build
@@ -41,6 +41,33 @@ package_choose() {
             "make clean && make package PYTHON=python$PYTHON"
     [[ "$PACKAGE_PYTHON" =~ ^3\.1[123]$ ]] || fail "$PACKAGE is for Python $PACKAGE_PYTHON. This app supports 3.11 to 3.13."
     say "Package:    $PACKAGE (commit $PACKAGE_COMMIT, Python $PACKAGE_PYTHON)"
+    package_compare "$named"
+}
+
+# Shows what runs now. A package that is older is published only if a person has named it.
+package_compare() {
+    local running version="" commit=""
+    [ -n "$PYTHON" ] || return 0
+    running=$(az rest --method get --skip-authorization-header --url "https://$BACKEND_HOST/api/PublicPing" \
+        --query '[Results.Version, Results.Commit]' --output tsv 2>/dev/null) || running=""
+    { read -r version && read -r commit; } <<<"$running" || true
+    say "Runs now:   ${commit:-unknown, without a response}${version:+, version $version}"
+    package_is_older "$version" "$commit" || return 0
+    [ -n "$1" ] || fail "$PACKAGE is older than what runs. Build the present one with make package, or name that one with" \
+        "--package to go back."
+    say "            The package is OLDER than what runs."
+}
+
+# package_is_older VERSION COMMIT, of what runs: by the version in the name of the package, else by the history in Git.
+package_is_older() {
+    local version=${PACKAGE##*/}
+    version=${version#cipp-backend-} version=${version%%-py*}
+    if [[ "$version $1" =~ ^[0-9]+(\.[0-9]+)+\ [0-9]+(\.[0-9]+)+$ && "$version" != "$1" ]]; then
+        [ "$(printf '%s\n' "$version" "$1" | sort -V | sed -n 1p)" = "$version" ]
+        return
+    fi
+    [[ -n "$2" && "${2%-modified}" != "${PACKAGE_COMMIT%-modified}" ]] &&
+        git -C "$ROOT" merge-base --is-ancestor "${PACKAGE_COMMIT%-modified}" "${2%-modified}" 2>/dev/null
 }
 
 package_newest() {

@@ -145,3 +145,52 @@ def test_update_restores_the_former_package_when_the_new_one_fails(tmp_path: Pat
     assert done.returncode == 1
     assert "runs again. The new one failed" in done.stderr
     assert (tmp_path / "running").read_text(encoding="ascii").strip() == COMMIT
+
+
+def compare(dist: Path, version: str, commit: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Choose a package while this version and commit run."""
+    script = f"az() {{ printf '%s\\n' '{version}' '{commit}'; }}\npackage_choose"
+    given = {**EMPTY, "DIST": str(dist), "PYTHON": "3.12", "BACKEND_HOST": "watch", **variables}
+    return steps(script, "publish", **given)
+
+
+def test_package_is_compared_with_what_runs(tmp_path: Path) -> None:
+    package(tmp_path, "cipp-backend-0.10.0-py3.12.zip")
+    done = compare(tmp_path, "0.9.0", OTHER)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{OTHER}, version 0.9.0" in done.stdout
+    assert "OLDER" not in done.stdout
+
+
+def test_older_package_is_refused_unless_a_person_names_it(tmp_path: Path) -> None:
+    older = package(tmp_path, "cipp-backend-0.9.0-py3.12.zip")
+    done = compare(tmp_path, "0.10.0", OTHER)
+    assert done.returncode == 1
+    assert "--package" in done.stderr
+    named = compare(tmp_path, "0.10.0", OTHER, PACKAGE=str(older))
+    assert (named.returncode, named.stderr) == (0, "")
+    assert "OLDER" in named.stdout
+
+
+@pytest.mark.parametrize(("first", "runs", "refused"), [(True, False, True), (False, True, False)])
+def test_package_of_the_same_version_is_older_by_git(tmp_path: Path, first: bool, runs: bool, refused: bool) -> None:
+    root = tmp_path / "root"
+    git = ("git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@x")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)  # noqa: S603, S607 - git of this machine
+    commits = []
+    for text in ("one", "two"):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", text], check=True)  # noqa: S603 - as above
+        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S603
+        commits.append(head.stdout.strip())
+    package(tmp_path, commit=commits[not first])
+    script = f"ROOT={root}\naz() {{ printf '%s\\n' 0.1.0 {commits[not runs]}; }}\npackage_choose"
+    done = steps(script, "publish", **{**EMPTY, "DIST": str(tmp_path), "PYTHON": "3.12", "BACKEND_HOST": "watch"})
+    assert (done.returncode == 1) is refused, done.stderr
+
+
+def test_package_is_chosen_when_nothing_responds(tmp_path: Path) -> None:
+    package(tmp_path)
+    script = "az() { return 1; }\npackage_choose"
+    done = steps(script, "publish", **{**EMPTY, "DIST": str(tmp_path), "PYTHON": "3.12", "BACKEND_HOST": "watch"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unknown" in done.stdout
