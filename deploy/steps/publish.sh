@@ -127,6 +127,8 @@ publish_file() {
 package_former() {
     local running file facts
     running=$(running_commit)
+    [[ "$running" != *-modified ]] || fail "The package that runs, commit $running, was built with changes that Git doesn't" \
+        "have. So a copy with this commit could be another one, and there would be no way back. Leave out --package-only."
     [ -n "$running" ] || fail "$APP doesn't respond, so it is unknown what runs. Without --package-only, this script" \
         "repairs all parts."
     for file in "$PUBLISHED/$running"/*.zip "$DIST"/*.zip; do
@@ -139,6 +141,15 @@ package_former() {
     done
     fail "The package that runs now, commit $running, is not in $PUBLISHED or $DIST with its .sha256. Azure keeps no" \
         "copy, so there would be no way back. Build it from that commit, or download that release, then repeat."
+}
+
+# Ends the script if another package runs by now than the former or the new one: somebody else has published it.
+refuse_package_of_others() {
+    local running
+    running=$(running_commit)
+    [[ -z "$running" || "$running" == "$FORMER_COMMIT" || "$running" == "$PACKAGE_COMMIT" ]] ||
+        fail "The commit $running runs, which this script did not publish. Somebody else published it meanwhile, so the" \
+            "former package stays away. Agree with them which one must run, then repeat."
 }
 
 # Only the code. If the new package doesn't respond, the former one goes back.
@@ -159,6 +170,7 @@ package_only() {
         return 0
     fi
     [ -z "$DRY_RUN" ] || return 1
+    refuse_package_of_others
     say "The new package doesn't work. The former one goes back."
     publish_file "$FORMER_PACKAGE"
     PACKAGE_COMMIT=$FORMER_COMMIT

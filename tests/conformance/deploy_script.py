@@ -210,9 +210,11 @@ def check_kept_choices(script: Script, shape: str) -> None:
 def check_package_only(script: Script, shape: str) -> None:
     """A package that doesn't respond is replaced by the former one. Without the former one, nothing begins."""
     script.reset(shape)
-    script.run(*INSTALL).succeeded()
+    # With a commit of its own: a package of a checkout with changes has no way back.
+    released = _other_package(script.folder / "dist" / "released", "1" * 40)
+    script.run(*INSTALL, "--package", str(released)).succeeded()
     former = script.state()["sites"][APP]["package"]["sha256"]
-    broken = _other_package(script.folder / "dist" / "other")
+    broken = _other_package(script.folder / "dist" / "other", "0" * 40)
     script.host.broken = {_sha256(broken)}
     run = script.run("--yes", "--package-only", "--package", str(broken), VERIFY_SECONDS="5")
     run.refused("runs again. The new one failed")
@@ -304,7 +306,7 @@ def _differences(one: Json, other: Json, at: str = "") -> list[str]:
     return [] if one == other else [f"{at}: {one!r} became {other!r}"]
 
 
-def _other_package(folder: Path) -> Path:
+def _other_package(folder: Path, commit: str) -> Path:
     """Write a package with another commit, as a later release is."""
     import zipfile  # noqa: PLC0415 - only here
 
@@ -313,7 +315,7 @@ def _other_package(folder: Path) -> Path:
     path = folder / package.name
     with zipfile.ZipFile(package.zip_file) as source, zipfile.ZipFile(path, "w") as target:
         for entry in source.infolist():
-            target.writestr(entry, b"0" * 40 if entry.filename == "commit.txt" else source.read(entry))
+            target.writestr(entry, commit.encode() if entry.filename == "commit.txt" else source.read(entry))
     path.with_name(f"{path.name}.sha256").write_text(f"{_sha256(path)}  {path.name}\n", encoding="ascii")
     return path
 

@@ -194,3 +194,29 @@ def test_package_is_chosen_when_nothing_responds(tmp_path: Path) -> None:
     done = steps(script, "publish", **{**EMPTY, "DIST": str(tmp_path), "PYTHON": "3.12", "BACKEND_HOST": "watch"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "unknown" in done.stdout
+
+
+def test_nothing_begins_when_the_running_package_was_built_with_changes(tmp_path: Path) -> None:
+    package(tmp_path, commit=f"{COMMIT}-modified")
+    done = former(tmp_path, f"{COMMIT}-modified")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--package-only" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("running", "restores"),
+    [("c" * 40, False), (COMMIT, True), (OTHER, True), ("", True)],
+    ids=lambda value: str(value)[:1],
+)
+def test_former_package_replaces_no_package_of_others(tmp_path: Path, running: str, restores: bool) -> None:
+    package(tmp_path)
+    new = package(tmp_path / "new", commit=OTHER)
+    meanwhile = (
+        f'verify() {{ printf %s "{running}" > {tmp_path}/running; [ "$PACKAGE_COMMIT" = {COMMIT} ]; }}\npackage_only\n'
+    )
+    script = UPDATE.format(folder=tmp_path).replace("package_only\n", meanwhile)
+    given = {"GIVEN_RUNNING": COMMIT, "GIVEN_BROKEN": OTHER, "PACKAGE": str(new), "YES": "yes", "NOW": "yes"}
+    done = steps(script, "rotation", "publish", **{**EMPTY, **given, "DIST": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stdout.count("publish /") == 1 + restores
+    assert restores or running in done.stderr
