@@ -52,9 +52,7 @@ rights_only() {
 
 prepare() {
     refuse_near_rotation
-    GROUP_EXISTS=$PYTHON
-    [ -n "$GROUP_EXISTS" ] || [ "$(az group exists --subscription "$SUBSCRIPTION" --name "$GROUP")" != true ] ||
-        GROUP_EXISTS=yes
+    find_group
     template_prepare
     ALLOWED_APPLICATIONS=$(clients_allowed)
     FEDERATED_SIGN_IN=$(sign_in_federated)

@@ -21,6 +21,15 @@ find_app() {
     keep_mode
 }
 
+# Sets GROUP_EXISTS. A failure ends the script: an existing group would be taken for a new one, and not be shown.
+find_group() {
+    local exists
+    GROUP_EXISTS=$PYTHON
+    [ -z "$GROUP_EXISTS" ] || return 0
+    exists=$(az group exists --subscription "$SUBSCRIPTION" --name "$GROUP" --output tsv)
+    [ "${exists,,}" != true ] || GROUP_EXISTS=yes
+}
+
 present_settings() {
     az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" --query properties --output json
 }

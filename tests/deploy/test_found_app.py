@@ -181,3 +181,14 @@ echo never
 """
     done = steps(script, "template", SUBSCRIPTION=SUBSCRIPTION, GROUP="cipp-backend", PYTHON="3.12")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "deploy.sh: changed\n")
+
+
+@pytest.mark.parametrize(("response", "exists"), [("true", "yes"), ("True", "yes"), ("false", "")])
+def test_group_exists_by_what_azure_returns(response: str, exists: str) -> None:
+    script = f'az() {{ echo {response}; }}\nfind_group\necho "$GROUP_EXISTS"'
+    assert steps(script, "find_app", **CIPP, PYTHON="").stdout == f"{exists}\n"
+
+
+def test_group_that_cannot_be_looked_up_ends_the_script() -> None:
+    done = steps("az() { return 1; }\nfind_group\necho never", "find_app", **CIPP, PYTHON="")
+    assert (done.returncode, done.stdout) == (1, "")
