@@ -51,6 +51,7 @@ rights_only() {
 }
 
 prepare() {
+    refuse_unknown_choices
     refuse_near_rotation
     find_group
     template_prepare

@@ -21,6 +21,13 @@ find_app() {
     keep_mode
 }
 
+# Without the former deployment, the template would reset what it chose: the subnet, the tenants, the roles, the sign-in.
+refuse_unknown_choices() {
+    [ -z "$PYTHON" ] || [ "$FORMER" != '{}' ] ||
+        fail "$APP exists, but its resource group $GROUP has no deployment named $DEPLOYMENT, so what was chosen is unknown." \
+            "Deploy the template by hand under that name, with your parameters.json (docs/deploy.md), then repeat."
+}
+
 # Sets GROUP_EXISTS. A failure ends the script: an existing group would be taken for a new one, and not be shown.
 find_group() {
     local exists

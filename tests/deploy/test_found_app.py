@@ -7,7 +7,10 @@ from shlex import quote
 import pytest
 
 from tests.support.bash import steps
+from tests.support.markdown import ROOT
 
+_TEXT = (ROOT / "deploy" / "deploy.sh").read_text(encoding="utf-8")
+PREPARE = _TEXT[_TEXT.index("prepare() {") : _TEXT.index("ask_email() {")]
 SUBSCRIPTION = "8b1f6a2e-3c47-4d59-9e0b-5a7c1d2f4e68"
 
 
@@ -192,3 +195,13 @@ def test_group_exists_by_what_azure_returns(response: str, exists: str) -> None:
 def test_group_that_cannot_be_looked_up_ends_the_script() -> None:
     done = steps("az() { return 1; }\nfind_group\necho never", "find_app", **CIPP, PYTHON="")
     assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("python", "former", "refuses"), [("3.12", "{}", True), ("3.12", json.dumps(BOTH), False), ("", "{}", False)]
+)
+def test_app_without_its_deployment_is_not_deployed_again(python: str, former: str, refuses: bool) -> None:
+    script = f"FORMER={quote(former)}\nrefuse_near_rotation() {{ fail near; }}\n{PREPARE}\nprepare"
+    done = steps(script, "find", "find_app", **CIPP, PYTHON=python)
+    assert ("no deployment named cipp-backend" in done.stderr) is refuses
+    assert ("near" in done.stderr) is not refuses
