@@ -89,7 +89,7 @@ find_resources() {
     local query='[].[type, name, resourceGroup, location, kind || `-`]' found
     found=$(az resource list --subscription "$CIPP_SUBSCRIPTION" --query "$query" --output tsv)
     mapfile -t RESOURCES <<<"$found"
-    if [ "$CIPP_SUBSCRIPTION" != "$SUBSCRIPTION" ]; then
+    if [ "${CIPP_SUBSCRIPTION,,}" != "${SUBSCRIPTION,,}" ]; then
         found=$(az resource list --subscription "$SUBSCRIPTION" --resource-type "$SITES" --query "$query" --output tsv)
         mapfile -t -O "${#RESOURCES[@]}" RESOURCES <<<"$found"
     fi

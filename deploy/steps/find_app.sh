@@ -68,7 +68,7 @@ print(" ".join(
 }
 
 refuse_cipps_group() {
-    [ "${GROUP,,}" != "${CIPP_GROUP,,}" ] || [ "$SUBSCRIPTION" != "$CIPP_SUBSCRIPTION" ] || [ -n "$SAME_GROUP" ] ||
+    [ "${GROUP,,}" != "${CIPP_GROUP,,}" ] || [ "${SUBSCRIPTION,,}" != "${CIPP_SUBSCRIPTION,,}" ] || [ -n "$SAME_GROUP" ] ||
         fail "$GROUP is CIPP's own resource group. CIPP's migration deletes apps there. Choose another --group, or" \
             "repeat with --same-group."
 }

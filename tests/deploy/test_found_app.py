@@ -205,3 +205,10 @@ def test_app_without_its_deployment_is_not_deployed_again(python: str, former: s
     done = steps(script, "find", "find_app", **CIPP, PYTHON=python)
     assert ("no deployment named cipp-backend" in done.stderr) is refuses
     assert ("near" in done.stderr) is not refuses
+
+
+@pytest.mark.parametrize("subscription", [SUBSCRIPTION, SUBSCRIPTION.upper()])
+def test_group_of_cipp_is_refused_however_its_subscription_is_spelled(subscription: str) -> None:
+    done = found(GROUP="CIPP", CIPP_SUBSCRIPTION=subscription)
+    assert done.returncode == 1
+    assert "--same-group" in done.stderr

@@ -171,3 +171,9 @@ def test_removal_takes_cipp_from_the_former_deployment() -> None:
 def test_removal_looks_for_cipp_without_a_former_deployment() -> None:
     assert "Found no CIPP" in everything("{}", "--remove").stderr
     assert "Found no CIPP" in everything(REMOVABLE, "--yes").stderr
+
+
+def test_resources_of_one_subscription_are_listed_once() -> None:
+    script = "az() { echo listed >&2; }\nfind_resources"
+    assert steps(script, "find", SUBSCRIPTION="abc", CIPP_SUBSCRIPTION="ABC").stderr == "listed\n"
+    assert steps(script, "find", SUBSCRIPTION="abc", CIPP_SUBSCRIPTION="other").stderr == "listed\n" * 2
