@@ -54,6 +54,7 @@ prepare() {
     refuse_unknown_choices
     refuse_near_rotation
     find_group
+    refuse_lock_on_others
     template_prepare
     ALLOWED_APPLICATIONS=$(clients_allowed)
     FEDERATED_SIGN_IN=$(sign_in_federated)

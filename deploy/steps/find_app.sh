@@ -37,6 +37,15 @@ find_group() {
     [ "${exists,,}" != true ] || GROUP_EXISTS=yes
 }
 
+# The resource group lock protects all that is in the group, so resources of others couldn't be deleted any more.
+refuse_lock_on_others() {
+    local others
+    [ -n "$GROUP_EXISTS" ] && [ "$FORMER" = '{}' ] && [ "$LOCK" != no ] && ! is_cipps_group || return 0
+    others=$(rows "$(group_id "$SUBSCRIPTION" "$GROUP")/resources?api-version=$GROUPS_API" 'value[].[name]')
+    [ -z "$others" ] || fail "The resource group $GROUP has resources that this script did not create, and its lock would" \
+        "protect them from deletion too: ${others//$'\n'/, }. Choose another --group, or add --no-lock."
+}
+
 present_settings() {
     az rest --method post --url "$ARM$SITE/config/appsettings/list?api-version=2024-04-01" --query properties --output json
 }

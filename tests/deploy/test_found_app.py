@@ -212,3 +212,22 @@ def test_group_of_cipp_is_refused_however_its_subscription_is_spelled(subscripti
     done = found(GROUP="CIPP", CIPP_SUBSCRIPTION=subscription)
     assert done.returncode == 1
     assert "--same-group" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("listed", "changes", "refuses"),
+    [
+        ("shop", {}, True),
+        ("", {}, False),
+        ("shop", {"LOCK": "no"}, False),
+        ("shop", {"GROUP": "cipp"}, False),
+        ("shop", {"GROUP_EXISTS": ""}, False),
+        ("shop", {"GIVEN_FORMER": '{"appName": {}}'}, False),
+    ],
+)
+def test_lock_is_not_put_on_resources_of_others(listed: str, changes: dict[str, str], refuses: bool) -> None:
+    script = f"az() {{ printf '\\n%s' {quote(listed)}; }}\nFORMER=$GIVEN_FORMER\nrefuse_lock_on_others"
+    given = {"GROUP_EXISTS": "yes", "LOCK": "", "GIVEN_FORMER": "{}"}
+    done = steps(script, "rest", "find", "find_app", "remove", **{**CIPP, **given, **changes})
+    assert (done.returncode == 1) is refuses
+    assert ("--no-lock" in done.stderr and "shop" in done.stderr) is refuses
