@@ -58,7 +58,7 @@ find_former() {
         ("CIPP_GROUP", "cippResourceGroup"), ("VAULT", "cippVault"), ("VAULT_GROUP", "cippVaultResourceGroup"),
         ("STORAGE", "cippStorage"), ("EMAIL", "alertEmail"), ("FORMER_CIPP_APP", "cippApp"),
         ("FORMER_CIPP_GROUP", "cippResourceGroup"), ("FORMER_SHAPE", "cippShape"), ("FORMER_ADDRESS", "cippAddress"),
-        ("FORMER_EMAIL", "alertEmail"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
+        ("FORMER_STATIC_WEB_APP", "cippStaticWebApp"), ("FORMER_EMAIL", "alertEmail"), ("CLIENT_ID", "clientId"))]' <<<"$FORMER")
     while read -r name value; do
         refuse_mixture "$name" "$value"
         # The hashes in the names of the storage account and the roles depend on upper and lower case.
@@ -179,6 +179,7 @@ find_parts() {
     else
         OFFLOAD_APPS=$({ named "$SITES" "$CIPP_GROUP" |
             grep -iE -- "^$CIPP_APP-(proc|auditlog|standards|usertasks)$" || true; } | json_array)
+        ! is_former_cipp || STATIC_WEB_APP=${STATIC_WEB_APP:-$FORMER_STATIC_WEB_APP}
         if [ -z "$STATIC_WEB_APP" ]; then
             mapfile -t found < <(named Microsoft.Web/staticSites "$CIPP_GROUP")
             STATIC_WEB_APP=$(only "static web app" --static-web-app ${found[@]+"${found[@]}"})
@@ -187,19 +188,26 @@ find_parts() {
     find_address
 }
 
-# An address of CIPP that responds without a sign-in, and the plan of a container.
+# True if CIPP is the same app in the same shape as in the former deployment.
+is_former_cipp() { [ "$FORMER_SHAPE" = "$SHAPE" ] && [ "$FORMER_CIPP_APP" = "$CIPP_APP" ]; }
+
+# An address of CIPP that responds without a sign-in, and the plan of a container. An empty address turns the test of it
+# off. An empty one of the former deployment stays.
 find_address() {
     local found host web=$ARM/subscriptions/$CIPP_SUBSCRIPTION/resourceGroups/$CIPP_GROUP/providers/Microsoft.Web
-    if [ "$FORMER_SHAPE" = "$SHAPE" ] && [ "$FORMER_CIPP_APP" = "$CIPP_APP" ]; then
+    local keeps_none=""
+    if is_former_cipp; then
         CIPP_ADDRESS=${CIPP_ADDRESS:-$FORMER_ADDRESS}
+        [ -n "$CIPP_ADDRESS" ] || keeps_none=yes
     fi
     if [ "$SHAPE" = container ]; then
         found=$(az rest --method get --url "$web/sites/$CIPP_APP?api-version=2024-04-01" --output tsv \
             --query '[properties.defaultHostName, properties.serverFarmId]')
         { read -r host && read -r PLAN; } <<<"$found"
         PLAN_GROUP=${PLAN#*/resourceGroups/}
-        PLAN_GROUP=${PLAN_GROUP%%/*} PLAN=${PLAN##*/} CIPP_ADDRESS=${CIPP_ADDRESS:-https://$host/api/setup/health}
-    elif [ -z "$CIPP_ADDRESS" ]; then
+        PLAN_GROUP=${PLAN_GROUP%%/*} PLAN=${PLAN##*/}
+        [ -n "$keeps_none" ] || CIPP_ADDRESS=${CIPP_ADDRESS:-https://$host/api/setup/health}
+    elif [ -z "$CIPP_ADDRESS$keeps_none" ]; then
         host=$(az rest --method get --url "$web/staticSites/$STATIC_WEB_APP?api-version=2024-04-01" \
             --query properties.defaultHostname --output tsv)
         CIPP_ADDRESS=https://$host/api/PublicPing

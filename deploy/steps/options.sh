@@ -16,13 +16,14 @@ declare -A FLAG_OPTIONS=(
     [--federated]=FEDERATED [--allow-cli]=ALLOW_CLI [--no-allow-cli]=NO_ALLOW_CLI [--allow-repair]=ALLOW_REPAIR
     [--assignment-required]=ASSIGNMENT_REQUIRED [--api-clients]=API_CLIENTS [--no-api-clients]=API_CLIENTS=no
     [--no-federated]=FEDERATED=no [--no-allow-repair]=ALLOW_REPAIR=no [--custom-roles]=BUILT_IN_ROLES=no [--no-lock]=LOCK=no
+    [--lock]=LOCK
 )
 
 # What the steps find or create. A step that looks for one of them only if it isn't known must not find it in the
 # environment: the rights of that identity would be removed, or that registration would be used.
-FOUND_LATER=(PRINCIPAL CLIENT_ID SP_ID TENANT FORMER_CIPP_APP FORMER_CIPP_GROUP FORMER_SHAPE FORMER_ADDRESS FORMER_EMAIL
-    FORMER_PACKAGE FORMER_COMMIT LOST_RECEIVERS ALLOWED_APPLICATIONS FEDERATED_SIGN_IN PACKAGE_COMMIT PACKAGE_PYTHON REDIRECT BACKEND_HOST PLAN PLAN_GROUP
-    ASSIGNMENT_STATE)
+FOUND_LATER=(PRINCIPAL CLIENT_ID SP_ID TENANT FORMER_CIPP_APP FORMER_CIPP_GROUP FORMER_SHAPE FORMER_ADDRESS
+    FORMER_EMAIL FORMER_STATIC_WEB_APP FORMER_PACKAGE FORMER_COMMIT LOST_RECEIVERS ALLOWED_APPLICATIONS
+    FEDERATED_SIGN_IN PACKAGE_COMMIT PACKAGE_PYTHON REDIRECT BACKEND_HOST PLAN PLAN_GROUP ASSIGNMENT_STATE)
 
 usage() {
     cat <<'HELP'
@@ -44,7 +45,7 @@ What this app may do:
   --enable-rotation      renew CIPP's keys
   --observe              take both options back
   --built-in-roles       without custom roles. Built-in roles grant more. --custom-roles takes it back
-  --no-lock              without the resource group lock, if you may not create locks
+  --no-lock              without the resource group lock, if you may not create locks. --lock takes it back
   --allow-cli            Azure CLI and Azure PowerShell may call this app. --no-allow-cli takes it back
   --api-clients          CIPP's enabled API clients may call this app. --no-api-clients takes it back
   --allow-repair         this app owns CIPP's app registrations. --no-allow-repair takes it back

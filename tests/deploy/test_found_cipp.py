@@ -24,7 +24,9 @@ CIPP = (
 )
 SECOND = ("site cippxyz89 Other functionapp", "vault CIPPXYZ89 Other -")
 OPTIONS = ("APP", "CIPP_APP", "CIPP_GROUP", "VAULT", "VAULT_GROUP", "STORAGE", "STATIC_WEB_APP", "LOCATION")
-GIVEN = dict.fromkeys(("FORMER_SHAPE", "FORMER_CIPP_APP", "FORMER_CIPP_GROUP", "FORMER_ADDRESS"), "")
+GIVEN = dict.fromkeys(
+    ("FORMER_SHAPE", "FORMER_CIPP_APP", "FORMER_CIPP_GROUP", "FORMER_ADDRESS", "FORMER_STATIC_WEB_APP"), ""
+)
 SHOW = 'echo "$CIPP_APP $CIPP_GROUP $SHAPE $VAULT $VAULT_GROUP $STORAGE $STATIC_WEB_APP $APP $LOCATION $OFFLOAD_APPS"'
 
 
@@ -177,3 +179,34 @@ def test_resources_of_one_subscription_are_listed_once() -> None:
     script = "az() { echo listed >&2; }\nfind_resources"
     assert steps(script, "find", SUBSCRIPTION="abc", CIPP_SUBSCRIPTION="ABC").stderr == "listed\n"
     assert steps(script, "find", SUBSCRIPTION="abc", CIPP_SUBSCRIPTION="other").stderr == "listed\n" * 2
+
+
+SAME = {"FORMER_CIPP_APP": "cippabc12", "FORMER_SHAPE": "functions"}
+
+
+def test_static_web_app_of_the_former_deployment_stays() -> None:
+    resources = (*CIPP, "swa other CIPP -")
+    assert find(*resources).returncode == 1
+    assert " other " in find(*resources, **SAME, FORMER_STATIC_WEB_APP="other").stdout
+    assert find(*resources, FORMER_STATIC_WEB_APP="other", FORMER_SHAPE="container").returncode == 1
+
+
+def address(**changes: str) -> str:
+    """Return the address of CIPP that is tested."""
+    script = 'az() { echo host; [[ "$*" != */sites/* ]] || echo /plan; }\nfind_address\necho $CIPP_ADDRESS'
+    values = {**GIVEN, "CIPP_SUBSCRIPTION": "s", "CIPP_GROUP": "g", "CIPP_APP": "cippabc12", "SHAPE": "functions"}
+    given = {**values, "STATIC_WEB_APP": "swa", "CIPP_ADDRESS": "", "ARM": "a", **changes}
+    done = steps(script, "find", **given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_empty_address_of_the_former_deployment_stays_empty() -> None:
+    assert address(**SAME) == ""
+    assert address(**{**SAME, "FORMER_SHAPE": "container", "SHAPE": "container"}) == ""
+    assert address(**SAME, CIPP_ADDRESS="https://c") == "https://c"
+
+
+def test_address_of_a_new_or_migrated_cipp_is_found() -> None:
+    assert address() == "https://host/api/PublicPing"
+    assert address(**SAME, SHAPE="container") == "https://host/api/setup/health"

@@ -70,6 +70,7 @@ def test_steps_with_defaults_take_only_these_variables_from_the_environment() ->
 
 def test_options_can_take_a_former_choice_back() -> None:
     assert read("--no-api-clients", "--custom-roles").stdout == "|||no|no|\n"
+    assert steps('read_options --no-lock --lock\necho "$LOCK"', "options").stdout == "yes\n"
 
 
 @pytest.mark.parametrize(
