@@ -16,8 +16,9 @@ find_app() {
     { read -r BACKEND_HOST && read -r PYTHON && read -r STATE && read -r APP; } <<<"$site"
     SITE_SETTINGS=$(present_settings)
     refuse_another_app
-    { read -r RUNS_CONTROLS && read -r RUNS_ROTATION && read -r SCHEDULE; } < <(json '[d.get("ENABLE_CONTROLS"),
-        d.get("ENABLE_ROTATION"), d.get("KEY_ROTATION_SCHEDULE")]' <<<"$SITE_SETTINGS")
+    # By a pipe: bash before 5.1 writes the text after <<< to a file.
+    { read -r RUNS_CONTROLS && read -r RUNS_ROTATION && read -r SCHEDULE; } < <(printf %s "$SITE_SETTINGS" |
+        json '[d.get("ENABLE_CONTROLS"), d.get("ENABLE_ROTATION"), d.get("KEY_ROTATION_SCHEDULE")]')
     keep_mode
 }
 
@@ -84,7 +85,8 @@ refuse_cipps_group() {
 
 refuse_another_app() {
     local app vault
-    { read -r app && read -r vault; } < <(json '[d.get("CIPP_FUNCTION_APP"), d.get("CIPP_KV_NAME")]' <<<"$SITE_SETTINGS")
+    { read -r app && read -r vault; } < <(printf %s "$SITE_SETTINGS" |
+        json '[d.get("CIPP_FUNCTION_APP"), d.get("CIPP_KV_NAME")]')
     [ "$PYTHON" != none ] && [ -n "$app" ] && [ -n "$vault" ] ||
         fail "$APP in $GROUP is not a CIPP Backend that this script installed. Choose another name with --app."
     [ "${vault,,}" = "${VAULT,,}" ] && [[ "${app,,}" == "${CIPP_APP,,}" || -n "$RIGHTS_ONLY" ]] ||

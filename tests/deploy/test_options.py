@@ -194,6 +194,9 @@ def test_no_step_writes_a_secret_to_a_file() -> None:
         text = Path(path).read_text(encoding="utf-8")
         assert "mktemp" not in text
         assert not re.search(r">>?\s*\"?\$(?!\{)[A-Z_]*(SETTINGS|WEBHOOK)", text)
+        assert not re.search(
+            r"<<<\s*\"?\$\{?[A-Za-z_]*(SETTINGS|settings|WEBHOOK|present)", text
+        )  # a file before bash 5.1
 
 
 def receivers(**of_kind: list[list[str]] | None) -> str:
