@@ -35,6 +35,8 @@ find_account() {
     NAMED_SUBSCRIPTION=$SUBSCRIPTION
     found=$(az account show ${SUBSCRIPTION:+--subscription "$SUBSCRIPTION"} --query '[id, tenantId]' --output tsv) ||
         fail "Sign in first: az login"
+    [[ "$found" != *$'\r'* ]] || fail "The Azure CLI of Windows ends its lines with CR, so its values can't be used. Install the" \
+        "Azure CLI inside WSL: docs/deploy.md, Prepare the shell."
     { read -r SUBSCRIPTION && read -r TENANT; } <<<"$found"
     # The Azure CLI takes the tokens for Graph, the vault and the tables from the active account, whatever the subscription.
     active=$TENANT

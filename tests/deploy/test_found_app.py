@@ -43,6 +43,12 @@ def test_account_is_the_active_one_or_in_its_tenant(chosen: str) -> None:
     assert (done.stderr, done.stdout) == ("", "partner https://graph/v1.0\n")
 
 
+def test_azure_cli_of_windows_is_refused() -> None:
+    done = steps("az() { printf 'id\\r\\ntenant\\r\\n'; }\nfind_account\necho never", "find", SUBSCRIPTION="")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "WSL" in done.stderr
+
+
 SETTINGS = {
     "CIPP_FUNCTION_APP": "cippabc12",
     "CIPP_KV_NAME": "kv",
