@@ -250,11 +250,21 @@ exchange_audience() {
     esac
 }
 
-# Fails if nobody has a role. App roles count even if CIPP's tables and Microsoft Graph are down.
+has_assigned_roles() {
+    local assigned
+    assigned=$(assigned_roles)
+    [ -n "$assigned" ] || {
+        say "No app role is assigned, so nobody can use this app. Run this again."
+        return 1
+    }
+}
+
+# Fails if nobody has a role. App roles count even if CIPP's tables and Microsoft Graph are down. Reads lag behind writes,
+# so an assignment of this run may be missing at first.
 sign_in_verify() {
     local assigned superadmins open=""
+    wait_until has_assigned_roles
     assigned=$(assigned_roles)
-    [ -n "$assigned" ] || fail "No app role is assigned, so nobody can use this app. Run this again."
     superadmins=$(grep -c "^$SUPERADMIN_ROLE" <<<"$assigned" || true)
     case $superadmins in
         0) say "Warning: no one has the role superadmin." ;;

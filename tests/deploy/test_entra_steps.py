@@ -293,3 +293,29 @@ def test_removal_is_refused_when_the_app_is_elsewhere(given: dict[str, str], add
     done = steps(responding(address) + REMAINS, **{**nothing, **given})
     assert ("removed" in done.stdout.splitlines()) is removes, done.stderr
     assert ("--subscription" in done.stderr) is not removes
+
+
+ROLE_READS: Final = """
+assigned_roles() {{
+    echo x >> {folder}/reads
+    [ "$(wc -l < {folder}/reads)" -lt {first} ] || printf '%s\\tone\\n%s\\ttwo\\n' $SUPERADMIN_ROLE $SUPERADMIN_ROLE
+}}
+sign_in_verify
+"""
+
+
+def verified(folder: Path, first: int, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Verify the sign-in. Its roles appear with this read."""
+    script = responding("") + ROLE_READS.format(folder=folder, first=first)
+    return bash.steps(script, "rest", "sign_in", "verify", **{**NAMES, **variables})
+
+
+def test_verification_waits_for_roles_that_are_still_replicating(tmp_path: Path) -> None:
+    done = verified(tmp_path, 3)
+    assert (done.stderr, done.stdout) == ("", "Superadmins: 2\n")
+
+
+def test_verification_fails_when_no_role_appears(tmp_path: Path) -> None:
+    done = verified(tmp_path, 99, VERIFY_SECONDS="0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No app role" in done.stderr
