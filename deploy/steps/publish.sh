@@ -22,8 +22,15 @@ with zipfile.ZipFile(sys.argv[1]) as package:
 # Ends the script unless the file is what its .sha256 says.
 package_check() {
     [ -f "$1.sha256" ] || fail "$1.sha256 is missing, so the package can't be checked."
-    (cd "$(dirname "$1")" && sha256sum --check --status "$(basename "$1").sha256") ||
-        fail "$1 doesn't match its .sha256. Build it or download it again."
+    package_matches "$1" || fail "$1 doesn't match its .sha256. Build it or download it again."
+}
+
+# True if the file itself has the digest, whatever name stands beside the digest.
+package_matches() {
+    local expected="" actual
+    read -r expected _ <"$1.sha256" || true
+    actual=$(sha256sum <"$1")
+    [[ "$expected" =~ ^[0-9A-Fa-f]{64}$ && "${expected,,}" == "${actual%% *}" ]]
 }
 
 # Sets PACKAGE, PACKAGE_COMMIT and PACKAGE_PYTHON: the given one, else the newest in dist, else a new one.
@@ -95,7 +102,12 @@ running_commit() {
         --query Results.Commit --output tsv 2>/dev/null || true
 }
 
-package_keep() { mkdir -p "$2" && cp "$1" "$1.sha256" "$2/" || fail "Couldn't keep a copy of $1 in $2."; }
+# Keeps a copy of a package in a folder. The package appears there complete or not at all, with its digest before it.
+package_keep() {
+    local name=${1##*/} new=$2/.new-$$
+    mkdir -p "$2" && cp "$1.sha256" "$new" && mv "$new" "$2/$name.sha256" && cp "$1" "$new" && mv "$new" "$2/$name" ||
+        fail "Couldn't keep a copy of $1 in $2."
+}
 
 # Uploads a package unless it runs already. A copy stays, because Azure keeps no earlier package.
 publish() {
@@ -135,7 +147,7 @@ package_former() {
         [ -f "$file" ] && [ -f "$file.sha256" ] || continue
         facts=$(package_facts "$file" 2>/dev/null) || continue
         [ "${facts%% *}" = "$running" ] || continue
-        package_check "$file"
+        package_matches "$file" || { say "$file doesn't match its .sha256." >&2 && continue; }
         FORMER_PACKAGE=$file FORMER_COMMIT=$running
         return 0
     done

@@ -68,6 +68,30 @@ def test_package_is_refused_when_its_sha256_differs_or_is_missing(tmp_path: Path
     assert ".sha256 is missing" in done.stderr
 
 
+def test_package_is_refused_when_its_sha256_is_of_another_file(tmp_path: Path) -> None:
+    given, other = package(tmp_path), package(tmp_path, "other.zip", commit=OTHER)
+    given.with_name(f"{given.name}.sha256").write_text(other.with_name("other.zip.sha256").read_text(encoding="ascii"))
+    assert "doesn't match its .sha256" in choose(tmp_path).stderr
+
+
+def test_damaged_copy_of_the_former_package_is_passed_over(tmp_path: Path) -> None:
+    kept = package(tmp_path / "published" / COMMIT)
+    kept.write_bytes(kept.read_bytes() + b"x")
+    good = package(tmp_path)
+    assert former(tmp_path, COMMIT).stdout == f"{good}\n"
+
+
+def test_copy_that_was_cut_off_leaves_the_earlier_one(tmp_path: Path) -> None:
+    kept = package(tmp_path / "kept")
+    whole = kept.read_bytes()
+    script = (
+        'cp() { [[ "$1" != *.zip ]] || { echo half > "$2"; return 1; }; command cp "$@"; }\npackage_keep "$NEW" "$KEPT"'
+    )
+    done = steps(script, "publish", **EMPTY, NEW=str(package(tmp_path / "new")), KEPT=str(kept.parent))
+    assert done.returncode == 1
+    assert kept.read_bytes() == whole
+
+
 def test_file_without_the_parts_of_a_package_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cipp-backend-0.1.0-py3.12.zip"
     with zipfile.ZipFile(path, "w") as target:
