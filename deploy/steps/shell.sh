@@ -34,15 +34,15 @@ change() {
 REPLICATING='PrincipalNotFound|RoleDefinitionDoesNotExist|BlobUploadFailedException'
 REPLICATING+='|Request_ResourceNotFound|NoBackingApplicationObject|DeploymentActive'
 
-# Runs a command again while its error has one of these codes: every RETRY_PAUSE seconds, for RETRY_SECONDS. Any other
-# error ends it at once. The command runs in a subshell, so it can set no variable. No file holds what it prints.
+# Runs a command again while its error has one of these codes: every RETRY_PAUSE seconds, for RETRY_SECONDS
+# after its first failure. Any other error ends it. The command runs in a subshell, so it can set no variable. No file holds what it prints.
 retried() {
-    local errors code started=$SECONDS
+    local errors code started=""
     while true; do
         code=0
         { errors=$("$@" 2>&1 >&3); } 3>&1 || code=$?
         if [ "$code" = 0 ] || [[ ! "$errors" =~ (^|[^A-Za-z_])($REPLICATING)([^A-Za-z_]|$) ]] ||
-            [ $((SECONDS - started)) -ge "${RETRY_SECONDS:-600}" ]; then
+            [ $((SECONDS - ${started:=$SECONDS})) -ge "${RETRY_SECONDS:-600}" ]; then
             [ -z "$errors" ] || printf '%s\n' "$errors" >&2
             return "$code"
         fi

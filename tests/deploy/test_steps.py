@@ -92,3 +92,8 @@ def test_retried_repeats_nothing_after_another_error(tmp_path: Path, code: str) 
 def test_retried_gives_up_after_its_time(tmp_path: Path) -> None:
     done = steps(attempts(tmp_path, "PrincipalNotFound", 1_000), RETRY_SECONDS="0")
     assert (done.returncode, done.stderr) == (3, "ERROR: (PrincipalNotFound) Try later.\n")
+
+
+def test_retried_repeats_after_a_first_attempt_that_took_longer(tmp_path: Path) -> None:
+    slow = attempts(tmp_path, "PrincipalNotFound", 1).replace("then echo", "then sleep 1.2; echo")
+    assert steps(slow, RETRY_SECONDS="1").stdout == "done\n"
