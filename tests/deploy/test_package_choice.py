@@ -84,9 +84,10 @@ def test_damaged_copy_of_the_former_package_is_passed_over(tmp_path: Path) -> No
 def test_copy_that_was_cut_off_leaves_the_earlier_one(tmp_path: Path) -> None:
     kept = package(tmp_path / "kept")
     whole = kept.read_bytes()
-    script = (
-        'cp() { [[ "$1" != *.zip ]] || { echo half > "$2"; return 1; }; command cp "$@"; }\npackage_keep "$NEW" "$KEPT"'
-    )
+    script = """
+cp() { local to=${!#}; [ ! -d "$to" ] || to=$to/${1##*/}; echo half > "$to"; [[ "$1" != *.zip ]]; }
+package_keep "$NEW" "$KEPT"
+"""
     done = steps(script, "publish", **EMPTY, NEW=str(package(tmp_path / "new")), KEPT=str(kept.parent))
     assert done.returncode == 1
     assert kept.read_bytes() == whole

@@ -90,7 +90,7 @@ def test_mode_is_shown_before_a_deployment(controls: str, rotation: str, text: s
     assert shown("show_mode", ENABLE_CONTROLS=controls, ENABLE_ROTATION=rotation).strip() == f"Mode:       {text}"
 
 
-def test_mode_of_an_update_does_not_promise_what_a_template_cannot_take_back() -> None:
+def test_mode_of_an_update_names_what_a_template_cannot_take_back() -> None:
     assert "after the deployment" in shown("show_mode", former='{"appName": {"value": "watch"}}')
 
 
