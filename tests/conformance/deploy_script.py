@@ -203,8 +203,11 @@ def check_kept_choices(script: Script, shape: str) -> None:
     assert "It stays off" in stopped.output
     settings = script.state()["sites"][APP]["appSettings"]
     assert (settings["ENABLE_ROTATION"], settings["KEY_ROTATION_WARN_DAYS"]) == ("false", "21")
-    script.run("--yes", "--observe").succeeded()
+    observing = script.run("--yes", "--observe").succeeded()
     assert script.state()["sites"][APP]["appSettings"]["ENABLE_CONTROLS"] == "false"
+    assert f"az keyvault set-policy --name {names.VAULT}" in observing.output
+    _set(script, ENABLE_ROTATION="true")
+    script.run("--yes", CLOCK="3 12 40").refused("add --enable-rotation.")
 
 
 def check_package_only(script: Script, shape: str) -> None:
