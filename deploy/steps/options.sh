@@ -70,7 +70,6 @@ HELP
 read_options() {
     local name flag
     for name in "${VALUE_OPTIONS[@]}" "${FLAG_OPTIONS[@]%=*}"; do
-        unset "$name" # it would stay exported
         declare -g "$name="
     done
     unset "${FOUND_LATER[@]}"

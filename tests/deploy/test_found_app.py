@@ -177,6 +177,16 @@ def test_deployment_goes_on_after_its_own_first_attempt(present: dict[str, str])
     assert changed(present, ENABLE_ROTATION="").stdout == "goes on\n"
 
 
+def test_deployment_is_refused_when_a_setting_was_set_to_its_default_meanwhile() -> None:
+    script = """
+az() { echo '{"PYTHON_THREADPOOL_THREAD_COUNT": "32"}'; }
+SITE=/site SITE_SETTINGS='{"PYTHON_THREADPOOL_THREAD_COUNT": "8"}'
+refuse_changed_settings
+"""
+    done = steps(script, "template", "find", "find_app", **CIPP, PYTHON="3.12")
+    assert (done.returncode, "PYTHON_THREADPOOL_THREAD_COUNT" in done.stderr) == (1, True)
+
+
 def test_deployment_goes_on_when_the_app_is_new() -> None:
     assert changed({}, PYTHON="").stdout == "goes on\n"
 

@@ -1,5 +1,7 @@
 """When deploy.sh waits, because a rotation runs or starts soon."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.bash import steps
@@ -112,6 +114,7 @@ PACKAGE=/p/x.zip PACKAGE_COMMIT=c SUBSCRIPTION=s GROUP=g
     done = steps(script, "find", "find_app", "rotation", "template", "publish", **{**READ, "CLOCK": clock})
     assert (SOON in done.stderr) is refuses
     assert ("writes" in done.stderr) is not refuses
+    assert write == "publish" or done.stdout in ("", "Running\n")  # more would be read as the outputs of the template
 
 
 def test_refusal_near_a_rotation_is_not_taken_for_a_broken_package() -> None:
@@ -127,3 +130,18 @@ package_only
     done = steps(script, "find", "find_app", "rotation", "publish", **given)
     assert (done.returncode, "writes" in done.stdout) == (1, False)
     assert SOON in done.stderr
+
+
+def test_package_is_not_put_back_because_a_rotation_came_near_meanwhile(tmp_path: Path) -> None:
+    script = f"""{FRESH}
+package_former() {{ FORMER_PACKAGE=/f/x.zip FORMER_COMMIT=f; }}
+package_choose() {{ PACKAGE=/p/x.zip PACKAGE_COMMIT=c; }}
+package_keep() {{ :; }}
+running_commit() {{ :; }}
+verify() {{ :; }}
+publish_file() {{ echo "writes $1"; }}
+refuse_near_rotation() {{ [ ! -e {tmp_path}/looked ] || fail near; touch {tmp_path}/looked; }}
+package_only
+"""
+    done = steps(script, "find", "find_app", "rotation", "publish", **{**READ, "YES": "yes", "DIST": "/d"})
+    assert (done.returncode, done.stdout.count("writes /p/x.zip"), done.stdout.count("writes")) == (0, 1, 1)
