@@ -14,7 +14,7 @@ from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import rows
 from backend.errors import BackendError, NotFoundError
 from backend.installation.main_app import MainApp
-from backend.installation.shape import Shape
+from backend.installation.shape import Shape, remembered_shape
 from backend.readings import object_of, text_of, time_or_none
 
 logger = logging.getLogger("cipp.backend")
@@ -54,7 +54,7 @@ class Memory:
     def shape_of(self, app: str) -> Shape:
         """Return the last known shape of the app with that name, `UNKNOWN` if another app was remembered. Pure."""
         is_same = bool(app) and self.site_id.rpartition("/")[2] == app.lower()
-        return Shape(self.shape) if is_same and self.shape in {shape.value for shape in Shape} else Shape.UNKNOWN
+        return remembered_shape(self.shape if is_same else "")
 
     def is_recent_migration(self, now: datetime) -> bool:
         """Return whether the app became a container within `REMEMBERED`. Pure."""

@@ -43,6 +43,11 @@ class Shape(StrEnum):
         return before == Shape.FUNCTIONS.value and self.is_container
 
 
+def remembered_shape(text: str) -> Shape:
+    """Return the shape with that text, `UNKNOWN` if none has it."""
+    return next((shape for shape in Shape if shape.value == text), Shape.UNKNOWN)
+
+
 def is_of_a_container(kind: str) -> bool:
     """Return whether a site of this kind is a container, CIPP's or another one."""
     return _CONTAINER in _parts_of(kind)

@@ -183,7 +183,7 @@ class OtherAddresses:
                 caller = audited.identify(request)
                 authorize(caller, route.needs, route.name, method=request.method, headers=request.headers)
         raise WrongMethodError(
-            f"{route.name} must be called with {route.method}, not {request.method}.", allow=route.method
+            f"{route.name} must be called with {route.method}, not {request.method}.", allow=", ".join(route.methods)
         )
 
 

@@ -79,6 +79,12 @@ def test_certificate_that_cipp_might_use_stays_among_the_newest_two(
     assert "2026-09-16 at 22:30 UTC" in error.value.advice
 
 
+def test_refusal_without_a_time_of_the_next_read_names_the_restart() -> None:
+    with pytest.raises(ConflictError) as error:
+        refuse_used(dropped([C, B], None), LastRead(None, NOW, None, UTC))
+    assert "ExecFunctionAppRestart" in error.value.advice
+
+
 def test_only_the_newest_two_enabled_versions_may_be_restored() -> None:
     off = version("b", 5, enabled=False)
     refuse_old(B, [C, B, A])

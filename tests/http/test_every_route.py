@@ -97,10 +97,10 @@ def test_write_operation_has_dry_run_and_force(route: Route) -> None:
 @of(ROUTES)
 def test_wrong_method_gets_the_allowed_one_after_the_access_check(api: Api, route: Route) -> None:
     for method in ALL_METHODS:
-        if method == route.method:
+        if method in route.methods:
             continue
         response = api.call(method, route.path)
-        assert (response.status, response.headers["Allow"]) == (405, route.method)
+        assert (response.status, response.headers["Allow"]) == (405, ", ".join(route.methods))
         if not route.public:
             assert api.call(method, route.path, role=None).status == 401
         if route.needs:

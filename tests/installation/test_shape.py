@@ -3,7 +3,7 @@
 import pytest
 
 from backend.installation.main_app import MainApp
-from backend.installation.shape import Shape, shape_of
+from backend.installation.shape import Shape, remembered_shape, shape_of
 
 IMAGE = "DOCKER|ghcr.io/cyberdrain/cipp:latest"
 
@@ -53,3 +53,11 @@ def test_container_is_single_on_one_instance_without_scaling(
     plan = {"sku": {"tier": tier, "capacity": capacity}, "properties": {"elasticScaleEnabled": scales}}
     app = MainApp(Shape.CONTAINER, {}, {"properties": {"numberOfWorkers": workers}}, plan)
     assert app.is_single is is_single
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [("functions", Shape.FUNCTIONS), ("container", Shape.CONTAINER), ("unknown", Shape.UNKNOWN), ("", Shape.UNKNOWN)],
+)
+def test_remembered_shape_is_known_only_by_its_own_text(text: str, shape: Shape) -> None:
+    assert remembered_shape(text) is shape
