@@ -35,7 +35,7 @@ _AFTER_A_NOBODY: Final = "superadmin"
 
 @dataclass(frozen=True)
 class SignIn:
-    """The ASGI app in front of the functions. `role` is that of whoever signs in."""
+    """The ASGI app in front of the functions. `role` is that of the person who signs in."""
 
     app: ASGIApp
     role: str
@@ -90,7 +90,7 @@ class SignIn:
 
 
 def role_of_sign_in(role: str) -> str:
-    """Return the role of whoever signs in on a host that is started as `role`."""
+    """Return the role of the person who signs in on a host that is started as `role`."""
     return _AFTER_A_NOBODY if role == principal.NOBODY else role
 
 

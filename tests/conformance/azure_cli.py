@@ -11,15 +11,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox import names
+from tests.conformance.checks import passes
 from tests.support.sandbox_client import Sandbox
 
 _VERSION: Final = "2.91.0"
@@ -298,15 +298,9 @@ def main(words: list[str]) -> int:
 
 
 def _passes(check: Callable[[Cli], None], az: Cli) -> bool:
-    name, began, first = check.__name__.removeprefix("check_").replace("_", " "), time.monotonic(), az.commands
-    try:
-        check(az)
-    except (AssertionError, CliError, KeyError, ValueError, subprocess.TimeoutExpired):
-        sys.stdout.write(f"FAILED {name}\n{traceback.format_exc()}\n")
-        return False
-    sys.stdout.write(f"ok     {name}: {az.commands - first} commands, {time.monotonic() - began:.0f} s\n")
-    sys.stdout.flush()
-    return True
+    first = az.commands
+    name = check.__name__.removeprefix("check_").replace("_", " ")
+    return passes(name, partial(check, az), lambda: f"{az.commands - first} commands, ")
 
 
 def cli_python() -> Path:

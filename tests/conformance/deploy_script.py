@@ -13,16 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from deploy.package.build import build
 from sandbox import names
 from tests.conformance.azure_cli import cli_python
+from tests.conformance.checks import passes
 from tests.conformance.published_host import PublishedHost
 from tests.support.admin import SUBSCRIPTION, VAULT, VAULT_API, Admin
 from tests.support.markdown import ROOT
@@ -381,20 +382,8 @@ def main(words: list[str]) -> int:
                 for check in CHECKS:
                     name = f"{check.__name__.removeprefix('check_')}, {shape}"
                     if not words or any(word in name for word in words):
-                        failed += not _passes(check, script, shape, name)
+                        failed += not passes(name, partial(check, script, shape))
     return 1 if failed else 0
-
-
-def _passes(check: Callable[[Script, str], None], script: Script, shape: str, name: str) -> bool:
-    began = time.monotonic()
-    try:
-        check(script, shape)
-    except (AssertionError, KeyError, ValueError, subprocess.SubprocessError):
-        sys.stdout.write(f"FAILED {name}\n{traceback.format_exc()}\n")
-        return False
-    sys.stdout.write(f"ok     {name}: {time.monotonic() - began:.0f} s\n")
-    sys.stdout.flush()
-    return True
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from sandbox import names
 from tests.conformance.azure_cli import cli_python
+from tests.conformance.checks import passes
 from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, Admin
 from tests.support.cipp import Cipp
 from tests.support.markdown import ROOT
@@ -557,17 +557,12 @@ def main(words: list[str]) -> int:
 
 
 def _passes(check: Callable[[Installation], None], at: Installation) -> bool:
-    name = f"{check.__name__.removeprefix('check_').replace('_', ' ')}, {'container' if at.container else 'functions'}"
-    began = time.monotonic()
-    try:
+    def begun() -> None:
         at.reset()
         check(at)
-    except Exception:  # noqa: BLE001 - any failure of a check is reported, and the next one runs
-        sys.stdout.write(f"FAILED {name}\n{traceback.format_exc()}\n")
-        return False
-    sys.stdout.write(f"ok     {name}: {time.monotonic() - began:.0f} s\n")
-    sys.stdout.flush()
-    return True
+
+    what = check.__name__.removeprefix("check_").replace("_", " ")
+    return passes(f"{what}, {'container' if at.container else 'functions'}", begun)
 
 
 if __name__ == "__main__":
