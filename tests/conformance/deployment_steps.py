@@ -47,7 +47,7 @@ az() {
     fi
     return "$code"
 }
-for step in "$STEPS"/*.sh; do . "$step"; done
+for step in "$ROOT"/deploy/steps/*.sh; do . "$step"; done
 """
 INSTALL: Final = "sign_in_create"
 COMPLETE: Final = "sign_in_create; sign_in_complete; clients_allow; repair_apply; sign_in_verify"
@@ -518,7 +518,7 @@ def loaded_cli(folder: Path, sandbox: Sandbox) -> Iterator[dict[str, str]]:
         "AZ_PYTHON": str(python),
         "AZ_TOOL": str(_TOOL),
         "AZ_SOCKET": str(path),
-        "STEPS": str(ROOT / "deploy" / "steps"),
+        "ROOT": str(ROOT),
         "AZURE_CONFIG_DIR": str(folder / "azure"),
         "AZURE_CORE_COLLECT_TELEMETRY": "0",
         "AZURE_CORE_NO_COLOR": "1",
