@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.arm.site import Function
 from sandbox.azure import Azure
+from sandbox.cipp.migration import STEPS, MigrationError
 from sandbox.faults import InvalidFaultError, read_faults
 from sandbox.moment import moment
 from sandbox.options import InvalidOptionsError, Options, read_options
@@ -68,6 +69,11 @@ class _Control:
         azure.registry.move(tag, version, azure.clock.now())
         return JSONResponse({"registry": azure.registry.snapshot()})
 
+    async def migrate(self, request: Request) -> Response:
+        await self._server.migrate(_stop_after(await _body(request)))
+        self._cipps.has_seeded_config = True
+        return JSONResponse(snapshot(self._server.azure))
+
     async def hosts(self, request: Request) -> Response:
         name, address, functions = _host(await _body(request))
         site = self._server.azure.arm.sites.get(name.lower())
@@ -100,6 +106,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
             Route("/sandbox/faults", calls.faults, methods=["GET", "POST"]),
             Route("/sandbox/clock", calls.clock, methods=["POST"]),
             Route("/sandbox/registry", calls.registry, methods=["POST"]),
+            Route("/sandbox/migrate", calls.migrate, methods=["POST"]),
             Route("/sandbox/hosts", calls.hosts, methods=["POST"]),
             Route("/sandbox/calls", calls.calls),
             Route("/sandbox/token/{user}", calls.token),
@@ -109,6 +116,7 @@ def control(server: Server, make: Callable[[Options], Azure], cipps: CippsTables
             InvalidFaultError: invalid,
             InvalidOptionsError: invalid,
             InvalidStateError: invalid,
+            MigrationError: invalid,
         },
     )
 
@@ -137,6 +145,18 @@ async def _body(request: Request) -> object:
         return json.loads(raw or b"{}")
     except ValueError as error:
         raise _InvalidBodyError(f"The body is not JSON: {error}.") from error
+
+
+def _stop_after(body: object) -> int | None:
+    """Return the last step of the script, None to prepare it."""
+    if isinstance(body, dict) and body.keys() == {"prepare"} and body["prepare"] is True:
+        return None
+    step = body.get("stop_after", STEPS[-1]) if isinstance(body, dict) and body.keys() <= {"stop_after"} else 0
+    if isinstance(step, bool) or step not in STEPS:
+        raise _InvalidBodyError(
+            f'The body must be {{"prepare": true}} or {{"stop_after": n}}, n from {STEPS[0]} to {STEPS[-1]}.'
+        )
+    return int(step)
 
 
 def _moved_tag(body: object) -> tuple[str, str]:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from sandbox import names
 from sandbox.application import Application
 from sandbox.past import Past
-from sandbox.people import People
+from sandbox.people import People, User
+from sandbox.sign_ins import SignIns
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
 _TOKEN_BEGINS: Final = f"1.A{names.PLANTED}"
@@ -27,14 +28,6 @@ _DEFAULT_POLICY: Final[dict[str, Any]] = {
     "applicationRestrictions": {"passwordCredentials": [], "keyCredentials": []},
     "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
 }
-
-
-@dataclass(frozen=True)
-class User:
-    """The account that consented. Delegated tokens act for it."""
-
-    id: str
-    name: str  # user principal name
 
 
 @dataclass(frozen=True)
@@ -80,6 +73,7 @@ class RefreshToken:
     tenant_id: str
     user: User
     issued: datetime
+    mfa: bool = True  # whether the person signed in with MFA
 
 
 @dataclass
@@ -103,6 +97,7 @@ class Directory:
     people: People = field(default_factory=People)
     role_assignments: list[AppRoleAssignment] = field(default_factory=list)
     past: Past[Application] = field(default_factory=Past)  # earlier applications, for reads that lag
+    sign_ins: SignIns = field(default_factory=SignIns)
     _principals: dict[tuple[str, str], ServicePrincipal] = field(default_factory=dict)  # by appId and tenant
     _refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
 
@@ -168,6 +163,14 @@ class Directory:
     def accept_refresh_token(self, text: str, token: RefreshToken) -> None:
         """Accept a refresh token that an earlier sandbox issued as if this one had issued it."""
         self._refresh_tokens[text] = token
+
+    def account(self, name: str, tenant_id: str) -> User | None:
+        """Find an account of a tenant by its user principal name: a person, or one that has a refresh token there."""
+        if person := self.people.person(name, tenant_id):
+            return User(person.id, person.name)
+        tokens = self._refresh_tokens.values()
+        known = (token.user for token in tokens if token.tenant_id == tenant_id)
+        return next((user for user in known if user.name.lower() == name.lower()), None)
 
     def refresh_token(self, text: str) -> RefreshToken | None:
         """Return what the refresh token `text` was issued for."""

@@ -10,6 +10,7 @@ TENANT_DOMAIN: Final = "contosomsp.onmicrosoft.com"
 
 LOCATION: Final = "westeurope"
 RESOURCE_GROUP: Final = "cipp"
+OWN_GROUP: Final = "cipp-backend"  # of this app, if it is not in CIPP's
 MAIN_SITE: Final = "cippabc12"
 OFFLOAD_SITE: Final = "cippabc12-proc"
 BACKEND_SITE: Final = "cippabc12-backend"

@@ -37,6 +37,7 @@ class Options:
     vault_list_lag_seconds: float = 0.0  # how far the vault's lists are behind
     vault_recovery_seconds: float = 0.0  # until a recovered secret accepts writes. It is visible after half of it.
     role_lag_seconds: float = 0.0  # until a new role can be assigned, and a new assignment counts
+    deployment_seconds: float = 0.0  # how long a deployment of a template is active
     secrets: Mapping[str, "PlannedSecret"] = field(default_factory=dict)  # by name, in addition to the seeded ones
     now: datetime | None = None  # the time at which the clock starts. None: this machine's time.
     clock_rate: float = 1.0  # the clock's speed, as a multiple of real time
@@ -46,11 +47,13 @@ class Options:
     no_reconcile: bool = False  # a CIPP that reads its keys at 00:30, and does not reconcile its certificates
     cipp_jobs: bool = False  # CIPP's own weekly run, and the hourly check of a container for updates
     timezone: str = ""  # in CIPP's table Config. Empty: as it is, and UTC for a container.
+    own_group: bool = False  # this app is in a resource group of its own
     # The remaining options need the shape "container".
     start_seconds: float = 45.0  # from a start until the container responds
     no_instance_health: bool = False  # a CIPP without the table InstanceHealth
     pinned: str = ""  # the tag of the image, or "digest". Empty: "latest".
     update_available: bool = False  # the tag moved after the container started
+    broken: str = ""  # a version whose container ends during its start
     sign_in_off: bool = False  # App Service authentication is off
     unknowns: tuple[str, ...] = ()  # points in which Azure is not known, and which behave in the second way
     state: str = ""  # a state of the migration or of the installation, such as "S4"
@@ -63,18 +66,34 @@ _FRACTIONS = (
     "vault_list_lag_seconds",
     "vault_recovery_seconds",
     "role_lag_seconds",
+    "deployment_seconds",
 )
 _FLAGS = (
     "certificate_only",
     "old_cipp",
     "no_reconcile",
     "cipp_jobs",
+    "own_group",
     "no_instance_health",
     "update_available",
     "sign_in_off",
 )
-_WORDS: Final = {"shape": SHAPES, "state": ("", *STATES), "pinned": None, "timezone": None}  # with the allowed values
-_OF_A_CONTAINER: Final = ("no_instance_health", "pinned", "update_available", "sign_in_off", "state", "unknowns")
+_WORDS: Final = {
+    "shape": SHAPES,
+    "state": ("", *STATES),
+    "pinned": None,
+    "broken": None,
+    "timezone": None,
+}  # with the allowed values
+_OF_A_CONTAINER: Final = (
+    "no_instance_health",
+    "pinned",
+    "broken",
+    "update_available",
+    "sign_in_off",
+    "state",
+    "unknowns",
+)
 _CENTURY = 3_155_760_000  # seconds
 
 

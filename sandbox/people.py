@@ -6,6 +6,14 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class User:
+    """The account that consented. Delegated tokens act for it."""
+
+    id: str
+    name: str  # user principal name
+
+
+@dataclass(frozen=True)
 class Person:
     """A user as Graph shows it. `type` distinguishes guests from members."""
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from sandbox import names
 from sandbox.application import Application, PasswordCredential, new_secret_text
+from sandbox.arm.key_references import read_all
 from sandbox.arm.seed import seed_arm
 from sandbox.arm.site_document import host_name
 from sandbox.azure import Azure
@@ -15,23 +16,25 @@ from sandbox.cipp.life import Life, seeded_life
 from sandbox.clock import Clock
 from sandbox.clouds import CLOUDS
 from sandbox.container.layout import Layout, layout
-from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant, User
+from sandbox.directory import Directory, RefreshToken, ServicePrincipal, Tenant
 from sandbox.key_vault.seed import seed_vault
 from sandbox.options import Options
 from sandbox.past import Past
-from sandbox.people import Group, Person
+from sandbox.people import Group, Person, User
 from sandbox.permissions import SAM_ROLES, SAM_SCOPES
 from sandbox.registry.images import NEXT, reference, seeded_registry
 from sandbox.seed_secret import SeedSecret
+from sandbox.sign_in_app import seeded_sign_in
 from sandbox.tokens import TokenIssuer
 
 _SECRET_LEFT: Final = timedelta(days=20)  # the client secret expires soon
 _INSTALLED: Final = timedelta(days=401)
 PLACEHOLDER: Final = "AppSecret"  # what CIPP's template stores as ApplicationSecret
-_SIGN_IN_SCOPES: Final = (  # openid, profile and email of Microsoft Graph
-    "37f7f235-527c-4136-accd-4a02d197296e",
-    "14dad69e-099b-42c9-810b-d002981feec1",
-    "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
+_SAM_REDIRECTS: Final = (  # that CIPP's setup registers
+    "https://login.microsoftonline.com/common/oauth2/nativeclient",
+    "https://localhost",
+    "http://localhost",
+    "http://localhost:8400",
 )
 _CUSTOMERS: Final = ("Fabrikam", "Northwind Traders", "Tailspin Toys", "Adatum", "Woodgrove Bank", "Litware")
 
@@ -74,7 +77,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
     if options.shape == "container" and not options.sign_in_off:
         site = arm.sites.get(placed.site or "")
         host = host_name(site, CLOUDS[0]) if site else f"{names.MAIN_SITE}.{CLOUDS[0].site_suffix}"
-        secrets = {**_seed_sign_in(directory, partner, host, stored), **secrets}
+        secrets = {**seeded_sign_in(directory, partner, host, stored), **secrets}
     vault = seed_vault(clock, secrets, arm.access, timedelta(seconds=options.vault_list_lag_seconds), options)
     vault.recovery = timedelta(seconds=options.vault_recovery_seconds)
     azure = Azure(
@@ -90,6 +93,7 @@ def seed(options: Options, tokens: TokenIssuer) -> Azure:
         cipp=Life(now),
     )
     azure = replace(azure, cipp=seeded_life(azure, registry.tags["latest"]))
+    read_all(azure)
     if options.update_available:
         registry.move("latest", NEXT, now)
     return azure
@@ -107,48 +111,6 @@ def _certificate(options: Options, placed: Layout, stored: datetime) -> SamCerti
     return made_certificate(placed.site or names.MAIN_SITE, stored)
 
 
-def _seed_sign_in(directory: Directory, partner: Tenant, host: str, stored: datetime) -> dict[str, SeedSecret]:
-    """Add the app registration with which people sign in to a container. Return its secrets of the vault."""
-    secret = PasswordCredential(
-        new_secret_text(),
-        start=stored,
-        end=stored + timedelta(days=730),
-        created=stored,
-        display_name=f"{names.SSO_DISPLAY_NAME}-Secret",
-    )
-    directory.applications[names.SSO_APP_ID] = Application(
-        id=names.SSO_OBJECT_ID,
-        app_id=names.SSO_APP_ID,
-        tenant_id=partner.id,
-        display_name=names.SSO_DISPLAY_NAME,
-        created=stored,
-        passwords=(secret,),
-        properties={
-            "signInAudience": "AzureADMyOrg",
-            "web": {
-                "homePageUrl": None,
-                "logoutUrl": None,
-                "redirectUris": [f"https://{host}/.auth/login/aad/callback"],
-                "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": True},
-                "redirectUriSettings": [],
-            },
-            "requiredResourceAccess": [
-                {
-                    "resourceAppId": names.GRAPH_APP_ID,
-                    "resourceAccess": [{"id": scope, "type": "Scope"} for scope in _SIGN_IN_SCOPES],
-                }
-            ],
-        },
-    )
-    directory.add(
-        principals=[
-            ServicePrincipal(names.SSO_APP_ID, partner.id, names.SSO_DISPLAY_NAME, id=_id(names.SSO_APP_ID, "sso"))
-        ]
-    )
-    values = {"SSOAppId": names.SSO_APP_ID, "SSOAppSecret": secret.secret_text, "SSOMultiTenant": "False"}
-    return {name: SeedSecret(value, created=stored) for name, value in values.items()}
-
-
 def _sam(options: Options, now: datetime, stored: datetime, certificate: SamCertificate | None) -> Application:
     site = layout(options).site or names.MAIN_SITE
     secret = PasswordCredential(
@@ -162,7 +124,11 @@ def _sam(options: Options, now: datetime, stored: datetime, certificate: SamCert
         created=now - _INSTALLED,
         passwords=() if options.certificate_only else (secret,),
         keys=() if certificate is None else (certificate.credential(site, stored),),
-        properties={"signInAudience": "AzureADMultipleOrgs"},
+        properties={
+            "signInAudience": "AzureADMultipleOrgs",
+            "isFallbackPublicClient": True,
+            "web": {"redirectUris": list(_SAM_REDIRECTS)},
+        },
     )
 
 

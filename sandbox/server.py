@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Final
@@ -18,6 +18,7 @@ from sandbox.arm.app import app as arm_app
 from sandbox.azure import Azure
 from sandbox.buffered_response import BufferedResponse, buffered_response_of
 from sandbox.calls import Call, shown, text
+from sandbox.cipp.migration import migrate, prepare
 from sandbox.clouds import CLOUDS, Place, place_of
 from sandbox.connection import connection_of
 from sandbox.container.face import face_app, site_of
@@ -67,17 +68,18 @@ class Server:
         self._late_effects.cancel()
         self.calls: list[Call] = []
         self.replace_faults([])
-        self._apps: dict[str, ASGIApp] = {
-            "arm": arm_app(azure),
-            "vault": vault_app(azure),
-            "graph": graph_app(azure),
-            "entra": entra_app(azure),
-            "tables": tables_app(azure, self._tables),
-            "tables by key": by_key_app(azure, self._tables),
-            "registry": registry_app(azure),
-            "blobs": blobs_app(azure),
-            "site": front_app(azure, face_app(azure)),
-            "scm": scm_app(azure),
+        self._apps: dict[str, ASGIApp] = {}
+        self._makers: dict[str, Callable[[], ASGIApp]] = {
+            "arm": lambda: arm_app(azure),
+            "vault": lambda: vault_app(azure),
+            "graph": lambda: graph_app(azure),
+            "entra": lambda: entra_app(azure),
+            "tables": lambda: tables_app(azure, self._tables),
+            "tables by key": lambda: by_key_app(azure, self._tables),
+            "registry": lambda: registry_app(azure),
+            "blobs": lambda: blobs_app(azure),
+            "site": lambda: front_app(azure, face_app(azure)),
+            "scm": lambda: scm_app(azure),
         }
         self._identity = identity.app(azure, self._identity_header)
 
@@ -96,6 +98,19 @@ class Server:
 
         await self._late_effects.happen(self.azure.clock.now, handle)
         await self.azure.cipp.catch_up(self.azure, self._rows)
+
+    async def migrate(self, stop_after: int | None) -> None:
+        """Run CIPP's migration script up to a step. With None, set up the sign-in that it requires.
+
+        Raises:
+            MigrationError: The script refuses.
+        """
+        await self.catch_up()
+        if stop_after is None:
+            await prepare(self.azure, self._rows)
+        else:
+            await migrate(self.azure, self._rows, stop_after)
+        await self.catch_up()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call: read the whole body, then send the response."""
@@ -188,17 +203,23 @@ class Server:
     def _app(self, scope: Scope, place: Place | None) -> ASGIApp:
         if (
             place is not None
-            and place.plane in self._apps
+            and place.plane in self._makers
             and (place.vault is None or place.vault in self.azure.vaults)
         ):
-            return self._apps[place.plane]
+            return self._made(place.plane)
         if place is None and scope["scheme"] == "https" and site_of(self.azure, _host(scope)[0]):
-            return self._apps["site"]
+            return self._made("site")
         if place is None and scope["scheme"] == "http" and scope["path"] == IDENTITY_PATH:
             return self._identity
         if place is None and is_by_key(scope["scheme"], scope["path"]):
-            return self._apps["tables by key"]
+            return self._made("tables by key")
         return not_in_the_sandbox(Request(scope))
+
+    def _made(self, name: str) -> ASGIApp:
+        """Return a service of this Azure. It is made at its first call: many resets come before any."""
+        if name not in self._apps:
+            self._apps[name] = self._makers[name]()
+        return self._apps[name]
 
 
 def _place(scope: Scope) -> Place | None:

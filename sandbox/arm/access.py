@@ -172,6 +172,7 @@ class RoleAssignment:
     scope: str
     created: str
     principal_type: str = "ServicePrincipal"
+    condition: str | None = None  # it is shown, and never evaluated
 
 
 @dataclass

@@ -55,8 +55,8 @@ def _assignment(call: Call, assignment: RoleAssignment) -> dict[str, Any]:
             "principalId": assignment.principal_id,
             "principalType": "User" if assignment.principal_id == names.ADMIN_ID else assignment.principal_type,
             "scope": assignment.scope,
-            "condition": None,
-            "conditionVersion": None,
+            "condition": assignment.condition,
+            "conditionVersion": "2.0" if assignment.condition else None,
             "createdOn": assignment.created,
             "updatedOn": assignment.created,
             "createdBy": names.ADMIN_ID,
@@ -142,8 +142,8 @@ def _put_assignment(call: Call) -> Response:
     if any(a.id != name and (a.principal_id, a.role, a.scope) == (principal, role, scope) for a in access.assignments):
         raise refused(409, "RoleAssignmentExists", "The role assignment already exists.")
     access.assignments = [a for a in access.assignments if a.id != name]
-    kind = str(given.get("principalType") or "ServicePrincipal")
-    made = RoleAssignment(name, principal, role, scope, call.now.isoformat().replace("+00:00", "Z"), kind)
+    kind, condition = str(given.get("principalType") or "ServicePrincipal"), str(given.get("condition") or "") or None
+    made = RoleAssignment(name, principal, role, scope, call.now.isoformat().replace("+00:00", "Z"), kind, condition)
     access.assignments.append(made)
     return JSONResponse(_assignment(call, made), 201)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
-from sandbox.arm.errors import app_service_refused, bad_request, resource_not_found
+from sandbox.arm.errors import app_service_refused, bad_request, not_authorized, resource_not_found
 from sandbox.arm.gateway import Operation
 from sandbox.arm.host_binding import ISSUED_AFTER, Certificate
 from sandbox.arm.site_document import without_zone
@@ -48,6 +48,11 @@ def _shown(call: Call, one: Certificate) -> dict[str, Any]:
     }
 
 
+def place(location: str) -> str:
+    """Return a location in the form of an identifier: West Europe is westeurope."""
+    return location.replace(" ", "").lower()
+
+
 def _list(call: Call) -> Response:
     return JSONResponse(page([_shown(call, one) for one in call.visible(call.arm.certificates.values())]))
 
@@ -74,6 +79,11 @@ def _put(call: Call) -> Response:
     plan = call.arm.plans.get(plan_id.rpartition("/")[2].lower())
     if plan is None or plan.id.lower() != plan_id.lower():
         raise bad_request(f"Cannot find serverFarm with name {plan_id.rpartition('/')[2]}.")
+    join = "Microsoft.Web/serverfarms/join/action"
+    if not call.arm.access.allows(call.caller.object_id, join, plan.id):
+        raise not_authorized(call.caller.client_id, call.caller.object_id, join, plan.id)
+    if place(location) != place(plan.location):
+        raise bad_request(f"The certificate must be in the location of the serverFarm: {plan.location}.")
     if host.startswith("*."):
         raise bad_request("Properties.CanonicalName is invalid.  A wildcard is not supported.")
     bound = {one for site in call.arm.sites.values() if site.plan_id == plan.id for one in site.bindings}

@@ -1,7 +1,6 @@
 """The checks of Azure Resource Manager before a provider gets a call, in their order."""
 
 import json
-import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +19,11 @@ from sandbox.arm.locks import check_locks
 from sandbox.arm.target import Target, target_of
 from sandbox.arm.versions import check_version
 from sandbox.clouds import CLOUDS, Cloud, place_of
+from sandbox.service import route
 
 if TYPE_CHECKING:
+    import re
+
     from sandbox.azure import Azure
 
 Handler = Callable[[Call], Response]
@@ -53,11 +55,10 @@ class Gateway:
         async def endpoint(request: Request) -> Response:
             return self._respond(operation, request, await request.body())
 
-        route = Route(operation.path, endpoint, methods=[operation.method])
-        route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
-        self._operations.append((route.path_regex, operation))
-        route.methods = {operation.method}  # without the HEAD that is added to every GET
-        return route
+        made = route(operation.path, endpoint, operation.method, ignore_case=True)
+        self._operations.append((made.path_regex, operation))
+        made.methods = {operation.method}  # without the HEAD that is added to every GET
+        return made
 
     def _respond(self, operation: Operation, request: Request, body: bytes) -> Response:
         now = self._azure.clock.now()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
+from sandbox.arm.dns import allows_certificates
 from sandbox.arm.resource import Resource
 
 ISSUED_AFTER: Final = timedelta(seconds=45)
@@ -42,7 +43,7 @@ class Certificate(Resource):
 
     def is_issued(self, now: datetime) -> bool:
         """Return whether it has a thumbprint."""
-        return now >= self.requested + ISSUED_AFTER
+        return allows_certificates(self.canonical_name) and now >= self.requested + ISSUED_AFTER
 
     @property
     def thumbprint(self) -> str:
@@ -54,13 +55,3 @@ class Certificate(Resource):
 def is_host_name(name: str) -> bool:
     """Return whether a text can be a custom host name, in lower case."""
     return _HOST.fullmatch(name) is not None
-
-
-def has_stray_record(name: str) -> bool:
-    """Return whether the sandbox's DNS has a TXT record `asuid` of another subscription for the name."""
-    return name.startswith("stray.")
-
-
-def resolves(name: str) -> bool:
-    """Return whether the sandbox's DNS leads from the name to the app. Names in .invalid lead nowhere."""
-    return not name.endswith(".invalid")

@@ -2,6 +2,8 @@
 
 App Service keeps what it has read. It reads again when the settings change, when someone requests it, and once a day.
 Not verified on real Azure: whether a restart alone reads again. Here it does not.
+
+A read on request that finds another version restarts the app, as a change of a setting does.
 """
 
 import re
@@ -60,10 +62,23 @@ class References:
             return None
         now, kept = azure.clock.now(), self._read.get(name)
         if kept is None or kept.reference != reference or kept.read + _KEPT <= now or kept.status != "Resolved":
-            status, version = _resolve(azure, principal, reference)
-            kept = Resolution(reference, status, version, now)
+            same = kept is not None and kept.reference == reference and kept.status == "Resolved"
+            at = kept.read + (now - kept.read) // _KEPT * _KEPT if kept and same else now
+            status, version = _resolve(azure, principal, reference, at)
+            kept = Resolution(reference, status, version, at)
             self._read[name] = kept
         return kept
+
+    def versions(self) -> dict[str, str | None]:
+        """Return the version that App Service has for each setting that it has read."""
+        return {name: resolution.active_version for name, resolution in self._read.items()}
+
+
+def read_all(azure: "Azure") -> None:
+    """Let App Service read the references of all apps, as it did when they started."""
+    for site in azure.arm.sites.values():
+        for name, value in site.app_settings.items():
+            site.references.resolved(azure, site.principal_id, name, value)
 
 
 def read_reference(value: str) -> Reference | None:
@@ -75,18 +90,21 @@ def read_reference(value: str) -> Reference | None:
     return Reference(value, match["host"] or match["host2"], match["name"] or match["name2"], version)
 
 
-def _resolve(azure: "Azure", principal: str, reference: Reference) -> tuple[str, str | None]:
+def _resolve(azure: "Azure", principal: str, reference: Reference, at: datetime) -> tuple[str, str | None]:
+    """Return the state of a reference and its version, if App Service read it at a time."""
     vault = azure.vaults.get(reference.vault.lower())
     if vault is None:
         return "VaultNotFound", None
     if not vault.may_get(principal, reference.secret):
         return "AccessToKeyVaultDenied", None
     try:
-        vault.secret(reference.secret)
+        secret = vault.secret(reference.secret)
     except VaultError:
         return "SecretNotFound", None
     try:
         _, version = vault.version(reference.secret, reference.version or "")
+        if not reference.version:
+            version = next((one for one in reversed(secret.versions) if one.created <= at), version)
     except VaultError:
         return "SecretVersionNotFound", None
     return ("Resolved", version.version) if version.enabled else ("OtherReasons", None)

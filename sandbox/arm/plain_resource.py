@@ -126,6 +126,13 @@ class WebTest(PlainResource):
         return {"provisioningState": "Succeeded"}
 
 
+@dataclass(kw_only=True)
+class SmartDetector(PlainResource):
+    """An alert of Application Insights on unusual failures, which Azure creates with it."""
+
+    type: ClassVar[str] = "Microsoft.AlertsManagement/smartDetectorAlertRules"
+
+
 KINDS: Final[tuple[type[PlainResource], ...]] = (
     UserAssignedIdentity,
     Workspace,
@@ -134,4 +141,5 @@ KINDS: Final[tuple[type[PlainResource], ...]] = (
     MetricAlert,
     ScheduledQueryRule,
     WebTest,
+    SmartDetector,
 )

@@ -69,6 +69,7 @@ class StorageAccount(Resource):
     written: dict[str, Any] = field(default_factory=dict)  # the properties that a caller wrote
     containers: dict[str, dict[str, Any]] = field(default_factory=dict)  # their properties, by name
     file_service: dict[str, Any] = field(default_factory=dict)  # the properties that a caller wrote
+    shares: set[str] = field(default_factory=set)  # the names of its file shares
 
 
 @dataclass(kw_only=True)

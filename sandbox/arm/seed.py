@@ -27,11 +27,14 @@ def seed_arm(clock: Clock, options: Options, image: str = "") -> ArmState:
     state = ArmState(clock, names.SUBSCRIPTION_ID, names.SUBSCRIPTION_NAME, names.TENANT_ID)
     state.access.now, state.access.lag = clock.now, timedelta(seconds=options.role_lag_seconds)
     storage = _storage(created)
+    storage.shares = {names.MAIN_SITE, names.OFFLOAD_SITE}  # of the apps' content
     state.storage_accounts[storage.name] = storage
     if options.shape == "container":
         _seed_container(state, created, image, options)
     else:
         _seed_functions(state, now, created)
+    if options.own_group:
+        _move_own_app(state, created)
     _assign(state, names.ADMIN_ID, OWNER, f"/subscriptions/{names.SUBSCRIPTION_ID}", created)
     return state
 
@@ -73,6 +76,13 @@ def _seed_container(state: ArmState, created: datetime, image: str, options: Opt
         _assign(state, names.MAIN_PRINCIPAL_ID, CONTRIBUTOR, group.id, created)
     # In S4, the role of this app was on the old site, and was deleted with it.
     _assign(state, names.BACKEND_PRINCIPAL_ID, READER if placed.state == "S4" else CONTRIBUTOR, group.id, created)
+
+
+def _move_own_app(state: ArmState, created: datetime) -> None:
+    """Put this app and its plan into a resource group of their own, on which its identity is Reader."""
+    site = state.sites[names.BACKEND_SITE]
+    site.group = state.plans[site.plan].group = names.OWN_GROUP
+    _assign(state, names.BACKEND_PRINCIPAL_ID, READER, _group(state, names.OWN_GROUP, {}).id, created)
 
 
 def _group(state: ArmState, name: str, tags: dict[str, str]) -> ResourceGroup:

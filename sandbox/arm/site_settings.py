@@ -101,8 +101,13 @@ def _get_reference(call: Call) -> Response:
 
 def _refresh_references(call: Call) -> Response:
     """Read all references again. Not in Azure's published specification, and not verified on real Azure."""
-    call.site().references.forget()
-    return _references(call)
+    site = call.site()
+    before = site.references.versions()
+    site.references.forget()
+    response = _references(call)
+    if any(before.get(name, version) != version for name, version in site.references.versions().items()):
+        site.restart(call.now)
+    return response
 
 
 def _reference(call: Call, site: Site, name: str) -> dict[str, Any] | None:

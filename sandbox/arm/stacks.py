@@ -1,5 +1,6 @@
 """The languages and versions that function apps can run: those of the seeded apps."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -8,11 +9,12 @@ from sandbox.arm.call import Call
 from sandbox.arm.gateway import Operation
 from sandbox.arm.sites import page
 
-_PYTHON: Final = ("3.11", "3.12", "3.13")
-_POWERSHELL: Final = ("7.4",)
+# Each version and the day on which support for it stops. Azure CLI 2.60 requires the day.
+_PYTHON: Final = {"3.11": "2027-10-31", "3.12": "2028-10-31", "3.13": "2029-10-31"}
+_POWERSHELL: Final = {"7.4": "2026-11-10"}
 
 
-def _settings(language: str, version: str, config: dict[str, Any]) -> dict[str, Any]:
+def _settings(language: str, version: str, end: str, config: dict[str, Any]) -> dict[str, Any]:
     return {
         "runtimeVersion": version,
         "remoteDebuggingSupported": False,
@@ -25,6 +27,7 @@ def _settings(language: str, version: str, config: dict[str, Any]) -> dict[str, 
         "isDeprecated": False,
         "isHidden": False,
         "isDefault": True,
+        "endOfLifeDate": f"{end}T00:00:00Z",
         "Sku": [
             {
                 "skuCode": "FC1",
@@ -36,18 +39,18 @@ def _settings(language: str, version: str, config: dict[str, Any]) -> dict[str, 
     }
 
 
-def _version(language: str, title: str, version: str) -> dict[str, Any]:
+def _version(language: str, title: str, version: str, end: str) -> dict[str, Any]:
     linux = {"use32BitWorkerProcess": False, "linuxFxVersion": f"{title}|{version}"}
-    stack = {"linuxRuntimeSettings": _settings(language, version, linux)}
+    stack = {"linuxRuntimeSettings": _settings(language, version, end, linux)}
     if language == "powershell":
         windows = {"use32BitWorkerProcess": True, "powerShellVersion": version}
-        stack["windowsRuntimeSettings"] = _settings(language, version, windows)
+        stack["windowsRuntimeSettings"] = _settings(language, version, end, windows)
     return {"displayText": f"{title} {version}", "value": version, "stackSettings": stack}
 
 
-def _stack(language: str, title: str, versions: tuple[str, ...], kind: str) -> dict[str, Any]:
-    major = versions[0].partition(".")[0]
-    minor_versions = [_version(language, title, version) for version in versions]
+def _stack(language: str, title: str, versions: Mapping[str, str], kind: str) -> dict[str, Any]:
+    major = next(iter(versions)).partition(".")[0]
+    minor_versions = [_version(language, title, version, end) for version, end in versions.items()]
     return {
         "id": f"/providers/{kind}/{language}",
         "name": language,

@@ -136,6 +136,14 @@ def _file_service(call: Call) -> Response:
     return JSONResponse(_child(account, "fileServices/default", "fileServices", account.file_service))
 
 
+def _list_shares(call: Call) -> Response:
+    account = call.storage_account()
+    shares = [
+        _child(account, f"fileServices/default/shares/{name}", "fileServices/shares", {}) for name in account.shares
+    ]
+    return JSONResponse({"value": sorted(shares, key=lambda share: share["id"]), "nextLink": None})
+
+
 def _container(account: StorageAccount, name: str) -> dict[str, Any]:
     path = f"blobServices/default/containers/{name}"
     return _child(account, path, "blobServices/containers", account.containers[name])
@@ -183,6 +191,7 @@ OPERATIONS: Final = (
     Operation("PUT", _BLOBS, _blob_service),
     Operation("GET", _FILES, _file_service),
     Operation("PUT", _FILES, _file_service),
+    Operation("GET", f"{_FILES}/shares", _list_shares),
     Operation("GET", f"{_BLOBS}/containers", _list_containers),
     Operation("GET", f"{_BLOBS}/containers/{{container}}", _get_container),
     Operation("PUT", f"{_BLOBS}/containers/{{container}}", _put_container),

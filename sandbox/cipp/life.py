@@ -16,7 +16,7 @@ from sandbox.cipp.process import Check, Process, stopped
 from sandbox.cipp.sign_in import signs_in
 from sandbox.cipp.unready_starts import UnreadyStarts
 from sandbox.cipp.update_check import is_due, restarts
-from sandbox.cipp.weekly_run import weekly_run
+from sandbox.cipp.weekly_run import make_first_certificate, weekly_run
 from sandbox.clouds import CLOUDS
 from sandbox.registry.images import LATEST, is_cipps, tag_of
 from sandbox.tables.cipps_tables import VERSION
@@ -48,6 +48,7 @@ class Life:
 
     caught_up: datetime
     processes: dict[str, Process] = field(default_factory=dict)  # by site
+    ended: list[tuple[Process, datetime]] = field(default_factory=list)  # and when each one ended
     pending: "dict[tuple[str, str, str], Row]" = field(default_factory=dict)
     zone: "tzinfo | None" = None  # None: not read yet
     flag: bool = False  # certificate-only mode, as it was last read
@@ -110,7 +111,9 @@ class Life:
             running = site.running(now)
             known = self.processes.get(site.name)
             if known is not None and (not running or known.instance != running[0].name):
-                self._unready.ended(known, running[0].started if running else now)
+                end = running[0].started if running else now
+                self._unready.ended(known, end)
+                self.ended.append((known, end))
                 del self.processes[site.name]
             if running and site.name not in self.processes:
                 process = _begun(azure, site, running[0])
@@ -138,7 +141,7 @@ class Life:
             timers.append(_Event(next_nightly(since, zone), self._check))
         if options.cipp_jobs:
             timers.append(_Event(next_weekly(since, zone), self._run_week))
-        if options.cipp_jobs and options.shape == "container":
+        if options.cipp_jobs and has_container(azure):
             timers.append(_Event(next_hour(max(since, now - _JUMP)), self._look_for_update))
         first = min((timer.at for timer in timers if timer.at <= now), default=None)
         return [] if first is None else [_Event(first, _all([timer for timer in timers if timer.at == first]))]
@@ -188,6 +191,7 @@ class Life:
         process.is_ready = True
         if not process.image_tag:
             return
+        make_first_certificate(azure, process, at)
         self.zone = await self._read_zone(rows)
         current = await rows.read("VersionHistory", "Version", "Current")
         old = None if current is None else (str(current["Version"]), str(current["ImageTag"]))
@@ -208,7 +212,7 @@ class Life:
 
     async def _zone(self, azure: "Azure", rows: "Rows") -> tzinfo:
         """Return the zone of CIPP's timers. A container keeps that of its start."""
-        if self.zone is None or azure.options.shape == "functions":
+        if self.zone is None or not has_container(azure):
             self.zone = await self._read_zone(rows)
         return self.zone
 
@@ -225,7 +229,7 @@ class Life:
 
     def _sample(self, azure: "Azure") -> None:
         """Write the newest sample of each ready container, if there is a newer one."""
-        if azure.options.shape != "container" or azure.options.no_instance_health:
+        if azure.options.no_instance_health or not has_container(azure):
             return
         now = azure.clock.now()
         newest = written.floored(now)
@@ -241,9 +245,14 @@ def cipps_sites(azure: "Azure") -> "list[Site]":
 
 
 def _is_cipp(azure: "Azure", site: "Site") -> bool:
-    if azure.options.shape == "functions":
-        return site.name in (names.MAIN_SITE, names.OFFLOAD_SITE)
-    return site.container
+    if has_container(azure):
+        return site.container
+    return site.name in (names.MAIN_SITE, names.OFFLOAD_SITE)
+
+
+def has_container(azure: "Azure") -> bool:
+    """Return whether CIPP is a container, or was migrated to one."""
+    return any(site.container for site in azure.arm.sites.values())
 
 
 def _all(timers: "list[_Event]") -> "Callable[[Azure, Rows, datetime], Awaitable[None]]":
@@ -278,6 +287,8 @@ def _begun(azure: "Azure", site: "Site", instance: "Instance") -> Process:
         start=timedelta(seconds=azure.options.start_seconds),
         image=image,
         has_image=image is not None or not is_cipps(name),
+        pulled=name.partition("|")[2],
+        is_broken=image is not None and image.version == azure.options.broken,
     )
 
 

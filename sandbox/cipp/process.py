@@ -26,6 +26,8 @@ class Process:
     image_tag: str = ""  # empty: a function app
     start: timedelta = timedelta()  # how long it takes until a container responds
     has_image: bool = True
+    pulled: str = ""  # the image of a container
+    is_broken: bool = False  # it ends during its start
     is_quiet: bool = False  # it starts no port, because it was started too often
     image: "Image | None" = None
     loaded: LoadedKeys = field(default_factory=LoadedKeys)
@@ -35,7 +37,7 @@ class Process:
     @property
     def can_start(self) -> bool:
         """Whether it gets as far as reading its keys."""
-        return self.has_image and not self.is_quiet
+        return self.has_image and not self.is_quiet and not self.is_broken
 
     @property
     def reads(self) -> datetime:

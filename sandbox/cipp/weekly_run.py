@@ -14,7 +14,6 @@ from sandbox.cipp.certificate import SamCertificate, made_certificate, read_cert
 from sandbox.cipp.keys import LoadedKeys, is_placeholder
 from sandbox.cipp.sign_in import signs_in
 from sandbox.clock import StoppedClock
-from sandbox.directory import RefreshToken
 from sandbox.entra.errors import EntraError
 from sandbox.entra.grants import check_grant
 from sandbox.graph.errors import GraphError
@@ -86,6 +85,16 @@ def weekly_run(azure: "Azure", process: "Process", at: datetime, *, reconciles: 
                 _renew_refresh_token(run, secret.name, secret.latest.value)
 
 
+def make_first_certificate(azure: "Azure", process: "Process", at: datetime) -> None:
+    """Make the certificate that a container makes at its start if the vault has none."""
+    vault = azure.vaults.get(process.vault)
+    if vault is None or not process.loaded.keys:
+        return
+    run = _Run(azure, vault, process, at)
+    if run.loaded.value("ApplicationID").lower() in azure.directory.applications and not _stored(run, 1):
+        _store_certificate(run, run.app)
+
+
 def _renew_refresh_token(run: _Run, name: str, text: str) -> None:
     directory = run.azure.directory
     old = directory.refresh_token(text)
@@ -95,7 +104,7 @@ def _renew_refresh_token(run: _Run, name: str, text: str) -> None:
     then = replace(run.azure, clock=StoppedClock(run.at))
     with suppress(EntraError):
         check_grant(then, old, run.app, tenant)
-        run.store(name, directory.issue_refresh_token(RefreshToken(old.app_id, tenant.id, old.user, run.at)))
+        run.store(name, directory.issue_refresh_token(replace(old, issued=run.at)))
 
 
 def _renew_secret(run: _Run) -> None:

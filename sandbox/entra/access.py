@@ -7,15 +7,17 @@ from typing import Any, Final
 
 from sandbox.azure import Azure
 from sandbox.clouds import Cloud
-from sandbox.directory import ServicePrincipal, Tenant, User
+from sandbox.directory import ServicePrincipal, Tenant
 from sandbox.entra.resources import is_graph
+from sandbox.people import User
 
 LIFETIME_SECONDS: Final = 3600
+BY_NOTHING, BY_SECRET, BY_CERTIFICATE = "0", "1", "2"  # the claim `appidacr`
 
 
 def app_token(azure: Azure, principal: ServicePrincipal, audience: str, cloud: Cloud, *, by_certificate: bool) -> str:
     """Return an access token for an application itself."""
-    claims = _claims(principal, by_certificate=by_certificate) | {
+    claims = _claims(principal, by=BY_CERTIFICATE if by_certificate else BY_SECRET) | {
         "idtyp": "app",
         "oid": principal.id,
         "sub": principal.id,
@@ -26,12 +28,12 @@ def app_token(azure: Azure, principal: ServicePrincipal, audience: str, cloud: C
 
 
 def user_token(  # noqa: PLR0913 - a delegated token depends on all of these
-    azure: Azure, principal: ServicePrincipal, user: User, audience: str, cloud: Cloud, *, by_certificate: bool
+    azure: Azure, principal: ServicePrincipal, user: User, audience: str, cloud: Cloud, *, by: str, mfa: bool
 ) -> str:
-    """Return an access token for a user through an application."""
-    claims = _claims(principal, by_certificate=by_certificate) | {
+    """Return an access token for a user through an application. `by` is how that authenticated (`appidacr`)."""
+    claims = _claims(principal, by=by) | {
         "acr": "1",
-        "amr": ["pwd", "mfa"],
+        "amr": ["pwd", "mfa"] if mfa else ["pwd"],
         "idtyp": "user",
         "name": user.name.partition("@")[0],
         "oid": user.id,
@@ -48,9 +50,11 @@ def scopes(principal: ServicePrincipal, audience: str, cloud: Cloud) -> str:
     return " ".join(principal.scopes) if is_graph(audience, cloud) else "user_impersonation"
 
 
-def id_token(azure: Azure, app_id: str, tenant: Tenant, user: User, cloud: Cloud) -> str:
+def id_token(  # noqa: PLR0913 - all that it contains
+    azure: Azure, app_id: str, tenant: Tenant, user: User, cloud: Cloud, *, nonce: str | None = None
+) -> str:
     """Return an OpenID Connect ID token."""
-    claims = {
+    claims: dict[str, Any] = {
         "iss": f"https://{cloud.login}/{tenant.id}/v2.0",
         "name": user.name.partition("@")[0],
         "oid": user.id,
@@ -58,6 +62,7 @@ def id_token(azure: Azure, app_id: str, tenant: Tenant, user: User, cloud: Cloud
         "sub": user.id,
         "tid": tenant.id,
         "ver": "2.0",
+        **({"nonce": nonce} if nonce else {}),
     }
     return azure.tokens.issue(claims, app_id, LIFETIME_SECONDS)
 
@@ -68,13 +73,13 @@ def client_info(tenant: Tenant, user: User) -> str:
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def _claims(principal: ServicePrincipal, *, by_certificate: bool) -> dict[str, Any]:
+def _claims(principal: ServicePrincipal, *, by: str) -> dict[str, Any]:
     issuer = f"https://sts.windows.net/{principal.tenant_id}/"
     return {
         "iss": issuer,
         "app_displayname": principal.display_name,
         "appid": principal.app_id,
-        "appidacr": "2" if by_certificate else "1",
+        "appidacr": by,
         "idp": issuer,
         "tid": principal.tenant_id,
         "uti": uuid.uuid4().hex[:22],

@@ -43,6 +43,36 @@ def authenticate(azure: Azure, form: Mapping[str, str], tenant: Tenant, host: st
     return app
 
 
+def public_client(azure: Azure, form: Mapping[str, str], tenant: Tenant | None) -> Application:
+    """Return the application in `form` as a public client, which has no credential.
+
+    Raises:
+        EntraError: It is not in the tenant, does not allow public client flows, or sent a credential.
+    """
+    app_id = form.get("client_id", "").lower()
+    if not app_id:
+        raise missing_parameter("client_id")
+    app = azure.directory.applications.get(app_id)
+    name = tenant.name if tenant else "common"
+    if app is None or (tenant and azure.directory.service_principal(app_id, tenant.id) is None):
+        raise unknown_application(form["client_id"], name)
+    if not app.properties.get("isFallbackPublicClient"):
+        raise EntraError(
+            401,
+            "invalid_client",
+            7000218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        )
+    if form.get("client_secret") or form.get("client_assertion"):
+        raise EntraError(
+            401,
+            "invalid_client",
+            700025,
+            "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+        )
+    return app
+
+
 def check_secret(azure: Azure, app: Application, text: str) -> None:
     """Accept a client secret that can sign in now.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from sandbox.application import Application
@@ -24,7 +24,7 @@ from sandbox.graph import (
 )
 from sandbox.graph.batch import batch
 from sandbox.graph.call import Call, Handler, operation
-from sandbox.service import service
+from sandbox.service import route, service
 
 _UNIQUE: Final = "/applications(uniqueName='{unique_name}')"
 _FEDERATED: Final = "federatedIdentityCredentials"
@@ -33,7 +33,7 @@ _Rows = tuple[tuple[str, str, tuple[str, ...], Handler], ...]
 
 def app(azure: Azure) -> ASGIApp:
     """Return the Graph service."""
-    routes = [Route(path, operation(azure, needs, handle), methods=[method]) for method, path, needs, handle in _rows()]
+    routes = [route(path, operation(azure, needs, handle), method) for method, path, needs, handle in _rows()]
     mounts: list[BaseRoute] = [Mount(f"/{version}", routes=routes) for version in ("v1.0", "beta")]
     return service(mounts)
 

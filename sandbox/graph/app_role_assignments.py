@@ -62,12 +62,12 @@ def assign(call: Call) -> Response:
 def remove(call: Call) -> Response:
     """DELETE .../appRoleAssignedTo/{assignment} and .../appRoleAssignments/{assignment}."""
     directory, wanted = call.azure.directory, call.request.path_params["assignment"]
-    found = next((one for one in directory.role_assignments if one.id == wanted), None)
+    found = next((one for one in _all(call) if one.id == wanted), None)
     if found is None:
         raise not_found(wanted)
     resource = next(one for one in directory.service_principals if one.id == found.resource_id)
     _check_right(call, resource)
-    directory.role_assignments.remove(found)
+    directory.role_assignments = [one for one in directory.role_assignments if one.id != wanted]
     if resource.app_id == GRAPH_APP_ID:
         name = next(name for name, known_id in GRAPH_APP_ROLES.items() if known_id == found.role_id)
         directory.take(found.principal_id, name)

@@ -15,7 +15,7 @@ from sandbox.key_vault.limits import check_api_version
 from sandbox.key_vault.operations import OPERATIONS, Operation
 from sandbox.key_vault.state import Vault
 from sandbox.key_vault.throttle import OTHER_CALLS, Throttle
-from sandbox.service import not_in_the_sandbox, service
+from sandbox.service import not_in_the_sandbox, route, service
 
 if TYPE_CHECKING:  # it stores the vaults, so it imports this package
     from starlette.types import ASGIApp
@@ -88,7 +88,7 @@ def app(azure: "Azure") -> "ASGIApp":
 
 
 def _routes(path: str, methods: Collection[str], endpoint: Endpoint) -> list[Route]:
-    return [Route(with_slash_or_not, endpoint, methods=methods) for with_slash_or_not in (path, f"{path}/")]
+    return [route(with_slash_or_not, endpoint, *methods) for with_slash_or_not in (path, f"{path}/")]
 
 
 def _headers(request: Request, vault: Vault) -> dict[str, str]:

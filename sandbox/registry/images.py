@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from sandbox.moment import moment
@@ -139,8 +139,11 @@ class Registry:
 def seeded_registry(now: datetime) -> Registry:
     """Return the registry before a tag moved."""
     day = now.replace(microsecond=0)
-    made = {version: Image(version, day - timedelta(days=days)) for version, days in _SEEDED.values()}
+    made = {version: _image(version, day - timedelta(days=days)) for version, days in _SEEDED.values()}
     return Registry({tag: made[version] for tag, (version, _) in _SEEDED.items()})
+
+
+_image = lru_cache(100)(Image)  # a reset makes the same ones again, and shows their digests
 
 
 def reference(pinned: str, registry: Registry) -> str:

@@ -67,6 +67,8 @@ def test_reference_shows_a_vault_that_denies_the_container(arm: Arm) -> None:
     policy = {"objectId": names.CONTAINER_PRINCIPAL_ID, "permissions": {"secrets": ["all"]}}
     body = {"properties": {"accessPolicies": [policy]}}
     assert arm.call("PUT", policies, body, version="2023-07-01").status_code == 200
+    assert reference(arm)["status"] == "Resolved"  # App Service keeps what it read
+    assert arm.call("POST", f"{REFERENCES}/refresh", version="2022-03-01").ok
     assert reference(arm)["status"] == "AccessToKeyVaultDenied"
 
 

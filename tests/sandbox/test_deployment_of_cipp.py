@@ -144,6 +144,60 @@ def container() -> Json:
     )
 
 
+# What published templates use: the functions of the language, and each type of resource with its API versions. They are
+# AzureDeploymentTemplate.json and AzureDeploymentTemplate_regionoptions.json of CIPP, in older and newer versions, and
+# IaC/armtemplate of Azure-Samples/azure-functions-flex-consumption-samples.
+PUBLISHED_FUNCTIONS = {
+    *("concat", "format", "guid", "length", "listKeys", "min", "parameters", "reference", "resourceGroup"),
+    *("resourceId", "subscription", "substring", "take", "toLower", "uniqueString", "variables"),
+}
+PUBLISHED_TYPES = {
+    "Microsoft.Authorization/roleAssignments": ("2022-04-01",),
+    "Microsoft.Insights/components": ("2020-02-02",),
+    "Microsoft.KeyVault/vaults": ("2016-10-01",),
+    "Microsoft.KeyVault/vaults/secrets": ("2015-06-01",),
+    "Microsoft.OperationalInsights/workspaces": ("2025-02-01",),
+    "Microsoft.Storage/storageAccounts": ("2018-07-01", "2024-01-01"),
+    "Microsoft.Storage/storageAccounts/blobServices": ("2024-01-01",),
+    "Microsoft.Storage/storageAccounts/blobServices/containers": ("2024-01-01",),
+    "Microsoft.Web/serverfarms": ("2018-02-01", "2024-04-01"),
+    "Microsoft.Web/sites": ("2015-08-01", "2024-04-01"),
+    "Microsoft.Web/sites/extensions": ("2021-02-01",),
+    "Microsoft.Web/sites/sourcecontrols": ("2015-08-01",),
+    "Microsoft.Web/staticSites": ("2021-01-15",),
+    "Microsoft.Web/staticSites/userProvidedFunctionApps": ("2020-12-01",),
+}
+PUBLISHED_NAMES = {
+    "Microsoft.Authorization/roleAssignments": "[guid('x')]",
+    "Microsoft.Storage/storageAccounts/blobServices": "msp12/default",
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "msp12/default/packages",
+    "Microsoft.Web/sites/extensions": "msp12/ZipDeploy",
+    "Microsoft.Web/sites/sourcecontrols": "msp12/web",
+}
+
+
+def test_sandbox_knows_each_function_of_published_templates(sandbox: Sandbox) -> None:
+    """Called without arguments, a known function returns a value or names the arguments that it needs."""
+    deployments = Deployments(sandbox)
+    unknown = []
+    for name in [*PUBLISHED_FUNCTIONS, "noSuchFunction"]:
+        whole = template(outputs={"x": {"type": "object", "value": {"x": f"[{name}()]"}}})
+        if "The template function" in deployments.put(whole).text:
+            unknown.append(name)
+    assert unknown == ["noSuchFunction"]
+
+
+@pytest.mark.parametrize("kind", PUBLISHED_TYPES)
+@pytest.mark.every_case("each is another type, and takes 30 ms")
+def test_sandbox_deploys_each_type_and_version_of_published_templates(sandbox: Sandbox, kind: str) -> None:
+    """What is wrong with a resource that has no properties does not matter here."""
+    deployments = Deployments(sandbox)
+    name = PUBLISHED_NAMES.get(kind, "/".join(["msp12"] * kind.count("/")))
+    for version in PUBLISHED_TYPES[kind]:
+        response = deployments.validate(template(one(kind, version, name, {}, location="westeurope")))
+        assert response.ok, response.text
+
+
 @pytest.mark.parametrize("whole", [functions(), container()], ids=["functions", "container"])
 @pytest.mark.every_case("each is another shape of CIPP")
 def test_installation_of_each_shape_is_deployed_and_then_complete(sandbox: Sandbox, whole: Json) -> None:

@@ -382,3 +382,21 @@ def test_deployment_succeeds_when_it_is_repeated_after_the_lag_of_roles(sandbox:
     assert failed["details"][0]["code"] == "RoleDefinitionDoesNotExist"
     sandbox.advance(61)
     azure.outputs(FLEX_APP, **given)
+
+
+def test_deployment_is_refused_while_one_of_its_name_is_active(sandbox: Sandbox) -> None:
+    sandbox.reset(deployment_seconds=60)
+    azure = Deployments(sandbox, group=OWN_GROUP)
+    azure.admin.call("PUT", OWN_GROUP, "2022-09-01", {"location": "westeurope"})
+    inner = NESTED | {"properties": {"mode": "Incremental", "template": template()}}
+    assert azure.put(template(inner), "outer").json()["properties"]["provisioningState"] == "Accepted"
+    shown = azure.send("GET", "outer").json()["properties"]
+    assert shown["provisioningState"] == "Running"
+    assert "outputs" not in shown
+    assert refusal(azure.put(template(), "outer"))[:2] == (409, "DeploymentActive")
+    assert azure.validate(template(), "outer").ok
+    azure.put(template(inner), "another")
+    sandbox.advance(61)
+    another = azure.send("GET", "another").json()["properties"]
+    assert "DeploymentActive" in str(another["error"])
+    assert azure.put(template(), "outer").status_code == 200

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from sandbox import names
-from tests.support.admin import ARM
+from tests.support.admin import ARM, Admin
 from tests.support.sandbox.deployments import OWN_GROUP, Deployments
 from tests.support.sandbox.installed_app import APP, FUNCTIONS, whole_template
 from tests.support.sandbox_client import Sandbox
@@ -198,3 +198,19 @@ def test_new_package_stops_the_host(running: Sandbox) -> None:
 )
 def test_host_is_refused_when_it_is_not_on_this_machine(azure: Sandbox, body: bytes) -> None:
     assert azure.refused("hosts", body)[0] == 400
+
+
+def test_versions_of_a_language_show_when_support_stops(sandbox: Sandbox) -> None:
+    """As in Microsoft's own list, which Azure CLI 2.60 reads before it publishes."""
+    path = "/providers/Microsoft.Web/locations/westeurope/functionAppStacks"
+    listed = Admin(sandbox).call("GET", path, "2020-10-01")["value"]
+    minor = [
+        one for stack in listed for major in stack["properties"]["majorVersions"] for one in major["minorVersions"]
+    ]
+    ends = {one["value"]: settings["endOfLifeDate"] for one in minor for settings in one["stackSettings"].values()}
+    assert ends == {
+        "3.11": "2027-10-31T00:00:00Z",
+        "3.12": "2028-10-31T00:00:00Z",
+        "3.13": "2029-10-31T00:00:00Z",
+        "7.4": "2026-11-10T00:00:00Z",
+    }

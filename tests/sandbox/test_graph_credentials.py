@@ -11,6 +11,10 @@ from tests.support.sandbox_client import Sandbox
 PROOF_AUDIENCE = "00000002-0000-0000-c000-000000000000"
 
 
+# All entries but two: the seeded app has a client secret and four redirect URIs.
+FULL = {"tags": [str(number) for number in range(1200 - 2 - 4)]}
+
+
 @pytest.fixture
 def app(sandbox: Sandbox) -> Sam:
     return sam(sandbox, propagation_seconds=0)
@@ -23,7 +27,7 @@ def path(app: Sam) -> str:
 
 def test_application_refuses_more_credentials_when_it_is_full(app: Sam, path: str) -> None:
     token = app.sign_in().json()["access_token"]
-    assert app.graph("PATCH", path, {"tags": [str(number) for number in range(1198)]}, token).status_code == 204
+    assert app.graph("PATCH", path, FULL, token).status_code == 204
     assert app.graph("POST", f"{path}/addPassword", {}, token).status_code == 200
     refused = app.graph("POST", f"{path}/addPassword", {}, token)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Directory_ResourceSizeExceeded")

@@ -3,13 +3,18 @@
 The messages are as people pasted them from real responses. The sandbox does not count lines: each is line 1. For
 these codes of deployments and their resources, no real response was found, so their wording is a guess:
 InvalidDeploymentName, LocationRequired, InvalidRoleAssignmentId, InvalidRoleDefinitionId, MissingAssignableScopes,
-InvalidLockLevel, AccountNameInvalid and InvalidIdentity.
+InvalidLockLevel, AccountNameInvalid and InvalidIdentity. It is unknown whether a validation is refused while a
+deployment of its name is active. Here it isn't.
 """
 
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.arm.authentication import Caller
 from sandbox.arm.errors import ArmError
+
+if TYPE_CHECKING:
+    from sandbox.arm.deployments.record import Deployment
 
 SYNTAX: Final = "Please see https://aka.ms/arm-syntax-resources for usage details."
 PARAMETERS: Final = "Please see https://aka.ms/arm-create-parameter-file for usage details."
@@ -74,6 +79,21 @@ def denial(name: str, kind: str, caller: Caller, action: str, scope: str) -> str
 def deployment_failed(details: list[dict[str, Any]], deployment_id: str) -> dict[str, Any]:
     """Return the error of a deployment some of whose resources failed."""
     return {"code": "DeploymentFailed", "target": deployment_id, "message": _FAILED, "details": details}
+
+
+def still_active(deployment: "Deployment") -> dict[str, Any]:
+    """Return the refusal of a deployment whose name an active one has. Azure gives up on one after a week."""
+    expires = deployment.started + timedelta(days=7)
+    return {
+        "code": "DeploymentActive",
+        "message": f"Unable to edit or replace deployment '{deployment.name}': previous deployment from "
+        f"'{_american(deployment.started)}' is still active (expiration time is '{_american(expires)}'). Please see "
+        "https://aka.ms/arm-deploy for usage details.",
+    }
+
+
+def _american(time: datetime) -> str:
+    return f"{time.month}/{time.day}/{time.year} {time.hour % 12 or 12}:{time:%M:%S} {'AM' if time.hour < 12 else 'PM'}"
 
 
 def unknown_resource(name: str) -> InvalidTemplateError:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from sandbox.arm.call import Call
 from sandbox.arm.deployments import preflight
-from sandbox.arm.deployments.errors import ExpressionError, InvalidTemplateError, deployment_failed
+from sandbox.arm.deployments.errors import ExpressionError, InvalidTemplateError, deployment_failed, still_active
 from sandbox.arm.deployments.evaluation import evaluate
 from sandbox.arm.deployments.lookups import TemplateLookups, json_of
 from sandbox.arm.deployments.parameters import shown_type
@@ -99,6 +99,9 @@ def _deploy_nested(call: Call, resource: PlannedResource, lookups: TemplateLooku
         return _outcome(resource, 400, error.error())
     except ArmError as error:
         return _outcome(resource, error.status, _of_arm(error.body))
+    known = call.arm.deployments.get(inner.deployment.id.lower())
+    if known is not None and known.is_active(call.now):
+        return _outcome(resource, 409, still_active(known))
     deployed = execute(call, inner)
     return _outcome(resource, 400 if deployed.error else 200, deployed.error)
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.arm.call import GROUP, SUBSCRIPTION, Call
 from sandbox.arm.deployments import preflight
-from sandbox.arm.deployments.errors import InvalidTemplateError, refused_template
+from sandbox.arm.deployments.errors import InvalidTemplateError, refused_template, still_active
 from sandbox.arm.deployments.execution import execute
 from sandbox.arm.deployments.prepared import Prepared, prepare
 from sandbox.arm.deployments.record import Deployment
@@ -88,7 +88,9 @@ def _what_if_result(call: Call) -> Response:
 def _put(call: Call) -> Response:
     """Deploy. The response shows the deployment as accepted, and the next ones show its outcome."""
     prepared = _prepared(call)
-    known = prepared.deployment.id.lower() in call.arm.deployments
+    known = call.arm.deployments.get(prepared.deployment.id.lower())
+    if known is not None and known.is_active(call.now):
+        raise refused_template(still_active(known), 409)
     deployment = execute(call, prepared)
     url = f"https://{call.cloud.arm}{deployment.id}/operationStatuses/{uuid.uuid4().hex}?api-version=2025-04-01"
     return JSONResponse(deployment.shown("Accepted"), 200 if known else 201, {**_PAUSE, "Azure-AsyncOperation": url})
@@ -104,11 +106,13 @@ def _find(call: Call) -> Deployment:
 
 
 def _get(call: Call) -> Response:
-    return JSONResponse(_find(call).shown())
+    return JSONResponse(_find(call).shown_at(call.now))
 
 
 def _status(call: Call) -> Response:
     deployment = _find(call)
+    if deployment.is_active(call.now):
+        return JSONResponse({"status": "Running"}, headers=_PAUSE)
     error: dict[str, Any] = {"error": deployment.error} if deployment.error else {}
     return JSONResponse({"status": deployment.state, **error})
 
@@ -116,7 +120,7 @@ def _status(call: Call) -> Response:
 def _list(call: Call) -> Response:
     scope = _scope(call)
     found = [deployment for deployment in call.arm.deployments.values() if deployment.scope == scope]
-    return JSONResponse({"value": [deployment.shown() for deployment in found]})
+    return JSONResponse({"value": [deployment.shown_at(call.now) for deployment in found]})
 
 
 def _operations(call: Call) -> Response:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from sandbox.arm.call import Call
@@ -63,6 +64,7 @@ def prepare(
         template=raw,
         correlation_id=str(uuid.uuid4()),
         started=call.now,
+        ends=call.now + timedelta(seconds=call.azure.options.deployment_seconds),
         location=body.get("location"),
         declared=template.parameters,
     )

@@ -50,7 +50,10 @@ class DeployedResource:
 
 @dataclass
 class Deployment:
-    """A deployment. Its state is the outcome, since the sandbox deploys while it receives the call."""
+    """A deployment. Its state is the outcome, since the sandbox deploys while it receives the call.
+
+    Until `ends` it is shown without its outcome, and no other deployment of its name can begin.
+    """
 
     scope: DeploymentScope
     name: str
@@ -58,6 +61,7 @@ class Deployment:
     template: Mapping[str, Any]
     correlation_id: str
     started: datetime
+    ends: datetime
     location: str | None = None
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # parameters
     parameters: Mapping[str, Value] = field(default_factory=dict)  # by lower-case name
@@ -72,8 +76,16 @@ class Deployment:
         """The ID."""
         return f"{self.scope.id}/providers/Microsoft.Resources/deployments/{self.name}"
 
+    def is_active(self, now: datetime) -> bool:
+        """Return whether it still deploys."""
+        return now < self.ends
+
+    def shown_at(self, now: datetime) -> dict[str, Any]:
+        """Return the deployment as Azure shows it at this time."""
+        return self.shown("Running" if self.is_active(now) else None)
+
     def shown(self, state: str | None = None) -> dict[str, Any]:
-        """Return the deployment as Azure shows it. `state` replaces the outcome in the first response."""
+        """Return the deployment as Azure shows it. With a `state`, the outcome is left out."""
         shown_state = state or self.state
         outcome: dict[str, Any] = {}
         if state is None and self.state == "Succeeded":
