@@ -13,8 +13,9 @@ BackendError
     `-- AzureUnreachableError  no usable response; the operation might have completed
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 _BAD_REQUEST, _REQUEST_TIMEOUT, _SERVER_ERROR = 400, 408, 500
 TRY_AGAIN: Final = "Try again."
@@ -73,8 +74,7 @@ class AzureError(BackendError):
     """Azure did not do what was requested."""
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """Why Azure refuses a request. `words` states the cause, `advice` who can remove it and how.
 
     - `is_missing_right`: a right would remove the cause.

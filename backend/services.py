@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from backend.access.sign_in_door import SignInDoor
     from backend.access.standing import Standing
     from backend.access.tables import AccessTables
+    from backend.access.users.break_glass import BreakGlass
+    from backend.access.users.writer import AllowedUsersWriter
     from backend.azure.clients import Clients
     from backend.cipp.backend_log import BackendLog
     from backend.cipp.logbook import Logbook
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from backend.credentials.certificate_gate import LastRead
     from backend.credentials.manual_changes import SecretChanges
     from backend.credentials.setup_state import SetupState
+    from backend.credentials.sign_in_again.service import SignInAgain
     from backend.health.overview import BackendOverview
     from backend.health.permissions import BackendRights
     from backend.health.watch import Watch
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from backend.installation.links import Links
     from backend.installation.resources import ResourceGroup
     from backend.key_vault.vault import KeyVault
+    from backend.operations.completion import Completion
     from backend.rotation.service import KeyRotation
     from backend.rotation.timers import RotationByClock
 
@@ -149,6 +153,14 @@ class Services:
             container=as_container,
             unknown=unknown.hosting(as_functions, lambda: main_app.seen().error, last, self),
         )
+
+    @made_once
+    def completion(self) -> "Completion":
+        """The completion of operations that outlast their response."""
+        from backend.operations.completion import Completion
+        from backend.operations.operations import Operations
+
+        return Completion(Operations(self.clients), lambda: self.hosting.completers)
 
     @property
     def is_container(self) -> bool | None:
@@ -272,6 +284,13 @@ class Services:
         )
 
     @made_once
+    def allowed_users_writer(self) -> "AllowedUsersWriter":
+        """The changes of the users of a container CIPP."""
+        from backend.access.users.writer import AllowedUsersWriter
+
+        return AllowedUsersWriter(self.clients, lambda: self.cipp_settings.current().values)
+
+    @made_once
     def key_rotation(self) -> "KeyRotation":
         """The rotation of the vault's credentials."""
         from backend.rotation.service import KeyRotation
@@ -291,7 +310,26 @@ class Services:
         from backend.credentials.manual_changes import SecretChanges
         from backend.credentials.trial import KeyTrial
 
-        return SecretChanges(self.clients, self.key_vault, KeyTrial(self.clients, self.key_vault), self._last_read)
+        hosting = self.hosting
+        trial = KeyTrial(self.clients, self.key_vault, lambda: hosting.processes.sign_in_secret is not None)
+        return SecretChanges(self.clients, self.key_vault, trial, self._last_read)
+
+    @made_once
+    def sign_in_again(self) -> "SignInAgain":
+        """The sign-in of a person for a refresh token."""
+        from backend.credentials.sign_in_again.service import SignInAgain
+
+        return SignInAgain(self.clients, self.key_vault, self._how_cipp_reads)
+
+    def _how_cipp_reads(self, name: str) -> str:
+        """Return how CIPP reads a token again, as an instruction. That of a direct tenant always needs a restart."""
+        from backend.credentials.kinds import PARTNER_TOKEN
+        from backend.hosting.uptimes import restart_them
+
+        processes = self.hosting.processes
+        names = [uptime.name for uptime in processes.uptimes.uptimes(Deadline.after(WAIT_SECONDS))]
+        names = names or [self.discovery.deployment().main_app or "CIPP"]
+        return processes.advice(names) if name == PARTNER_TOKEN else restart_them(names, None)
 
     def _last_read(self) -> "LastRead":
         """Return since when CIPP has its keys."""
@@ -312,7 +350,21 @@ class Services:
         """The lines of the log on which alerts outside CIPP depend."""
         from backend.health.watch import Watch
 
-        return Watch(self.key_rotation, self.installation_states.fresh)
+        return Watch(self.key_rotation, self.installation_states.fresh, self.overview.note_condition)
+
+    @made_once
+    def break_glass(self) -> "BreakGlass":
+        """The setting that makes a user superadmin of a container CIPP."""
+        from backend.access.users.break_glass import BreakGlass
+        from backend.hosting.container.users.user_memory import UserMemory
+
+        parts = (self.environ, self.clients, self.allowed_users_writer, self.logbook, self.tables)
+        return BreakGlass(*parts, self._is_container_now, UserMemory(self.clients).remember)
+
+    def _is_container_now(self) -> bool | None:
+        """Return whether CIPP is a container, None if its shape is unknown. It may wait for Azure."""
+        shape = self.discovery.main_app.seen().shape
+        return shape.is_container if shape.is_known else None
 
     @made_once
     def rights(self) -> "BackendRights":

@@ -55,6 +55,16 @@ class ActionResult(Value, frozen=True):
         """The result in sentences for the audit log, without a value."""
         return "Done."
 
+    @property
+    def continues(self) -> bool:
+        """Whether the operation continues after the response, which is then 202 (Accepted)."""
+        return False
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the caller repeats this call until something else happens. The audit log has one entry a minute."""
+        return False
+
 
 class Act(ActionResult, frozen=True):
     """The result of a write operation. A dry run changes nothing and fills `would_do`. Any other fills `done`."""

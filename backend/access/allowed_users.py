@@ -1,4 +1,4 @@
-"""CIPP's table `allowedUsers`: the roles of users of a container CIPP. This app only reads it.
+"""CIPP's table `allowedUsers`: the roles of users of a container CIPP. This module only reads it.
 
 CIPP's host reads it the same way: the column Roles of every row, by the user principal name in the row key.
 """

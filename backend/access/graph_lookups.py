@@ -109,6 +109,7 @@ class Lookups(Generic[K, T]):
                     lifetime=LIFETIME_SECONDS,
                     from_start=True,
                     abandoned_seconds=self._graph.limits.azure_deadline_seconds + MARGIN_SECONDS,
+                    survives_writes="this app changes neither users nor groups",
                 )
             return self._results[key]
 

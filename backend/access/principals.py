@@ -1,13 +1,13 @@
 """The callers of this API: a user of the static web app, a user by claims, or an application. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 ENTRA: Final = "aad"
 
 
-@dataclass(frozen=True)
-class StaticWebAppUser:
+class StaticWebAppUser(msgspec.Struct, frozen=True):
     """A user of the static web app. `roles` are from the static web app, including authenticated and anonymous."""
 
     name: str
@@ -16,8 +16,7 @@ class StaticWebAppUser:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """A user by the claims of a token. Without an `object_id`, the user is unknown. `name` is only for display.
 
     `groups` are the group IDs in the token. They are empty if the user has too many groups for a token.
@@ -40,8 +39,7 @@ class User:
         return ENTRA
 
 
-@dataclass(frozen=True)
-class Application:
+class Application(msgspec.Struct, frozen=True):
     """An application by its own token. `client_id` is in lower case."""
 
     tenant: str

@@ -1,9 +1,10 @@
 """The permissions of roles: CIPP's base roles, its custom roles, and both combined. Pure."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
+
+import msgspec
 
 from backend.configuration.address_ranges import ANYWHERE, Ranges
 from backend.errors import NotAllowedError
@@ -11,8 +12,7 @@ from backend.errors import NotAllowedError
 ALL_TENANTS: Final = "alltenants"
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """A base role. It has the permissions that it includes, except those that it excludes."""
 
     name: str
@@ -38,8 +38,7 @@ UNBOUND: Final = ("superadmin", "admin")  # custom roles don't restrict these
 PLATFORM: Final = ("authenticated", "anonymous")  # all users have these, which are not roles of CIPP
 
 
-@dataclass(frozen=True)
-class CustomRole:
+class CustomRole(msgspec.Struct, frozen=True):
     """A custom role from CIPP's table, with all names in lower case.
 
     None in `blocked_tenants` or `blocked_endpoints` means that they can't be read, so everything is blocked.
@@ -76,8 +75,7 @@ class CustomRole:
         return not {ALL_TENANTS, tenant}.isdisjoint(self.allowed_tenants) and tenant not in self.blocked_tenants
 
 
-@dataclass(frozen=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True):
     """Why a caller is denied, and what to do."""
 
     detail: str
@@ -88,8 +86,7 @@ class Denial:
         return NotAllowedError(self.detail, advice=self.advice)
 
 
-@dataclass(frozen=True)
-class CallerRoles:
+class CallerRoles(msgspec.Struct, frozen=True):
     """The roles that a caller has.
 
     - `unknown`: names that are not roles, or that can't be resolved
@@ -105,7 +102,7 @@ class CallerRoles:
     note: str = ""
     ranges: Ranges = ANYWHERE
     title: str = ""
-    all_custom: tuple[CustomRole, ...] = field(default=(), repr=False)
+    all_custom: tuple[CustomRole, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,10 +128,8 @@ class CallerRoles:
         if self.base and (self.base.name in UNBOUND or not self.custom):
             return None
         holding = [role for role in self.custom if role.allows(permission)]
-        for role in holding:
-            if role.blocks(endpoint):
-                detail = f"the custom role '{role.name}' blocks the endpoint {endpoint}."
-                return Denial(detail, "A CIPP superadmin can allow it.")
+        if blocked := _block(holding, endpoint):
+            return blocked
         if any(role.serves(partner) for role in holding):
             return None
         names = ", ".join(f"'{role.name}'" for role in holding)
@@ -142,6 +137,10 @@ class CallerRoles:
             f"the custom role {names} does not apply in the partner tenant, where this endpoint works.",
             "A CIPP superadmin must allow AllTenants or the partner tenant in it, and block neither.",
         )
+
+    def block(self, endpoint: str) -> Denial | None:
+        """Return why a custom role blocks an endpoint for which any role suffices, or None if none does."""
+        return None if self.base and self.base.name in UNBOUND else _block(self.custom, endpoint)
 
     def _lacking(self, permission: str, endpoint: str) -> Denial:
         if self.base and self.base.allows(permission) and not self.custom:
@@ -167,6 +166,15 @@ def base_of(names: Iterable[str]) -> Role | None:
     """Return the strongest base role among names in lower case."""
     given = set(names)
     return next((role for role in BASE_ROLES if role.name in given), None)
+
+
+def _block(roles: Iterable[CustomRole], endpoint: str) -> Denial | None:
+    """Return why the first of the roles that blocks an endpoint does so, or None if none does."""
+    for role in roles:
+        if role.blocks(endpoint):
+            detail = f"the custom role '{role.name}' blocks the endpoint {endpoint}."
+            return Denial(detail, "A CIPP superadmin can allow it.")
+    return None
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

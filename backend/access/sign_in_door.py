@@ -75,6 +75,7 @@ class SignInDoor:
             wait_seconds=WAIT_SECONDS,
             abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
             may_be_stale=lambda verdict: not verdict.is_patient,
+            survives_writes="this app does not change its own authentication settings",
         )
 
     def denial(self, seat: Seat = NOT_NEEDED) -> Denial | None:

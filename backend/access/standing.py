@@ -8,8 +8,9 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from backend.access.partner_tenant import PartnerTenant
 from backend.access.principals import ENTRA, Application, StaticWebAppUser, User

@@ -84,6 +84,7 @@ class AccessTables:
             backoff_seconds=LIFETIME_SECONDS,
             # On a lost connection a read may never return.
             abandoned_seconds=clients.limits.azure_deadline_seconds,
+            survives_writes="this app only reads these tables",
         )
 
     def read(

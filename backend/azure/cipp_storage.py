@@ -41,6 +41,7 @@ class CippStorage:
             action="check whose storage it is",
             lifetime=lambda is_cipps: math.inf if is_cipps else LIFETIME_SECONDS,
             abandoned_seconds=deadline_seconds + MARGIN_SECONDS,
+            survives_writes="a write does not change whose storage it is",
         )
 
     def require(self) -> None:

@@ -20,6 +20,7 @@ from backend.configuration.storage_settings import NOT_CONFIGURED, StorageSettin
 from backend.configuration.timeouts import Limits
 from backend.errors import BackendError, NotConfiguredError
 from backend.readings import claims_of
+from backend.values import SecretText
 
 if TYPE_CHECKING:
     from azure.data.tables import TableServiceClient
@@ -169,6 +170,17 @@ class Clients:
             self._forget("credential")  # msal would repeat a refusal for the time of its Retry-After
             raise
         return claims_of(token)
+
+    def graph_token(self) -> SecretText:
+        """Return a token for Microsoft Graph as this app's identity, for repairs while CIPP's own credential fails.
+
+        Raises:
+            NotConfiguredError: The app has no managed identity.
+            AzureError: No token was issued.
+        """
+        credential = self.credential()
+        with while_trying_to("get a token for Microsoft Graph as this app's identity"):
+            return SecretText(credential.get_token(f"{self.cloud.graph}/.default").token)
 
     def _arm(self) -> dict[str, Any]:
         from backend.azure.arm import ArmCorrelation  # noqa: PLC0415 - it imports azure-core

@@ -66,10 +66,13 @@ class _Adapter(HTTPAdapter):
     """An adapter that gives each connection the TLS context of its certificate bundle."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ANN401 - requests' own signature
-        """Return the attributes of a pool, with the TLS context in place of the bundle."""
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] == "https" and isinstance(verify, str):
-            bundle = tls.pop("ca_certs", None) or tls.pop("ca_cert_dir")
+        """Return the attributes of a pool, with the TLS context in place of the bundle.
+
+        requests does not learn the bundle's path: it would read the file system for each call.
+        """
+        bundle = verify if isinstance(verify, str) else None
+        host, tls = super().build_connection_pool_key_attributes(request, True if bundle is not None else verify, cert)
+        if host["scheme"] == "https" and bundle is not None:
             tls["ssl_context"] = tls_context(bundle)
         return host, tls
 

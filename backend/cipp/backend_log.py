@@ -5,16 +5,19 @@ the newest one, then some concurrently until a page is full.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
 from backend.azure.sdk_json import row_pages
 from backend.cipp.log_entries import (
     BACKEND_API,
+    DAYS,
     ROTATION_API,
     LogEntry,
     LogFilter,
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
 
     from azure.data.tables import TableClient
 
-DAYS: Final = 14
 SECONDS: Final = 20.0  # for all days. The days that are left are another page
 CONCURRENT: Final = 5  # days
 MOST: Final = 20_000  # entries of a day, so that a flood of denials can't fill the memory

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import msgspec
 
 from backend.errors import InvalidInputError
 from backend.formats import is_guid
@@ -14,6 +15,8 @@ from backend.values import Value
 
 BACKEND_API: Final = "Backend"
 ROTATION_API: Final = "Key Rotation"
+ALERTS_API: Final = "Alerts"  # CIPP's notifications send its entries
+DAYS: Final = 14  # so far back entries are listed
 OUTCOMES: Final = ("done", "failed", "denied", "rotated")
 NONE: Final = "None"  # CIPP's own word for an entry without a tenant
 
@@ -58,8 +61,7 @@ class LogPage(Value, frozen=True):
     notes: list[str]
 
 
-@dataclass(frozen=True, order=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, order=True):
     """The place of an entry. Rows of one transaction have the same time, so the ID counts too."""
 
     time: datetime
@@ -71,8 +73,7 @@ class Place:
         return f"{self.time:%Y-%m-%dT%H:%M:%S.%f}Z_{self.id}"
 
 
-@dataclass(frozen=True)
-class LogFilter:
+class LogFilter(msgspec.Struct, frozen=True):
     """Which entries to return: at most `top`, those before a place and since a time. An empty text allows every entry.
 
     `user` is a part of a name. Texts are case-insensitive.

@@ -27,16 +27,23 @@ class Logbook:
         self._clients = clients
         self._node = node
 
-    def write(self, lines: Iterable[Line], now: datetime, zone: tzinfo) -> None:
-        """Write entries. If that fails, write them to the log stream instead. It does not raise a `BackendError`."""
+    def write(self, lines: Iterable[Line], now: datetime, zone: tzinfo) -> bool:
+        """Write entries, and return whether CIPP has them.
+
+        If that fails, write them to the log stream instead. What is critical is an error there in any case, because the
+        alerts outside CIPP look there. It does not raise a `BackendError`.
+        """
         lines = list(lines)
+        for line in {line.message: line for line in lines if line.severity == "Critical"}.values():
+            fields = {"event": line.event.name, "state": line.event.state} if line.event else {}
+            logger.error("Critical: %s", line.message, extra=fields)
         rows = [self._row(line, now, zone) for line in lines]
         if not rows:
-            return
+            return True
         try:
             tables = self._clients.cipp_tables()
             if tables is None:
-                return
+                return False
             table = tables.get_table_client(TABLE)
             with while_trying_to("write CIPP's Logbook"):
                 tables.create_table_if_not_exists(TABLE)
@@ -46,6 +53,8 @@ class Logbook:
             logger.warning("%s entries are not in CIPP's Logbook: %s", len(rows), error)
             for line in lines:
                 logger.warning("Not in CIPP's Logbook: %s (%s): %s", line.api, line.severity, line.message)
+            return False
+        return True
 
     def _row(self, line: Line, now: datetime, zone: tzinfo) -> dict[str, Any]:
         return {

@@ -1,4 +1,8 @@
-"""A value that one call loads for all threads, and that is cached for a time."""
+"""A value that one call loads for all threads, and that is cached for a time, or until this process has written.
+
+After a write, the next read is fresh: a value whose call began before the write ended does not count, and no caller
+joins such a call. That applies to every cached value, unless it states why it survives writes.
+"""
 
 import math
 import threading
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.seats import NOT_NEEDED, Seat
+from backend.concurrency.writes import WRITES
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,17 +28,19 @@ MARGIN_SECONDS: Final = 5.0  # on top of the deadline of one call to Azure, for 
 
 @dataclass(frozen=True)
 class _Kept(Generic[T]):
-    """A value, the start of its call and its expiry, by the monotonic clock."""
+    """A value, the start of its call and its expiry, by the monotonic clock, and the writes that ended before."""
 
     value: T
     began: float
     expires: Deadline
+    writes: int
 
 
 class Attempt(Generic[T]):
     """One call in its own thread. Times are from the monotonic clock."""
 
     def __init__(self, work: Callable[["Attempt[T]"], T], action: str) -> None:
+        self.writes: Final = WRITES.count
         self.began: Final = time.monotonic()
         self.ended = 0.0
         self._action = action
@@ -98,6 +105,7 @@ class Cached(Generic[T]):
         backoff_seconds: float = 0.0,
         abandoned_seconds: float = ABANDONED_SECONDS,
         may_be_stale: Callable[[T], bool] = lambda _: False,
+        survives_writes: str = "",
     ) -> None:
         """Create it without a value. Nothing is loaded before the first `get` or `begin`.
 
@@ -110,6 +118,7 @@ class Cached(Generic[T]):
             abandoned.
         backoff_seconds: after a caller's wait timed out, callers don't wait for that time. Each such call extends it.
         may_be_stale: whether an expired value is returned while the next one is loaded.
+        survives_writes: why a write of this process does not make the value stale. By default, it does.
         """
         self._load = load
         self._action = action
@@ -120,16 +129,25 @@ class Cached(Generic[T]):
         self._backoff_seconds = backoff_seconds
         self._abandoned_seconds = abandoned_seconds
         self._may_be_stale = may_be_stale
+        self._survives_writes = bool(survives_writes)
         self._lock = threading.Lock()
         self._attempt: Attempt[T] | None = None  # in progress, or the last one if its value is not cached
         self._kept: _Kept[T] | None = None
         self._backoff = Deadline(0.0)
 
-    def get(self, deadline: Deadline | None = None, *, max_age: float = math.inf, seat: Seat = NOT_NEEDED) -> T:
+    def get(
+        self,
+        deadline: Deadline | None = None,
+        *,
+        max_age: float = math.inf,
+        seat: Seat = NOT_NEEDED,
+        after_writes: bool = False,
+    ) -> T:
         """Return the value. A cached value counts only if its call began less than `max_age` seconds ago.
 
         Otherwise, the caller joins the call in progress, whenever that began, or starts one. It takes the seat, and
-        waits until the deadline.
+        waits until the deadline. With `after_writes`, only a call that began after the last write counts, even if the
+        value survives writes.
 
         Raises:
             AzureUnreachableError: The deadline came first. The call continues.
@@ -137,10 +155,12 @@ class Cached(Generic[T]):
             Exception: The exception of the call.
         """
         with self._lock:
-            kept = self._fresh(max_age)
+            kept = self._fresh(max_age, after_writes=after_writes)
             if kept is None:
-                attempt = self._current()
-                kept = self._kept if self._kept and self._may_be_stale(self._kept.value) else None
+                attempt = self._current(after_writes=after_writes)
+                last = self._kept
+                is_outdated = last is None or self._is_outdated(last.writes, after_writes=after_writes)
+                kept = last if last and not is_outdated and self._may_be_stale(last.value) else None
             if kept is not None:
                 return kept.value
             is_callers = deadline is not None
@@ -195,13 +215,21 @@ class Cached(Generic[T]):
         with self._lock:
             self._kept = None
 
-    def _fresh(self, max_age: float = math.inf) -> _Kept[T] | None:
-        kept = self._kept
-        return kept if kept and not kept.expires.expired and time.monotonic() - kept.began < max_age else None
+    def _is_outdated(self, writes: int, *, after_writes: bool) -> bool:
+        """Return whether a write has ended since so many had."""
+        return (after_writes or not self._survives_writes) and writes != WRITES.count
 
-    def _current(self) -> Attempt[T]:
+    def _fresh(self, max_age: float = math.inf, *, after_writes: bool = False) -> _Kept[T] | None:
+        kept = self._kept
+        if kept is None or kept.expires.expired or self._is_outdated(kept.writes, after_writes=after_writes):
+            return None
+        return kept if time.monotonic() - kept.began < max_age else None
+
+    def _current(self, *, after_writes: bool = False) -> Attempt[T]:
         """Return the call in progress, or the last one if its failure counts, or start one."""
-        if self._attempt is None or not self._counts(self._attempt):
+        last = self._attempt
+        is_outdated = last is not None and self._is_outdated(last.writes, after_writes=after_writes)
+        if self._attempt is None or is_outdated or not self._counts(self._attempt):
             self._attempt = Attempt(self._loaded, self._action)
         return self._attempt
 
@@ -223,7 +251,7 @@ class Cached(Generic[T]):
         with self._lock:
             if seconds is not None and (self._kept is None or attempt.began >= self._kept.began):
                 began = attempt.began if self._from_start else time.monotonic()
-                self._kept = _Kept(value, attempt.began, Deadline(began + seconds))
+                self._kept = _Kept(value, attempt.began, Deadline(began + seconds), attempt.writes)
                 if self._attempt is attempt:
                     self._attempt = None  # a thousand cached values don't need a thousand calls in memory
         return value

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, order=True)
-class Deadline:
+class Deadline(msgspec.Struct, frozen=True, order=True):
     """A time of `time.monotonic`, in seconds. `min` of two deadlines is the earlier one."""
 
     at: float

@@ -1,15 +1,15 @@
 """The address ranges from which a role or an API client may call. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
+
+import msgspec
 
 ANY: Final = "any"
 
 
-@dataclass(frozen=True)
-class Ranges:
+class Ranges(msgspec.Struct, frozen=True):
     """Ranges of addresses. None in `networks` means any address."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] | None

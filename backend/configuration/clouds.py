@@ -5,12 +5,12 @@ learn.microsoft.com/graph/deployments (portals). `#cloudshell` opens at least th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 
-@dataclass(frozen=True)
-class Cloud:
+
+class Cloud(msgspec.Struct, frozen=True):
     """The addresses of one cloud. Each, except suffixes, begins with https:// and ends without a slash."""
 
     name: str

@@ -10,7 +10,10 @@ from typing import Final
 from backend.configuration.clouds import CLOUDS
 from backend.configuration.schedules import Schedule
 from backend.configuration.zone_names import iana_name
+from backend.text.pasted_text import Takes, problem_with_text
 from backend.text.quoting import is_like_a_key, is_surely_a_key
+
+LONGEST_CONTACT: Final = 200
 
 # App Service's names of plan tiers. The first four are documented, the others are from its pricing page.
 _TIERS: Final = (
@@ -44,6 +47,16 @@ def is_schedule(text: str) -> bool:
 def is_boolean(text: str) -> bool:
     """Return whether a text is true or false, case-insensitive."""
     return text.lower() in ("true", "false")
+
+
+def is_contact(text: str) -> bool:
+    """Return whether a text is a contact: one line, such as a name with a phone number or an address.
+
+    A text with a part that is surely a key does not count, because every user of CIPP would see it.
+    """
+    is_reference = text.strip().lower().startswith("@microsoft.keyvault(")  # which was not resolved
+    is_line = 0 < len(text.strip()) <= LONGEST_CONTACT and not problem_with_text(text, Takes.LINE)
+    return is_line and not is_reference and not any(is_surely_a_key(word) for word in text.split())
 
 
 def is_switch(text: str) -> bool:

@@ -6,9 +6,10 @@ installations don't have it. A value other than true, such as a blank one, does 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Self
+
+import msgspec
 
 from backend.errors import ConflictError
 
@@ -55,8 +56,7 @@ class NotEnabledError(ConflictError):
         )
 
 
-@dataclass(frozen=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True):
     """The options that this installation has."""
 
     options: frozenset[Option] = frozenset(Option)

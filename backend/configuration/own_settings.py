@@ -19,11 +19,13 @@ from backend.text.quoting import quoted
 SCHEDULE: Final = "KEY_ROTATION_SCHEDULE"
 ELSEWHERE: Final = "Set it in the portal, or with 'az functionapp config appsettings set'."
 _BEGINS_A_REFERENCE: Final = "@microsoft.keyvault("
-# Settings of docs/settings.md that decide about access: allowed callers, the vault, the tables and the cloud.
+# Settings of docs/settings.md that decide about access: allowed callers, the vault, the tables and the cloud. Also the
+# contact that every user sees.
 ACCESS: Final = frozenset(
     (
         "ALLOWED_TENANTS",
         "CIPP_CLOUD",
+        "CIPP_CONTACT",
         "CIPP_FUNCTION_APP",
         "CIPP_KV_NAME",
         "CIPP_RESOURCE_GROUP",
@@ -31,6 +33,7 @@ ACCESS: Final = frozenset(
         "CIPP_STORAGE__accountName",
         "CIPP_STORAGE__tableServiceUri",
         "CIPP_SUBSCRIPTION_ID",
+        "RESTORE_SUPERADMIN",
         "TRUSTED_PROXIES",
         "TRUST_STATIC_WEB_APP",
         *mode.SETTINGS,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from backend.configuration import mode
-from backend.configuration.kinds import is_boolean, is_tier
+from backend.configuration.kinds import is_boolean, is_contact, is_tier
 from backend.configuration.own_settings import ACCESS, KINDS, NEVER_BLANK, SCHEDULE, WRITABLE, Kind
 from backend.configuration.trusted_proxies import proxies_in
 from backend.formats import is_guid
@@ -83,6 +83,7 @@ _ELSEWHERE: Final = {
     **dict.fromkeys(
         mode.SETTINGS, Kind("must be true or false", _is_boolean, "this app makes no changes of this kind")
     ),
+    "CIPP_CONTACT": Kind("must be one line of at most 200 characters", is_contact, "no contact is shown"),
     "TRUST_STATIC_WEB_APP": Kind("must be true or false", _is_boolean, "false is used"),
     "ALLOWED_TENANTS": Kind("must be GUIDs of tenants, separated by commas", _are_tenants, "others are ignored"),
     "TRUSTED_PROXIES": Kind(

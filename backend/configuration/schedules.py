@@ -5,8 +5,9 @@ a time span on some plans, and the first one or two letters of a name, which is 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
@@ -27,8 +28,7 @@ _FIELDS: Final[tuple[tuple[int, int, tuple[str, ...]], ...]] = (
 FIELDS_WITHOUT_SECONDS: Final = 5
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """The numbers of each field. A day must match all of `days`, `months` and `weekdays`. 0 is Sunday."""
 
     seconds: frozenset[int]

@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     cipp_start_timeout_seconds: Annotated[float, msgspec.Meta(ge=0, le=180)] = 180  # HTTP ends after 230 s
     cipp_start_poll_seconds: Seconds = 5
     registry_timeout_seconds: Timeout = 8
+    version_timeout_seconds: Timeout = 600  # no time of a start is published, and ten minutes can be normal
     key_rotation_proof_count: Count = 3  # Entra's replicas can differ, so one success is not enough
     key_rotation_proof_gap_seconds: Seconds = 5
     key_rotation_proof_timeout_seconds: Seconds = 120

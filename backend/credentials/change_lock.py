@@ -8,7 +8,7 @@ from uuid import uuid4
 from backend.azure.clients import Clients
 from backend.cipp.owned_lock import LostLockError
 from backend.cipp.row_lock import RowLock, row_lock
-from backend.credentials.kinds import IDENTITY_NAMES, kind_of
+from backend.credentials.kinds import IDENTITY_NAMES, SIGN_IN_NAMES, kind_of
 from backend.errors import BackendError, ConflictError, joined
 
 LOCK: Final = "rotation"
@@ -53,8 +53,12 @@ class ChangeLock:
 
 
 def is_for_lock(name: str) -> bool:
-    """Return whether the rotation uses a secret: a key, or one of the secrets with CIPP's identity."""
-    return kind_of(name) is not None or name.lower() in (identity.lower() for identity in IDENTITY_NAMES)
+    """Return whether the rotation uses a secret: a key, or one with CIPP's identity or the app of its sign-in.
+
+    Those of the sign-in are used for a container only. For function apps, the lock does no harm.
+    """
+    names = (*IDENTITY_NAMES, *SIGN_IN_NAMES)
+    return kind_of(name, with_sign_in=True) is not None or name.lower() in (one.lower() for one in names)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A manual change of a secret: the order and its result."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from backend.values import Act, SecretText, Value
 
@@ -35,8 +36,7 @@ class SecretAct(Act, frozen=True, kw_only=True):
     proven: bool | None = None
 
 
-@dataclass(frozen=True)
-class NewValue:
+class NewValue(msgspec.Struct, frozen=True):
     """The value to store."""
 
     value: SecretText
@@ -44,8 +44,7 @@ class NewValue:
     content_type: str = ""
 
 
-@dataclass(frozen=True)
-class ChangeOrder:
+class ChangeOrder(msgspec.Struct, frozen=True):
     """The caller of a change, and its options.
 
     `force` skips the sign-in check, allows changes of ApplicationID and TenantID, and ignores a failure of the storage.

@@ -10,7 +10,7 @@ from backend.azure.clients import Clients
 from backend.credentials.certificate_gate import LastRead, dropped, refuse_old, refuse_used
 from backend.credentials.change_lock import ChangeLock, lock_for_change
 from backend.credentials.changes import ChangeOrder, NewValue, SecretAct, SecretVersion
-from backend.credentials.kinds import CERTIFICATE, IDENTITY_NAMES, kind_of
+from backend.credentials.kinds import CERTIFICATE, IDENTITY_NAMES, SIGN_IN_NAMES
 from backend.errors import (
     BackendError,
     ConflictError,
@@ -124,7 +124,7 @@ class SecretChanges:
             self._refuse_loss(versions, old)
         if order.dry_run and _is_to_stay_disabled(old):
             would_do = [f"Enable version {old.id} of '{spelling}' for the read and disable it again."]
-            if kind_of(name) and not order.force:
+            if self._trial.kind_of(name) and not order.force:
                 would_do.append("Sign in with its value, and continue only if that succeeds. A dry run can't check it.")
             return SecretAct(dry_run=True, would_do=[*would_do, "Store its value again."], name=spelling)
         stored = self._read(name, old, lock)
@@ -173,7 +173,7 @@ class SecretChanges:
         spelling = self._vault.recover(name)
         recovered = f"Recovered '{spelling}' with all its versions. {self._vault.current_state(name)}"
         done = " ".join([recovered, *self._tidied(name), *lock.sentences])
-        if kind_of(name) is None:
+        if self._trial.kind_of(name) is None:
             return SecretAct(dry_run=False, done=[done], name=spelling)
         if order.force:
             return SecretAct(
@@ -268,7 +268,7 @@ class SecretChanges:
             InvalidInputError: The value must be a certificate, and is not one.
             AzureError: Whether the key can sign in is unknown.
         """
-        if kind_of(name) is None:
+        if self._trial.kind_of(name) is None:
             return None
         if force:
             return False
@@ -298,9 +298,11 @@ def _is_to_stay_disabled(version: VaultVersion) -> bool:
 
 
 def _check_identity(name: str, *, force: bool) -> None:
-    if not force and name.lower() in (identity.lower() for identity in IDENTITY_NAMES):
+    of_cipp = name.lower() in (identity.lower() for identity in IDENTITY_NAMES)
+    if not force and (of_cipp or name.lower() in (identity.lower() for identity in SIGN_IN_NAMES)):
+        whose = "CIPP's identity, which every key belongs to" if of_cipp else "the app with which users sign in to CIPP"
         raise ConflictError(
-            f"'{name}' is CIPP's identity, which every key belongs to.",
+            f"'{name}' is {whose}.",
             advice="To change it anyway, repeat with Force: true.",
         )
 

@@ -28,6 +28,7 @@ class SamToken:
             lifetime=LIFETIME_SECONDS,
             failure_seconds=FAILURE_SECONDS,
             wait_seconds=WAIT_SECONDS,
+            survives_writes="a token stays valid after the credential was changed",
         )
 
     def __call__(self) -> SecretText:

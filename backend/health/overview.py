@@ -1,5 +1,6 @@
 """The cards of the Backend page: for each resource whether it exists, its state and its problems."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,11 +15,13 @@ from backend.azure.sdk_json import fetched, listed
 from backend.concurrency import background
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
+from backend.configuration.kinds import is_contact
 from backend.configuration.mode import Mode
 from backend.configuration.rotation_timers import schedule_note, timer_problems
 from backend.errors import BackendError, NotFoundError
-from backend.health.results import REMEMBERED_SECONDS, Overview
+from backend.health.results import REMEMBERED_SECONDS, BackendStatus, Overview
 from backend.hosting.hosting import Hosting
+from backend.hosting.installation_memory import InstallationMemory
 from backend.installation.discovery import Discovery, recovery_of_vault
 from backend.installation.portal import Portal
 from backend.installation.probes import Probe
@@ -32,8 +35,12 @@ if TYPE_CHECKING:
 
     from backend.rotation.service import KeyRotation
 
+logger = logging.getLogger("cipp.backend")
 FUNCTIONS_WAIT_SECONDS: Final = 4.0  # the longest wait of the keys' card for the list of functions
 TIMERS_UNKNOWN: Final = "Couldn't check whether Azure lists the rotation's timers."
+MEMORY_SECONDS: Final = 2.0  # the longest wait for the table that shows since when CIPP is in its condition
+KINDS_OF_MAIN_APP: Final[tuple[CardKind, ...]] = ("WebApp", "MainApp", "FunctionApp")
+CONTACT: Final = "CIPP_CONTACT"
 MOST_SECONDS: Final = 200.0  # a check has its own limit. This one applies if AZURE_DEADLINE_SECONDS is longer.
 
 
@@ -58,6 +65,7 @@ class BackendOverview:
         self._rotation = rotation
         self._serves = serves
         self._auth_settings = auth_settings
+        self._memory = InstallationMemory(clients)
         self._cards = Cached(
             self._overview, action="check the cards", lifetime=REMEMBERED_SECONDS, abandoned_seconds=MOST_SECONDS
         )
@@ -74,13 +82,50 @@ class BackendOverview:
 
     def _overview(self) -> Overview:
         mode, now = Mode.of(self._environ), datetime.now(UTC).replace(microsecond=0)
+        cards = self.look()
         return Overview(
             mode=mode.name,
             mode_notes=mode.notes,
-            cards=self.look(),
+            cards=cards,
             as_of=now,
             version=VERSION,
             commit=COMMIT,
+            status=self._status(cards, now),
+        )
+
+    def note_condition(self, deadline: Deadline) -> None:
+        """Look at CIPP's main app alone, and store its condition. It never raises."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        try:
+            with contained("The check whether CIPP is up"):
+                looking = background.start(self._main_app_alone, name="check whether CIPP is up")
+                cards = background.by(deadline, looking, what="check whether CIPP is up")
+                self._status(cards, now)
+        except BackendError as error:
+            logger.info("Whether CIPP is up is unknown: %s", error)
+
+    def _main_app_alone(self) -> Sequence[Card]:
+        probes = (probe for probe in self._hosting.probes if probe.kind in KINDS_OF_MAIN_APP)
+        return [card for probe in probes for card in probe.look()]
+
+    def _status(self, cards: Sequence[Card], now: datetime) -> BackendStatus:
+        """Return the status that the cards show, as of a time, and store the condition."""
+        app = main_app(cards)
+        name, condition = (app.name, app.condition or "Unknown") if app else ("", "Unknown")
+        seeing = background.start(lambda: self._memory.see(name, condition, now), name="remember CIPP's condition")
+        try:
+            seen = background.by(Deadline.after(MEMORY_SECONDS), seeing, what="read CIPP's last conditions")
+        except BackendError as error:
+            logger.info("Since when CIPP is in its condition is unknown: %s", error)
+            seen = None
+        return BackendStatus(
+            name=name or None,
+            condition=condition,
+            since=seen.since if seen else None,
+            since_earliest=seen.earliest if seen else None,
+            works_until=next((card.works_until for card in cards if card.kind == "Keys"), None),
+            contact=contact_in(self._environ),
+            as_of=now,
         )
 
     def probes(self) -> Mapping[CardKind, Callable[[], list[Card]]]:
@@ -178,7 +223,17 @@ class BackendOverview:
             shown, notes = None, [f"{TIMERS_UNKNOWN} {str(error) or 'Azure timed out.'}"]
         problems = [*timer_problems(self._environ, shown), *problems]
         notes += schedule_note(self._environ)
-        return [Card(name="Keys", kind="Keys", exists=True, state=overview.sentence, problems=problems, notes=notes)]
+        return [
+            Card(
+                name="Keys",
+                kind="Keys",
+                exists=True,
+                state=overview.sentence,
+                problems=problems,
+                notes=notes,
+                works_until=overview.works_until,
+            )
+        ]
 
     def _functions(self) -> list[dict[str, Any]] | None:
         """Return the functions of this app as Azure lists them, None if this app does not run in Azure.
@@ -221,6 +276,18 @@ def unready(what: str, state: str | None) -> list[str]:
     if word in ("deleting", "deleted"):
         return [f"Azure is deleting this {what} ({state}) with its contents."]
     return [f"Azure is still changing this {what} ({state}), so it may not work yet. Check again in some minutes."]
+
+
+def main_app(cards: Sequence[Card]) -> Card | None:
+    """Return the card of CIPP's main app, which comes first of its kind. Pure."""
+    found = (next((card for card in cards if card.kind == kind), None) for kind in KINDS_OF_MAIN_APP)
+    return next((card for card in found if card), None)
+
+
+def contact_in(environ: Mapping[str, str]) -> str | None:
+    """Return whom to call if CIPP is down, None if no setting names it. Pure."""
+    text = environ.get(CONTACT, "").strip()
+    return text if is_contact(text) else None
 
 
 def _start(kind: CardKind, probe: Callable[[], list[Card]]) -> "tuple[CardKind, Future[list[Card]]]":

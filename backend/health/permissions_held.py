@@ -6,8 +6,7 @@
 - The storage account accepts or refuses an account's key.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,7 +27,9 @@ from backend.errors import (
 )
 from backend.health import permissions_needed
 from backend.health.permissions_needed import SECRET_PERMISSIONS, graph_permissions
+from backend.installation import granted
 from backend.installation.discovery import Discovery
+from backend.installation.granted import Permissions
 from backend.installation.needs import ManagedIdentity, Need
 from backend.key_vault.vault import KeyVault
 from backend.readings import Json, object_of, objects_of, properties_of, text_of, texts_of
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from backend.rotation.service import KeyRotation
 
 T = TypeVar("T")
-Permissions = Sequence[Mapping[str, Any]]
 PERMISSIONS_API: Final = "2022-04-01"
 VAULT_API: Final = "2023-07-01"
 
@@ -229,17 +229,8 @@ class RightsHeld:
 
 
 def allowed(permissions: Permissions, action: str) -> bool:
-    """Return whether permissions include an action on resources or on data. Pure.
-
-    Each permission belongs to one role. An action that one role excludes can be in another.
-    """
-    return any(
-        any(_fits(action, pattern) for pattern in texts_of(permission.get(kind)))
-        and not _is_excluded(action, permission.get(excluded))
-        for permission in permissions
-        for kind, excluded in (("actions", "notActions"), ("dataActions", "notDataActions"))
-        if (kind == "dataActions") == permissions_needed.is_on_data(action)
-    )
+    """Return whether permissions include an action on resources or on data. Pure."""
+    return granted.allowed(permissions, action, on_data=permissions_needed.is_on_data(action))
 
 
 def held_by_policy(policies: Permissions, who: str) -> frozenset[str]:
@@ -251,15 +242,6 @@ def held_by_policy(policies: Permissions, who: str) -> frozenset[str]:
         for right in texts_of(object_of(policy.get("permissions")).get("secrets"))
     }
     return frozenset(SECRET_PERMISSIONS if "all" in held else held)
-
-
-def _is_excluded(action: str, patterns: object) -> bool:
-    """Return whether a role excludes an action, True if its exclusions can't be read. Pure."""
-    if patterns is None:
-        return False
-    known = texts_of(patterns)
-    is_readable = isinstance(patterns, list) and len(known) == len(patterns)
-    return not is_readable or any(_fits(action, pattern) for pattern in known)
 
 
 def is_same_place(one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -279,7 +261,3 @@ def _is_lacking(error: BackendError) -> bool:
         and error.cause is not None
         and (error.cause.is_missing_right or error.cause.is_of_key)
     )
-
-
-def _fits(action: str, pattern: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) is not None

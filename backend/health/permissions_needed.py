@@ -49,7 +49,7 @@ GRAPH_WITHOUT_ROTATION: Final = {
 }
 _BY_GROUPS: Final = ("GroupMember.Read.All", "User.Read.All")
 _READS_ALL: Final = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})  # including users and groups
-_ON_TABLES: Final = "Lock, history, Logbook"
+_ON_TABLES: Final = "Lock, history, Logbook, users of a container"
 _GRAPH_APP: Final = "00000003-0000-0000-c000-000000000000"
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from backend.configuration.mode import ModeName
+from backend.installation.app_states import AppCondition
 from backend.installation.needs import RightKind
 from backend.installation.results import Card
 from backend.values import Value
@@ -37,9 +38,31 @@ class Rights(Value, frozen=True):
     commands: list[str]
 
 
+class BackendStatus(Value, frozen=True):
+    """Whether CIPP is up, for every role of CIPP. It names nothing but CIPP's main app.
+
+    - `condition`: a container that Azure runs is Starting until it responds, and Down if that takes longer than 10
+      minutes. Azure can't show whether function apps respond.
+    - `since`: when this app first saw this condition. It began then or earlier, but after `since_earliest`, at which
+      this app last saw another one. Both are null if they are unknown.
+    - `works_until`: until when CIPP's keys work, null if it is unknown. If it has passed, CIPP doesn't work.
+    - `contact`: whom to call, by the setting CIPP_CONTACT. Null if it is not set: then a superadmin of CIPP.
+    """
+
+    name: str | None
+    condition: AppCondition
+    since: datetime | None
+    since_earliest: datetime | None
+    works_until: datetime | None
+    contact: str | None
+    as_of: datetime
+    remembered_seconds: float = REMEMBERED_SECONDS
+
+
 class Overview(Value, frozen=True):
     """All cards as of a time. They are cached for `remembered_seconds`.
 
+    `status` is what `ListBackendStatus` shows to every role.
     `mode` is what the deployment of this installation allows it to change. `mode_notes` state how to allow the rest.
     `version` and `commit` are those of this app.
     """
@@ -50,4 +73,5 @@ class Overview(Value, frozen=True):
     as_of: datetime
     version: str
     commit: str
+    status: BackendStatus
     remembered_seconds: float = REMEMBERED_SECONDS

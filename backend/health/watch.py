@@ -6,6 +6,7 @@ unknown has a line, too, so that an alert never ends because something can't be 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from backend.concurrency import background
@@ -14,11 +15,12 @@ from backend.errors import BackendError
 from backend.hosting.installation_states import Look
 from backend.internal_errors import contained, stack_of
 from backend.key_vault.secrets import Version
-from backend.rotation.results import KeyState
+from backend.rotation.results import KeyOverview, KeyState
 from backend.rotation.service import KeyRotation
 
 logger = logging.getLogger("cipp.watch")
 WORKS_UNTIL: Final = "WorksUntil"
+SIGN_IN_WORKS_UNTIL: Final = "SignInWorksUntil"  # only of a CIPP whose users sign in with a secret of its own
 SEVERE_STATE: Final = "SevereState"
 UNKNOWN: Final = "unknown"  # in the place of a state's code
 END_SECONDS: Final = 20.0  # before the host stops the function
@@ -30,13 +32,19 @@ SECONDS_OF_A_DAY: Final = 86_400
 class Watch:
     """The service that logs the state of the installation for alerts."""
 
-    def __init__(self, rotation: KeyRotation, look: Callable[[Deadline], Look]) -> None:
-        """Create it. `look` returns the states of the installation from new calls to Azure, by a deadline."""
+    def __init__(
+        self, rotation: KeyRotation, look: Callable[[Deadline], Look], note_condition: Callable[[Deadline], None]
+    ) -> None:
+        """Create it. `look` returns the states of the installation from new calls to Azure, by a deadline.
+
+        `note_condition` stores whether CIPP is up, by a deadline.
+        """
         self._rotation = rotation
         self._look = look
+        self._note_condition = note_condition
 
     def log_state(self, listed: Mapping[str, Version] | None, host_stops: Deadline) -> None:
-        """Log each severe state, and until when CIPP keeps working. What is unknown is a line of its own.
+        """Log each severe state, and until when CIPP and its sign-in work. What is unknown is a line of its own.
 
         `listed` are the versions that the vault serves, if the caller has just listed them. `host_stops` is when the
         host stops the function. The work ends before.
@@ -49,6 +57,8 @@ class Watch:
             lambda: self._log_works_until(listed, deadline),
             deadline,
         )
+        if not deadline.expired:
+            self._note_condition(min(deadline, Deadline.after(STATES_WAIT_SECONDS)))
 
     def _log_states(self, deadline: Deadline) -> None:
         look = self._look(min(deadline, Deadline.after(STATES_WAIT_SECONDS)))
@@ -62,11 +72,12 @@ class Watch:
         by = min(deadline, Deadline.after(KEYS_WAIT_SECONDS))
         reading = background.start(lambda: self._rotation.overview(listed=listed), name="read the keys for alerts")
         overview = background.by(by, reading, what="read the state of the keys")
+        self._log_sign_in(overview)
         until, fields = overview.works_until, {"event": WORKS_UNTIL}
         if until is None:
             logger.warning("CIPP's keys: %s", overview.sentence, extra=fields)
             return
-        days = round((until - self._rotation.services.vault.now()).total_seconds() / SECONDS_OF_A_DAY, 2)
+        days = self._days_to(until)
         is_certain = not unknown_keys(overview.keys)
         logger.log(
             logging.INFO if is_certain else logging.WARNING,
@@ -74,6 +85,20 @@ class Watch:
             overview.sentence,
             extra={**fields, "worksUntil": until.isoformat(), "daysLeft" if is_certain else "daysAtMost": days},
         )
+
+    def _log_sign_in(self, overview: KeyOverview) -> None:
+        """Log until when users can sign in to CIPP. A CIPP of another shape has no such line."""
+        if overview.sign_in_sentence is None:
+            return
+        until, fields = overview.sign_in_works_until, {"event": SIGN_IN_WORKS_UNTIL}
+        if until is None:
+            logger.warning("CIPP's sign-in: %s", overview.sign_in_sentence, extra=fields)
+            return
+        days = {"worksUntil": until.isoformat(), "daysLeft": self._days_to(until)}
+        logger.info("CIPP's sign-in: %s", overview.sign_in_sentence, extra={**fields, **days})
+
+    def _days_to(self, until: datetime) -> float:
+        return round((until - self._rotation.services.vault.now()).total_seconds() / SECONDS_OF_A_DAY, 2)
 
     def _contained(self, what: str, event: str, work: Callable[[], None], deadline: Deadline) -> None:
         try:

@@ -18,7 +18,7 @@ from backend.cipp.owned_lock import OwnedLock
 from backend.cipp.row_lock import row_lock
 from backend.configuration.own_settings import as_read, consequences
 from backend.errors import AzureError, AzureUnreachableError, ConflictError, NotFoundError, changed_nothing
-from backend.hosting.results import Consent, FunctionApp, Setting, SettingsAct
+from backend.hosting.results.apps import Consent, FunctionApp, Setting, SettingsAct
 from backend.hosting.setting_rules import Rules, check_confirmed, check_force, check_names, is_harmless, unconfirmed
 from backend.installation.discovery import Discovery
 from backend.readings import properties_of, text_of, text_or_none, texts_of

@@ -1,7 +1,7 @@
 """The hosting of CIPP in its present shape, which is looked up when a capability is used."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,17 +15,24 @@ if TYPE_CHECKING:
     from backend.hosting.hosting import (
         Apps,
         AppSettings,
+        CippDomains,
+        CippUsers,
         Code,
         Domains,
         Frontend,
         Hosting,
         Invitations,
+        Migration,
         Processes,
+        SignIn,
+        SignInSecret,
         UserRoles,
+        Versions,
     )
-    from backend.hosting.results import Restarted
+    from backend.hosting.results.apps import Restarted
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
+    from backend.operations.results import Completer
 
 SLOW_SECONDS: Final = 2.0
 SLOW_LIFETIME_SECONDS: Final = 60.0
@@ -79,6 +86,11 @@ class CurrentHosting:
         return self._now.code
 
     @property
+    def versions(self) -> "Versions":
+        """The versions of CIPP's image."""
+        return self._now.versions
+
+    @property
     def frontend(self) -> "Frontend":
         """The static web app that serves CIPP's frontend."""
         return self._now.frontend
@@ -89,19 +101,44 @@ class CurrentHosting:
         return self._now.domains
 
     @property
+    def cipp_domains(self) -> "CippDomains":
+        """CIPP's domains, in any shape."""
+        return self._now.cipp_domains
+
+    @property
     def users(self) -> "UserRoles":
         """The users with roles."""
         return self._now.users
+
+    @property
+    def cipp_users(self) -> "CippUsers":
+        """CIPP's users in any shape."""
+        return self._now.cipp_users
 
     @property
     def invitations(self) -> "Invitations":
         """Invitations to a role."""
         return self._now.invitations
 
+    @property
+    def migration(self) -> "Migration":
+        """The migration to a container."""
+        return self._now.migration
+
+    @property
+    def sign_in(self) -> "SignIn":
+        """The sign-in of users to CIPP."""
+        return self._now.sign_in
+
     @made_once
     def processes(self) -> "Processes":
         """CIPP's processes. The shape is looked up when they are used, so that a run begins without waiting for it."""
         return _CurrentProcesses(lambda deadline: self._by(deadline).processes)
+
+    @property
+    def completers(self) -> "Mapping[str, Completer]":
+        """What completes operations in CIPP's present shape. While it is unknown, nothing does."""
+        return self._now.completers
 
     @property
     def probes(self) -> "Sequence[Probe]":
@@ -139,6 +176,10 @@ class _CurrentProcesses:
         if time.monotonic() - began > SLOW_SECONDS:
             self._last = found, Deadline.after(SLOW_LIFETIME_SECONDS)
         return found
+
+    @property
+    def sign_in_secret(self) -> "SignInSecret | None":
+        return self._now().sign_in_secret
 
     @property
     def signs(self) -> "Collection[Sign]":

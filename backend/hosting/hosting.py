@@ -8,39 +8,54 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
+from backend.hosting.results.sign_in import RenewedSecret
+
 if TYPE_CHECKING:
     from backend.access.graph_lookups import SamGraph
     from backend.access.tables import AccessTables
+    from backend.access.users.writer import AllowedUsersWriter
     from backend.azure.clients import Clients
     from backend.cipp.key_reads import Sign
+    from backend.cipp.logbook import Logbook
     from backend.cipp.tables import CippTables
     from backend.configuration.mode import Mode
     from backend.hosting.installation_states import InstallationStates
-    from backend.hosting.results import (
+    from backend.hosting.results.apps import (
         Action,
         Consent,
         Control,
         Deployments,
-        Domain,
-        DomainAct,
         FunctionApp,
-        Guest,
-        Invitation,
         Restarted,
         Setting,
         SettingsAct,
-        StaticWebAppState,
         SyncAct,
+    )
+    from backend.hosting.results.domains import CippDomainAct, CippDomainList, SignInDomainsAct
+    from backend.hosting.results.migration import MigrationReport
+    from backend.hosting.results.sign_in import SignInCauseName, SignInRepair, SignInState
+    from backend.hosting.results.static_web_app import (
+        Domain,
+        DomainAct,
+        Guest,
+        Invitation,
+        StaticWebAppState,
         UserAct,
         Users,
         Validation,
     )
+    from backend.hosting.results.users import Author, BackendUserAct, BackendUsers, UserWanted
+    from backend.hosting.results.versions import BackendVersions, VersionAct, VersionWanted
     from backend.hosting.uptimes import Uptimes
+    from backend.installation.cipp_settings import CippSettingsInAzure
     from backend.installation.discovery import Discovery
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
     from backend.installation.shape import Shape
     from backend.key_vault.vault import KeyVault
+    from backend.operations.results import Completer
 
 
 class Apps(Protocol):
@@ -94,6 +109,21 @@ class Code(Protocol):
         """
 
 
+class Versions(Protocol):
+    """The versions of CIPP's image."""
+
+    def state(self) -> "BackendVersions":
+        """Return what runs, what is configured, what the registry has, and what CIPP recorded."""
+
+    def set(self, wanted: "VersionWanted", *, roll_back: bool, dry_run: bool, consent: "Consent") -> "VersionAct":
+        """Set the image to a channel or a version, which restarts CIPP.
+
+        Raises:
+            NotFoundError: The registry does not have it.
+            ConflictError: Another change is running, or CIPP was started too often.
+        """
+
+
 class Frontend(Protocol):
     """The static web app that serves CIPP's frontend."""
 
@@ -112,6 +142,36 @@ class Domains(Protocol):
 
     def remove(self, domain: str, *, dry_run: bool) -> "DomainAct":
         """Remove a domain."""
+
+
+class CippDomains(Protocol):
+    """The custom domains of CIPP in any shape. Each step can be repeated, and a step that waits is not an error."""
+
+    def domains(self, domain: str = "") -> "CippDomainList":
+        """Return the verdict on each domain. `domain` is one that CIPP need not have yet."""
+
+    def add(
+        self, domain: str, *, dry_run: bool, force: bool = False, validation: "Validation | None" = None
+    ) -> "CippDomainAct":
+        """Add a domain, or return the DNS records that it needs first. Only a static web app needs `validation`.
+
+        Raises:
+            InvalidInputError: Azure never accepts the name.
+            ConflictError: Another app has it, or the plan does not allow it.
+        """
+
+    def secure(self, domain: str, *, dry_run: bool, force: bool = False) -> "CippDomainAct":
+        """Request a domain's certificate, or use the one that was issued."""
+
+    def remove(self, domain: str, *, dry_run: bool, force: bool = False, via: str = "") -> "CippDomainAct":
+        """Remove a domain. `via` is the host by which the caller reaches CIPP, "" if that is unknown.
+
+        Raises:
+            ConflictError: It is the default host, or CIPP's only address, and `force` is not set.
+        """
+
+    def repair_sign_in(self, domain: str, *, dry_run: bool) -> "SignInDomainsAct":
+        """Add the missing callbacks of a domain, or of all if it is "", to CIPP's sign-in app."""
 
 
 class UserRoles(Protocol):
@@ -135,11 +195,122 @@ class UserRoles(Protocol):
         """
 
 
+class CippUsers(Protocol):
+    """CIPP's users and their roles, wherever its shape keeps them."""
+
+    def users(self) -> "BackendUsers":
+        """Return the users with their roles, and where these come from."""
+
+    def set_roles(self, wanted: "UserWanted", *, by: "Author", dry_run: bool, force: bool) -> "BackendUserAct":
+        """Give a user these roles and no others. A user who is not known is added, or invited.
+
+        `force`: values that CIPP can't read may be replaced.
+
+        Raises:
+            InvalidInputError: The name or a role is not valid.
+            ConflictError: A superadmin must keep the role, or the users can't be written now.
+        """
+
+    def remove(self, user: str, provider: str | None, *, by: "Author", dry_run: bool, force: bool) -> "BackendUserAct":
+        """Remove a user.
+
+        Raises:
+            NotFoundError: The user does not exist.
+            ConflictError: The user is the last superadmin or the caller, or the users can't be written now.
+        """
+
+
 class Invitations(Protocol):
     """Invitations to CIPP's roles, by a link."""
 
     def invite(self, guest: "Guest", *, dry_run: bool) -> "Invitation":
         """Invite a user. Only this response contains the link."""
+
+
+class Migration(Protocol):
+    """CIPP's migration to a container, which its own script does."""
+
+    def report(self, caller: str | None) -> "MigrationReport":
+        """Return what the script would do, and what would be lost. `caller` is their object ID in Entra, if known.
+
+        Raises:
+            AbsentError: CIPP is a container already.
+        """
+
+
+class SignInUse(msgspec.Struct, frozen=True):
+    """How App Service signs users in to CIPP: with which app, and whether with its secret. `app_id` may be no GUID."""
+
+    app_id: str
+    with_secret: bool
+
+
+class VersionInUse(msgspec.Struct, frozen=True):
+    """The version of the secret that App Service uses, in lower case, "" if unknown.
+
+    `problem` completes "App Service can't read it:", and is "" if it can, or if that is unknown.
+    """
+
+    version: str
+    problem: str = ""
+
+
+class SignInSecret(Protocol):
+    """The secret with which App Service signs users in to CIPP. App Service keeps the version that it read."""
+
+    def use(self) -> SignInUse:
+        """Return how users are signed in now.
+
+        Raises:
+            ConflictError: Azure does not show the authentication settings.
+            AzureError: Azure refused or timed out.
+        """
+
+    def in_use(self) -> VersionInUse:
+        """Return the version that App Service uses.
+
+        Raises:
+            AzureError: Azure refused or timed out.
+        """
+
+    def refresh(self) -> None:
+        """Let App Service read the newest version. This may restart CIPP, and so update it.
+
+        Raises:
+            NotFoundError: Azure does not have this request.
+            AzureError: Azure refused or timed out. App Service may have read it.
+        """
+
+
+RenewSecret = Callable[[], RenewedSecret]
+"""It renews the secret of CIPP's sign-in. It raises as the rotation does."""
+
+
+class SignIn(Protocol):
+    """The sign-in of users to CIPP, which CIPP runs on without."""
+
+    def state(self) -> "SignInState":
+        """Return the causes for which users can't sign in, the most severe first.
+
+        Raises:
+            AzureError: Azure does not show the authentication settings.
+        """
+
+    def repair(
+        self,
+        causes: "Sequence[SignInCauseName] | None",
+        renew: RenewSecret,
+        *,
+        dry_run: bool,
+        force: bool,
+        by: str = "",
+    ) -> "SignInRepair":
+        """Remove causes, by default those that are certainly present. `by` is the caller's name.
+
+        Raises:
+            ConflictError: Another repair is in progress.
+            AzureError: Azure does not show the authentication settings. Nothing was changed.
+        """
 
 
 class Processes(Protocol):
@@ -148,6 +319,10 @@ class Processes(Protocol):
     @property
     def uptimes(self) -> "Uptimes":
         """The time since when each app has had its credentials."""
+
+    @property
+    def sign_in_secret(self) -> SignInSecret | None:
+        """The secret of CIPP's sign-in, None if CIPP's users sign in without one of its own."""
 
     @property
     def signs(self) -> "Collection[Sign]":
@@ -222,6 +397,10 @@ class Hosting(Protocol):
         """The code that the apps run."""
 
     @property
+    def versions(self) -> Versions:
+        """The versions of CIPP's image."""
+
+    @property
     def frontend(self) -> Frontend:
         """The static web app that serves CIPP's frontend."""
 
@@ -230,16 +409,36 @@ class Hosting(Protocol):
         """The frontend's domains."""
 
     @property
+    def cipp_domains(self) -> CippDomains:
+        """CIPP's domains, in any shape."""
+
+    @property
     def users(self) -> UserRoles:
         """The users with roles."""
+
+    @property
+    def cipp_users(self) -> CippUsers:
+        """CIPP's users in any shape."""
 
     @property
     def invitations(self) -> Invitations:
         """Invitations to a role."""
 
     @property
+    def migration(self) -> Migration:
+        """The migration to a container."""
+
+    @property
+    def sign_in(self) -> SignIn:
+        """The sign-in of users to CIPP."""
+
+    @property
     def processes(self) -> Processes:
         """CIPP's processes: their start times and restarts."""
+
+    @property
+    def completers(self) -> "Mapping[str, Completer]":
+        """What completes the operations of this shape, by their kind."""
 
     @property
     def probes(self) -> "Sequence[Probe]":
@@ -270,8 +469,16 @@ class Core(Protocol):
         """CIPP's tables: its time zone and its tenants."""
 
     @property
+    def logbook(self) -> "Logbook":
+        """CIPP's Logbook."""
+
+    @property
     def access_tables(self) -> "AccessTables":
         """CIPP's access tables."""
+
+    @property
+    def cipp_settings(self) -> "CippSettingsInAzure":
+        """The settings of CIPP's main app that this app depends on."""
 
     @property
     def sam_graph(self) -> "SamGraph":
@@ -280,6 +487,10 @@ class Core(Protocol):
     @property
     def key_vault(self) -> "KeyVault":
         """CIPP's key vault."""
+
+    @property
+    def allowed_users_writer(self) -> "AllowedUsersWriter":
+        """The changes of the users of a container CIPP."""
 
     @property
     def installation_states(self) -> "InstallationStates":

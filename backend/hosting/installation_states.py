@@ -123,7 +123,7 @@ class InstallationStates:
 
     def _look(self) -> Look:
         began = time.monotonic()
-        app = self._discovery.main_app.seen()
+        app = self._discovery.main_app.recent()
         deployment = self._discovery.deployment()
         name, subscription = deployment.main_app, deployment.subscription_id
         group, this_app = deployment.resource_group, deployment.answering_app or ""

@@ -6,19 +6,16 @@ A row has two parts, which are written separately:
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from backend.azure.clients import Clients
-from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import rows
-from backend.errors import BackendError, NotFoundError
+from backend.azure.own_table import OwnTable
+from backend.errors import BackendError
 from backend.readings import text_of, time_or_none
-
-if TYPE_CHECKING:
-    from azure.data.tables import TableServiceClient
 
 logger = logging.getLogger("cipp.restarts")
 TABLE: Final = "CippBackendRestarts"
@@ -39,6 +36,7 @@ class OwnRestarts:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._table = OwnTable(clients, TABLE)
 
     @property
     def are_kept(self) -> bool:
@@ -85,14 +83,7 @@ class OwnRestarts:
         Raises:
             BackendError: The table can't be read.
         """
-        tables = self._clients.tables()
-        if tables is None:
-            return {}
-        try:
-            with while_trying_to("read the restarts that this app requested"):
-                found = rows(tables.get_table_client(TABLE).query_entities, f"PartitionKey eq '{PARTITION}'")
-        except NotFoundError:  # no restart was ever stored
-            return {}
+        found = self._table.rows(PARTITION, "read the restarts that this app requested")
         return {
             text_of(row.get("RowKey")): OwnRestart(
                 version=text_of(row.get("RequestedFor")),
@@ -109,20 +100,6 @@ class OwnRestarts:
         except BackendError:
             return {}
 
-    def _write(self, app: str, action: str, properties: dict[str, Any], *, once: bool = False) -> None:
-        tables = self._clients.tables()
-        if tables is None:
-            return
+    def _write(self, app: str, action: str, properties: Mapping[str, Any], *, once: bool = False) -> None:
         row = {"PartitionKey": PARTITION, "RowKey": app.lower(), **properties}
-        with while_trying_to(action):
-            _upsert(tables, row, {"retry_total": 0} if once else {})
-
-
-def _upsert(tables: "TableServiceClient", row: dict[str, Any], options: dict[str, Any]) -> None:
-    """Merge a row into the table. Create the table if it does not exist."""
-    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - imported when a table is written
-
-    try:
-        tables.get_table_client(TABLE).upsert_entity(row, **options)
-    except ResourceNotFoundError:
-        tables.create_table_if_not_exists(TABLE).upsert_entity(row, **options)
+        self._table.put(row, action, keeps_others=True, once=once)

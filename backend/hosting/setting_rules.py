@@ -21,7 +21,7 @@ from backend.configuration.kinds import (
 from backend.configuration.own_settings import check_own_change
 from backend.errors import ConflictError, InvalidInputError
 from backend.hosting.platform_names import PLATFORM
-from backend.hosting.results import FunctionApp
+from backend.hosting.results.apps import FunctionApp
 from backend.text.quoting import is_like_a_key, quoted, shown
 
 NAME: Final = r"[A-Za-z0-9._]{1,256}"  # App Service's documented rule

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from backend.azure.clients import Clients
 from backend.hosting.app_settings import Change, RestartByWrite, SettingsInAzure
-from backend.hosting.results import Consent, FunctionApp, Setting, SettingsAct
+from backend.hosting.results.apps import Consent, FunctionApp, Setting, SettingsAct
 from backend.hosting.setting_rules import Rules
 from backend.installation.discovery import Discovery
 

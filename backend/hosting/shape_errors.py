@@ -3,6 +3,7 @@
 from typing import Any
 
 from backend.errors import BackendError, ConflictError
+from backend.installation.shape import Shape
 from backend.values import Value
 
 
@@ -25,6 +26,11 @@ class AbsentError(ShapeError):
         super().__init__(absence.reason, advice=absence.instead)
         self.absence = absence
         self.empty = empty
+
+
+def absent(shape: Shape, reason: str, instead: str, empty: object = None) -> AbsentError:
+    """Return the error of a request for what a shape does not have."""
+    return AbsentError(NotInThisShape(shape=shape.value, reason=reason, instead=instead), empty)
 
 
 class UnknownShapeError(ShapeError):

@@ -10,8 +10,16 @@ from backend.azure.sdk_json import fetched, listed, sent
 from backend.concurrency.deadline import Deadline, poll
 from backend.errors import AzureError, BackendError, ConflictError, NotFoundError
 from backend.hosting.own_restarts import OwnRestarts
-from backend.hosting.results import Action, AppKind, Control, Controlled, FunctionApp, Restarted
-from backend.installation.app_states import RUNNING, START_IT, STOPPED, UNKNOWN, Condition, condition_of
+from backend.hosting.results.apps import Action, AppKind, Control, Controlled, FunctionApp, Restarted
+from backend.installation.app_states import (
+    RUNNING,
+    START_IT,
+    STOPPED,
+    UNKNOWN,
+    AppCondition,
+    Condition,
+    condition_of,
+)
 from backend.installation.discovery import Discovery
 from backend.installation.installation import Deployment, offload_suffix
 from backend.installation.portal import Portal
@@ -125,7 +133,7 @@ class Sites:
             return Controlled(name=app.name, kind=app.kind, state=None, seen=unseen)
         shown = f"ARM accepted the {action} and shows '{app.name}' {condition.state or 'without a state'}."
         seen = " ".join([shown, *(condition.faults if action != "stop" else ())])
-        return Controlled(name=app.name, kind=app.kind, state=condition.state, seen=seen)
+        return Controlled(name=app.name, kind=app.kind, state=condition.state, condition=condition.in_short, seen=seen)
 
     def send_restart(self, name: str, *, synchronous: bool) -> "datetime | None":
         """Restart an app, and return the time of Azure's response. Requests in flight are lost.
@@ -184,6 +192,7 @@ class Sites:
             name=name,
             kind=kind,
             state=state,
+            condition=_in_short(condition, ready, instances),
             seen=seen,
             not_seen="ARM can't show whether the app has loaded its code and read its keys. Call the app to check.",
         )
@@ -214,6 +223,13 @@ def _is_final(shown: tuple[Condition | None, int, int]) -> bool:
     if condition is None or condition.is_blocked or condition.state == STOPPED:
         return True
     return condition.state == RUNNING and ready == instances
+
+
+def _in_short(condition: Condition | None, ready: int, instances: int) -> AppCondition:
+    """Return whether a restarted app runs on all of its instances. An app that is gone is down. Pure."""
+    if condition is None:
+        return "Down"
+    return "Starting" if condition.in_short == "Up" and ready < instances else condition.in_short
 
 
 def is_named(site: Json, name: str | None) -> bool:
@@ -247,6 +263,7 @@ def app_of(site: Json, deployment: Deployment) -> FunctionApp:
             text_or_none(site.get("id")) or deployment.resource_id("Microsoft.Web/sites", name), "appServices"
         ),
         problems=condition.problems,
+        condition=condition.in_short,
     )
 
 

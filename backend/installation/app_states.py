@@ -7,11 +7,14 @@ scaling the plan up raises quotas) and "Azure Functions runtime is unreachable" 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import msgspec
 
 from backend.readings import text_of, time_or_none
+
+AppCondition = Literal["Up", "Starting", "Down", "Unknown"]
 
 RUNNING: Final = "Running"
 STOPPED: Final = "Stopped"
@@ -46,8 +49,7 @@ _NO_STATE: Final = "Azure does not show its state, so whether it runs is unknown
 _OTHER: Final = "It is {state}, an unknown state. Check it in the portal."
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """The condition of an app. `faults` keep it from working, and starting it does not remove them.
 
     `is_blocked` is whether it can't run even if it is started.
@@ -62,6 +64,13 @@ class Condition:
         """What is wrong and what to do. Empty if the app runs."""
         is_startable = self.state == STOPPED and not self.is_blocked
         return [*([START_IT] if is_startable else []), *self.faults]
+
+    @property
+    def in_short(self) -> AppCondition:
+        """Whether the app runs. Azure does not show whether its code works."""
+        if self.is_blocked or self.state == STOPPED:
+            return "Down"
+        return "Up" if self.state == RUNNING else "Unknown"
 
 
 def condition_of(properties: Mapping[str, Any], now: datetime | None = None) -> Condition:

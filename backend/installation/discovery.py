@@ -68,6 +68,7 @@ class Discovery:
             lifetime=lambda found: clients.limits.discovery_lifetime_seconds if found.complete else None,
             abandoned_seconds=ABANDONED_SECONDS,
             may_be_stale=lambda _: True,
+            survives_writes="this app neither creates nor renames a resource",
         )
 
     def found(self) -> Found:

@@ -74,6 +74,7 @@ class StorageWarning:
             action="check whose storage it is",
             lifetime=STORAGE_LIFETIME_SECONDS,
             abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+            survives_writes="a write does not change whose storage it is",
         )
         self._wait_seconds = FIRST_STORAGE_WAIT_SECONDS
 

@@ -25,6 +25,7 @@ from backend.readings import Json, object_of, properties_of, text_of, text_or_no
 FIXED_TIERS: Final = ("free", "shared", "basic")
 ID_PARTS: Final = 9  # of /subscriptions/../resourceGroups/../providers/Microsoft.Web/serverfarms/..
 STALE_TIMES: Final = 2
+RECENT_SECONDS: Final = 5.0  # the parts of one overview share a look
 PAUSE_SECONDS: Final = 15.0
 UNKNOWN_SECONDS: Final = 3.0  # how long an app counts as missing or unrecognized. Then it is read again.
 _ADVICE: Final = (
@@ -91,6 +92,7 @@ class MainAppInAzure:
             lifetime=lambda seen: clients.limits.discovery_lifetime_seconds if seen.shape.is_known else UNKNOWN_SECONDS,
             abandoned_seconds=clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
             may_be_stale=self._may_be_stale,
+            survives_writes="the shape stays. `recent` reads the state again",
         )
 
     def seen(self, deadline: Deadline | None = None, seat: Seat = NOT_NEEDED) -> MainApp:
@@ -99,8 +101,16 @@ class MainAppInAzure:
         Raises:
             SeatsTakenError: The caller needs a seat to wait, and all seats are taken.
         """
+        return self._seen_or_error(lambda: self._seen.get(deadline, seat=seat))
+
+    def recent(self) -> MainApp:
+        """Return the main app as it was within `RECENT_SECONDS`, and after the last write. A failure is `error`."""
+        return self._seen_or_error(lambda: self._seen.get(max_age=RECENT_SECONDS, after_writes=True))
+
+    @staticmethod
+    def _seen_or_error(get: Callable[[], MainApp]) -> MainApp:
         try:
-            return self._seen.get(deadline, seat=seat)
+            return get()
         except SeatsTakenError:
             raise
         except BackendError as error:

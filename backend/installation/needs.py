@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from shlex import quote
 from typing import Final, Literal
+
+import msgspec
 
 from backend.concurrency.deadline import Deadline
 
@@ -12,15 +13,13 @@ RightKind = Literal["azure", "vault", "graph", "table"]
 BY_GROUPS: Final = "Roles by Entra groups"
 
 
-@dataclass(frozen=True)
-class ManagedIdentity:
+class ManagedIdentity(msgspec.Struct, frozen=True):
     """This app's managed identity, by the ID of its service principal in Entra, "" if that is unknown."""
 
     object_id: str
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """The permissions that a feature needs at a scope, and the command that grants them, "" if none can."""
 
     feature: str
@@ -30,8 +29,7 @@ class Need:
     command: str
 
 
-@dataclass(frozen=True)
-class HostingNeeds:
+class HostingNeeds(msgspec.Struct, frozen=True):
     """The permissions that are needed on the resources that host CIPP.
 
     `reads` are the read actions, needed on CIPP's resource group. Each of `resources` looks up resources of one type

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from backend.installation.app_states import AppCondition
 from backend.values import Value
 
 
@@ -82,7 +83,8 @@ CRITICAL: Final = "Critical"  # a state of a card that anyone on the internet ca
 class Card(Value, frozen=True):
     """One resource. `exists` can be None. Then the problems state why it could not be read. `notes` are advice.
 
-    A card whose `state` is Critical comes first.
+    A card whose `state` is Critical comes first. `condition` is whether an app runs, null if the card is not an app.
+    `works_until` is until when the keys of the card Keys work.
     """
 
     name: str
@@ -92,3 +94,5 @@ class Card(Value, frozen=True):
     link: str | None = None
     problems: list[str] = []  # noqa: RUF012 - msgspec copies the default
     notes: list[str] = []  # noqa: RUF012 - the same
+    condition: AppCondition | None = None
+    works_until: datetime | None = None

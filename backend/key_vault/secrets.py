@@ -1,10 +1,11 @@
 """The data of a vault's secret: its list entry, a version without its value, and a version with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from backend.errors import UnreadableResponseError
 from backend.readings import object_of, text_of, text_or_none, texts_by_name, unix_time_or_none
@@ -29,8 +30,7 @@ class Secret(Value, frozen=True):
     rotated_by: str | None
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One version of a secret, without its value. `managed` is whether it belongs to a certificate in the vault.
 
     `is_complete` is whether the vault shows everything that a change depends on. An incomplete version must not decide
@@ -58,8 +58,7 @@ class Version:
         return ENABLED_FOR_RESTORE in self.tags
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """One version of a secret with its value."""
 
     name: str

@@ -9,3 +9,5 @@ LOOKED: Final = "looked"  # when the app saw that the vault had no version befor
 RESTORED_FROM: Final = "restored-from"  # the version whose value is stored again
 RESTART: Final = "restart"  # when CIPP may be restarted for the version. Without the tag: at any time
 WEEKLY: Final = "weekly"  # a value of `RESTART`: not before the next weekly run
+ACCOUNT: Final = "account"  # the object ID of the account that signed in for a refresh token
+SIGN_IN: Final = "sign-in"  # the ID of that sign-in

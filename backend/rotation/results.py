@@ -1,8 +1,9 @@
 """The results of a rotation: the outcome of each key, why, and what to do."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from backend.credentials.kinds import Kind
 from backend.errors import joined
@@ -113,10 +114,16 @@ class AppState(Value, frozen=True):
 
 
 class KeyOverview(Value, frozen=True):
-    """How long CIPP keeps working, and the past, current and next runs."""
+    """How long CIPP keeps working, and the past, current and next runs.
+
+    `sign_in_works_until` is when users can't sign in to CIPP any more, which runs on without them. It is None if that
+    is unknown, and if CIPP's users don't sign in with a secret of its own. Then `sign_in_sentence` is None, too.
+    """
 
     works_until: datetime | None
     sentence: str
+    sign_in_works_until: datetime | None
+    sign_in_sentence: str | None
     running: RunReport | None
     runs: list[RunReport]
     next_week_starts: datetime
@@ -128,8 +135,18 @@ class KeyOverview(Value, frozen=True):
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class Details:
+class KeyRuns(Value, frozen=True):
+    """The runs of the last 26 weeks, the newest first, or one run with its keys.
+
+    `by_week` is `by` of the weekly timer's runs. `has_more`: further runs by others than the weekly timer are left out.
+    """
+
+    runs: list[RunReport]
+    by_week: str
+    has_more: bool
+
+
+class Details(msgspec.Struct, frozen=True):
     """What a run knows about a key besides its report. The API does not show it.
 
     - `scopes` are those of a renewed token.

@@ -22,7 +22,7 @@ from backend.concurrency.malloc import use_few_arenas
 from backend.configuration.mode import Mode, Option
 from backend.credentials.certificate_gate import LastRead
 from backend.credentials.change_lock import LOCK
-from backend.credentials.kinds import IDENTITY_NAMES, Key, keys_in
+from backend.credentials.kinds import IDENTITY_NAMES, SIGN_IN_SECRET, Key, keys_in
 from backend.errors import BackendError
 from backend.hosting.hosting import Hosting
 from backend.hosting.uptimes import UptimeLook
@@ -40,7 +40,7 @@ from backend.rotation.reporting.pruning import PRUNE_SECONDS, prune
 from backend.rotation.reporting.reporter import Reporter, report_untouched
 from backend.rotation.reporting.snapshot import collect
 from backend.rotation.reporting.status import key_overview
-from backend.rotation.results import KeyOverview, KeyProof, Rotation, RunReport
+from backend.rotation.results import KeyOverview, KeyProof, KeyReport, KeyRuns, Rotation, RunReport
 from backend.rotation.running.batch import BatchResult, KnownKeys, plan_batch, run_batch
 from backend.rotation.running.context import RestartRight, RotationServices, RunContext
 from backend.rotation.running.key_checks import KeyChecks
@@ -52,8 +52,9 @@ from backend.rotation.running.sign_in_checks import check_keys
 logger = logging.getLogger("cipp.rotation")
 WEEKLY: Final = "the weekly timer"
 HTTP_SECONDS: Final = 200.0  # the load balancer cuts a response off at 230 s
+REPAIR_SECONDS: Final = 120.0  # of the response to a repair of the sign-in, which does more than that
 MARGIN_SECONDS: Final = 20.0  # reserved for what a run writes when it completes
-RUNS_SHOWN: Final = 10
+RUNS_SHOWN: Final = 10  # of the overview
 JOURNAL_WAIT_SECONDS: Final = 2.0  # a response does not wait longer for the history
 FIRST_STEP: Final = "Check which keys are due."
 LAST_STEP: Final = "Check whether CIPP's apps use the current keys."
@@ -88,6 +89,7 @@ class KeyRotation:
             lambda: hosting.apps.addresses(),  # noqa: PLW0108 - looked up by each run, because CIPP's shape may change
             Logbook(clients, node_name(environ)),
             discovery.deployment,
+            Mode.of(environ).allows(Option.CONTROLS),
         )
         self.journal = Journal(clients)
         self._clients = clients
@@ -120,7 +122,7 @@ class KeyRotation:
         right = RestartRight.NOW if may_restart else RestartRight.NONE
         if names is None:
             return self.run(by=by, keys=KeyChoice.ALL, force=force, restart=right).rotation
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused first, even if another run has the lock
+        chosen = self.keys_in(self._vault.names(), names)  # a wrong name is refused first, even if another has the lock
         return self.run(by=by, keys=chosen, force=force, restart=right).rotation
 
     def prove(self, names: Iterable[str] | None = None) -> list[KeyProof]:
@@ -134,10 +136,24 @@ class KeyRotation:
         """
         if names is None:
             return self._checks.results(
-                None, lambda seconds: self._checked(keys_in(self._vault.names()), seconds), HTTP_SECONDS
+                None, lambda seconds: self._checked(self.keys_in(self._vault.names()), seconds), HTTP_SECONDS
             )
-        chosen = keys_in(self._vault.names(), names)  # a wrong name is refused first, even during another check
+        chosen = self.keys_in(self._vault.names(), names)  # a wrong name is refused first, even during another check
         return self._checks.results(_names_of(chosen), lambda seconds: self._checked(chosen, seconds), HTTP_SECONDS)
+
+    def renew_sign_in(self, by: str) -> KeyReport | None:
+        """Renew the secret of CIPP's sign-in if it can't sign in or expires soon. Return None without such a key.
+
+        Raises:
+            NotEnabledError: This installation does not rotate keys.
+            ConflictError: Another run has the lock.
+            AzureError: The vault could not be listed, or the storage of the lock timed out.
+        """
+        keys = [key for key in self.keys_in(self._vault.names()) if key.kind == "SignInSecret"]
+        if not keys:
+            return None
+        run = self.run(by=by, keys=keys, most_seconds=REPAIR_SECONDS, doubt=True, restart=RestartRight.NONE)
+        return run.rotation.keys[0]
 
     def prove_by_timer(self, keys: Sequence[Key], most_seconds: float) -> dict[str, KeyProof]:
         """Sign in with the keys for the timer. Return the results by name in lower case.
@@ -155,6 +171,18 @@ class KeyRotation:
             is_timer=True,
         )
         return {proof.name.lower(): proof for proof in proofs}
+
+    def keys_in(self, vault_names: Iterable[str], wanted: Iterable[str] | None = None) -> list[Key]:
+        """Return the keys of this CIPP in the order of work, or those of `wanted`. Only a container has a sign-in key.
+
+        Raises:
+            NotFoundError: A wanted name is not in the vault.
+            InvalidInputError: A wanted name is in the vault, but the app does not rotate it.
+        """
+        listed = list(vault_names)
+        is_there = any(name.lower() == SIGN_IN_SECRET.lower() for name in listed)
+        with_sign_in = is_there and self.services.processes.sign_in_secret is not None
+        return keys_in(listed, wanted, with_sign_in=with_sign_in)
 
     def graph_roles(self) -> frozenset[str]:
         """Return the application permissions in Graph that the SAM app's token holds.
@@ -181,7 +209,7 @@ class KeyRotation:
         lock_holder = background.start(lambda: holder(self._clients, LOCK), name="read the lock")
         served = background.start(self._vault.served if listed is None else lambda: listed, name="list the vault")
         context = self._open_read_only()
-        keys = keys_in(served.result())
+        keys = self.keys_in(served.result())
         snapshot = collect(
             context,
             served.result(),
@@ -192,6 +220,18 @@ class KeyRotation:
         )
         overview = key_overview(snapshot, keys, self.mode)
         return overview if named is None else msgspec.structs.replace(overview, runs=[named])
+
+    def runs(self, run_id: str | None = None) -> KeyRuns:
+        """Return the runs that are kept without their keys, or the named one with them. Nothing else is read.
+
+        Raises:
+            NotFoundError: The history does not have the run.
+            AzureError: The table refused or timed out.
+        """
+        if run_id is not None:
+            return KeyRuns(runs=[self.journal.run(run_id)], by_week=WEEKLY, has_more=False)
+        found, has_more = self.journal.all_runs(by=WEEKLY)
+        return KeyRuns(runs=found, by_week=WEEKLY, has_more=has_more)
 
     def _checked(self, keys: Sequence[Key], most_seconds: float) -> list[KeyProof]:
         """Sign in with the keys, and store the results in the history. Keys that were not reached in time are left out.
@@ -259,7 +299,8 @@ class KeyRotation:
                 restart=restart,
             )
             listed, memories = listing.result(), remembering.result()
-            chosen = chosen_keys(keys, listed, memories, self._vault.now())
+            choices = self.keys_in(listed) if is_listed else []
+            chosen = chosen_keys(keys, choices, memories, self._vault.now())
             started = self._vault.now().replace(microsecond=0)
             report = RunReport(run_id=run_id, by=by, started=started, total=len(chosen), step=FIRST_STEP)
             reporter = Reporter(context, self.journal, report, memories, quiet=quiet)
@@ -357,7 +398,7 @@ class KeyRotation:
 
     def _dry(self, names: Iterable[str] | None, *, force: bool) -> Rotation:
         listing = self._vault.served()
-        keys = keys_in(listing, names)
+        keys = self.keys_in(listing, names)
         run_id, started = uuid4().hex[:12], self._vault.now().replace(microsecond=0)
         reading = background.start(self.journal.keys, name="read the keys' history")
         context = self._open_read_only(force=force)

@@ -10,7 +10,7 @@ from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.configuration.function_timeout import function_seconds
 from backend.configuration.mode import Option
-from backend.credentials.kinds import Key, keys_in
+from backend.credentials.kinds import Key
 from backend.errors import BackendError, ConflictError
 from backend.internal_errors import contained, stack_of
 from backend.key_vault.secrets import Version
@@ -112,7 +112,7 @@ class RotationByClock:
 
     def _revoked_of_this_hour(self, listed: Mapping[str, Version], hours: int, most_seconds: float) -> list[Key]:
         """Sign in with the keys of this hour, and return those that Microsoft Entra ID refused for good."""
-        keys = keys_in(listed)
+        keys = self._rotation.keys_in(listed)
         memories, now = self._journal.keys(), self._vault.now()
         turn = [key for key in keys if is_pulse_due(key.name, memories.get(key.name.lower()), now, hours)]
         proofs = self._rotation.prove_by_timer(turn, most_seconds) if turn else {}

@@ -78,7 +78,7 @@ def exempt(graph: Graph, object_id: str, policy: AppPolicy, *, with_secrets: boo
         if own.get("displayName") != OUR_POLICY or _applies_to(graph, own) != [object_id]:
             raise ConflictError(
                 f"Couldn't change the app management policy '{own.get('displayName')}': its name must be "
-                f"'{OUR_POLICY}', and it must apply to the SAM app only."
+                f"'{OUR_POLICY}', and it must apply to this app registration only."
             )
         _write(graph, own, with_secrets=with_secrets)
         return

@@ -77,11 +77,15 @@ class NewClientSecret:
 
 
 class AppRegistration:
-    """The service of one app's registration. Requires the Graph permission Application.ReadWrite.All (SAM app)."""
+    """The service of one app's registration. Requires the Graph permission Application.ReadWrite.All (SAM app).
 
-    def __init__(self, graph: Graph, app_id: str) -> None:
+    `noun` is what messages call the app.
+    """
+
+    def __init__(self, graph: Graph, app_id: str, noun: str = "the SAM app") -> None:
         self.graph: Final = graph
         self.app_id: Final = app_id
+        self._noun: Final = noun
 
     def read(self) -> Registration:
         """Return the registration. A value that Graph omits, or shows as null or in another form, is unknown.
@@ -127,7 +131,7 @@ class AppRegistration:
                 body.AddPasswordPostRequestBody(password_credential=wanted)
             )
 
-        action = "create a client secret for the SAM app"
+        action = f"create a client secret for {self._noun}"
         made = self.graph.call(action, send)
         if not (made and made.key_id and made.secret_text):
             raise AzureRefusedError(f"Couldn't {action}: Microsoft Graph did not return its text.", status=200)
@@ -143,7 +147,7 @@ class AppRegistration:
             AzureRefusedError: Graph refused.
             AzureUnreachableError: Graph timed out. The secret might have been removed.
         """
-        wanted = _guid(key_id, "client secret")
+        wanted = _guid(key_id, f"client secret of {self._noun}")
 
         async def send(client: "GraphServiceClient") -> None:
             from msgraph.generated.applications.item.remove_password import (  # noqa: PLC0415 - as above
@@ -155,7 +159,7 @@ class AppRegistration:
             )
 
         with _gone_is_done():
-            self.graph.call(f"remove the client secret {key_id} of the SAM app", send)
+            self.graph.call(f"remove the client secret {key_id} of {self._noun}", send)
 
     def add_key(self, object_id: str, *, public_der: bytes, display_name: str, proof: str) -> None:
         """Add a certificate, and keep all others (atomic). A certificate that is on the app signs the request."""
@@ -181,7 +185,7 @@ class AppRegistration:
             AzureRefusedError: Graph refused, for example because no certificate on the app signed the request.
             AzureUnreachableError: Graph timed out. The certificate might have been removed.
         """
-        wanted = _guid(key_id, "certificate")
+        wanted = _guid(key_id, f"certificate of {self._noun}")
 
         async def send(client: "GraphServiceClient") -> None:
             from msgraph.generated.applications.item.remove_key import (  # noqa: PLC0415 - as above
@@ -289,7 +293,7 @@ def _text(value: object) -> str:
 def _guid(key_id: str, what: str) -> UUID:
     if not is_key_id(key_id):
         raise ConflictError(
-            f"Couldn't remove a {what} of the SAM app: Microsoft Graph does not show its ID.",
+            f"Couldn't remove a {what}: Microsoft Graph does not show its ID.",
             advice="Remove it in the portal.",
         )
     return UUID(key_id)

@@ -55,15 +55,17 @@ class SignedIn:
 
 @dataclass(frozen=True)
 class Redeemed:
-    """What Entra returned for a refresh token: a new one, and its account.
+    """What Entra returned for a refresh token or for the sign-in of a person: a refresh token, and its account.
 
-    None stands for a missing claim. `has_mfa` is unknown (None) if the access token can't be read.
+    None stands for a missing claim. `account` is the user principal name. `has_mfa` is unknown (None) if the access
+    token can't be read.
     """
 
     refresh_token: SecretText
     tenant_id: str | None
     app_id: str | None
     account_id: str | None
+    account: str | None
     scopes: frozenset[str]
     has_mfa: bool | None
 
@@ -86,7 +88,7 @@ class Entra:
             AzureRefusedError: Entra refused. The error has advice.
         """
         kind = "certificate" if isinstance(app.credential, Certificate) else "client secret"
-        with _new_session() as session:
+        with new_session() as session:
             try:
                 result = self._request(
                     app,
@@ -122,31 +124,17 @@ class Entra:
             if is_of_the_app(error.code):
                 error.verdict = Verdict.UNPROVEN
             raise
-        refreshed = text_or_none(result.get("refresh_token"))
-        if refreshed is None:
-            raise AzureRefusedError(
-                f"Couldn't {action}: Microsoft Entra ID did not return a new refresh token.", status=200
-            )
-        access, identity = claims_of(_token_in(result, action)), object_of(result.get("id_token_claims"))
-        claims = {**access, **identity}
-        return Redeemed(
-            refresh_token=SecretText(refreshed),
-            tenant_id=text_or_none(claims.get("tid")),
-            app_id=text_or_none(claims.get("appid") or claims.get("azp") or identity.get("aud")),
-            account_id=text_or_none(claims.get("oid")),
-            scopes=frozenset(text_of(result.get("scope")).lower().split()),
-            has_mfa="mfa" in texts_of(claims.get("amr")) if access else None,
-        )
+        return redeemed_of(action, result)
 
     @property
     def _scopes(self) -> list[str]:
-        return [f"{self._cloud.graph}/.default"]
+        return scopes_of(self._cloud)
 
     def _session(self) -> "requests.Session":
         """Return the connections that all redemptions share."""
         with self._lock:
             if self._shared is None:
-                self._shared = _new_session(background.KEYS)
+                self._shared = new_session(background.KEYS)
             return self._shared
 
     def _request(
@@ -162,23 +150,62 @@ class Entra:
             import msal  # noqa: PLC0415 - it takes 0.15 s, and only a rotation needs it
 
         timeouts = (self._limits.azure_connect_timeout_seconds, self._limits.azure_read_timeout_seconds)
-        with while_trying_to(action):
+
+        def requested() -> dict[str, Any]:
             client = msal.ConfidentialClientApplication(
                 app.app_id,
-                client_credential=_as_msal_wants(app.credential),
+                client_credential=as_msal_wants(app.credential),
                 authority=f"{self._cloud.entra}/{tenant}",
                 instance_discovery=False,  # the host comes from this app's table of clouds
                 http_client=TokenEndpoint(session, timeouts, self._limits.azure_deadline_seconds, self._deadline),
             )
-            try:
-                result = request(client)
-            except ValueError as error:
-                raise AzureUnreachableError(
-                    f"Couldn't {action}: the response was not valid Microsoft Entra ID JSON."
-                ) from error
+            return request(client)
+
+        result = result_of(action, requested)
         if "error" in result:
-            raise _refused(action, result)
+            raise refusal_of(action, result)
         return result
+
+
+def scopes_of(cloud: Cloud) -> list[str]:
+    """Return the scopes of each token: the permissions for Graph that the app has."""
+    return [f"{cloud.graph}/.default"]
+
+
+def result_of(action: str, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return msal's result of a request, which can be a refusal. Failures become errors of this app."""
+    with while_trying_to(action):
+        try:
+            return request()
+        except ValueError as error:
+            raise AzureUnreachableError(
+                f"Couldn't {action}: the response was not valid Microsoft Entra ID JSON."
+            ) from error
+
+
+def redeemed_of(action: str, result: dict[str, Any]) -> Redeemed:
+    """Return the refresh token in msal's result, and its claims.
+
+    Raises:
+        AzureRefusedError: Entra did not return a refresh token.
+        AzureUnreachableError: The response lacks an access token.
+    """
+    refreshed = text_or_none(result.get("refresh_token"))
+    if refreshed is None:
+        raise AzureRefusedError(
+            f"Couldn't {action}: Microsoft Entra ID did not return a new refresh token.", status=200
+        )
+    access, identity = claims_of(_token_in(result, action)), object_of(result.get("id_token_claims"))
+    claims = {**access, **identity}
+    return Redeemed(
+        refresh_token=SecretText(refreshed),
+        tenant_id=text_or_none(claims.get("tid")),
+        app_id=text_or_none(claims.get("appid") or claims.get("azp") or identity.get("aud")),
+        account_id=text_or_none(claims.get("oid")),
+        account=text_or_none(claims.get("upn") or claims.get("preferred_username") or claims.get("unique_name")),
+        scopes=frozenset(text_of(result.get("scope")).lower().split()),
+        has_mfa="mfa" in texts_of(claims.get("amr")) if access else None,
+    )
 
 
 def _token_in(result: dict[str, Any], action: str) -> str:
@@ -188,21 +215,23 @@ def _token_in(result: dict[str, Any], action: str) -> str:
     return token
 
 
-def _new_session(most: int = 1) -> "requests.Session":
+def new_session(most: int = 1) -> "requests.Session":
+    """Return connections to Entra, at most `most` at a time."""
     with LOADING:
         from backend.azure.transport import Connections  # noqa: PLC0415 - it imports requests
 
     return Connections(most)
 
 
-def _as_msal_wants(credential: Credential) -> str | dict[str, Any]:
+def as_msal_wants(credential: Credential) -> str | dict[str, Any]:
+    """Return a credential in the form of msal."""
     if isinstance(credential, Certificate):
         # msal documents a PEM. It passes the key on to PyJWT, which also accepts a parsed key.
         return {"private_key": credential.private_key, "public_certificate": credential.public_pem}
     return credential.reveal()
 
 
-def _refused(action: str, result: dict[str, Any]) -> BackendError:
+def refusal_of(action: str, result: dict[str, Any]) -> BackendError:
     """Return the error for a refusal by Entra, with its code and the code's meaning but without Entra's text."""
     description = description_of(result)
     code = code_of(description)

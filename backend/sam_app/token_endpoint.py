@@ -68,6 +68,7 @@ class TokenEndpoint:
                     "issuer": f"{tenant}/v2.0",
                     "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
                     "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+                    "device_authorization_endpoint": f"{tenant}/oauth2/v2.0/devicecode",
                 }
             )
         )

@@ -6,10 +6,11 @@ development host. A host on which any of `MARKS_OF_AZURE` is set is not a develo
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from backend.access.principals import Application, Principal, StaticWebAppUser, User
 from backend.access.roles import PLATFORM, CallerRoles, Denial
@@ -51,8 +52,7 @@ class Permission(StrEnum):
     IDENTITY_USER_READ = "Identity.User.Read"
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The caller of a request, with their address and roles.
 
     `partner` returns the partner's tenant, which may be cached. `recent_partner` returns one that was read just now.
@@ -102,13 +102,16 @@ class Caller:
         """The names of the caller's permissions, sorted."""
         return sorted(name for name in Permission if self.role_names and self.roles.allows(name))
 
-    def must_have_a_role(self) -> None:
-        """Require any CIPP role.
+    def must_have_a_role(self, endpoint: str | None = None) -> None:
+        """Require any CIPP role, and that no role blocks the endpoint.
 
         Raises:
-            NotAllowedError: The caller has no role, or calls from an address that their roles don't allow.
+            NotAllowedError: The caller has no role, or calls from an address that their roles don't allow, or a custom
+                role blocks the endpoint.
         """
         self._must_not_be_denied()
+        if endpoint and (blocked := self.roles.block(endpoint)):
+            raise NotAllowedError(f"Access is not allowed: {blocked.detail}", advice=blocked.advice)
         if not self.role_names:
             detail = f"Access is not allowed: you have no CIPP role. {self.roles.note}".strip()
             raise NotAllowedError(detail, advice="Request one from a CIPP superadmin.")

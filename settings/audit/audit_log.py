@@ -1,6 +1,7 @@
 """The audit log in CIPP's Logbook: the callers of write operations, and the results. It never contains a value.
 
-- Every write operation gets an entry, whether or not it is a dry run or fails.
+- Every write operation gets an entry, whether or not it is a dry run or fails. One that only waits, and is repeated
+  until a person has signed in, gets at most one entry a minute.
 - A denial, or a call of a reading endpoint that is named `Exec...` (ExecBackendURLs), gets at most one entry a minute
   for each caller and endpoint, so that repeated calls can't fill the table.
 - Denials of a caller without a role get at most one entry a minute for all endpoints.
@@ -9,9 +10,11 @@
 """
 
 import logging
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from backend.cipp.log_entries import BACKEND_API
 from backend.cipp.results import Line
@@ -30,8 +33,7 @@ LONGEST_NAME: Final = 256
 LONGEST: Final = 4_000  # characters, of about 32,000 that Azure allows in a field
 
 
-@dataclass(frozen=True)
-class Who:
+class Who(msgspec.Struct, frozen=True):
     """The caller, as the audit log shows them. A name is not unique, so `user_id` is the platform's ID.
 
     `app_id` is the client ID if the caller is an API client.
@@ -84,6 +86,9 @@ class AuditLog:
         """Record a write operation and its result or error."""
         line = _line(endpoint, who_of(caller), outcome, dry_run=dry_run)
         _log(line, "called")  # in case the table can't be written
+        is_repeated = isinstance(outcome, ActionResult) and outcome.is_repeated
+        if is_repeated and not self._views.is_new((_key(caller), endpoint)):
+            return
         self._write(endpoint, line, WAIT_SECONDS)
 
     def rejected(self, endpoint: str, caller: Caller | None, error: BackendError) -> None:

@@ -2,14 +2,16 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import azure.functions as func
 import msgspec
 
+from backend.concurrency.writes import WRITES
 from backend.configuration.mode import NotEnabledError
 from backend.errors import (
     AzureRefusedError,
@@ -23,7 +25,7 @@ from backend.errors import (
 from backend.hosting.shape_errors import AbsentError, ShapeError
 from backend.text.pasted_text import Takes, problem_with_text
 from backend.text.quoting import quoted
-from backend.values import Act
+from backend.values import Act, ActionResult
 from settings.access.caller import Caller, authorize, identify
 from settings.http.body import Body, is_chunked, read_body
 from settings.http.exchange import json_response, raw_response, respond_to
@@ -52,7 +54,7 @@ class Endpoint:
         with audited_denials(self._process, self._route.name) as audited:
             caller = None if self._route.public else audited.identify(request)
             if caller:
-                authorize(caller, self._route.needs, self._route.name, method=request.method, headers=request.headers)
+                _authorize(caller, self._route, request)
             call = self._call(request, caller)
             try:
                 result = self._run(call, self._decoded(request, caller)) if self._route.is_audited else self._work(call)
@@ -62,7 +64,9 @@ class Endpoint:
                 return json_response({"Results": error.empty, "NotInThisShape": error.absence})
         if isinstance(result, RawResponse):
             return raw_response(request, result)
-        return json_response({"Results": result} if self._route.enveloped else result)
+        is_accepted = isinstance(result, ActionResult) and result.continues
+        status = HTTPStatus.ACCEPTED if is_accepted else HTTPStatus.OK
+        return json_response({"Results": result} if self._route.enveloped else result, status)
 
     def _call(self, request: func.HttpRequest, caller: Caller | None) -> Call:
         route = self._route
@@ -70,7 +74,7 @@ class Endpoint:
         rest = request.route_params.get(route.shown.rest.name, "") if route.shown.rest else ""
         if route.shown.query:
             check_query(request.params)
-        return Call(self._process(), caller, query, rest, self._routes)
+        return Call(self._process(), caller, query, rest, self._routes, origin_host(request.headers))
 
     def _decoded(self, request: func.HttpRequest, caller: Caller | None) -> list[Body]:
         """Return a list with the body, which is empty if the endpoint takes none.
@@ -89,8 +93,15 @@ class Endpoint:
             raise
 
     def _run(self, call: Call, body: list[Body]) -> Any:  # noqa: ANN401 - any result type
-        """Run the endpoint, and record the result or error in the audit log."""
+        """Run the endpoint, and record the result or error in the audit log. After a write, cached values are stale."""
         dry_run = any(getattr(one, "dry_run", False) for one in body)
+        try:
+            return self._run_and_audit(call, body, dry_run=dry_run)
+        finally:
+            if body and not dry_run:
+                WRITES.note()  # so that the next read is fresh
+
+    def _run_and_audit(self, call: Call, body: list[Body], *, dry_run: bool) -> Any:  # noqa: ANN401 - any result type
         try:
             if not dry_run:
                 self._must_be_enabled(call, body)
@@ -140,6 +151,14 @@ class Endpoint:
             audit.acted(name, caller, outcome, dry_run=dry_run)
 
 
+def origin_host(headers: Mapping[str, str]) -> str:
+    """Return the host of the page that made a call, in lower case, "" if its address is missing or not valid. Pure."""
+    try:
+        return urlsplit(headers.get("origin", "")).hostname or ""
+    except ValueError:
+        return ""
+
+
 class EndpointOnLoop:
     """An endpoint that the worker runs on its event loop, so that it responds while all threads are busy.
 
@@ -180,11 +199,17 @@ class OtherAddresses:
             raise NotFoundError(detail, advice="Use an endpoint that docs/api.md#endpoints lists.")
         if not route.public:
             with audited_denials(self._process, route.name) as audited:
-                caller = audited.identify(request)
-                authorize(caller, route.needs, route.name, method=request.method, headers=request.headers)
+                _authorize(audited.identify(request), route, request)
         raise WrongMethodError(
             f"{route.name} must be called with {route.method}, not {request.method}.", allow=", ".join(route.methods)
         )
+
+
+def _authorize(caller: Caller, route: Route, request: func.HttpRequest) -> None:
+    """Require that the caller may call an endpoint. Raises the errors of `settings.access.caller.authorize`."""
+    if route.any_role:
+        caller.must_have_a_role(route.name)
+    authorize(caller, route.needs, route.name, method=request.method, headers=request.headers)
 
 
 class AuditedCall:

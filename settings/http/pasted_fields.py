@@ -16,6 +16,7 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], Takes]] = {
     ("Change", "Set"): Takes.SETTING,  # the values
     ("NewSecret", "ContentType"): Takes.LINE,
     ("NewSecret", "Value"): Takes.VALUE,
+    ("SignInToFinish", "Pasted"): Takes.LINE,  # an address with a query
 }
 
 

@@ -1,9 +1,10 @@
 """Convert an error to a problem response (RFC 9457), with a `Results` text that CIPP's frontend shows."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
 from typing import Any, Final
+
+import msgspec
 
 from backend.errors import (
     AzureRefusedError,
@@ -28,8 +29,7 @@ class WrongMethodError(BackendError):
         self.allow = allow
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """A kind of problem, with its HTTP status, its anchor in `docs/api.md` and its title."""
 
     status: HTTPStatus

@@ -1,16 +1,16 @@
 """A response that is not JSON made from a result: a file, or a redirect to one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 NOT_MODIFIED: Final = 304
 # Every response has this header, so that a browser doesn't guess another content type.
 ALWAYS: Final = {"X-Content-Type-Options": "nosniff"}
 
 
-@dataclass(frozen=True)
-class RawResponse:
+class RawResponse(msgspec.Struct, frozen=True):
     """A response that is sent as it is: status, content, full content type and headers.
 
     `gzipped` is the same content, compressed, for callers that accept it.
@@ -19,7 +19,7 @@ class RawResponse:
     content: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     gzipped: bytes = b""
 
 

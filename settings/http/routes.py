@@ -4,9 +4,10 @@ The host's functions, the OpenAPI document, the tables of docs/api.md and the te
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, get_type_hints
+
+import msgspec
 
 from backend.configuration.mode import Option
 from backend.services import Services
@@ -15,11 +16,11 @@ from settings.http.body import Body
 from settings.http.raw_response import RawResponse
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A call as an endpoint's function gets it. `query` has lower-case names. A public endpoint has no caller.
 
-    `rest` is the part of the path after the endpoint's own. `routes` is the route table.
+    `rest` is the part of the path after the endpoint's own. `routes` is the route table. `origin` is the host of the
+    page that made the call, in lower case, "" if the browser did not send it.
     """
 
     services: Services
@@ -27,10 +28,10 @@ class Call:
     query: Mapping[str, str]
     rest: str = ""
     routes: Sequence["Route"] = ()
+    origin: str = ""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A parameter in the query or at the end of the path. `only` lists the allowed values, if there are few.
 
     `example` is "" if no value is valid in every deployment.
@@ -43,8 +44,7 @@ class Parameter:
     only: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """What the OpenAPI document shows of an endpoint besides its types.
 
     - `path`: the path under `/api`, by default the endpoint's name.
@@ -67,10 +67,10 @@ class Shown:
 NOTHING_MORE: Final = Shown()
 
 
-@dataclass(frozen=True, eq=False)
-class Route:
+class Route(msgspec.Struct, frozen=True, eq=False):
     """One endpoint. `needs` is the permission. None allows every signed-in caller, or anyone if `public`.
 
+    With `any_role`, it allows every caller with a role of CIPP, also a custom one with few permissions.
     `option` is the option of the deployment that allows the write operation, None if every installation may do it.
     `on_loop` endpoints run on the worker's event loop, not in a thread. Their `work` gets no call and never waits.
     """
@@ -86,6 +86,7 @@ class Route:
     shown: Shown
     on_loop: bool = False
     option: Option | None = None
+    any_role: bool = False
 
     @property
     def doc(self) -> str:
@@ -123,8 +124,7 @@ class Route:
         return other == own or (self.shown.rest is not None and other.startswith(f"{own}/"))
 
 
-@dataclass(frozen=True)
-class Timer:
+class Timer(msgspec.Struct, frozen=True):
     """A function that runs on a schedule, which is NCRONTAB in UTC, with seconds first."""
 
     name: str
@@ -144,13 +144,17 @@ class Routes:
         name: str,
         *,
         needs: Permission | None = None,
+        any_role: bool = False,
         public: bool = False,
         on_loop: bool = False,
         enveloped: bool = True,
         shown: Shown = NOTHING_MORE,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a read operation. Only a public one may run on the loop, because access checks may wait for Azure."""
-        return self._declare(name, "GET", needs, shown, public=public, on_loop=public and on_loop, enveloped=enveloped)
+        on_loop = public and on_loop
+        return self._declare(
+            name, "GET", needs, shown, any_role=any_role, public=public, on_loop=on_loop, enveloped=enveloped
+        )
 
     def post(
         self,
@@ -186,12 +190,13 @@ class Routes:
         on_loop: bool,
         enveloped: bool,
         option: Option | None = None,
+        any_role: bool = False,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def declare(work: Callable[..., Any]) -> Callable[..., Any]:
             hints = get_type_hints(work)
             body, result = hints.get("body"), hints["return"]
             self.routes.append(
-                Route(name, method, needs, public, enveloped, body, result, work, shown, on_loop, option)
+                Route(name, method, needs, public, enveloped, body, result, work, shown, on_loop, option, any_role)
             )
             return work
 

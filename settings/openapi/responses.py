@@ -120,7 +120,7 @@ def responses_of(route: Route, schema: Mapping[str, Any] | None, example: object
 def _response(route: Route, status: int, schema: Mapping[str, Any] | None, example: object) -> Response:
     if status in FAILURES:
         return {"$ref": f"#/components/responses/{FAILURES[status][0]}"}
-    if status != HTTPStatus.OK:
+    if status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
         return {"description": HTTPStatus(status).phrase, "headers": HEADERS}
     if schema is None:
         types: dict[str, Any] = {kind.partition(";")[0]: {} for kind in route.shown.types}
@@ -130,6 +130,8 @@ def _response(route: Route, status: int, schema: Mapping[str, Any] | None, examp
     if example is not None:
         content["example"] = example
     description = "The result of the operation or of the dry run." if route.body else route.doc
+    if status == HTTPStatus.ACCEPTED:
+        description = "The operation continues. ListBackendOperations shows it."
     return {"description": description, "headers": HEADERS, "content": {JSON: content}}
 
 

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from backend.cipp.backend_log import DAYS
-from backend.cipp.log_entries import OUTCOMES, LogFilter, LogPage, read_place
+from backend.cipp.log_entries import DAYS, OUTCOMES, LogFilter, LogPage, read_place
 from backend.errors import InvalidInputError
 from settings.access.caller import Permission
 from settings.http.routes import Call, Parameter, Routes, Shown

@@ -9,7 +9,6 @@ import msgspec
 from settings.access.caller import Permission
 from settings.http.raw_response import RawResponse
 from settings.http.routes import Call, Route, Routes, Shown
-from settings.openapi.document import document
 
 routes = Routes()
 JSON = "application/json"
@@ -24,6 +23,8 @@ def describe(call: Call) -> RawResponse:
 @cache
 def _described(table: Sequence[Route]) -> RawResponse:
     """Return the document of a route table. It is made once, because it never changes within a process."""
+    from settings.openapi.document import document  # noqa: PLC0415 - used only by this page
+
     content = msgspec.json.encode(document(table))
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     return RawResponse(content, JSON, headers={"ETag": tag, "Cache-Control": "private, no-cache"})

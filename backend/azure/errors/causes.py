@@ -9,8 +9,9 @@ and of Resource Manager. Patterns of messages are from recorded or published res
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from backend.azure.errors.body import ErrorBody
 from backend.errors import Cause

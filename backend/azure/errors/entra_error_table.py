@@ -16,14 +16,21 @@ from typing import Final
 OVER, HERE, OPEN = "dead", "refused here", "unproven"
 
 _SETUP: Final = (
-    "An admin of the tenant must sign in again in CIPP: Application Settings, SAM Wizard (for a customer tenant: "
-    "Tenant Onboarding)."
+    "A superadmin must sign in again in the console: Keys, the key, Sign in again. Or an admin in CIPP: Application "
+    "Settings, SAM Wizard (for a customer tenant: Tenant Onboarding)."
 )
 _PLACE: Final = (
     "The refusal might apply to this app only, not to CIPP. A Conditional Access admin of the tenant must allow the "
     "outbound addresses of this app and of CIPP's function app for the CIPP account."
 )
-_MFA: Final = "The CIPP account must sign in again with MFA in CIPP: Application Settings, SAM Wizard."
+_MFA: Final = (
+    "The CIPP account must sign in again with MFA: in the console (Keys, the key, Sign in again), or with CIPP's SAM "
+    "Wizard."
+)
+_NO_DEVICE_CODE: Final = (
+    "A superadmin must sign in again in the console, in the browser (Method: code). Or a Conditional Access admin must "
+    "allow device codes."
+)
 _PARTNERS: Final = (
     "A Conditional Access admin of the tenant must exclude service provider users (the partner's users) from it."
 )
@@ -176,6 +183,10 @@ ROWS: Final = (
     (530002,   HERE, "Conditional Access requires a compliant device.", _PLACE),
     (530003,   HERE, "Conditional Access requires a managed device.", _PLACE),
     (530021,   HERE, "Conditional Access requires an approved app.", _PLACE),
+    # Not on the page. learn.microsoft.com, "Authentication flows as a condition in Conditional Access policy": a
+    # session that began with a device code stays one, so a later policy also refuses its refresh tokens.
+    (530036,   HERE, "Conditional Access blocks tokens from a sign-in with a device code.",
+                     _NO_DEVICE_CODE),
     (50127,    HERE, "Conditional Access requires a broker app on the device.", _PLACE),
     (53010,    HERE, "MFA can be registered from certain locations or devices only.", _PLACE),
     (53004,    HERE, "The account is at risk and must register for MFA.", _PLACE),

@@ -5,9 +5,11 @@ is not shown.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from backend.azure.errors.body import ErrorBody, of_error, read_error_body
 from backend.azure.errors.causes import MISSING_RIGHT, cause_of

@@ -88,8 +88,7 @@ def _translated(action: str, error: Exception) -> BackendError | None:  # noqa: 
     if isinstance(error, OSError) or any(_is_a(error, *kind) for kind in _NO_RESPONSE):
         return _no_response(action, error)
     if _is_of_a_library(error):
-        # The text of the error can contain a value.
-        logger.warning("Couldn't %s: error in a library (%s).", action, type(error).__name__)
+        logger.warning("Couldn't %s: error in a library (%s).", action, _place_of(error))
         return AzureUnreachableError(f"Couldn't {action}: {NOT_READABLE}", advice=TRY_AGAIN)
     return None
 
@@ -102,6 +101,12 @@ def _is_of_a_library(error: Exception) -> bool:
     own = [place for place, name in enumerate(modules) if name.partition(".")[0] == __name__.partition(".")[0]]
     called = modules[own[-1] + 1 :] if own else modules
     return bool(called) and called[0].partition(".")[0] in _LIBRARIES
+
+
+def _place_of(error: Exception) -> str:
+    """Return the type of an error, and where it was raised. Its text is left out: it can contain a value."""
+    frame, line = [*traceback.walk_tb(error.__traceback__)][-1]
+    return f"{type(error).__name__} in {frame.f_globals.get('__name__')}, line {line}"
 
 
 def _no_response(action: str, error: Exception) -> AzureUnreachableError:

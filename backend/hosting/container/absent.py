@@ -1,25 +1,28 @@
 """What CIPP as a container lacks. Reads get an empty result with the reason, and writes are refused."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from backend.hosting.results import Deployments, StaticWebAppState, Users
-from backend.hosting.shape_errors import AbsentError, NotInThisShape
+from backend.hosting.results.apps import Deployments
+from backend.hosting.results.static_web_app import StaticWebAppState, Users
+from backend.hosting.shape_errors import absent
 from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
-    from backend.hosting.results import Domain, DomainAct, Guest, Invitation, SyncAct, UserAct, Validation
+    from backend.hosting.results.apps import SyncAct
+    from backend.hosting.results.migration import MigrationReport
+    from backend.hosting.results.static_web_app import Domain, DomainAct, Guest, Invitation, UserAct, Validation
 
 _NO_STATIC_WEB_APP: Final = "CIPP runs as one container, which serves its pages itself. It has no static web app."
 _NO_FORK: Final = "CIPP runs as one container, from an image. It is not deployed from a fork."
+_MIGRATED: Final = "CIPP runs as one container. There is nothing to migrate."
 _APP: Final = "ListBackend shows the web app."
-_DOMAINS: Final = "Domains belong to the web app: open the link Domains of ExecBackendURLs."
-_USERS: Final = "Open CIPP's own page of users: Application Settings, CIPP Users."
-_IMAGE: Final = "ListBackend shows the image and its version. A restart pulls the newest one."
-
-
-def _absent(reason: str, instead: str, empty: object = None) -> AbsentError:
-    return AbsentError(NotInThisShape(shape=Shape.CONTAINER.value, reason=reason, instead=instead), empty)
+_STATES: Final = "ListBackend shows what a migration left, and ListBackendRights what this app lacks."
+_DOMAINS: Final = "ListBackendDomains lists the domains of the web app, and ExecBackendDomainAdd adds one."
+_USERS: Final = "ListBackendUsers shows CIPP's users. ExecBackendUserSet and ExecBackendUserRemove change them."
+_IMAGE: Final = "ListBackendVersions shows the image and its versions, and ExecBackendVersionSet sets one."
+_absent: Final = partial(absent, Shape.CONTAINER)
 
 
 class NoStaticWebApp:
@@ -74,6 +77,15 @@ class NoInvitations:
         """Refuse."""
         del guest, dry_run
         raise _absent(_NO_STATIC_WEB_APP, _USERS)
+
+
+class NoMigration:
+    """No migration, because CIPP is a container already."""
+
+    def report(self, caller: str | None) -> "MigrationReport":
+        """Refuse."""
+        del caller
+        raise _absent(_MIGRATED, _STATES)
 
 
 class NoForkDeployments:

@@ -4,19 +4,18 @@ Never run against a real CIPP.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Final
 
 from backend.azure.clients import Clients
 from backend.errors import ConflictError
 from backend.hosting.container.apps import ContainerApps
-from backend.hosting.container.start_plan import ContainerStarts, StartPlan
-from backend.hosting.results import Consent, FunctionApp
+from backend.hosting.container.start_plan import BegunStart, ContainerStarts, StartPlan
+from backend.hosting.results.apps import Consent, FunctionApp
 from backend.hosting.setting_rules import CONTAINER, FUNCTION_APP
 from backend.hosting.settings_of_apps import Manner, SettingsOfApps
 from backend.installation.discovery import Discovery
 
-if TYPE_CHECKING:
-    from backend.hosting.container.starts import StoredStart
+_REPEATED: Final = "The settings were written again, which is another start."
 
 
 def container_settings(
@@ -39,7 +38,8 @@ class _StartByWrite:
         self._starts = starts
         self._consent = consent
         self._plan: StartPlan = starts.plan(app.name, f"write the settings of '{app.name}'", consent)
-        self._stored: StoredStart | None = None
+        self._action = f"write the settings of '{app.name}'"
+        self._begun: BegunStart | None = None
 
     @property
     def refusal(self) -> ConflictError | None:
@@ -53,17 +53,24 @@ class _StartByWrite:
 
     def begin(self) -> None:
         """Store the start."""
-        self._stored = self._starts.begin(self._plan, self._consent)
+        self._begun = self._starts.begin(self._plan, self._consent, self._action)
 
     def repeat(self) -> None:
         """Store one more start. Restoring lost settings is more urgent than the limit of starts."""
-        self._stored = self._starts.begin(self._plan, Consent(force=True))
+        former, consent = self._begun, Consent(force=True, by=self._consent.by)
+        self._begun = self._starts.begin(self._plan, consent, self._action)
+        if former:
+            self._starts.end(former, None, _REPEATED)
 
     def withdraw(self) -> None:
         """Remove the stored start."""
-        if self._stored:
-            self._starts.withdraw(self._plan, self._stored)
+        if self._begun:
+            self._starts.withdraw(self._plan, self._begun)
 
     def outcome(self) -> Sequence[str]:
         """Follow CIPP's health, and return what was seen."""
-        return [self._starts.outcome(self._plan, self._starts.follow(self._plan))]
+        start = self._starts.follow(self._plan)
+        outcome = self._starts.outcome(self._plan, start)
+        if self._begun:
+            self._starts.end(self._begun, start, outcome)
+        return [outcome]

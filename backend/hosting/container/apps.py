@@ -11,11 +11,9 @@ import msgspec
 
 from backend.azure.clients import Clients
 from backend.errors import AzureError, BackendError, ConflictError, changed_nothing
-from backend.hosting.container.start_plan import OPEN_JOBS, ContainerStarts, StartPlan
-from backend.hosting.container.starts import StoredStart
+from backend.hosting.container.start_plan import OPEN_JOBS, BegunStart, ContainerStarts, StartPlan
 from backend.hosting.other_processes import apps_beside_container, other_containers, other_processes
-from backend.hosting.own_restarts import OwnRestarts
-from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
+from backend.hosting.results.apps import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.app_states import STOPPED
 from backend.installation.discovery import Discovery
@@ -47,7 +45,6 @@ class ContainerApps:
     def __init__(self, clients: Clients, discovery: Discovery, starts: ContainerStarts) -> None:
         self._discovery = discovery
         self._starts = starts
-        self._own_restarts = OwnRestarts(clients)
         self._sites = Sites(clients, discovery, _is_cipps)
 
     def apps(self) -> list[FunctionApp]:
@@ -110,7 +107,9 @@ class ContainerApps:
 
         def carry_out(app: FunctionApp) -> Controlled:
             if plan := plans.get(app.name):
-                return self._start(action, app, plan, consent).app
+                done = self._start(action, app, plan, consent)
+                is_starting = done.confirmed is None and (action == "restart" or plan.was_stopped)
+                return _starting(done.app) if is_starting else done.app
             if action == "restart":
                 return self._sites.restart(app.name, app.kind).app
             return self._sites.start_or_stop(action, app)
@@ -133,17 +132,18 @@ class ContainerApps:
             plan = self._starts.plan(app.name, f"restart '{app.name}'", Consent(), allows_any=updates)
             if plan.refusal:
                 raise plan.refusal
-            stored = self._starts.begin(plan, Consent())
+            begun = self._starts.begin(plan, Consent(), f"restart '{app.name}'")
         except AzureError as error:  # the caller must not count it as a restart that may have happened
             raise ConflictError(f"No restart was requested. {error.detail}", advice=error.advice) from error
-        done = self._started("restart", app, plan, stored)
+        done = self._started("restart", app, plan, begun)
         return Restarted(done.app, done.confirmed)
 
     def _start(self, action: Action, app: FunctionApp, plan: StartPlan, consent: Consent) -> _Done:
         """Store the start, start or restart the container as planned, and follow its health."""
-        return self._started(action, app, plan, self._starts.begin(plan, consent))
+        begun = self._starts.begin(plan, consent, f"{action} '{app.name}'", replaces=action == "restart")
+        return self._started(action, app, plan, begun)
 
-    def _started(self, action: Action, app: FunctionApp, plan: StartPlan, stored: StoredStart) -> _Done:
+    def _started(self, action: Action, app: FunctionApp, plan: StartPlan, begun: BegunStart) -> _Done:
         moment = None
         try:
             if action == "restart":
@@ -153,22 +153,30 @@ class ContainerApps:
                 controlled = self._sites.start_or_stop(action, app)
         except BackendError as error:
             if changed_nothing(error):
-                self._starts.withdraw(plan, stored)
+                self._starts.withdraw(plan, begun)
             raise
         if controlled.state == STOPPED:
             seen = f"{controlled.seen} {_NOT_STARTED}" if action == "restart" else controlled.seen
-            return _Done(msgspec.structs.replace(controlled, seen=seen), None)
+            operation = self._starts.end(begun, None, seen, is_stopped=True)
+            return _Done(msgspec.structs.replace(controlled, seen=seen, operation=operation), None)
         start = self._starts.follow(plan, replaces=action == "restart")
         is_complete = start is not None and start.is_complete
         confirmed = (moment or plan.moment) if is_complete else None
         if confirmed:
-            self._own_restarts.note(app.name, confirmed)
+            self._starts.confirm(app.name, confirmed)
+        outcome = self._starts.outcome(plan, start)
         followed = msgspec.structs.replace(
             controlled,
-            seen=f"{controlled.seen} {self._starts.outcome(plan, start)}",
+            seen=f"{controlled.seen} {outcome}",
             not_seen=None if is_complete else _NOT_SEEN,
+            operation=self._starts.end(begun, start, outcome),
         )
         return _Done(followed, confirmed)
+
+
+def _starting(app: Controlled) -> Controlled:
+    """Return the result for a container that Azure runs, and that did not become ready yet. Pure."""
+    return msgspec.structs.replace(app, condition="Starting") if app.condition == "Up" else app
 
 
 def _is_cipps(site: Json, deployment: Deployment) -> bool:

@@ -4,12 +4,12 @@ Until CIPP's web server runs, the port is shut, and App Service responds in its 
 sends is not documented. So each of them only means that CIPP is not up yet. Never run against a real CIPP.
 """
 
+import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Final, Self
 
 from backend.azure.public_web import NoResponseError, PublicWeb, WebResponse
 from backend.concurrency.deadline import Deadline, poll
@@ -21,7 +21,7 @@ _PHASE: Final = r"[A-Za-z]{1,32}"  # Starting, BaseReady, HttpReady or Ready, or
 _OK: Final = 200
 _SHUT: Final = (502, 503, 504)  # of App Service, while the container's port is shut
 _MEASURED: Final = "Ms"  # of the times of a start. A newer CIPP may add figures that change all the time.
-_LOOK_SECONDS: Final = 6.0  # of one check
+HEALTH_SECONDS: Final = 6.0  # of one check
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Health:
 
     - `is_up`: CIPP responded. False: its port is shut. None: another response, as `unexpected` states.
     - `startup`: CIPP's measurements of its start. Two processes have different ones.
+    - `is_shut`: App Service responded in its place. Otherwise, there may be no way to CIPP from this app.
     """
 
     is_up: bool | None
     phase: str | None = None
     startup: Mapping[str, int] = field(default_factory=dict)
     unexpected: str = ""
+    is_shut: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -50,16 +52,21 @@ class Health:
 
 @dataclass(frozen=True)
 class Start:
-    """A start that was followed.
-
-    - `is_seen`: another process than before runs now, or the one from before is gone.
-    - `is_needed`: the request starts a process. A start of an app that is not stopped has no effect.
-    """
+    """A start that was followed, and what was seen of it."""
 
     health: Health
     seconds: float
-    is_seen: bool
-    is_needed: bool = True
+    evidence: "Evidence"
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether another process than before runs now, or the one from before is gone."""
+        return self.evidence.is_another
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the request starts a process. A start of an app that is not stopped has no effect."""
+        return self.evidence.starts
 
     @property
     def is_complete(self) -> bool:
@@ -84,6 +91,72 @@ class Before:
         return self.was_stopped or self.replaces
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen of a start so far. Each look adds to it, also in another process of this app.
+
+    That CIPP is down shows another process only if CIPP was up before, since the request or just before it, or if the
+    app was stopped. Otherwise the old process may be starting, and may have read its keys. If measurements exist, they
+    alone decide.
+
+    - `first` are the measurements of the process before. `was_up`: CIPP was up, or the app was stopped.
+    - `is_gone`: the process from before has ended. `is_another`: another process was seen.
+    - `starts`: the request starts a process.
+    """
+
+    first: Mapping[str, int] = field(default_factory=dict)
+    was_up: bool = False
+    is_gone: bool = False
+    is_another: bool = False
+    starts: bool = True
+
+    @classmethod
+    def before(cls, before: Before) -> Self:
+        """Return what is known just before the request. Pure."""
+        return cls(
+            first=before.health.startup,
+            was_up=before.was_stopped or bool(before.health.is_up),
+            is_gone=before.was_stopped and before.health.is_up is False,
+            starts=before.starts,
+        )
+
+    def after(self, health: Health) -> "Evidence":
+        """Return what is known after one more look. Pure."""
+        is_comparable = bool(health.is_up and health.startup and self.first)
+        is_gone = self.is_gone or (self.was_up and health.is_up is False)
+        is_another = _is_other(self.first, health.startup) if is_comparable else is_gone
+        return Evidence(
+            first=(self.first or health.startup) if health.is_up and not is_gone else self.first,
+            was_up=self.was_up or bool(health.is_up),
+            is_gone=is_gone,
+            is_another=is_another if self.starts else self.is_another,
+            starts=self.starts,
+        )
+
+    def is_complete(self, health: Health) -> bool:
+        """Return whether nothing more is to come. Pure."""
+        return health.is_ready and (self.is_another or not self.starts)
+
+    def text(self) -> str:
+        """Return it as JSON, which `of_text` reads. Pure."""
+        return json.dumps({**asdict(self), "first": dict(self.first)})
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """Return the evidence of a text. What can't be read was not seen. Pure."""
+        try:
+            read = object_of(json.loads(text))
+        except ValueError:
+            read = {}
+        first = {
+            name: count
+            for name, value in object_of(read.get("first")).items()
+            if (count := count_or_none(value)) is not None
+        }
+        flags = {name: read.get(name) is True for name in ("was_up", "is_gone", "is_another")}
+        return cls(first=first, starts=read.get("starts") is not False, **flags)
+
+
 class SiteHealth:
     """The service of the health of one site."""
 
@@ -93,7 +166,7 @@ class SiteHealth:
 
     def look(self, deadline: Deadline | None = None) -> Health:
         """Return the health now. It never raises."""
-        limit = Deadline.after(_LOOK_SECONDS)
+        limit = Deadline.after(HEALTH_SECONDS)
         try:
             return health_of(self._web.get(self._url, deadline=min(limit, deadline) if deadline else limit))
         except NoResponseError:
@@ -102,43 +175,24 @@ class SiteHealth:
     def follow(self, before: Before, *, deadline: Deadline, every_seconds: float) -> Start:
         """Check until CIPP has started completely because of the request, or until the deadline.
 
-        Right after a request, the old process may still respond, or become ready, or time out. `_Seen` has the rules.
+        Right after a request, the old process may still respond, or become ready, or time out. `Evidence` has
+        the rules.
         If the request starts no process, check only until CIPP is ready.
         """
         began = time.monotonic()
-        seen = _Seen(before)
-        health = poll(partial(seen.look, self, deadline), every=every_seconds, deadline=deadline, is_done=seen.is_done)
-        return Start(health, time.monotonic() - began, seen.is_another, before.starts)
+        evidence = Evidence.before(before)
 
+        def look() -> Health:
+            nonlocal evidence
+            health = self.look(deadline)
+            evidence = evidence.after(health)
+            return health
 
-class _Seen:
-    """Whether another process than before the request was seen.
+        def is_done(health: Health) -> bool:
+            return evidence.is_complete(health)
 
-    That CIPP is down shows it only if it was up before, since the request or just before it, or if the app was stopped.
-    Otherwise the old process may be starting, and may have read its keys. If measurements exist, they alone decide.
-    """
-
-    def __init__(self, before: Before) -> None:
-        self._before = before
-        self._first = before.health.startup
-        self._was_up = before.was_stopped or bool(before.health.is_up)
-        self._is_gone = before.was_stopped and before.health.is_up is False
-        self.is_another = False
-
-    def look(self, site: SiteHealth, deadline: Deadline) -> Health:
-        health = site.look(deadline)
-        is_comparable = bool(health.is_up and health.startup and self._first)
-        self._is_gone = self._is_gone or (self._was_up and health.is_up is False)
-        if self._before.starts:
-            self.is_another = _is_other(self._first, health.startup) if is_comparable else self._is_gone
-        if health.is_up:
-            self._was_up = True
-            if not self._is_gone:
-                self._first = self._first or health.startup
-        return health
-
-    def is_done(self, health: Health) -> bool:
-        return health.is_ready and (self.is_another or not self._before.starts)
+        health = poll(look, every=every_seconds, deadline=deadline, is_done=is_done)
+        return Start(health, time.monotonic() - began, evidence)
 
 
 def _is_other(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
@@ -149,7 +203,7 @@ def _is_other(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
 def health_of(response: WebResponse) -> Health:
     """Return the health that a response shows. Unknown fields are ignored. Pure."""
     if response.status in _SHUT:
-        return Health(is_up=False)
+        return Health(is_up=False, is_shut=True)
     shown = response.json()
     phase = text_of(shown.get("phase"))
     if response.status != _OK or not re.fullmatch(_PHASE, phase):

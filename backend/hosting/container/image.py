@@ -27,12 +27,13 @@ from backend.hosting.container.updates.possible import PossibleUpdate, Versions,
 from backend.hosting.container.updates.reference import REGISTRY, ImageReference, reference_of
 from backend.hosting.container.updates.registry import NotComparableError, Registry
 from backend.installation.discovery import Discovery
-from backend.readings import Json, http_time_or_none, properties_of, text_of, text_or_none
+from backend.readings import Json, http_time_or_none, properties_of, text_of, text_or_none, time_or_none
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _VERSION: Final = r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}"
+_COMMIT: Final = r"[0-9a-fA-F]{7,64}"
 _NO_ADDRESS: Final = "Azure does not show the host name of CIPP's site."
 _OK: Final = 200
 _REGISTRY_LIFETIME_SECONDS: Final = 300.0  # of a version for the overview. A start always reads it again
@@ -55,6 +56,9 @@ class Build:
 
     version: str = ""
     why_unknown: str = ""
+    commit: str = ""
+    tag: str = ""
+    built: datetime | None = None
 
 
 class ContainerImage:
@@ -115,7 +119,14 @@ class ContainerImage:
         if response.status != _OK or not re.fullmatch(_VERSION, version):
             why = f"CIPP's site responded with {response.status} and without a version"
             return Build(why_unknown=f"The running version is unknown: {why}.")
-        return Build(version)
+        shown = response.json()
+        commit, tag = text_of(shown.get("commit")), text_of(shown.get("tag"))
+        return Build(
+            version,
+            commit=commit if re.fullmatch(_COMMIT, commit) else "",
+            tag=tag if re.fullmatch(_VERSION, tag) else "",
+            built=time_or_none(shown.get("buildDate")),
+        )
 
     def versions(self, container: Container) -> Versions:
         """Return what runs and what a start would pull, read now. It never raises."""
@@ -151,8 +162,8 @@ class ContainerImage:
 
     def own_update(self, container: Container, versions: Versions, now: datetime) -> str:
         """Return when CIPP looks for an update by itself, and what it would do, as sentences. It never raises."""
-        if unchecked := _unchecked(container.reference):
-            return unchecked
+        if reason := why_not_checked(container.reference):
+            return reason
         try:
             settings = settings_of(self.rows.update_settings())
             zone = self._tables.zone()
@@ -190,6 +201,7 @@ class ContainerImage:
                 action="read the registry",
                 lifetime=lambda seen: _REGISTRY_LIFETIME_SECONDS if seen.in_registry else None,
                 abandoned_seconds=self._clients.limits.registry_timeout_seconds + _MARGIN_SECONDS,
+                survives_writes="this app only reads the registry",
             )
             self._remembered = {reference: made}  # one image: a container has no other
         return made
@@ -198,7 +210,7 @@ class ContainerImage:
         return Deadline.after(self._clients.limits.registry_timeout_seconds)
 
 
-def _unchecked(reference: ImageReference | None) -> str:
+def why_not_checked(reference: ImageReference | None) -> str:
     """Return why CIPP's own check for updates does not apply to an image, "" if it does.
 
     By CIPP's source, it looks only for images of ghcr.io, and can't take a reference with a digest apart.

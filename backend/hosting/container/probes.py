@@ -9,9 +9,13 @@ import msgspec
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
-from backend.hosting.container.sign_in import ON, PROBLEM, UNKNOWN, ContainerSignIn, SignInLook
+from backend.hosting.container.health import Health
+from backend.hosting.container.sign_in.look import ON, PROBLEM, UNKNOWN, ContainerSignIn, SignInLook
+from backend.hosting.container.sign_in.reference import SignInReference
+from backend.hosting.container.start_plan import PATIENCE
 from backend.hosting.container.web_app import WebApp, WebAppStatus
-from backend.installation.app_states import RUNNING, condition_of
+from backend.hosting.installation_memory import InstallationMemory
+from backend.installation.app_states import RUNNING, AppCondition, Condition, condition_of
 from backend.installation.portal import Portal
 from backend.installation.probes import Probe
 from backend.installation.results import Card, CardKind
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from backend.hosting.hosting import Core
     from backend.installation.states.state import State
 
+PORT: Final = ".port"  # the suffix of the row with the condition of the port. An app's name has no dot
+MEMORY_SECONDS: Final = 2.0  # the longest wait for that row
 LOOK_SECONDS: Final = 8.0  # of the container over HTTP, its registry and its tables
 _NO_PLAN: Final = "The plan can't be read. Give this app's identity Reader on the plan's resource group."
 _STATES_UNKNOWN: Final = (
@@ -37,7 +43,7 @@ def probes(core: "Core", web_app: WebApp) -> Sequence[Probe]:
     """Return the probes of these cards, the sign-in first. Requires Reader."""
     return (
         Probe("SignIn", partial(_sign_in, core)),
-        Probe("WebApp", partial(_web_app, core, web_app), shows_this_app=True),
+        Probe("WebApp", partial(_web_app, core, web_app, InstallationMemory(core.clients)), shows_this_app=True),
         Probe("AppServicePlan", partial(_plan, core)),
     )
 
@@ -54,7 +60,8 @@ def _states(core: "Core", kind: CardKind) -> tuple[list[str], list[str]]:
 def _sign_in(core: "Core") -> list[Card]:
     reading = background.start(partial(_states, core, "SignIn"), name="states of the sign-in")
     try:
-        look = ContainerSignIn(core.clients, core.discovery, core.sam_graph, core.key_vault).look()
+        reference = SignInReference(core.clients, core.discovery)
+        look = ContainerSignIn(core.clients, core.discovery, core.sam_graph, core.key_vault, reference).look()
     except BackendError as error:
         look = SignInLook(UNKNOWN, [str(error)], [])
     problems, notes = reading.result()
@@ -65,14 +72,18 @@ def _sign_in(core: "Core") -> list[Card]:
     return [msgspec.structs.replace(card, problems=[*look.problems, *problems], notes=[*look.notes, *notes])]
 
 
-def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
-    app = core.discovery.main_app.seen()
+def _web_app(core: "Core", web_app: WebApp, memory: InstallationMemory) -> list[Card]:
+    app = core.discovery.main_app.recent()
+    if app.error:
+        raise app.error
     status = web_app.status(app, Deadline.after(LOOK_SECONDS))
     deployment = core.discovery.deployment()
     link = Portal(deployment).link(text_or_none(app.site.get("id")), "appServices")
     problems, notes = _states(core, "WebApp")
     found, more = _of_status(status)
+    condition = condition_of(properties_of(app.site))
     name = text_of(app.site.get("name")) or deployment.main_app or ""
+    in_short = _in_short(condition, status.health, exists=app.exists)
     return [
         Card(
             name=name,
@@ -80,10 +91,39 @@ def _web_app(core: "Core", web_app: WebApp) -> list[Card]:
             exists=app.exists,
             state=status.state,
             link=link,
-            problems=[*problems, *condition_of(properties_of(app.site)).problems, *found],
+            problems=[*problems, *condition.problems, *found],
             notes=[*notes, *more],
+            condition=_with_patience(in_short, status.health, name, memory),
         )
     ]
+
+
+def _in_short(condition: Condition, health: Health, *, exists: bool | None) -> AppCondition:
+    """Return whether the container runs, by its state in Azure and by its own response. Pure."""
+    if exists is False:
+        return "Down"
+    if condition.in_short != "Up":
+        return condition.in_short
+    if health.is_ready:
+        return "Up"
+    return "Unknown" if health.is_up is None else "Starting"
+
+
+def _with_patience(in_short: AppCondition, health: Health, name: str, memory: InstallationMemory) -> AppCondition:
+    """Return the condition, `Down` instead of `Starting` if CIPP's port was shut for longer than a start takes.
+
+    Azure also restarts a container that ends again and again, and shows it as running. The row is apart from that of
+    the app's condition, so that a stopped app that starts is not down.
+    """
+    is_shut = in_short == "Starting" and health.is_up is False
+    port: AppCondition = "Up" if in_short == "Starting" and not is_shut else in_short
+    now = memory.now()
+    seeing = background.start(lambda: memory.see(f"{name}{PORT}", port, now), name="remember CIPP's port")
+    try:
+        seen = background.by(Deadline.after(MEMORY_SECONDS), seeing, what="read since when CIPP's port is shut")
+    except BackendError:
+        seen = None
+    return "Down" if is_shut and seen and now - seen.since >= PATIENCE else in_short
 
 
 def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
@@ -114,7 +154,9 @@ def _of_status(status: WebAppStatus) -> tuple[list[str], list[str]]:
 
 
 def _plan(core: "Core") -> list[Card]:
-    app = core.discovery.main_app.seen()
+    app = core.discovery.main_app.recent()
+    if app.error:
+        raise app.error
     plan, (problems, notes) = app.plan, _states(core, "AppServicePlan")
     plan_id = text_or_none(properties_of(app.site).get("serverFarmId"))
     link = Portal(core.discovery.deployment()).link(plan_id)

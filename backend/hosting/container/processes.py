@@ -16,10 +16,11 @@ from backend.cipp.key_reads import Sign
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError
+from backend.hosting.container.sign_in.reference import SignInReference
 from backend.hosting.container.updates.cipps_own import settings_of
 from backend.hosting.container.updates.cipps_rows import CippsRows
 from backend.hosting.own_restarts import OwnRestarts
-from backend.hosting.results import FunctionApp, Restarted
+from backend.hosting.results.apps import FunctionApp, Restarted
 from backend.hosting.uptimes import Uptime, Uptimes, restart_them
 from backend.internal_errors import stack_of
 
@@ -62,12 +63,22 @@ class ContainerProcesses:
     """The service of the process. Requires Website Contributor on the site.
 
     `is_single` returns whether the plan certainly has one instance. Otherwise no sign of one process counts.
+    `sign_in_secret` is the reference through which App Service has the secret of CIPP's sign-in.
     """
 
     zone_note: Final = _ZONE
     needs_flag: Final = True
 
-    def __init__(self, clients: Clients, apps: ContainerApps, image: Image, is_single: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        apps: ContainerApps,
+        image: Image,
+        is_single: Callable[[], bool],
+        *,
+        sign_in_secret: SignInReference | None = None,
+    ) -> None:
+        self.sign_in_secret = sign_in_secret
         self._clients = clients
         self._apps = apps
         self._image = image

@@ -1,30 +1,42 @@
 """A start of CIPP's container, from its plan to the health of the new process.
 
 Every start pulls the newest image of the tag: a start, a restart, and a write of settings. So each is planned here:
-which image it would pull, whether that may be an update, and whether the request allows it.
+which image it would pull, whether that may be an update, and whether the request allows it. It is stored as an
+operation before it is requested, so that `StartCompletion` follows it when the response was sent, or this process ends.
 """
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from backend.azure.clients import Clients
 from backend.concurrency import background
 from backend.concurrency.deadline import Deadline
-from backend.errors import ConflictError
-from backend.hosting.container.health import Before, Health, SiteHealth, Start
+from backend.errors import BackendError, ConflictError
+from backend.hosting.container.health import Before, Evidence, Health, SiteHealth, Start
 from backend.hosting.container.image import Container, ContainerImage
 from backend.hosting.container.starts import Starts, StoredStart
 from backend.hosting.container.updates.possible import PossibleUpdate, Versions, possible_update, refusal_of
-from backend.hosting.results import Consent
+from backend.hosting.own_restarts import OwnRestarts
+from backend.hosting.results.apps import Consent
 from backend.installation.app_states import STOPPED, condition_of
+from backend.operations.operations import Operations
+from backend.operations.results import Operation, Progress, StoredOperation
 from backend.readings import properties_of
 
-RESPONSE_SECONDS: Final = 210.0  # an HTTP response must come within 230 s
+logger = logging.getLogger("cipp.restarts")
+RESPONSE_SECONDS: Final = 190.0  # the response comes within 200 s, and HTTP ends after 230 s
+KIND: Final = "start"  # of the operation
+PATIENCE: Final = timedelta(minutes=10)  # a start can take that long, and is not a failure then
+EVIDENCE, MOMENT = "evidence", "moment"  # the facts of the operation
 OPEN_JOBS: Final = "Whether CIPP's jobs are running now is unknown. Those that run are interrupted."
 _NO_UPDATE: Final = "It does not update CIPP, because both versions are the same."
 _RAN_ALREADY: Final = "The app was not stopped, so Azure did not start it again. To start it again, restart it."
-_STILL: Final = "A start can take 10 minutes. This is not a failure: look again with ListBackend."
+_STILL: Final = "A start can take 10 minutes. This is not a failure: look again with ListBackendOperations."
+_LOOK: Final = "Look again with ListBackendOperations. A start can take 10 minutes."
+_REFUSED: Final = "Azure refused the request, so nothing was started."
+_IS_STOPPED: Final = "The app is stopped. Start it with ExecFunctionAppStart."
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,14 @@ class StartPlan:
         return condition_of(properties_of(self.container.site)).state == STOPPED
 
 
+@dataclass(frozen=True)
+class BegunStart:
+    """A start that is about to be requested. `operation` is None if it couldn't be stored."""
+
+    stored: StoredStart
+    operation: StoredOperation | None
+
+
 class ContainerStarts:
     """The service of the starts. Requires Reader on the site, and that CIPP's registry can be reached."""
 
@@ -61,6 +81,8 @@ class ContainerStarts:
         self._clients = clients
         self._image = image
         self._starts = starts
+        self._operations = Operations(clients)
+        self._own_restarts = OwnRestarts(clients)
 
     def plan(self, app: str, action: str, consent: Consent, *, allows_any: bool = False) -> StartPlan:
         """Return the plan of a start now. `action` completes "Couldn't ...". `allows_any`: any update is allowed.
@@ -94,18 +116,74 @@ class ContainerStarts:
             sentences.append(f'To allow the update, send Update: "{plan.possible.consent}".')
         return [" ".join(sentences), self._image.own_update(plan.container, versions, plan.moment), OPEN_JOBS]
 
-    def begin(self, plan: StartPlan, consent: Consent) -> StoredStart:
-        """Store the start, which is about to be requested.
+    def begin(self, plan: StartPlan, consent: Consent, action: str, *, replaces: bool = True) -> BegunStart:
+        """Store the start, which is about to be requested. `action` is a verb phrase, such as `restart the app`.
+
+        Without a table for the operation, the start begins nevertheless: CIPP may be down.
 
         Raises:
             ConflictError: The container was started too often.
             BackendError: The start couldn't be stored.
         """
-        return self._starts.begin(plan.app, plan.moment, force=consent.force)
+        stored = self._starts.begin(plan.app, plan.moment, force=consent.force)
+        if plan.before is None:
+            return BegunStart(stored, None)
+        evidence = Evidence.before(Before(plan.before, was_stopped=plan.was_stopped, replaces=replaces))
+        try:
+            operation = self._operations.begin(
+                KIND,
+                plan.app,
+                before=self._before(plan),
+                by=consent.by,
+                lasts=PATIENCE,
+                step=action[:1].upper() + action[1:],
+                next_steps=[_LOOK],
+                facts={EVIDENCE: evidence.text(), MOMENT: plan.moment.isoformat()},
+                now=plan.moment,
+            )
+        except BackendError as error:
+            logger.warning("Failed to store the operation of a start: %s", error)
+            return BegunStart(stored, None)
+        return BegunStart(stored, operation)
 
-    def withdraw(self, plan: StartPlan, stored: StoredStart) -> None:
+    def withdraw(self, plan: StartPlan, begun: BegunStart) -> None:
         """Remove a start that Azure certainly refused."""
-        self._starts.withdraw(plan.app, stored)
+        self._starts.withdraw(plan.app, begun.stored)
+        self._end(begun.operation, Progress("failed", result=_REFUSED, at=plan.moment))
+
+    def end(self, begun: BegunStart, start: Start | None, seen: str, *, is_stopped: bool = False) -> Operation | None:
+        """Store what was seen of a start, and return its operation, None if it couldn't be stored."""
+        if begun.operation is None:
+            return None
+        if is_stopped:
+            progress = Progress("failed", result=_IS_STOPPED, at=begun.operation.operation.began)
+        elif start is None:
+            progress = Progress("unknown", result=seen, at=begun.operation.operation.began)
+        else:
+            at = begun.operation.operation.began + timedelta(seconds=start.seconds)
+            facts = {**begun.operation.facts, EVIDENCE: start.evidence.text()}
+            is_done = start.evidence.is_complete(start.health)
+            progress = Progress("done" if is_done else "running", result=seen, facts=facts, at=at)
+        return self._end(begun.operation, progress)
+
+    def confirm(self, app: str, moment: datetime) -> None:
+        """Store that CIPP certainly started again after a time."""
+        self._own_restarts.note(app, moment)
+
+    def _end(self, operation: StoredOperation | None, progress: Progress) -> Operation | None:
+        if operation is None:
+            return None
+        try:
+            changed = self._operations.change(operation, progress)
+        except BackendError as error:
+            logger.warning("Failed to store the state of a start: %s", error)
+            changed = None
+        return (changed or operation).operation
+
+    @staticmethod
+    def _before(plan: StartPlan) -> str:
+        state = condition_of(properties_of(plan.container.site)).state or "unknown"
+        return f"{state}. {plan.before or ''} Version {plan.versions.running or 'unknown'}."
 
     def follow(self, plan: StartPlan, *, replaces: bool = True) -> Start | None:
         """Follow the health for at most `cipp_start_timeout_seconds`, None if CIPP's address is unknown.

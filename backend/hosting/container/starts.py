@@ -1,12 +1,13 @@
 """The starts of CIPP's container by this app, in a table for all instances, and the limit of their number.
 
 CIPP's host stays down if it starts more than three times within 30 minutes without becoming ready. So this app starts
-it at most twice in that time without Force. A start is stored before it is requested, and is withdrawn only if Azure
-certainly refused it.
+it at most twice in that time without Force. A change of the version reserves all three. A start is stored before it is
+requested, and is withdrawn only if Azure certainly refused it.
 """
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cipp.restarts")
 PARTITION: Final = "starts"
 MOST: Final = 2
+MOST_RESERVED: Final = 3  # by the host's own limit
 WINDOW: Final = timedelta(minutes=30)
 _TRIES: Final = 5
 _ADVICE: Final = "To start CIPP without this check, repeat with Force: true."
@@ -65,7 +67,7 @@ class Starts:
         """
         start = StoredStart(now, uuid4().hex[:8])
         try:
-            self._change(app, start, now, limited=not force)
+            self._change(app, [start], now, most=None if force else MOST)
         except BackendError as error:
             if not force:
                 if isinstance(error, ConflictError):
@@ -75,10 +77,37 @@ class Starts:
             logger.warning("Failed to store a start: %s", error)
         return start
 
-    def withdraw(self, app: str, start: StoredStart) -> None:
-        """Remove a start that Azure certainly refused. If the table can't be written, it counts."""
+    def known(self, app: str) -> list[StoredStart]:
+        """Return the stored starts and reservations, at least those of the last 30 minutes. Raises as `refusal`."""
+        return self._stored(app)
+
+    def refusal_of_reservation(
+        self, app: str, now: datetime, count: int, without: Sequence[StoredStart] = ()
+    ) -> ConflictError | None:
+        """Return the error for that many starts from now on, None if they fit. Raises as `refusal`.
+
+        `without` are reservations that are about to be withdrawn.
+        """
+        stored = [start for start in self._stored(app) if start not in without]
+        return _refusal(app, stored, now, count, MOST_RESERVED)
+
+    def reserve(self, app: str, now: datetime, count: int, *, force: bool) -> list[StoredStart]:
+        """Store that the app is about to be started up to that many times. With `force`, the limit doesn't matter.
+
+        Raises:
+            ConflictError: They don't fit into the limit of CIPP's host. Nothing was stored.
+            BackendError: The table couldn't be read or written.
+        """
+        reserved = [StoredStart(now, uuid4().hex[:8]) for _ in range(count)]
+        self._change(app, reserved, now, most=None if force else MOST_RESERVED)
+        return reserved
+
+    def withdraw(self, app: str, *starts: StoredStart) -> None:
+        """Remove starts that Azure certainly refused, or that were reserved. If that fails, they count."""
+        if not starts:
+            return
         try:
-            self._change(app, start, start.moment, removes=True)
+            self._change(app, starts, starts[0].moment, removes=True)
         except BackendError as error:
             logger.warning("Failed to withdraw a start: %s", error)
 
@@ -90,44 +119,65 @@ class Starts:
             return _read(tables.get_table_client(TABLE), app)[0]
 
     def _change(
-        self, app: str, start: StoredStart, now: datetime, *, limited: bool = False, removes: bool = False
+        self,
+        app: str,
+        starts: Sequence[StoredStart],
+        now: datetime,
+        *,
+        most: int | None = None,
+        removes: bool = False,
     ) -> None:
         tables = self._clients.tables()
         if tables is None:
             with self._lock:
-                if limited:
-                    _check(app, self._here, now)
-                self._here = _changed(self._here, start, now, removes=removes)
+                if most is not None:
+                    _check(app, self._here, now, len(starts), most)
+                self._here = _changed(self._here, starts, now, removes=removes)
             return
         with while_trying_to(f"store a start of '{app}'"):
             for _ in range(_TRIES):
                 table = tables.get_table_client(TABLE)
                 before, etag = _read(table, app)
-                if start in before and not removes:  # stored, but the response was lost
+                if starts[0] in before and not removes:  # stored, but the response was lost
                     return
-                if limited:
-                    _check(app, before, now)
-                if _write(table, app, _changed(before, start, now, removes=removes), etag):
+                if removes and not any(start in before for start in starts):
+                    return
+                if most is not None:
+                    _check(app, before, now, len(starts), most)
+                if _write(table, app, _changed(before, starts, now, removes=removes), etag):
                     return
         raise ConflictError(f"Couldn't store a start of '{app}': other starts are stored now.", advice="Try again.")
 
 
-def _changed(before: list[StoredStart], start: StoredStart, now: datetime, *, removes: bool) -> list[StoredStart]:
-    """Return the starts with one more or without it, and without old ones. Pure."""
-    kept = [other for other in before if other != start and _counts(other, now)]
-    return kept if removes else [*kept, start]
+def _changed(
+    before: list[StoredStart], starts: Sequence[StoredStart], now: datetime, *, removes: bool
+) -> list[StoredStart]:
+    """Return the starts with more, and without old ones, or exactly without these. Pure."""
+    if removes:
+        return [other for other in before if other not in starts]
+    return [*(other for other in before if other not in starts and _counts(other, now)), *starts]
 
 
-def _check(app: str, stored: list[StoredStart], now: datetime) -> None:
-    if refusal := _refusal(app, stored, now):
+def _check(app: str, stored: list[StoredStart], now: datetime, count: int, most: int) -> None:
+    if refusal := _refusal(app, stored, now, count, most):
         raise refusal
 
 
-def _refusal(app: str, stored: list[StoredStart], now: datetime) -> ConflictError | None:
+def _refusal(
+    app: str, stored: list[StoredStart], now: datetime, count: int = 1, most: int = MOST
+) -> ConflictError | None:
     recent = sorted(start.moment for start in stored if _counts(start, now))
-    if len(recent) < MOST:
+    too_many = len(recent) + count - most
+    if too_many <= 0:
         return None
-    until = recent[-MOST] + WINDOW
+    until = recent[min(too_many, len(recent)) - 1] + WINDOW
+    if count > 1:
+        return ConflictError(
+            f"Couldn't change the version of '{app}': it may need {count} starts, and this app requested or reserved "
+            f"{len(recent)} in the last 30 minutes. If CIPP starts more often than {most} times without becoming "
+            "ready, it stays down.",
+            advice=f"Wait until {until:%H:%M} UTC, or repeat with Force: true.",
+        )
     return ConflictError(
         f"Couldn't start '{app}': this app started it {len(recent)} times in the last 30 minutes. If CIPP starts more "
         "often without becoming ready, it stays down.",

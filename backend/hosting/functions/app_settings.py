@@ -2,7 +2,7 @@
 
 from backend.azure.clients import Clients
 from backend.hosting.functions.apps import FunctionApps, must_be_function_app
-from backend.hosting.results import Consent, FunctionApp
+from backend.hosting.results.apps import Consent, FunctionApp
 from backend.hosting.setting_rules import FUNCTION_APP
 from backend.hosting.settings_of_apps import Manner, SettingsOfApps
 from backend.installation.discovery import Discovery

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from backend.azure.clients import Clients
 from backend.errors import ConflictError
 from backend.hosting.other_processes import other_processes
-from backend.hosting.results import Action, Consent, Control, Controlled, FunctionApp, Restarted
+from backend.hosting.results.apps import Action, Consent, Control, Controlled, FunctionApp, Restarted
 from backend.hosting.shape_errors import UnknownShapeError
 from backend.hosting.sites import Sites, in_turn, is_named, planned, refusal_on_this_app
 from backend.installation.discovery import Discovery

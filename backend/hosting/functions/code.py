@@ -10,7 +10,7 @@ from backend.azure.sdk_json import fetched, listed, sent
 from backend.errors import AzureError, AzureRefusedError, ConflictError, NotFoundError, joined
 from backend.formats import moment_of
 from backend.hosting.functions.apps import FunctionApps
-from backend.hosting.results import Deployment, Deployments, FunctionApp, Source, SyncAct
+from backend.hosting.results.apps import Deployment, Deployments, FunctionApp, Source, SyncAct
 from backend.installation.discovery import Discovery
 from backend.readings import count_or_none, properties_of, text_of, text_or_none
 from backend.text.redaction import public_url, redact

@@ -7,19 +7,24 @@ from backend.concurrency.made_once import made_once
 from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from backend.hosting.functions.absent import NoSignIn, NoVersions
     from backend.hosting.functions.apps import FunctionApps
     from backend.hosting.functions.code import FunctionAppDeployments
+    from backend.hosting.functions.domains import FunctionsDomains
+    from backend.hosting.functions.migration.preflight import MigrationPreflight
     from backend.hosting.functions.processes import FunctionAppProcesses
     from backend.hosting.functions.static_web_app.domains import StaticWebAppDomains
     from backend.hosting.functions.static_web_app.invitations import StaticWebAppInvitations
     from backend.hosting.functions.static_web_app.site import StaticWebApp
     from backend.hosting.functions.static_web_app.users import StaticWebAppUsers
+    from backend.hosting.functions.users import StaticWebAppCippUsers
     from backend.hosting.hosting import Core, Hosting
     from backend.hosting.settings_of_apps import SettingsOfApps
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
+    from backend.operations.results import Completer
 
 STATES_SECONDS: Final = 2.5  # how long the overview waits for the states of the installation
 
@@ -54,6 +59,12 @@ class _FunctionsHosting:
         return FunctionAppDeployments(self._core.clients, self._core.discovery, self.apps)
 
     @made_once
+    def versions(self) -> "NoVersions":
+        from backend.hosting.functions.absent import NoVersions
+
+        return NoVersions()
+
+    @made_once
     def frontend(self) -> "StaticWebApp":
         from backend.hosting.functions.static_web_app.site import StaticWebApp
 
@@ -66,10 +77,22 @@ class _FunctionsHosting:
         return StaticWebAppDomains(self.frontend)
 
     @made_once
+    def cipp_domains(self) -> "FunctionsDomains":
+        from backend.hosting.functions.domains import FunctionsDomains
+
+        return FunctionsDomains(self.frontend, self.domains)
+
+    @made_once
     def users(self) -> "StaticWebAppUsers":
         from backend.hosting.functions.static_web_app.users import StaticWebAppUsers
 
         return StaticWebAppUsers(self._core.clients, self.frontend, self._core.access_tables)
+
+    @made_once
+    def cipp_users(self) -> "StaticWebAppCippUsers":
+        from backend.hosting.functions.users import StaticWebAppCippUsers
+
+        return StaticWebAppCippUsers(self.users, self.invitations, self.frontend, self._core.access_tables)
 
     @made_once
     def invitations(self) -> "StaticWebAppInvitations":
@@ -78,10 +101,34 @@ class _FunctionsHosting:
         return StaticWebAppInvitations(self.frontend, self.domains)
 
     @made_once
+    def migration(self) -> "MigrationPreflight":
+        from backend.hosting.functions.migration.preflight import MigrationPreflight
+
+        core = self._core
+        return MigrationPreflight(
+            core.clients,
+            core.discovery,
+            core.access_tables,
+            users=self.users,
+            domains=self.domains,
+            listed=core.allowed_users_writer,
+        )
+
+    @made_once
+    def sign_in(self) -> "NoSignIn":
+        from backend.hosting.functions.absent import NoSignIn
+
+        return NoSignIn()
+
+    @made_once
     def processes(self) -> "FunctionAppProcesses":
         from backend.hosting.functions.processes import FunctionAppProcesses
 
         return FunctionAppProcesses(self._core.clients, self._core.discovery, self.apps)
+
+    @property
+    def completers(self) -> "Mapping[str, Completer]":
+        return {}
 
     @made_once
     def probes(self) -> "Sequence[Probe]":

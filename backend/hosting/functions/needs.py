@@ -25,9 +25,14 @@ READS: Final = (
     "Microsoft.Web/sites/instances/read",
     "Microsoft.Web/sites/instances/processes/read",
     "Microsoft.Web/sites/sourcecontrols/read",
+    "Microsoft.Web/sites/analyzeCustomHostname/read",
+    "Microsoft.Web/serverfarms/read",
     "Microsoft.Web/staticSites/read",
     "Microsoft.Web/staticSites/builds/read",
     "Microsoft.Web/staticSites/customDomains/read",
+    "Microsoft.Authorization/roleAssignments/read",
+    "Microsoft.Authorization/roleDefinitions/read",
+    "Microsoft.Storage/storageAccounts/fileServices/shares/read",
 )
 SETTINGS_OF_APP: Final = ("Microsoft.Web/sites/config/list/action",)
 ON_APP: Final = (

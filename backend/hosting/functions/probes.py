@@ -38,6 +38,7 @@ def _cards(discovery: Discovery, apps: FunctionApps) -> list[Card]:
             state=app.state,
             link=app.portal_link,
             problems=app.problems,
+            condition=app.condition,
         )
         for app in found
     ]
@@ -45,7 +46,7 @@ def _cards(discovery: Discovery, apps: FunctionApps) -> list[Card]:
         return cards
     name = discovery.deployment().main_app or ""
     problem = "Azure does not show this main app. Set CIPP_FUNCTION_APP."
-    return [Card(name=name, kind="FunctionApp", exists=False, problems=[problem]), *cards]
+    return [Card(name=name, kind="FunctionApp", exists=False, problems=[problem], condition="Down"), *cards]
 
 
 def _static_web_app(discovery: Discovery) -> list[Card]:

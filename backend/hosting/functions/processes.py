@@ -12,7 +12,7 @@ from backend.cipp import midnight
 from backend.cipp.key_reads import Sign
 from backend.hosting.functions.apps import FunctionApps
 from backend.hosting.functions.uptime import UptimesInAzure
-from backend.hosting.results import Restarted
+from backend.hosting.results.apps import Restarted
 from backend.hosting.uptimes import restart_them
 from backend.installation.discovery import Discovery
 
@@ -26,6 +26,7 @@ class FunctionAppProcesses:
     """The service of the processes. Requires Website Contributor on the apps."""
 
     zone_note: Final = HOST_ZONE
+    sign_in_secret: Final = None  # the static web app signs users in
     needs_flag: Final = False  # most were installed before the flag existed, also those without CIPP's storage
 
     def __init__(self, clients: Clients, discovery: Discovery, apps: FunctionApps) -> None:

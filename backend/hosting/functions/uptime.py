@@ -20,7 +20,7 @@ from backend.concurrency.deadline import Deadline
 from backend.errors import AzureUnreachableError, BackendError, NotFoundError
 from backend.hosting.functions.apps import FunctionApps
 from backend.hosting.own_restarts import OwnRestarts
-from backend.hosting.results import FunctionApp
+from backend.hosting.results.apps import FunctionApp
 from backend.hosting.uptimes import Uptime, Uptimes
 from backend.installation.discovery import Discovery
 from backend.internal_errors import stack_of

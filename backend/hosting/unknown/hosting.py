@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final, NoReturn
 
+import msgspec
+
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.made_once import made_once
 from backend.errors import BackendError
@@ -17,21 +19,35 @@ from backend.installation.shape import Shape
 
 if TYPE_CHECKING:
     from backend.cipp.key_reads import Sign
-    from backend.hosting.hosting import Apps, AppSettings, Code, Core, Domains, Frontend, Hosting, Processes, UserRoles
-    from backend.hosting.results import (
-        Action,
-        Consent,
-        Control,
-        Deployments,
-        Domain,
-        FunctionApp,
-        Setting,
-        SettingsAct,
-        Users,
+    from backend.hosting.hosting import (
+        Apps,
+        AppSettings,
+        CippDomains,
+        CippUsers,
+        Code,
+        Core,
+        Domains,
+        Frontend,
+        Hosting,
+        Migration,
+        Processes,
+        SignInSecret,
+        UserRoles,
     )
+    from backend.hosting.results.apps import Action, Consent, Control, Deployments, FunctionApp, Setting, SettingsAct
+    from backend.hosting.results.domains import CippDomainList
+    from backend.hosting.results.sign_in import SignInState
+    from backend.hosting.results.static_web_app import Domain, Users
+    from backend.hosting.results.users import BackendUsers
+    from backend.hosting.results.versions import BackendVersions
     from backend.installation.needs import HostingNeeds
     from backend.installation.probes import Probe
+    from backend.operations.results import Completer
 
+_ONLY_STATIC_WEB_APP: Final = (
+    "It is not certain whether CIPP runs as function apps or as a container. These are the domains of a static web app "
+    "alone."
+)
 Cause = Callable[[], BackendError | None]
 Refusal = Callable[..., NoReturn]
 
@@ -78,6 +94,10 @@ class _UnknownHosting:
     def code(self) -> "_Code":
         return _Code(self._reads.code, self._refuse)
 
+    @made_once
+    def versions(self) -> "_Versions":
+        return _Versions(self._last, self._refuse)
+
     @property
     def frontend(self) -> "Frontend":
         return self._reads.frontend
@@ -87,12 +107,28 @@ class _UnknownHosting:
         return _Domains(self._reads.domains, self._refuse)
 
     @made_once
+    def cipp_domains(self) -> "_CippDomains":
+        return _CippDomains(self._reads.cipp_domains, self._refuse)
+
+    @made_once
     def users(self) -> "_Users":
         return _Users(self._reads.users, self._refuse)
 
     @made_once
+    def cipp_users(self) -> "_CippUsers":
+        return _CippUsers(self._reads.cipp_users, self._refuse)
+
+    @made_once
     def invitations(self) -> "_Invitations":
         return _Invitations(self._refuse)
+
+    @property
+    def migration(self) -> "Migration":
+        return self._reads.migration
+
+    @made_once
+    def sign_in(self) -> "_SignIn":
+        return _SignIn(self._last, self._refuse)
 
     @made_once
     def processes(self) -> "_Processes":
@@ -103,6 +139,10 @@ class _UnknownHosting:
         from backend.hosting.unknown.probes import probes
 
         return probes(self._core)
+
+    @property
+    def completers(self) -> "Mapping[str, Completer]":
+        return {}
 
     @property
     def needs(self) -> "HostingNeeds":
@@ -152,11 +192,35 @@ class _Code:
         self.sync: Refusal = refuse
 
 
+class _Versions:
+    """The versions by the last known shape. Nothing is changed."""
+
+    def __init__(self, last: "Callable[[], Hosting]", refuse: Refusal) -> None:
+        self._last = last
+        self.set: Refusal = refuse
+
+    def state(self) -> "BackendVersions":
+        return self._last().versions.state()
+
+
 class _Domains:
     def __init__(self, reads: "Domains", refuse: Refusal) -> None:
         self.domains: Callable[[], list[Domain]] = reads.domains
         self.add: Refusal = refuse
         self.remove: Refusal = refuse
+
+
+class _CippDomains:
+    def __init__(self, reads: "CippDomains", refuse: Refusal) -> None:
+        self._functions = reads
+        self.add: Refusal = refuse
+        self.secure: Refusal = refuse
+        self.remove: Refusal = refuse
+        self.repair_sign_in: Refusal = refuse
+
+    def domains(self, domain: str = "") -> "CippDomainList":
+        found = self._functions.domains(domain)
+        return msgspec.structs.replace(found, notes=[*found.notes, _ONLY_STATIC_WEB_APP])
 
 
 class _Users:
@@ -166,9 +230,27 @@ class _Users:
         self.remove: Refusal = refuse
 
 
+class _CippUsers:
+    def __init__(self, reads: "CippUsers", refuse: Refusal) -> None:
+        self.users: Callable[[], BackendUsers] = reads.users
+        self.set_roles: Refusal = refuse
+        self.remove: Refusal = refuse
+
+
 class _Invitations:
     def __init__(self, refuse: Refusal) -> None:
         self.invite: Refusal = refuse
+
+
+class _SignIn:
+    """The causes by the last known shape. Nothing is repaired."""
+
+    def __init__(self, last: "Callable[[], Hosting]", refuse: Refusal) -> None:
+        self._last = last
+        self.repair: Refusal = refuse
+
+    def state(self) -> "SignInState":
+        return self._last().sign_in.state()
 
 
 class _NoUptimes(Uptimes):
@@ -190,6 +272,10 @@ class _Processes:
     @property
     def needs_flag(self) -> bool:
         return self._last().needs_flag
+
+    @property
+    def sign_in_secret(self) -> "SignInSecret | None":
+        return self._last().sign_in_secret
 
     @property
     def signs(self) -> "Collection[Sign]":

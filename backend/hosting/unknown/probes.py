@@ -27,7 +27,8 @@ def probes(core: "Core") -> Sequence[Probe]:
 def _main_app(core: "Core") -> list[Card]:
     """Return the card, with the states of the installation before the cause. States name the next step themselves."""
     states = core.installation_states.warnings(Deadline.after(STATES_SECONDS))
-    app = core.discovery.main_app.seen()
+    app = core.discovery.main_app.recent()
+    condition = condition_of(properties_of(app.site))
     cause = str(app.error) if app.error else _READ_SINCE
     missing = [_MISSING] if app.exists is False and not states else []
     deployment = core.discovery.deployment()
@@ -38,8 +39,9 @@ def _main_app(core: "Core") -> list[Card]:
             name=name,
             kind="MainApp",
             exists=app.exists,
-            state=condition_of(properties_of(app.site)).state,
+            state=condition.state,
             link=portal.link(portal.id_of("Microsoft.Web/sites", name), "appServices"),
             problems=[*states, *missing, cause],
+            condition="Down" if app.exists is False else condition.in_short,
         )
     ]

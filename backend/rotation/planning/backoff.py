@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 from zlib import crc32
 
-from backend.credentials.kinds import Key, keys_in
+from backend.credentials.kinds import Key
 from backend.rotation.planning.memory import KeyMemory, is_doubted
 
 FIRST_WAIT: Final = timedelta(minutes=50)  # then twice as long each time, at most a day
@@ -21,12 +21,12 @@ class KeyChoice(Enum):
 
 
 def chosen_keys(
-    choice: KeyChoice | Sequence[Key], listed: Iterable[str], memories: Mapping[str, KeyMemory], now: datetime
+    choice: KeyChoice | Sequence[Key], listed: Iterable[Key], memories: Mapping[str, KeyMemory], now: datetime
 ) -> list[Key]:
     """Return the keys that a run works on. Keys that the caller named don't have to be listed."""
     if not isinstance(choice, KeyChoice):
         return list(choice)
-    keys = keys_in(listed)
+    keys = list(listed)
     if choice is KeyChoice.ALL:
         return keys
     return [key for key in keys if is_its_turn(memories.get(key.name.lower()), now)]

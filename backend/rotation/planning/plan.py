@@ -11,6 +11,7 @@ Then come the chores, each tried once. If one fails, that is a warning, never th
     Remove     a credential of this app that no version names, or that CIPP's apps don't need any more
     Disable    an old version of this app in the vault
     Lock       the app's service principals, against credentials that others add in other tenants
+    Refresh    what App Service has of the secret of CIPP's sign-in
 
 The same functions find what an interrupted run left, because they plan from Azure's state alone.
 """
@@ -102,6 +103,8 @@ class Rules:
     At most `most_live` credentials that this app created may be usable at a time. `near_end` returns how long before
     its expiry a credential is renewed. `prunes`: CIPP's weekly run removes credentials from the app that are not those
     of the newest two enabled versions. So at most one new version is created until CIPP has read its keys.
+    `keeps_excess`: superseded ones stay for their whole overlap, also if there are more than `most_live`. So do
+    those of versions that may have been purged with the whole secret.
     """
 
     noun: str
@@ -109,6 +112,7 @@ class Rules:
     ages: bool
     near_end: Callable[[Version, AppCredential], timedelta]
     prunes: bool = False
+    keeps_excess: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ class Renew(Step):
 
 class Lock(Step):
     """Turn the service principal lock on."""
+
+
+class Refresh(Step):
+    """Let App Service read the secret of CIPP's sign-in again."""
 
 
 @dataclass(frozen=True)
@@ -202,12 +210,12 @@ def credential_chores(seen: Seen, moment: Moment, rules: Rules) -> list[Step]:
 
 
 def _tidying(seen: Seen, moment: Moment, rules: Rules) -> list[Step]:
+    orphans = [one for one in _orphans(seen, moment) if not rules.keeps_excess or _was_never_used(one, seen, moment)]
     steps: list[Step] = [
-        Remove(f"No version in the vault names this {rules.noun} of this app.", orphan.id)
-        for orphan in _orphans(seen, moment)
+        Remove(f"No version in the vault names this {rules.noun} of this app.", orphan.id) for orphan in orphans
     ]
     if seen.validity is Validity.VALID and seen.served:
-        steps += _superseded_steps(seen, moment, rules, {orphan.id for orphan in _orphans(seen, moment)})
+        steps += _superseded_steps(seen, moment, rules, {orphan.id for orphan in orphans})
     if rules.prunes:
         steps += _shielding(seen, moment, {step.credential_id for step in steps if isinstance(step, Remove)})
     disabled = {step.version_id for step in steps if isinstance(step, Disable)}
@@ -436,6 +444,17 @@ def _orphans(seen: Seen, moment: Moment) -> Iterator[AppCredential]:
             yield credential
 
 
+def _was_never_used(orphan: AppCredential, seen: Seen, moment: Moment) -> bool:
+    """Return whether nothing uses a credential that no version names: it was never stored, or certainly not recently.
+
+    The vault purges only whole secrets. So one that is younger than the first version was never stored. Of an older
+    one, the version may be purged, while App Service still has its value.
+    """
+    is_younger = orphan.starts > min(version.created for version in seen.versions)
+    is_old = moment.now - orphan.starts >= moment.overlap and moment.restarted is not None
+    return orphan.ends <= moment.now or is_younger or is_old
+
+
 def _is_out_of_use(superseded: datetime, moment: Moment) -> bool:
     """Return whether CIPP's apps can't use what was superseded then: the overlap is over, and each read its keys."""
     is_over = moment.now - superseded >= moment.overlap
@@ -501,7 +520,8 @@ def _superseded_steps(seen: Seen, moment: Moment, rules: Rules, orphans: set[str
         else:
             kept.append(one)
     removed = orphans | {step.credential_id for step in steps}
-    excess = max(sum(one.id not in removed for one in _live(seen, moment)) - rules.most_live, 0)
+    live = sum(one.id not in removed for one in _live(seen, moment))
+    excess = 0 if rules.keeps_excess else max(live - rules.most_live, 0)
     # Never the one that was served last: CIPP most likely uses it.
     candidates = sorted(
         (one for one in kept if one.at < seen.versions[0].created),

@@ -35,7 +35,9 @@ RUN_KEYS: Final = "CippBackendRunKeys"
 NOT_FOUND: Final = 404
 ROWS_PER_TRANSACTION: Final = 100  # limit of Table storage
 LONGEST: Final = 30_000  # characters of a text property (Table storage: 32 Ki)
-KEPT: Final = timedelta(days=90)
+KEPT: Final = timedelta(weeks=27)  # the history shows 26 weeks, and the oldest of them is complete
+MOST_WEEKLY: Final = 60  # runs of one trigger in a list. A row has about 0.5 kB
+MOST_OTHERS: Final = 300  # other runs in a list
 # Fields of a run: its keys have their own rows, and the reader estimates the end.
 _NOT_OF_THE_ROW: Final = ("keys", "keys_available", "estimated_end")
 # What is written while a run is in progress. The others but `step` and `done` are needed if the row is missing.
@@ -95,6 +97,31 @@ class Journal:
         }
         return [reading[run.run_id].result() if run.run_id in reading else run for run in runs]
 
+    def all_runs(self, *, by: str) -> tuple[list[RunReport], bool]:
+        """Return the runs that are kept, the newest first, without their keys, and whether there are more.
+
+        `by` is a trigger whose runs are never left out for others: failures of one key can make a run each hour.
+        Requires Storage Table Data Reader.
+
+        Raises:
+            AzureError: The table refused or timed out.
+        """
+        reading = background.start(lambda: self._listed("eq", by, MOST_WEEKLY), name="read the weekly runs")
+        others = self._listed("ne", by, MOST_OTHERS + 1)
+        runs = sorted([*reading.result(), *others[:MOST_OTHERS]], key=lambda run: run.started, reverse=True)
+        return runs, len(others) > MOST_OTHERS
+
+    def _listed(self, comparison: str, by: str, most: int) -> list[RunReport]:
+        select = ["PartitionKey", "RowKey", *_properties(RunReport)]
+        wanted = f"by {comparison} @by"
+        try:
+            found = self._rows(
+                RUNS, "run", "list the runs", most=most, more=wanted, parameters={"by": by}, select=select
+            )
+        except NotFoundError:  # the first run creates the table
+            return []
+        return [run for row in found if (run := _run(row))]
+
     def run(self, run_id: str) -> RunReport:
         """Return one run with its keys. Requires Storage Table Data Reader.
 
@@ -109,7 +136,7 @@ class Journal:
         except NotFoundError as error:  # the table
             logger.info("Run %s was not found: %s", run_id, error)
         raise NotFoundError(
-            f"Couldn't find run '{run_id}' in the history, which keeps runs for {KEPT.days} days.",
+            f"Couldn't find run '{run_id}' in the history, which keeps runs for {KEPT.days // 7} weeks.",
             advice="To list the last runs with their ids, call ListKeyRotations without RunId.",
         )
 
@@ -157,19 +184,25 @@ class Journal:
         *,
         most: int | None = None,
         where: Mapping[str, str] = MappingProxyType({}),
+        more: str = "",
+        parameters: Mapping[str, str] = MappingProxyType({}),
         select: list[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """Return the rows of a partition whose properties have the values of `where`, by row key."""
+        """Return the rows of a partition whose properties have the values of `where`, by row key.
+
+        `more` is a further condition, with its parameters.
+        """
         tables = self._clients.tables()
         if tables is None:
             return []
         with while_trying_to(action):
-            wanted = " and ".join(["PartitionKey eq @partition", *(f"{name} eq @{name}" for name in where)])
+            conditions = ["PartitionKey eq @partition", *(f"{name} eq @{name}" for name in where), more]
+            wanted = " and ".join(filter(None, conditions))
             return rows(
                 tables.get_table_client(table).query_entities,
                 wanted,
                 most=most,
-                parameters={"partition": partition, **where},
+                parameters={"partition": partition, **where, **parameters},
                 results_per_page=most,
                 select=select,
             )

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from backend.cipp.log_entries import ROTATION_API
+import msgspec
+
+from backend.cipp.log_entries import ALERTS_API, ROTATION_API
 from backend.cipp.results import Line, Severity
 from backend.cipp.tables import Tenant
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.results import Details, KeyReport
 
 ONE_DAY: Final = timedelta(days=1)
-ALERTS: Final = "Alerts"  # CIPP's notifications send the entries of this API
 MANY: Final = 3  # so many keys that timed out in one run share an alert
 NAMED: Final = 3  # keys in an alert of several
 # The cause of every run that failed before it touched a key.
@@ -74,7 +75,7 @@ class RunMessages:
         line = self.line(trouble.report, is_first_timeout=trouble.is_first_timeout)
         message = f"{line.message} Other keys that fail for this reason don't have their own entry."
         severity: Severity = "Error" if line.severity == "Critical" and is_of_today(memory, now) else line.severity
-        return replace(line, message=message, severity=severity, tenant="None", tenant_id="None")
+        return msgspec.structs.replace(line, message=message, severity=severity, tenant="None", tenant_id="None")
 
     def is_worth_an_alert(self, trouble: Trouble, now: datetime) -> bool:
         """Return whether the admin must know about a key: it failed, but not by a first timeout, or it expires soon."""
@@ -121,7 +122,7 @@ class RunMessages:
             else f"It expires on {report.expires:%Y-%m-%d}."
         )
         return Line(
-            api=ALERTS,
+            api=ALERTS_API,
             message=f"Action required for CIPP's key {memory.name}. {why}".rstrip(),
             severity="Critical",
             tenant=(tenant.domain or tenant.name) if tenant else "None",
@@ -136,7 +137,7 @@ class RunMessages:
         names = ", ".join(trouble.report.name for trouble in own_first[:NAMED])
         more = f" and {len(troubles) - NAMED} more" if len(troubles) > NAMED else ""
         return Line(
-            api=ALERTS,
+            api=ALERTS_API,
             message=f"Action required for {len(troubles)} of CIPP's keys. They {what}: {names}{more}. "
             f"{own_first[0].report.text}",
             severity="Critical",
@@ -171,5 +172,5 @@ def of_untouched(message: str, memory: KeyMemory, now: datetime, *, is_timeout: 
         return [], replace(memory, failures=failures)
     if is_timeout and failures == 1:
         return [Line(api=ROTATION_API, message=message, severity="Warning")], replace(memory, failures=failures)
-    lines = [Line(api=api, message=message, severity="Critical") for api in (ROTATION_API, ALERTS)]
+    lines = [Line(api=api, message=message, severity="Critical") for api in (ROTATION_API, ALERTS_API)]
     return lines, replace(memory, failures=failures, alerted=now)

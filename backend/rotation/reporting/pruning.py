@@ -1,4 +1,4 @@
-"""Delete runs from the history after 90 days: first the rows of a run's keys, then the run's own row."""
+"""Delete runs from the history after 27 weeks: first the rows of a run's keys, then the run's own row."""
 
 import logging
 from datetime import datetime
@@ -21,7 +21,7 @@ _NAMES: Final = ["PartitionKey", "RowKey"]
 
 
 def prune(clients: Clients, now: datetime, seconds: float = PRUNE_SECONDS) -> None:
-    """Delete runs that started more than 90 days ago. When the time is over, the remaining batches are left.
+    """Delete runs that started more than 27 weeks ago. When the time is over, the remaining batches are left.
 
     A run's row is deleted after those of its keys, so the next call finds what an interrupted one left. A failure is
     logged. Requires Storage Table Data Contributor.

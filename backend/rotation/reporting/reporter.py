@@ -155,7 +155,7 @@ class Reporter:
                     f"{report.name}: the token has fewer scopes than last time. Missing: {' '.join(sorted(lost))}."
                 )
                 self._warnings.append(warning)
-                lines.append(replace(messages.line(report), message=warning, severity="Warning"))
+                lines.append(msgspec.structs.replace(messages.line(report), message=warning, severity="Warning"))
             memory = replace(memory, scopes=" ".join(sorted(scopes)))
         unknown = messages.is_unknown(report)
         trouble = Trouble(report, details, memory)

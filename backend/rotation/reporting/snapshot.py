@@ -1,13 +1,20 @@
 """The data of an overview of the keys, read from Azure, CIPP's tables and the history."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from backend.concurrency import background
-from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, IDENTITY_NAMES, PARTNER_TOKEN, Key
+from backend.credentials.kinds import (
+    CERTIFICATE,
+    CLIENT_SECRET,
+    IDENTITY_NAMES,
+    PARTNER_TOKEN,
+    SIGN_IN_SECRET,
+    Key,
+)
 from backend.errors import BackendError, NotFoundError
 from backend.hosting.uptimes import Uptime
 from backend.internal_errors import contained
@@ -20,20 +27,24 @@ from backend.rotation.running.batch import credential_work
 from backend.rotation.running.context import CippData, RunContext
 from backend.rotation.running.credential_work import CredentialWork
 from backend.rotation.running.session import reason_to_leave
+from backend.rotation.running.sign_in_secret import SignInSecretWork, UsedSecret, as_sign_in_app, sign_in_secret_work
 from backend.sam_app.management_policy import AppPolicy
 
 _SET_UP: Final = "Run CIPP's setup wizard."
+_CREATE: Final = "Create a secret for CIPP's sign-in app, and store it with ExecKeyVaultSecretSet."
 
 
 @dataclass(frozen=True)
 class SeenCredential:
-    """The state of the client secret or the certificate.
+    """The state of the client secret, the certificate, or the secret of the sign-in.
 
     `superseded_ends` is the first expiry of an old one that CIPP's apps might still use, None if there isn't one.
+    `used` is what App Service uses of the secret of the sign-in.
     """
 
     seen: Seen
     superseded_ends: datetime | None
+    used: UsedSecret = field(default_factory=UsedSecret)
 
 
 @dataclass(frozen=True)
@@ -45,9 +56,11 @@ class Snapshot:
     - `runs` are the last ones, the newest first. `holder` is the id of the run that has the lock.
     - `served` is the version of each secret that the vault serves, by name in lower case.
     - `left_alone` is the report of each key that runs don't touch, by name in lower case.
-    - `credentials` are by the names CLIENT_SECRET and CERTIFICATE, without those that were not read.
+    - `credentials` are by the names CLIENT_SECRET, CERTIFICATE and SIGN_IN_SECRET, without those that were not read.
     - `missing` are the secrets that CIPP needs and the vault does not have. `recoveries` is how to restore them.
     - `advise` returns how apps, by their names, read their current keys before a time.
+    - `sign_in_missing`: the vault does not have the secret of the sign-in, and users need it (`MissingError`), or it is
+      unknown whether they do.
     """
 
     now: datetime
@@ -67,6 +80,7 @@ class Snapshot:
     recoveries: Sequence[str]
     uptimes: Sequence[Uptime]
     advise: Callable[[Sequence[str], datetime | None], str]
+    sign_in_missing: BackendError | None = None
 
 
 def collect(  # noqa: PLR0913 - what the caller has read already
@@ -86,10 +100,11 @@ def collect(  # noqa: PLR0913 - what the caller has read already
     by_name = {name.lower(): version for name, version in served.items()}  # CIPP's template writes lower case
     uptimes = background.start(run.uptimes.uptimes, name="read when CIPP's apps started")
     now = run.vault.now()
-    works = _looked_at(run) if run.is_signed_in else {}
+    works = _looked_at(run, keys)
     left_alone = {key.name.lower(): _left_alone(key, run) for key in keys if key.name.lower() in by_name}
     missing, recoveries = _missing(run, by_name)
-    first = next((work for work in works.values() if isinstance(work, CredentialWork)), None)
+    own = (works.get(name) for name in (CLIENT_SECRET, CERTIFICATE))
+    first = next((work for work in own if isinstance(work, CredentialWork)), None)
     return Snapshot(
         now=now,
         cipp=run.cipp,
@@ -101,34 +116,49 @@ def collect(  # noqa: PLR0913 - what the caller has read already
         runs=runs,
         holder=holder,
         served=by_name,
-        credentials={
-            name: SeenCredential(work.seen, work.facts.superseded_ends) if isinstance(work, CredentialWork) else work
-            for name, work in works.items()
-        },
+        credentials={name: _seen(work) if isinstance(work, CredentialWork) else work for name, work in works.items()},
         policy=first.policy() if first else None,
         left_alone=left_alone,
         missing=missing,
         recoveries=recoveries,
         uptimes=uptimes.result(),
         advise=run.services.processes.advice,
+        sign_in_missing=_sign_in_missing(run, by_name),
     )
 
 
-def _looked_at(run: RunContext) -> dict[str, CredentialWork | BackendError]:
-    """Read the state of the client secret and the certificate as a run does. Return each, or why it failed."""
-    looks = {}
-    for key in (Key(CLIENT_SECRET, "ClientSecret"), Key(CERTIFICATE, "Certificate")):
-        work = credential_work(run, key)
-        looks[key.name] = work, background.start(partial(work.look, run.moment), name=f"read the state of {key.name}")
+def _looked_at(run: RunContext, keys: Sequence[Key]) -> dict[str, CredentialWork | BackendError]:
+    """Read the state of the client secrets and the certificate as a run does. Return each, or why it failed.
+
+    Without a sign-in as CIPP's app, only that of the secret of the sign-in is read.
+    """
+    own = (Key(CLIENT_SECRET, "ClientSecret"), Key(CERTIFICATE, "Certificate")) if run.is_signed_in else ()
+    is_sign_in_read = run.is_set_up and any(key.kind == "SignInSecret" for key in keys)
+    wanted = [*own, *([Key(SIGN_IN_SECRET, "SignInSecret")] if is_sign_in_read else [])]
+    looks = {
+        key.name: background.start(partial(_looked, run, key), name=f"read the state of {key.name}") for key in wanted
+    }
     found: dict[str, CredentialWork | BackendError] = {}
-    for name, (work, look) in looks.items():
+    for name, look in looks.items():
         try:
             with contained(f"Reading the state of {name}"):
-                look.result()
-            found[name] = work
+                found[name] = look.result()
         except BackendError as error:
             found[name] = error
     return found
+
+
+def _looked(run: RunContext, key: Key) -> CredentialWork:
+    work = sign_in_secret_work(as_sign_in_app(run)) if key.kind == "SignInSecret" else credential_work(run, key)
+    work.look(run.moment)
+    if isinstance(work, SignInSecretWork):
+        work.look_at_use(run.moment)
+    return work
+
+
+def _seen(work: CredentialWork) -> SeenCredential:
+    used = work.used if isinstance(work, SignInSecretWork) else UsedSecret()
+    return SeenCredential(work.seen, work.facts.superseded_ends, used)
 
 
 def _left_alone(key: Key, run: RunContext) -> KeyReport | BackendError | None:
@@ -138,6 +168,21 @@ def _left_alone(key: Key, run: RunContext) -> KeyReport | BackendError | None:
             return reason_to_leave(key, run)
     except BackendError as error:
         return error
+
+
+def _sign_in_missing(run: RunContext, served: Mapping[str, Version]) -> BackendError | None:
+    """Return the error if the vault does not have the secret with which users sign in, or may not have it."""
+    secret = run.services.processes.sign_in_secret
+    if secret is None or not run.is_set_up or SIGN_IN_SECRET.lower() in served:
+        return None
+    try:
+        if secret.use().with_secret:
+            run.vault.read(SIGN_IN_SECRET, waits=False)  # the list may be outdated
+    except NotFoundError:
+        return run.vault.missing(SIGN_IN_SECRET, _CREATE)
+    except BackendError as error:
+        return error
+    return None
 
 
 def _missing(run: RunContext, served: Mapping[str, Version]) -> tuple[list[str], list[str]]:

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from backend.azure.errors.entra_errors import Verdict
 from backend.configuration.mode import Mode, Option
-from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key, Validity
+from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, SIGN_IN_SECRET, TOKENS, Key, Validity
 from backend.errors import BackendError
 from backend.hosting.uptimes import Uptime
 from backend.internal_errors import contained
 from backend.key_vault.secrets import Version
+from backend.key_vault.vault import MissingError
 from backend.rotation.planning.calendar import next_week_start
 from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.planning.memory import KeyMemory
@@ -21,20 +22,29 @@ from backend.rotation.planning.plan import NEAR_END, AppCredential, Seen, creden
 from backend.rotation.reporting.progress import estimated_end
 from backend.rotation.reporting.snapshot import SeenCredential, Snapshot
 from backend.rotation.results import AppState, KeyOverview, KeyReport, KeyState, RunReport
+from backend.rotation.running.batch import HELD_BY_CIPP
 from backend.rotation.running.context import TENANTS_UNKNOWN
 from backend.rotation.running.refresh_token import token_expires
 from backend.rotation.running.session import NOT_SET_UP
+from backend.rotation.running.sign_in_secret import UsedSecret
 from backend.sam_app.client_secret import UNKNOWN_END
 from backend.sam_app.management_policy import LESS
 from backend.sam_app.sign_in import SignInRefusedError
 from backend.values import in_whole_seconds
 
-SSO_NAME: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which no job rotates
 # With these codes a sign-in as CIPP's app is impossible: the app is disabled or not in the tenant, or the tenant does
 # not exist.
 NOT_AS_THIS_APP: Final = ("AADSTS7000112", "AADSTS70001", "AADSTS700016", "AADSTS700011", "AADSTS90002")
 _NOUNS: Final = MappingProxyType({"ClientSecret": "client secret", "Certificate": "certificate"})
+NOTHING_OLDER: Final = UsedSecret()
+CREDENTIALS: Final = ("ClientSecret", "Certificate", "SignInSecret")
 _UNKNOWN_READ: Final = "Nothing shows since when it has its keys: neither Azure, nor CIPP's tables."
+_STAYS: Final = "It is removed when App Service uses the newer one, and 30 days have passed"
+_ON_APPS: Final = (
+    (CLIENT_SECRET, "Client secret", "the SAM app"),
+    (CERTIFICATE, "Certificate", "the SAM app"),
+    (SIGN_IN_SECRET, "Client secret", "CIPP's sign-in app"),
+)
 _ALL_READ: Final = "CIPP's apps have read a newer one, or can't be listed"
 _NOT_ROTATED: Final = f"This app renews no key ({Option.ROTATION.setting})."
 _WORDS: Final = MappingProxyType(
@@ -73,10 +83,13 @@ class _Overview:
         by_apps = self._held_by_apps(uptimes)
         counted = [*states, by_apps] if by_apps else states
         works_until, sentence = promise(counted, self._now, self._snapshot.missing, self._broken)
+        until, sign_in = self._sign_in(states)
         zone = self._snapshot.cipp.zone
         starts = next_week_start(self._now, zone)
         return KeyOverview(
             works_until=works_until,
+            sign_in_works_until=until,
+            sign_in_sentence=sign_in,
             sentence=" ".join(filter(None, [sentence, self._mode.effect if self._rotates else _NOT_ROTATED])),
             running=self._running(),
             runs=[run for run in runs if run.run_id != holder],
@@ -85,9 +98,26 @@ class _Overview:
             time_zone=str(getattr(zone, "key", "UTC")),
             keys=states,
             apps=[self._app(uptime) for uptime in uptimes],
-            not_rotated=self._not_rotated(),
+            not_rotated=self._not_rotated(states),
             notes=self._notes(),
         )
+
+    def _sign_in(self, states: Sequence[KeyState]) -> tuple[datetime | None, str | None]:
+        """Return until when users can sign in to CIPP, and a sentence about it. Both are None if users need none.
+
+        App Service keeps the value of a deleted secret until it reads it again, within a day.
+        """
+        state = next((state for state in states if state.kind == "SignInSecret"), None)
+        missing = self._snapshot.sign_in_missing
+        if isinstance(missing, MissingError):
+            return self._now.replace(microsecond=0), f"No user can sign in to CIPP. {missing}"
+        if missing:
+            return None, f"Until when users can sign in to CIPP is unknown. {missing}"
+        if state is None:
+            return None, None
+        work = self._snapshot.credentials.get(SIGN_IN_SECRET)
+        used = work.used if isinstance(work, SeenCredential) else UsedSecret()
+        return sign_in_promise(state, self._now, self._broken.get(state.name), used)
 
     def _running(self) -> RunReport | None:
         """Return the run that has the lock. A run that was killed loses it."""
@@ -113,7 +143,7 @@ class _Overview:
                 current_since=None,
                 ends=None,
                 last_proven=None,
-                counts=True,
+                counts=key.kind != "SignInSecret",
                 overlapping=[],
                 problems=[str(error)],
             )
@@ -152,7 +182,7 @@ class _Overview:
             current_since=served.known_created,
             ends=ends,
             last_proven=in_whole_seconds(memory.proven),
-            counts=(not early or is_postponed) and not is_unknown and not is_spare,
+            counts=(not early or is_postponed) and not is_unknown and not is_spare and key.kind != "SignInSecret",
             overlapping=self._overlapping(key),
             problems=problems,
         )
@@ -172,9 +202,9 @@ class _Overview:
         return early, [TENANTS_UNKNOWN if early.outcome == "postponed" else early.reason]
 
     def _problems_of_credential(self, key: Key) -> list[str]:
-        if key.kind not in ("ClientSecret", "Certificate"):
+        if key.kind not in CREDENTIALS:
             return []
-        if self._problem:
+        if self._problem and key.kind != "SignInSecret":
             return [self._problem]
         work = self._snapshot.credentials.get(_own_name(key))
         if isinstance(work, BackendError):
@@ -214,14 +244,16 @@ class _Overview:
 
     def _overlapping(self, key: Key) -> list[str]:
         """Return the older credentials of this app that can still sign in, and what CIPP's apps need before."""
-        seen = self._seen(_own_name(key)) if key.kind in ("ClientSecret", "Certificate") else None
+        seen = self._seen(_own_name(key)) if key.kind in CREDENTIALS else None
         if seen is None:
             return []
         current = seen.served.id if seen.served else None
-        outdated = self._outdated(key)
+        outdated = self._outdated(key) if key.kind in HELD_BY_CIPP else []
+        advice = self._snapshot.advise
+        read = _ALL_READ if key.kind in HELD_BY_CIPP else _STAYS
         return [
             f"{one.name} ({one.id}) can sign in until {one.ends:%Y-%m-%d}. "
-            f"{self._snapshot.advise(outdated, one.ends) if outdated else _ALL_READ}."
+            f"{advice(outdated, one.ends) if outdated else read}."
             for one in seen.credentials
             if one.is_own and one.id != current and one.ends > self._now
         ]
@@ -284,17 +316,18 @@ class _Overview:
         work = self._snapshot.credentials.get(self._mode.vital_secret)
         return work.superseded_ends if isinstance(work, SeenCredential) else None
 
-    def _not_rotated(self) -> list[str]:
+    def _not_rotated(self, states: Sequence[KeyState]) -> list[str]:
         """Return the credentials that expire and are not rotated."""
         texts = []
-        if served := self._served.get(SSO_NAME.lower()):
+        served = self._served.get(SIGN_IN_SECRET.lower())
+        if served and not any(state.kind == "SignInSecret" for state in states):
             ends = f"expires on {served.expires:%Y-%m-%d}" if served.expires else "has an unknown expiry"
-            texts.append(f"{SSO_NAME} {ends}. Renew it in CIPP (SSO settings).")
-        for name, noun in ((CLIENT_SECRET, "Client secret"), (CERTIFICATE, "Certificate")):
+            texts.append(f"{SIGN_IN_SECRET} {ends}. Renew it in CIPP (SSO settings).")
+        for name, noun, app in _ON_APPS:
             seen = self._seen(name)
             current = seen.served.id if seen and seen.served else None
             texts += [
-                f"{noun} '{one.name}' ({one.id}) on the SAM app was not created by this app. It {_ending(one)}."
+                f"{noun} '{one.name}' ({one.id}) on {app} was not created by this app. It {_ending(one)}."
                 for one in (seen.credentials if seen else ())
                 if not one.is_own and one.id != current
             ]
@@ -331,7 +364,7 @@ def _ending(credential: AppCredential) -> str:
 
 def _own_name(key: Key) -> str:
     """Return the name of a key's secret in the spelling of this app."""
-    return {"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE}.get(key.kind, key.name)
+    return {**HELD_BY_CIPP, "SignInSecret": SIGN_IN_SECRET}.get(key.kind, key.name)
 
 
 def held_since(since: datetime, seen: Seen) -> datetime | None:
@@ -374,3 +407,31 @@ def promise(
         f"CIPP keeps working until {whole:%Y-%m-%d %H:%M} UTC unless someone revokes a key. "
         f"The first key to expire is {name}.{but}"
     )
+
+
+def sign_in_promise(
+    state: KeyState, now: datetime, broken: str | None = None, used: UsedSecret = NOTHING_OLDER
+) -> tuple[datetime | None, str]:
+    """Return until when users can sign in to CIPP with a secret, and sentences about it. Pure.
+
+    `broken` is why the newest version can't be used now. `used` is what App Service uses: if that is an older version,
+    the first end of both counts.
+    """
+    ends = min((one for one in (state.ends, used.ends) if one), default=None)
+    why = "App Service uses in an older version that can't sign in" if used.is_refused else broken
+    until, sentence = _sign_in_promise(replace(state, ends=ends), now, why)
+    if used.problem:
+        sentence += f" App Service can't read {state.name}: {used.problem} See ListBackendSignIn."
+    elif used.is_older and not used.is_refused:
+        sentence += f" App Service still uses an older version of {state.name}, and reads the newest one within a day."
+    return until, sentence
+
+
+def _sign_in_promise(state: KeyState, now: datetime, broken: str | None) -> tuple[datetime | None, str]:
+    if state.ends is None:
+        return None, f"Until when users can sign in to CIPP is unknown, because the expiry of {state.name} is unknown."
+    whole = state.ends.replace(microsecond=0)
+    if state.ends <= now:
+        why = broken or f"expired on {state.ends:%Y-%m-%d %H:%M} UTC"
+        return whole, f"No user can sign in to CIPP with {state.name}, which {why}. See ListBackendSignIn."
+    return whole, f"Users can sign in to CIPP until {whole:%Y-%m-%d %H:%M} UTC. Then {state.name} expires."

@@ -6,13 +6,14 @@ from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from backend.azure.errors.entra_errors import Verdict
 from backend.cipp.owned_lock import LostLockError
 from backend.concurrency import background
 from backend.concurrency.rate_limiter import NoTimeLeftError
-from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key
+from backend.credentials.kinds import CERTIFICATE, CLIENT_SECRET, TOKENS, Key, Kind
 from backend.credentials.sign_in_check import NotVerifiedError
 from backend.errors import AzureError, AzureUnreachableError, BackendError, joined
 from backend.internal_errors import contained, stack_of
@@ -20,7 +21,7 @@ from backend.key_vault.secrets import Version
 from backend.rotation.planning.calendar import due_before
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.planning.plan import Leave, Moment, PutBack, Renew, Step, not_due
-from backend.rotation.planning.step_text import in_words
+from backend.rotation.planning.step_text import MAY_UPDATE, in_words
 from backend.rotation.results import Details, KeyReport
 from backend.rotation.running.client_secret import ClientSecretKind
 from backend.rotation.running.context import RunContext
@@ -29,12 +30,15 @@ from backend.rotation.running.reconcile import Done, Work, work_through
 from backend.rotation.running.refresh_token import RefreshTokenWork, may_lie_over_others, token_expires
 from backend.rotation.running.sam_certificate import CertificateKind
 from backend.rotation.running.session import NEXT_TRY, advice_on, reason_to_leave
+from backend.rotation.running.sign_in_secret import as_sign_in_app, sign_in_secret_work
 from backend.sam_app.graph import Graph
 from backend.sam_app.registration import AppRegistration
 from backend.sam_app.sign_in import SignInRefusedError
 from backend.values import in_whole_seconds
 
 logger = logging.getLogger("cipp.rotation")
+READ_AT_NIGHT: Final[tuple[Kind, ...]] = ("RefreshToken", "ClientSecret", "Certificate")
+HELD_BY_CIPP: Final[Mapping[Kind, str]] = MappingProxyType({"ClientSecret": CLIENT_SECRET, "Certificate": CERTIFICATE})
 MANY_TOKENS: Final = 64  # more than these have to wait for the vault's write limit
 TOKENS_STEP: Final = "Check the refresh tokens, and renew those that are due."
 ALL_STEP: Final = "Check all keys, and renew those that are due."
@@ -102,9 +106,9 @@ class Progress(Protocol):
 
 
 def run_batch(run: RunContext, keys: Sequence[Key], known: KnownKeys, progress: Progress) -> BatchResult:
-    """Rotate the keys: the tokens concurrently, then the client secret, then the certificate.
+    """Rotate the keys: the tokens concurrently, then the client secret, the certificate, the secret of the sign-in.
 
-    Many tokens have to wait for the vault's write limit. Then the other two are rotated meanwhile, and the old client
+    Many tokens have to wait for the vault's write limit. Then the others are rotated meanwhile, and the old client
     secret stays valid for the tokens.
     """
     tokens = [key for key in keys if key.kind in TOKENS]
@@ -128,11 +132,11 @@ def run_batch(run: RunContext, keys: Sequence[Key], known: KnownKeys, progress: 
         reports=reports,
         warnings=[warning for result in results for warning in result.warnings],
         is_vital_renewed=any(one.kind == run.mode.vital and one.outcome == "rotated" for one in reports),
-        is_read_at_night=any(one.kind != "TenantRefreshToken" and one.outcome == "rotated" for one in reports),
+        is_read_at_night=any(one.kind in READ_AT_NIGHT and one.outcome == "rotated" for one in reports),
         superseded={
-            CLIENT_SECRET if result.report.kind == "ClientSecret" else CERTIFICATE: result.superseded_ends
+            HELD_BY_CIPP[result.report.kind]: result.superseded_ends
             for result in results
-            if result.superseded_ends
+            if result.superseded_ends and result.report.kind in HELD_BY_CIPP
         },
     )
 
@@ -147,7 +151,8 @@ def _planned(run: RunContext, known: KnownKeys, key: Key) -> PlannedKey:
         with contained(f"The plan of {key.name}"):
             if early := reason_to_leave(key, run):
                 return PlannedKey(early)
-            run.must_be_signed_in()
+            if key.kind != "SignInSecret":
+                run.must_be_signed_in()
             moment = _moment(run, key)
             if settled := _settled(key, moment, known):
                 return PlannedKey(settled)
@@ -227,7 +232,8 @@ class _Batch:
         run = self._run
         if early := reason_to_leave(key, run):
             return early
-        run.must_be_signed_in()
+        if key.kind != "SignInSecret":  # this app's own identity may be able to renew it
+            run.must_be_signed_in()
         if settled := _settled(key, _moment(run, key), self._known):
             return settled
         if self._lost_lock:
@@ -265,6 +271,8 @@ def _work(run: RunContext, key: Key, known: KnownKeys) -> Work:
     doubted = name in known.doubted
     if key.kind in TOKENS:
         return RefreshTokenWork(key, run, listed=known.listed.get(name), doubted=doubted)
+    if key.kind == "SignInSecret":
+        return sign_in_secret_work(as_sign_in_app(run), doubted=doubted)
     return credential_work(run, key, doubted=doubted)
 
 
@@ -313,6 +321,7 @@ def _reason(run: RunContext, key: Key, done: Done) -> str:
     for step in done.steps:
         if isinstance(step, Renew):
             sentences.append(f"{step.reason} The new one was verified by signing in, stored and read back.")
+            sentences += [MAY_UPDATE] if key.kind == "SignInSecret" else []
         elif isinstance(step, PutBack):
             sentences.append(f"{step.reason} Version {step.version_id} was stored again.")
         else:

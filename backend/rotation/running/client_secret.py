@@ -1,11 +1,14 @@
-"""The part of the rotation that is specific to the SAM app's client secret. See also `credential_work`."""
+"""The part of the rotation that is specific to a client secret: the SAM app's, and that of CIPP's sign-in app.
+
+See also `credential_work`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from backend.credentials.kinds import CLIENT_SECRET
+from backend.credentials.kinds import CLIENT_SECRET, SIGN_IN_SECRET
 from backend.errors import AzureError, NotFoundError, changed_nothing
 from backend.key_vault.secrets import Stored
 from backend.key_vault.secrets import Version as VaultVersion
@@ -128,8 +131,27 @@ class ClientSecretKind:
             return version
         if self._adopted.get(version.id) in (None, ""):  # a list from a minute ago may not have it yet
             try:
-                hint = self._run.vault.read(CLIENT_SECRET, version.id).value.reveal()[:3]
+                hint = self._run.vault.read(self.secret_name, version.id).value.reveal()[:3]
             except (DisabledError, NotFoundError):  # the list that showed it as enabled was outdated
                 return replace(version, enabled=False)
             self._adopted[version.id] = credential_by_hint(hint, version.created, app.client_secrets)
         return replace(version, credential_id=self._adopted[version.id])
+
+
+class SignInSecretKind(ClientSecretKind):
+    """The secret of CIPP's sign-in app. It is renewed only before it expires, and no job of CIPP renews it.
+
+    Old ones stay for their whole overlap, because a session of a user may depend on them.
+    """
+
+    secret_name: str = SIGN_IN_SECRET
+    content_type: str = "text/plain; secret of the sign-in"
+    rules: Rules = Rules(
+        "secret of the sign-in",
+        MOST_LIVE,
+        ages=False,
+        near_end=lambda _served, on_app: third_of_life(on_app),
+        keeps_excess=True,
+    )
+    is_listed_enough: bool = True
+    locks_app: bool = False

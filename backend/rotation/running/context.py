@@ -11,6 +11,8 @@ from datetime import datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Final
 
+import msgspec
+
 from backend.azure.clients import Clients
 from backend.cipp.feature_flags import CertificateFlag
 from backend.cipp.logbook import Logbook
@@ -81,7 +83,7 @@ class RestartRight(Enum):
 
 @dataclass(frozen=True)
 class RotationServices:
-    """The services that all runs use, created once per process."""
+    """The services that all runs use, created once per process. `may_control`: the deployment allows restarts."""
 
     clients: Clients
     vault: KeyVault
@@ -90,6 +92,7 @@ class RotationServices:
     addresses: Callable[[], str]
     logbook: Logbook
     deployment: Callable[[], Deployment]
+    may_control: bool
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,8 @@ class RunContext:
         self._sign_in = sign_in
         self._pace = Pace(WRITES, WRITES_WINDOW_SECONDS)
         self._identity_now = Together(lambda: identity_versions(self.vault))
+        self._identity: Sequence[str] = IDENTITY_NAMES
+        self._vital = ""
 
     def _app_id(self) -> str:
         return self._sign_in.app.app_id if isinstance(self._sign_in, SignIn) else ""
@@ -198,6 +203,17 @@ class RunContext:
         if not isinstance(self._sign_in, SignIn):
             raise self.failure or BackendError
         return self._sign_in
+
+    def for_app(self, sign_in: SignIn, identity: Sequence[str], vital: str) -> "RunContext":
+        """Return the run for another app than CIPP's own.
+
+        `identity` are the secrets that name that app and its tenant, and `vital` is the one with its credential.
+        """
+        run = copy(self)  # which shares the sets of stored versions
+        run._sign_in, run._identity, run._vital = sign_in, identity, vital  # noqa: SLF001 - of the same class
+        run._identity_now = Together(lambda: identity_versions(self.vault, identity))  # noqa: SLF001 - the same
+        run.mode = CertificateMode()
+        return run
 
     @property
     def sign_in(self) -> SignIn:
@@ -264,7 +280,10 @@ class RunContext:
             pass
         else:
             disable_left_enabled(self.vault, name, to_disable)
-        return [replace(version, enabled=False) if version in to_disable else version for version in versions]
+        return [
+            msgspec.structs.replace(version, enabled=False) if version in to_disable else version
+            for version in versions
+        ]
 
     def as_app(self, credential: Credential) -> SamApp:
         """Return the SAM app with another credential."""
@@ -272,11 +291,11 @@ class RunContext:
 
     def as_of_now(self) -> "RunContext":
         """Return the run with CIPP's app as the vault names it now, because it may have changed."""
-        stored = {name: self.vault.read(name) for name in IDENTITY_NAMES}
+        stored = {name: self.vault.read(name) for name in self._identity}
         versions = {name: found.version for name, found in stored.items()}
         if versions == self.sign_in.versions:
             return self
-        app_id, tenant = (stored[name].value.reveal().strip() for name in IDENTITY_NAMES)
+        app_id, tenant = (stored[name].value.reveal().strip() for name in self._identity)
         app = SamApp(app_id, tenant, self._read_vital())
         run = copy(self)  # which shares the sets of stored versions
         run._sign_in = replace(self.sign_in, app=app, versions=versions)  # noqa: SLF001 - of the same class
@@ -284,7 +303,7 @@ class RunContext:
 
     def _read_vital(self) -> Credential:
         """Return the credential with which CIPP signs in, as the vault serves it now."""
-        stored = self.vault.read(self.mode.vital_secret)
+        stored = self.vault.read(self._vital or self.mode.vital_secret)
         return read_certificate(stored.value) if self.mode.is_on else stored.value
 
     def age_of(self, created: datetime) -> timedelta:
@@ -377,10 +396,11 @@ class RunContext:
         """Check that CIPP's app is still the one that this run began with.
 
         Raises:
-            ConflictError: ApplicationID or TenantID was changed.
+            ConflictError: The secrets that name the app or its tenant were changed.
         """
         if self._identity_now() != self.sign_in.versions:
-            raise ConflictError(f"ApplicationID or TenantID was changed meanwhile, so '{name}' was not changed.")
+            changed = " or ".join(self._identity)
+            raise ConflictError(f"{changed} was changed meanwhile, so '{name}' was not changed.")
 
     def served_version(self, name: str) -> str | None:
         """Return the id of the version that the vault serves now, None if the secret does not exist."""
@@ -403,6 +423,6 @@ def _wait_for_vault(error: AzureRefusedError, deadline: Deadline) -> None:
     time.sleep(RECOVERY_POLL_SECONDS)
 
 
-def identity_versions(vault: KeyVault) -> Mapping[str, str]:
-    """Return the versions of ApplicationID and TenantID that the vault serves."""
-    return {name: vault.read(name).version for name in IDENTITY_NAMES}
+def identity_versions(vault: KeyVault, identity: Sequence[str] = IDENTITY_NAMES) -> Mapping[str, str]:
+    """Return the versions of ApplicationID and TenantID, or of the other secrets that name an app, as served now."""
+    return {name: vault.read(name).version for name in identity}

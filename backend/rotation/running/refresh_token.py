@@ -1,11 +1,11 @@
 """Rotate a refresh token: redeem it for a new one, verify that one, store it, read it back."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from backend.azure.errors.entra_errors import Verdict
-from backend.credentials.kinds import Key
+from backend.credentials.kinds import TOKEN_CONTENT_TYPE, TOKEN_LIFETIME, Key
 from backend.errors import AzureRefusedError, ConflictError, NotFoundError
 from backend.formats import is_guid
 from backend.key_vault.secrets import NEVER, ROTATED_BY, Stored, version_of_stored
@@ -31,8 +31,6 @@ from backend.sam_app.sign_in import Redeemed, SignInRefusedError
 if TYPE_CHECKING:
     from backend.rotation.planning.version_history import Version
 
-CONTENT_TYPE: Final = "text/plain; refresh token"
-LIFETIME: Final = timedelta(days=90)  # from its issue (learn.microsoft.com/entra/identity-platform/refresh-tokens)
 EARLIER_TRIED: Final = 5  # earlier versions that are tried if the served one can't sign in
 
 
@@ -153,8 +151,8 @@ class RefreshTokenWork:
         self._refuse_worse(fresh, proof)
         self.facts = replace(self.facts, scopes=proof.scopes, are_claims_unreadable=proof.has_mfa is None)
         repaired = {} if old.version == served.version else {"healed-from": old.version}
-        ends = self._run.vault.now() + LIFETIME
-        self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, CONTENT_TYPE, ends, repaired))
+        ends = self._run.vault.now() + TOKEN_LIFETIME
+        self._run.store(self._key.name, self._served, Fresh(fresh.refresh_token, TOKEN_CONTENT_TYPE, ends, repaired))
         self._doubted = False  # it was just verified
 
     def _redeemed(self, served: Stored) -> tuple[Stored, Redeemed]:
@@ -218,7 +216,7 @@ def token_expires(version: VaultVersion | Stored) -> datetime | None:
     """
     if version.created == NEVER:
         return version.expires
-    longest = version.created + LIFETIME
+    longest = version.created + TOKEN_LIFETIME
     return min(version.expires or longest, longest)
 
 

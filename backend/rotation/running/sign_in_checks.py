@@ -16,6 +16,7 @@ from backend.rotation.planning.certificate_mode import SecretUse
 from backend.rotation.results import KeyProof, ProofOutcome
 from backend.rotation.running.context import RunContext
 from backend.rotation.running.session import advice_on, reason_to_leave
+from backend.rotation.running.sign_in_secret import sign_in_app
 from backend.sam_app.certificate import read_certificate
 from backend.sam_app.sign_in import SignInRefusedError
 
@@ -43,8 +44,7 @@ def _checked(run: RunContext, key: Key) -> CheckedKey:
         proof = _proof(run, key)
     except NoTimeLeftError as error:
         return _left_out(key, error.detail, error.advice)
-    # If no sign-in is possible, the vital key is the reason, and the state of the others is unknown.
-    return CheckedKey(proof, is_reached=run.is_signed_in or key.kind == run.mode.vital)
+    return CheckedKey(proof, is_reached=run.is_signed_in or _is_independent(key, run))
 
 
 def _proof(run: RunContext, key: Key) -> KeyProof:
@@ -59,7 +59,8 @@ def _proof(run: RunContext, key: Key) -> KeyProof:
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=early.reason)
             if key.kind == "ClientSecret" and run.mode.use is SecretUse.ABSENT:
                 return KeyProof(name=key.name, kind=key.kind, outcome="skipped", reason=run.mode.reason)
-            run.must_be_signed_in()
+            if key.kind != "SignInSecret":
+                run.must_be_signed_in()
             sign_in_with(key, run.vault.read(key.name), run)
     except NoTimeLeftError:
         raise
@@ -69,7 +70,7 @@ def _proof(run: RunContext, key: Key) -> KeyProof:
         return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=error.detail, advice=error.advice or None)
     except SignInRefusedError as error:
         # If no sign-in was possible, the refusal concerns the vital key and not the others.
-        is_its_own = run.is_signed_in or key.kind == run.mode.vital
+        is_its_own = run.is_signed_in or _is_independent(key, run)
         outcome = "dead" if error.verdict is Verdict.DEAD and is_its_own else "unproven"
         advice = advice_on(error, run)
         return KeyProof(name=key.name, kind=key.kind, outcome=outcome, reason=error.detail, advice=advice)
@@ -78,6 +79,15 @@ def _proof(run: RunContext, key: Key) -> KeyProof:
             name=key.name, kind=key.kind, outcome="unproven", reason=error.detail, advice=error.advice or None
         )
     return KeyProof(name=key.name, kind=key.kind, outcome="proven", reason="It can sign in.")
+
+
+def _is_independent(key: Key, run: RunContext) -> bool:
+    """Return whether the check of a key shows its state even if no sign-in as CIPP's app is possible.
+
+    Then the vital key is the reason, and the state of the others is unknown. The sign-in of users is that of another
+    app.
+    """
+    return key.kind in (run.mode.vital, "SignInSecret")
 
 
 def _left_out(key: Key, reason: str, advice: str = "") -> CheckedKey:
@@ -95,6 +105,10 @@ def sign_in_with(key: Key, stored: Stored, run: RunContext) -> None:
     """
     if key.kind in TOKENS:
         run.entra.redeem(run.app, key.tenant or run.app.tenant, stored.value)
+        return
+    if key.kind == "SignInSecret":
+        app = sign_in_app(run, stored.value)
+        run.check.sign_in(app, age=run.age_of(stored.created), patience_seconds=0)
         return
     credential = read_certificate(stored.value) if key.kind == "Certificate" else stored.value
     run.check.sign_in(run.as_app(credential), age=run.age_of(stored.created), patience_seconds=0)

@@ -65,6 +65,21 @@ class CippsRows:
         )
         return next(iter(found or ()), {})
 
+    def version_history(self) -> list[Json]:
+        """Return the rows of the changes of the version, [] if CIPP recorded none. Raises as `update_settings`."""
+        query = "PartitionKey eq 'History'"
+        return (
+            self._of(
+                "VersionHistory",
+                lambda tables: rows(tables.get_table_client("VersionHistory").query_entities, query),
+            )
+            or []
+        )
+
+    def version(self) -> VersionRecord | None:
+        """Return the version that CIPP recorded last, None if it recorded none. Raises as `update_settings`."""
+        return self._of("VersionHistory", version_record)
+
     def instance_health(self, now: datetime) -> InstanceHealth:
         """Return CIPP's last start, its last sample and its version.
 

@@ -10,7 +10,7 @@ from typing import Final
 
 REGISTRY: Final = "ghcr.io"  # the only registry that this app calls
 REPOSITORY: Final = "cyberdrain/cipp"
-_CHANNELS: Final = ("latest", "dev", "nightly")
+CHANNELS: Final = ("latest", "dev", "nightly")
 _LONGEST: Final = 512
 _HOST: Final = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]{1,5})?"
 _PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -38,7 +38,7 @@ class ImageReference:
     @property
     def is_pinned(self) -> bool:
         """Whether it is outside CIPP's channels: a version, a branch build or a digest."""
-        return bool(self.digest) or self.tag not in _CHANNELS
+        return bool(self.digest) or self.tag not in CHANNELS
 
     @property
     def pointer(self) -> str:

@@ -10,11 +10,12 @@ from backend.azure.sdk_json import fetched, listed
 from backend.concurrency.deadline import Deadline, poll
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from backend.formats import moment_of
-from backend.hosting.functions.static_web_app.public_suffixes import is_apex, is_suffix
+from backend.hosting.domains.host_names import is_like_a_secret
+from backend.hosting.domains.public_suffixes import is_apex, is_suffix
 from backend.hosting.functions.static_web_app.site import NoStaticWebAppError, StaticWebApp
-from backend.hosting.results import DnsRecord, Domain, DomainAct, Validation
+from backend.hosting.results.static_web_app import DnsRecord, Domain, DomainAct, Validation
 from backend.readings import object_of, properties_of, text_of, text_or_none
-from backend.text.quoting import is_like_a_key, quoted
+from backend.text.quoting import quoted
 
 METHODS: Final = {"cname": "cname-delegation", "txt": "dns-txt-token"}
 TOKEN_SECONDS: Final = 6.0  # the longest wait for a new domain's token. Azure takes a few seconds.
@@ -145,7 +146,11 @@ def host_name(text: str) -> str:
         InvalidInputError: The text is not a host name. It must not have a scheme, a path or a port.
     """
     wanted = text.strip().lower().removesuffix(".")
-    if is_like_a_key(text) or len(wanted) > LONGEST_NAME or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", wanted):
+    if (
+        is_like_a_secret(text)
+        or len(wanted) > LONGEST_NAME
+        or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", wanted)
+    ):
         raise InvalidInputError(
             "Domain must be a host name without a scheme, port or path. It needs at least two labels of 1 to 63 "
             "letters a-z, digits and hyphens. A label must not start or end with a hyphen, and the last one must not "

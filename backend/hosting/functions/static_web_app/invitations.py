@@ -10,7 +10,7 @@ from backend.formats import moment_of
 from backend.hosting.functions.static_web_app.domains import StaticWebAppDomains, host_name
 from backend.hosting.functions.static_web_app.site import StaticWebApp
 from backend.hosting.functions.static_web_app.users import check_roles
-from backend.hosting.results import Guest, Invitation
+from backend.hosting.results.static_web_app import Guest, Invitation
 from backend.readings import properties_of, text_or_none
 from backend.text.quoting import is_like_a_key, quoted
 

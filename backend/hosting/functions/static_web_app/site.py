@@ -9,7 +9,7 @@ from backend.azure.sdk_json import listed
 from backend.concurrency.cached import MARGIN_SECONDS, Cached
 from backend.errors import ConflictError, NotFoundError
 from backend.formats import moment_of
-from backend.hosting.results import StaticWebAppState
+from backend.hosting.results.static_web_app import StaticWebAppState
 from backend.installation.discovery import Discovery, backends_of
 from backend.installation.portal import Portal
 from backend.readings import object_of, properties_of, text_of, text_or_none
@@ -41,6 +41,7 @@ class StaticWebApp:
             action="look up the static web app",
             lifetime=lambda _: clients.limits.discovery_lifetime_seconds,
             abandoned_seconds=CALLS * clients.limits.azure_deadline_seconds + MARGIN_SECONDS,
+            survives_writes="its name and its host name stay",
         )
 
     @property

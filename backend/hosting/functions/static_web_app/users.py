@@ -15,7 +15,7 @@ from backend.cipp.row_lock import row_lock
 from backend.concurrency.loading import LOADING
 from backend.errors import BackendError, ConflictError, InvalidInputError, NotFoundError
 from backend.hosting.functions.static_web_app.site import NoStaticWebAppError, StaticWebApp
-from backend.hosting.results import User, UserAct, Users
+from backend.hosting.results.static_web_app import User, UserAct, Users
 from backend.readings import properties_of, text_of, text_or_none
 from backend.text.quoting import is_like_a_key, quoted
 

@@ -6,8 +6,9 @@ import msgspec
 
 from backend.cipp.results import TimeZoneAct
 from backend.configuration.mode import Option
-from backend.hosting.results import Consent, Deployments, Setting, SettingsAct, SyncAct
+from backend.hosting.results.apps import Consent, Deployments, Setting, SettingsAct, SyncAct
 from settings.access.caller import Permission
+from settings.audit.audit_log import who_of
 from settings.http.body import Body
 from settings.http.routes import Call, Parameter, Routes, Shown
 
@@ -71,7 +72,7 @@ def change(call: Call, body: Change) -> SettingsAct:
         to_set=body.set,
         remove=body.remove,
         dry_run=body.dry_run,
-        consent=Consent(body.force, body.update),
+        consent=Consent(body.force, body.update, who_of(call.caller).name or ""),
     )
 
 

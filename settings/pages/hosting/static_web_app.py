@@ -3,7 +3,16 @@
 from typing import Final
 
 from backend.configuration.mode import Option
-from backend.hosting.results import Domain, DomainAct, Guest, Invitation, StaticWebAppState, UserAct, Users, Validation
+from backend.hosting.results.static_web_app import (
+    Domain,
+    DomainAct,
+    Guest,
+    Invitation,
+    StaticWebAppState,
+    UserAct,
+    Users,
+    Validation,
+)
 from settings.access.caller import Permission
 from settings.http.body import Body
 from settings.http.routes import Call, Routes, Shown

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from backend.access.graph_lookups import SamGraph
 from backend.access.platform_sign_in import auth_settings
 from backend.azure.clients import Clients
-from backend.azure.errors.translation import while_trying_to
-from backend.azure.sdk_json import fetched, rows
+from backend.cipp.sign_in_setup import read_sign_in_setup
 from backend.concurrency import background
 from backend.errors import BackendError, NotFoundError
 from backend.formats import is_guid
-from backend.hosting.container.sign_in_problems import (
+from backend.hosting.container.sign_in.problems import (
     IN_VAULT,
     SETTING,
+    ReferenceState,
     SignInApp,
     StoredSecret,
     callback_problems,
@@ -30,6 +30,7 @@ from backend.hosting.container.sign_in_problems import (
     sign_in_app,
     uses_secret,
 )
+from backend.hosting.container.sign_in.reference import SignInReference
 from backend.installation.discovery import Discovery
 from backend.installation.results import CRITICAL
 from backend.installation.states.container import client_id_of, sign_in_off
@@ -75,11 +76,14 @@ class SignInLook:
 class ContainerSignIn:
     """The service of the sign-in card."""
 
-    def __init__(self, clients: Clients, discovery: Discovery, graph: SamGraph, vault: KeyVault) -> None:
+    def __init__(
+        self, clients: Clients, discovery: Discovery, graph: SamGraph, vault: KeyVault, reference: SignInReference
+    ) -> None:
         self._clients = clients
         self._discovery = discovery
         self._graph = graph
         self._vault = vault
+        self._reference = reference
 
     def look(self) -> "SignInLook":
         """Return the state of the sign-in, its problems and notes on it.
@@ -90,7 +94,7 @@ class ContainerSignIn:
         deployment = self._discovery.deployment()
         subscription, group = deployment.group()
         name = deployment.main_app or ""
-        reading = _started(lambda: self._reference(subscription, group, name))
+        reading = _started(self._states)
         storing, setup = _started(self._stored), _started(self._setup)
         settings = auth_settings(self._clients, subscription, group, name)
         if not settings:
@@ -107,9 +111,9 @@ class ContainerSignIn:
             found.notes.append(_IMPLICIT)
         else:
             stored = found.result(storing, f"{IN_VAULT} can't be read, so it is not certain which secret is in use.")
-            references = found.result(reading, f"The state of the setting {SETTING} is unknown.")
-            if references is not None:
-                found.add(reference_problems(references[0], stored) if references else ([], [_NO_REFERENCE]))
+            states = found.result(reading, f"The state of the setting {SETTING} is unknown.")
+            if states is not None:
+                found.add(reference_problems(states[0], stored) if states else ([], [_NO_REFERENCE]))
             if apps:
                 found.add(secret_problems(stored, apps[0].secrets, datetime.now(UTC)))
         if apps:
@@ -119,15 +123,10 @@ class ContainerSignIn:
             found.problems.append(_NO_APP.format(client_id))
         return SignInLook(PROBLEM if found.problems else ON, found.problems, found.notes)
 
-    def _reference(self, subscription: str, group: str, name: str) -> list[Json]:
+    def _states(self) -> list[ReferenceState]:
         """Return the state of the setting's Key Vault reference, [] if it is not one."""
-        sites = self._clients.web(subscription).web_apps
-        try:
-            with while_trying_to(f"read the state of the setting {SETTING}"):
-                shown = fetched(sites.get_app_setting_key_vault_reference, group, name, SETTING)
-        except NotFoundError:
-            return []
-        return [properties_of(shown)]
+        state = self._reference.state()
+        return [state] if state else []
 
     def _stored(self) -> StoredSecret:
         """Return what identifies the secret in the vault. The value is dropped."""
@@ -135,16 +134,8 @@ class ContainerSignIn:
         return StoredSecret(stored.version, stored.created, stored.value.reveal()[:HINT])
 
     def _setup(self) -> Json:
-        """Return CIPP's row of the setup, {} if CIPP did not write one."""
-        tables = self._clients.cipp_tables()
-        if tables is None:
-            return {}
-        query = "PartitionKey eq 'SSO' and RowKey eq 'MigrationConfig'"
-        try:
-            with while_trying_to("read CIPP's table SSOMigration"):
-                return next(iter(rows(tables.get_table_client("SSOMigration").query_entities, query)), {})
-        except NotFoundError:
-            return {}
+        """Return CIPP's row of the setup, {} if CIPP did not write one, or its storage account is not known."""
+        return read_sign_in_setup(self._clients) or {}
 
     def _apps(self, client_id: str) -> list[SignInApp]:
         """Return the app registration, [] if the tenant does not have it."""

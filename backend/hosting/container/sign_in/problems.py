@@ -15,14 +15,16 @@ from backend.sam_app.client_secret import UNKNOWN_END, ClientSecret, client_secr
 from backend.text.redaction import redact
 
 SETTING: Final = "AUTH_SECRET"
-IN_VAULT: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which no job renews
+IN_VAULT: Final = "SSOAppSecret"  # the secret of CIPP's sign-in app, which CIPP never renews
 CALLBACK: Final = "/.auth/login/aad/callback"
 SOON: Final = timedelta(days=30)
 LONGEST_ERROR: Final = 300  # characters of CIPP's own text
 _HOST: Final = re.compile(r"[a-z0-9*.-]{1,253}")
 _STATUS: Final = re.compile(r"[a-z_]{1,40}")
 _COMPLETE: Final = "complete"
-_RENEW: Final = "Renew it on CIPP's page of SSO"
+_RENEW: Final = "Renew it with ExecBackendSignInRepair"
+_BY_WHOM: Final = "CIPP never renews it. This app does, if ENABLE_ROTATION is set"
+RESOLVED: Final = ("resolved", "initialized")
 Found = tuple[list[str], list[str]]
 
 
@@ -43,24 +45,40 @@ class StoredSecret:
     hint: str
 
 
+@dataclass(frozen=True)
+class ReferenceState:
+    """The state of the reference. `active` is the version that App Service uses, "" if Azure does not show it."""
+
+    status: str
+    active: str
+
+    @classmethod
+    def of(cls, shown: Json) -> "ReferenceState":
+        """Return the state as Azure shows it."""
+        return cls(text_of(shown.get("status")).strip(), text_of(shown.get("activeVersion")).strip().lower())
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether App Service could read the secret. A state that Azure does not show counts as read."""
+        return self.status.lower() in ("", *RESOLVED)
+
+
 def uses_secret(settings: Mapping[str, Any]) -> bool:
     """Return whether an authsettingsV2 signs users in with a secret, and not only with ID tokens."""
     provider = object_of(object_of(settings.get("identityProviders")).get("azureActiveDirectory"))
     return bool(text_of(object_of(provider.get("registration")).get("clientSecretSettingName")).strip())
 
 
-def reference_problems(reference: Mapping[str, Any], stored: StoredSecret | None) -> Found:
+def reference_problems(reference: ReferenceState, stored: StoredSecret | None) -> Found:
     """Return those of the Key Vault reference. App Service reads a new version within a day."""
-    status = text_of(reference.get("status"))
-    if status.lower() not in ("resolved", "initialized", ""):
+    if not reference.is_resolved:
         problem = (
-            f"The setting {SETTING} is a Key Vault reference in state {status}, so no user can sign in to CIPP. Check "
-            "that the app's identity may get secrets of the vault, that the vault's name is right, and that "
+            f"The setting {SETTING} is a Key Vault reference in state {reference.status}, so no user can sign in. "
+            "Check that the app's identity may get secrets of the vault, that the vault's name is right, and that "
             f"{IN_VAULT} is enabled."
         )
         return [problem], []
-    active = text_of(reference.get("activeVersion")).strip().lower()
-    if stored and active and active != stored.version.lower():
+    if stored and reference.active and reference.active != stored.version.lower():
         note = (
             f"App Service does not use the newest version of {IN_VAULT} yet. It reads it within a day. Until then, "
             "don't delete the earlier secret of the app."
@@ -87,8 +105,9 @@ def secret_problems(stored: StoredSecret | None, secrets: Sequence[ClientSecret]
     first = next(end for end in ends if end > now)
     day = f"{first:%Y-%m-%d}" if len(in_use) == 1 else f"{first:%Y-%m-%d} at the earliest"
     if first - now <= SOON:
-        return [f"The secret of CIPP's sign-in expires on {day}, and no job renews it. {_RENEW} before that day."], []
-    return [], [f"The secret of CIPP's sign-in expires on {day}. No job renews it."]
+        by_hand = f'Renew it before that day with ExecKeyRotation and Names ["{IN_VAULT}"]'
+        return [f"The secret of CIPP's sign-in expires on {day}. {_BY_WHOM}. {by_hand}."], []
+    return [], [f"The secret of CIPP's sign-in expires on {day}. {_BY_WHOM}."]
 
 
 def setup_problems(row: Json, client_id: str) -> Found:
@@ -113,7 +132,7 @@ def callback_problems(app: SignInApp, hosts: Sequence[str]) -> Found:
     problem = (
         f"Sign-in does not work at {', '.join(missing)} (AADSTS50011), because the app registration lacks the redirect "
         f"URI https://<host>{CALLBACK}. "
-        "Add it in the Entra admin center, or restart CIPP, which adds it and may update CIPP."
+        "Call ExecBackendDomainRepairSignIn, which adds it and restarts nothing. A start of CIPP adds it, too."
     )
     return [problem], []
 

@@ -5,11 +5,10 @@ import re
 from typing import Final
 
 from backend.concurrency.deadline import Deadline
-from backend.configuration.function_timeout import function_seconds
-from backend.configuration.kinds import is_schedule
 from backend.configuration.mode import Option
+from backend.configuration.schedules import Schedule
 from backend.errors import InvalidInputError
-from backend.rotation.results import KeyOverview, KeyProof, Rotation
+from backend.rotation.results import KeyOverview, KeyProof, KeyRuns, Rotation
 from backend.services import Services
 from settings.access.caller import Permission
 from settings.audit.audit_log import who_of
@@ -19,13 +18,18 @@ from settings.http.routes import Call, Parameter, Routes, Shown
 routes = Routes()
 # The host doesn't load a function whose schedule is a missing app setting or not a valid schedule. Then no key would be
 # rotated, so the default applies, and ExecBackendURLs warns about the setting.
-SCHEDULE = "%KEY_ROTATION_SCHEDULE%" if is_schedule(os.environ.get("KEY_ROTATION_SCHEDULE", "")) else "0 0 0 * * 0"
+SCHEDULE = "%KEY_ROTATION_SCHEDULE%" if Schedule.of(os.environ.get("KEY_ROTATION_SCHEDULE", "")) else "0 0 0 * * 0"
 
 
 RUN: Final = Parameter(
     "RunId",
-    "The ID of a run of the last 90 days, 12 hexadecimal digits. `Runs` then contains only this run, with its `Keys`. "
+    "The ID of a run of the last 26 weeks, 12 hexadecimal digits. `Runs` then contains only this run, with its `Keys`. "
     "By default, `Runs` contains the last ten runs, and only the latest has its `Keys`.",
+)
+ONE_RUN: Final = Parameter(
+    "RunId",
+    "The ID of a run, 12 hexadecimal digits. `Runs` then contains only this run, with its `Keys`. By default, `Runs` "
+    "contains the runs of the last 26 weeks without their `Keys`.",
 )
 
 
@@ -78,6 +82,16 @@ def prove(call: Call, body: Prove) -> list[KeyProof]:
 @routes.get("ListKeyRotations", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(RUN,)))
 def overview(call: Call) -> KeyOverview:
     """Show how long CIPP's keys are valid, the last runs or the one of RunId, and the state of each key."""
+    return call.services.key_rotation.overview(_run_id(call))
+
+
+@routes.get("ListKeyRotationRuns", needs=Permission.APP_SETTINGS_READ, shown=Shown(query=(ONE_RUN,)))
+def runs(call: Call) -> KeyRuns:
+    """List the runs of the last 26 weeks with their counts, or show what the one of RunId did to each key and why."""
+    return call.services.key_rotation.runs(_run_id(call))
+
+
+def _run_id(call: Call) -> str | None:
     run_id = call.query.get("runid", "").lower()
     if run_id and not re.fullmatch("[0-9a-f]{12}", run_id):
         raise InvalidInputError(
@@ -85,7 +99,7 @@ def overview(call: Call) -> KeyOverview:
             field="RunId",
             advice="Call ListKeyRotations without RunId to list the last runs.",
         )
-    return call.services.key_rotation.overview(run_id or None)
+    return run_id or None
 
 
 @routes.timer("WeeklyKeyRotation", SCHEDULE)
@@ -97,8 +111,12 @@ def weekly(services: Services) -> None:
 @routes.timer("KeyRotationCatchUp", "0 20 * * * *")
 def catch_up(services: Services) -> None:
     """Complete every hour what the weekly run left, and check keys that were not checked for a day."""
+    from backend.configuration.function_timeout import function_seconds  # noqa: PLC0415 - used only by this timer
+
     host_stops = Deadline.after(function_seconds(services.environ))
+    services.break_glass.by_timer()
     services.installation_states.remember()
+    services.completion.by_timer()
     try:
         listed = services.rotation_by_clock.catch_up(host_stops)
     except BaseException:

@@ -1,0 +1,1 @@
+"""The rows of users of a container CIPP, and their changes."""

@@ -1,0 +1,1 @@
+"""How operations on CIPP as a container are completed."""

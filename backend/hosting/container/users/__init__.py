@@ -1,0 +1,1 @@
+"""The users of a container CIPP, in its table allowedUsers."""

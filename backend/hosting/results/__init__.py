@@ -1,0 +1,1 @@
+"""What services of the hosting return: values for each noun, apart from the services."""

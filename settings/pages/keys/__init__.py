@@ -1,0 +1,1 @@
+"""The endpoints about keys, and the timers of the rotation."""
