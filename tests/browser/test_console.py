@@ -1,15 +1,17 @@
-"""The console in a real browser: sign-in, places, few requests, and every view under axe-core."""
+"""The console in a real browser: sign-in, places, few requests, and what a role may read."""
 
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from sandbox import names
 from settings.console.names import TYPES
-from tests.browser.console import LACKING, ConsolePage, Consoles
+from tests.browser.console import ConsolePage, Consoles
+from tests.support.rotation.others import Others
+from tests.support.sandbox_client import Sandbox
 
 Pages = Callable[..., ConsolePage]
-WIDTHS = (360, 1440)
 MOST_REQUESTS = 12
 OWN_PATHS = {"/api/console/", *(f"/api/console/{name}" for name in TYPES)}
 PLACE = "cipp-backend-place"
@@ -48,6 +50,35 @@ def test_first_screen_needs_few_requests_and_only_own_files(page_as: Pages) -> N
     files = {path for path in paths if path.startswith("/api/console")}
     assert files <= OWN_PATHS
     assert {"/api/console/js/main.js", "/api/console/vendor/preact-htm.js"} <= files
+
+
+def api_calls(opened: ConsolePage) -> set[str]:
+    """Return the endpoints that the page called."""
+    found = {path.removeprefix("/api/") for path in opened.watch.paths() if path.startswith("/api/")}
+    return {name for name in found if not name.startswith("console/")}
+
+
+@pytest.mark.slow("a browser, and a CIPP of its own")
+def test_role_that_may_not_read_leaves_no_denial_in_the_log(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("readonly", options={"stored_days": 40})
+    page = opened.open("users")
+    expect(page.get_by_role("main")).to_contain_text("with the role readonly")
+    assert api_calls(opened) == {"me", "ListBackendStatus"}
+    denials = [row for row in Others(sandbox).rows("CippLogs", record=True) if row["Severity"] == "Warning"]
+    assert [row["Message"] for row in denials] == []
+
+
+def test_status_does_not_wait_for_the_permissions(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    waiting: list[Route] = []
+    page = opened.page
+    page.route("**/api/me", lambda route: waiting.append(route))  # noqa: PLW0108 - playwright marks it
+    page.goto(opened.address)
+    expect(page.get_by_role("region", name="Until when CIPP works").locator(".promise")).to_be_visible()
+    assert api_calls(opened) == {"me", "ListBackendStatus"}
+    waiting[0].continue_()
+    expect(page.get_by_role("button", name=f"Stop {names.MAIN_SITE}", exact=True)).to_be_enabled()
+    assert opened.watch.paths().count("/api/ListBackendStatus") == 1
 
 
 def test_second_visit_keeps_all_files_but_the_page(page_as: Pages) -> None:
@@ -109,22 +140,3 @@ def test_policy_blocks_foreign_code_on_the_page(consoles: Consoles, directive: s
     assert found in (directive, "require-trusted-types-for")
     opened.watch.messages.clear()
     opened.watch.requests.clear()
-
-
-@pytest.mark.slow("it opens every view")
-@pytest.mark.parametrize("shape", ["functions", "container"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_view_has_a_violation_of_axe(page_as: Pages, shape: str, scheme: str, width: int) -> None:
-    opened = page_as("superadmin", shape, scheme=scheme, width=width, allows=LACKING)
-    opened.open()
-    violations, wide = {}, {}
-    views = opened.views()
-    assert len(views) >= 5
-    for view in views:
-        opened.open(view)
-        if found := opened.axe():
-            violations[view] = found
-        if (pixels := opened.overflow()) > 0:
-            wide[view] = pixels
-    assert (violations, wide) == ({}, {})

@@ -71,14 +71,14 @@ def test_failed_read_is_repeated_after_the_stated_time(
         headers = {"Retry-After": wait} if wait else {}
         route.fulfill(status=status, headers=headers, json={"detail": "busy"})
 
-    page.route("**/api/ListStaticWebAppUsers", refuse)
+    page.route("**/api/ListBackendUsers", refuse)
     page.clock.install()
     opened.open("users")
     expect(page.get_by_role("group", name="Problem")).to_contain_text(f"{seconds} seconds")
     assert len(requests) == 1
     page.clock.run_for((seconds - 2) * 1000)
     assert len(requests) == 1
-    with page.expect_response("**/api/ListStaticWebAppUsers"):
+    with page.expect_response("**/api/ListBackendUsers"):
         page.clock.run_for(4000)
     assert len(requests) == 2
 
@@ -145,6 +145,7 @@ def edit_overview(page: Page, members: Mapping[str, object], *, age_seconds: int
         body = response.json()
         card = next(card for card in body["Results"]["Cards"] if card["Kind"] == "FunctionApp")
         card.update(members)
+        body["Results"]["Status"]["Condition"] = card["Condition"]
         if age_seconds is not None:
             moment = parsedate_to_datetime(response.headers["date"]) - timedelta(seconds=age_seconds)
             body["Results"]["AsOf"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -158,7 +159,7 @@ def test_state_is_of_the_newer_read_when_the_other_one_fails(page_as: Pages) -> 
     page = opened.open()
     expect(page.get_by_role("main")).not_to_contain_text("CIPP is down")
     page.route("**/api/ListFunctionApps", lambda route: route.fulfill(status=503, json={"detail": "busy"}))
-    edit_overview(page, {"State": "Stopped"}, age_seconds=0)
+    edit_overview(page, {"State": "Stopped", "Condition": "Down"}, age_seconds=0)
     page.get_by_role("button", name="Reload now").click()
     expect(page.get_by_role("main")).to_contain_text("CIPP is down")
     expect(page.get_by_role("button", name=f"Start {MAIN}", exact=True).first).to_be_visible()
@@ -166,8 +167,12 @@ def test_state_is_of_the_newer_read_when_the_other_one_fails(page_as: Pages) -> 
 
 @pytest.mark.parametrize(
     ("members", "sentence"),
-    [({"Exists": False, "State": None}, "CIPP is down"), ({"Exists": None, "State": None}, "up is not known")],
-    ids=["missing", "unknown"],
+    [
+        ({"Exists": False, "State": None, "Condition": "Down"}, "CIPP is down"),
+        ({"Exists": None, "State": None, "Condition": None}, "up is not known"),
+        ({"Condition": "Starting"}, "CIPP is starting"),
+    ],
+    ids=["missing", "unknown", "starting"],
 )
 def test_first_sentence_does_not_promise_what_is_not_known(
     page_as: Pages, members: dict[str, object], sentence: str
@@ -294,7 +299,7 @@ def test_write_that_hangs_ends_as_uncertain(page_as: Pages) -> None:
     page.get_by_label("Domain", exact=True).fill("new.contosomsp.com")
     page.get_by_role("button", name="Add", exact=True).click()
     dialog = dialog_of(page)
-    page.route("**/api/ExecStaticWebAppDomainAdd", lambda _: None)
+    page.route("**/api/ExecBackendDomainAdd", lambda _: None)
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_role("button", name="Close")).to_be_disabled()
     page.clock.fast_forward(241_000)
@@ -316,3 +321,24 @@ def test_link_is_followed_after_a_sign_in_that_was_canceled(page_as: Pages) -> N
 def test_unknown_place_is_not_found(page_as: Pages, place: str) -> None:
     page = page_as("superadmin").open(place)
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+
+
+def test_update_of_the_app_is_a_hint_to_reload(page_as: Pages) -> None:
+    opened = page_as("superadmin")
+    page = opened.open("settings")
+    add_setting(page, "CIPP_ONE")
+
+    def newer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "commit": "0" * 40})
+
+    hint = page.get_by_role("status", name="Update")
+    expect(hint).to_have_count(0)
+    page.route("**/api/me", newer)
+    page.get_by_role("button", name="Reload now").click()
+    expect(hint).to_contain_text("CIPP Backend was updated", timeout=20_000)
+    expect(page.get_by_role("region", name="Changes that are not written yet")).to_contain_text("CIPP_ONE")
+    assert opened.axe() == []
+    hint.get_by_role("button", name="Reload the page").click()
+    opened.settled()
+    expect(hint).to_have_count(0)

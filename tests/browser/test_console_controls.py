@@ -1,16 +1,22 @@
 """Each control of the console, from click to what the sandbox's Azure then holds, in both shapes."""
 
+import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from azure.data.tables import TableServiceClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from backend.hosting.own_restarts import TABLE
+from backend.rotation.reporting.journal import RUN_KEYS, RUNS, age_of
+from backend.rotation.service import WEEKLY
 from sandbox import names
 from tests.browser.console import ConsolePage
-from tests.browser.writes import close, confirm, dialog_of
+from tests.browser.writes import close, confirm, control, dialog_of, writes
+from tests.support.admin import SITES_API, WEB, Admin
+from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
 
 pytestmark = [
@@ -21,6 +27,8 @@ Pages = Callable[..., ConsolePage]
 State = Mapping[str, Any]
 MAIN = names.MAIN_SITE
 SITE = names.STATIC_SITE
+DOMAIN = "cipp.contosomsp.com"
+FORK = "https://github.com/contosomsp/CIPP-API"
 SHAPES = pytest.mark.parametrize("shape", ["functions", "container"])
 STARTS_SOON = {"functions": {}, "container": {"start_seconds": 1}}
 
@@ -36,15 +44,6 @@ def site(sandbox: Sandbox, name: str = MAIN) -> Any:  # noqa: ANN401 - what JSON
 
 def versions(sandbox: Sandbox, secret: str) -> int:
     return len(sandbox.state()["vaults"][names.VAULT]["secrets"][secret])
-
-
-def writes(opened: ConsolePage, endpoint: str) -> int:
-    """Return how many requests the page sent to an endpoint."""
-    return sum(path.endswith(f"/{endpoint}") for path in opened.watch.paths())
-
-
-def control(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).first.click()
 
 
 @SHAPES
@@ -109,6 +108,14 @@ def test_all_apps_are_stopped_and_started(page_as: Pages, sandbox: Sandbox) -> N
     control(page, "Start all apps")
     confirm(page, "Start")
     assert [site(sandbox, name)["state"] for name in (MAIN, f"{MAIN}-proc")] == ["Running", "Running"]
+
+
+def test_all_apps_are_restarted(page_as: Pages, sandbox: Sandbox) -> None:
+    page = page_as("superadmin", options={"stored_days": 40}).open()
+    control(page, "Restart all apps")
+    expect(confirm(page, "Restart").locator(".outcome")).to_contain_text("Good:")
+    restarts = [call["path"].split("/")[-2] for call in sandbox.calls() if call["path"].endswith("/restart")]
+    assert sorted(restarts) == [MAIN, f"{MAIN}-proc"]
 
 
 def test_canceled_write_changes_nothing(page_as: Pages, sandbox: Sandbox) -> None:
@@ -197,6 +204,30 @@ def test_all_due_keys_are_rotated_and_the_run_is_shown(page_as: Pages, sandbox: 
     expect(page.get_by_role("main")).to_contain_text("The new one was verified")
 
 
+def test_each_weekly_run_of_26_weeks_has_a_cell_that_opens_it(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin")
+    weekly = {week: f"{week:012x}" for week in range(26) if week != 3}
+    with TableServiceClient.from_connection_string(sandbox.env["AzureWebJobsStorage"]) as tables:
+        for name in (RUNS, RUN_KEYS):
+            tables.delete_table(name)
+            tables.create_table(name)
+        for week, run_id in weekly.items():
+            started = datetime.now(UTC) - timedelta(weeks=week, days=1)
+            row = {"run_id": run_id, "by": WEEKLY, "started": started, "ended": started, "total": 2, "failed": 1}
+            row_key = f"{age_of(started)}-{run_id}"
+            tables.get_table_client(RUNS).create_entity({"PartitionKey": "run", "RowKey": row_key, **row})
+        key = {"name": "RefreshToken", "kind": "RefreshToken", "outcome": "failed", "reason": "It was <i>refused</i>."}
+        tables.get_table_client(RUN_KEYS).create_entity({"PartitionKey": weekly[25], "RowKey": "refreshtoken", **key})
+    page = opened.open("keys")
+    cells = page.locator(".weeks a")
+    expect(cells).to_have_count(25)
+    expect(page.locator(".weeks li.empty")).to_have_count(1)
+    assert opened.axe() == []
+    cells.first.click()
+    expect(page).to_have_url(f"{opened.address}#/runs/{weekly[25]}")
+    expect(page.get_by_role("main")).to_contain_text("It was <i>refused</i>.")
+
+
 def test_check_shows_the_outcome_of_each_key(page_as: Pages) -> None:
     page = page_as("admin").open("keys")
     control(page, "Check now")
@@ -270,6 +301,37 @@ def test_removal_of_a_role_needs_the_name(page_as: Pages, sandbox: Sandbox) -> N
     assert roles_of(sandbox, "sam@contosomsp.com") == {"readonly"}
 
 
+def test_user_of_a_container_is_added_changed_and_removed(page_as: Pages, sandbox: Sandbox) -> None:
+    page = page_as("superadmin", "container", options={"stored_days": 41}).open("users")
+    rows = Others(sandbox)
+
+    def manual() -> dict[str, list[str]]:
+        return {row["RowKey"]: json.loads(row["ManualRoles"]) for row in rows.rows("allowedUsers")}
+
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("within 5 minutes")
+    expect(main).to_contain_text("superadmin by hand")
+    page.get_by_label("User principal name").fill("new@contoso.com")
+    page.get_by_role("group", name="Roles", exact=True).get_by_label("editor").check()
+    control(page, "Add")
+    expect(confirm(page, "Add")).to_contain_text(f"https://{names.MAIN_SITE}.azurewebsites.net")
+    close(page)
+    assert manual()["new@contoso.com"] == ["editor", "readonly"]
+    control(page, "Change roles of new@contoso.com")
+    boxes = page.get_by_role("group", name="Roles of new@contoso.com")
+    boxes.get_by_label("editor").uncheck()
+    control(page, "Review")
+    confirm(page, "Change", typed="new@contoso.com")
+    close(page)
+    assert manual()["new@contoso.com"] == ["readonly"]
+    control(page, f"Remove {names.MEMBER_NAME}")
+    expect(dialog_of(page)).to_contain_text("This is not possible now")
+    close(page)
+    control(page, "Remove new@contoso.com")
+    confirm(page, "Remove", typed="new@contoso.com")
+    assert "new@contoso.com" not in manual()
+
+
 def test_sync_that_is_refused_states_where_to_do_it(page_as: Pages) -> None:
     page = page_as("superadmin").open("deployment")
     control(page, "Sync with the fork")
@@ -279,7 +341,80 @@ def test_sync_that_is_refused_states_where_to_do_it(page_as: Pages) -> None:
     expect(dialog.get_by_role("button", name="Sync")).to_have_count(0)
 
 
-@pytest.mark.parametrize("view", ["domains", "users", "deployment"])
+def test_sync_pulls_from_the_fork_after_its_dry_run(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", options={"stored_days": 40})
+    by_hand = {"repoUrl": FORK, "branch": "main", "isManualIntegration": True, "isGitHubAction": False}
+    Admin(sandbox).call("PUT", f"{WEB}/sites/{MAIN}/sourcecontrols/web", SITES_API, {"properties": by_hand})
+    page = opened.open("deployment")
+    before = site(sandbox)["deployments"]
+    control(page, "Sync with the fork")
+    expect(dialog_of(page)).to_contain_text(FORK)
+    assert site(sandbox)["deployments"] == before
+    confirm(page, "Sync")
+    assert len(site(sandbox)["deployments"]) == len(before) + 1
+    close(page)
+    expect(page.get_by_role("main")).to_contain_text("Pulled")
+
+
+def test_broken_sign_in_of_a_container_is_repaired(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", "container", options={"start_seconds": 1})
+    off = dict(site(sandbox)["authSettings"])
+    off["platform"] = {**off["platform"], "enabled": False}
+    Admin(sandbox).call("PUT", f"{WEB}/sites/{MAIN}/config/authsettingsV2", SITES_API, {"properties": off})
+    page = opened.open("signin")
+    expect(page.get_by_role("main")).to_contain_text("Users can't sign in to CIPP.")
+    control(page, "Repair: Sign-in is off")
+    dialog_of(page)
+    assert site(sandbox)["authSettings"]["platform"]["enabled"] is False
+    confirm(page, "Repair")
+    assert site(sandbox)["authSettings"]["platform"]["enabled"] is True
+    close(page)
+    expect(page.get_by_role("main")).to_contain_text("No cause was found")
+    assert writes(opened, "ExecBackendSignInRepair") == 2  # the dry run, and the write
+
+
+def test_version_of_a_container_is_set_after_its_dry_run(page_as: Pages, sandbox: Sandbox) -> None:
+    opened = page_as("superadmin", "container", options={"start_seconds": 1})
+    page = opened.open("deployment")
+    page.get_by_label("Channel or version").select_option("10.8.4")
+    control(page, "Set the version")
+    expect(dialog_of(page)).to_contain_text("older")
+    assert site(sandbox)["siteConfig"]["linuxFxVersion"].endswith(":latest")
+    expect(confirm(page, "Set").locator(".outcome")).to_contain_text("Good:")
+    assert site(sandbox)["siteConfig"]["linuxFxVersion"].endswith(":10.8.4")
+    close(page)
+    expect(page.get_by_role("region", name="Long operations")).to_contain_text("10.8.4")
+    assert writes(opened, "ExecBackendVersionSet") == 2  # the dry run, and the write
+
+
+def test_domain_of_a_container_goes_through_its_steps(page_as: Pages, sandbox: Sandbox) -> None:
+    page = page_as("superadmin", "container").open("domains")
+    page.get_by_label("Domain", exact=True).fill(DOMAIN)
+    control(page, "Add")
+    expect(confirm(page, "Add")).to_contain_text("CNAME")
+    close(page)
+    card = page.get_by_role("listitem").filter(has_text=DOMAIN).first
+    expect(card).to_contain_text("No certificate")
+    control(page, f"Secure: {DOMAIN}")
+    expect(confirm(page, "Secure")).to_contain_text("Requested the certificate")
+    close(page)
+    expect(card).to_contain_text("Waiting since")
+    sandbox.advance(60)
+    control(page, f"Secure: {DOMAIN}")
+    confirm(page, "Secure")
+    close(page)
+    control(page, f"Repair sign-in: {DOMAIN}")
+    confirm(page, "Repair sign-in")
+    close(page)
+    expect(card).to_contain_text("Works")
+    assert site(sandbox)["hostNameBindings"][DOMAIN]["sslState"] == "SniEnabled"
+    control(page, f"Remove {DOMAIN}")
+    dialog_of(page).get_by_role("checkbox", name="Force").check()  # it is CIPP's only custom domain
+    confirm(page, "Remove", typed=DOMAIN)
+    assert DOMAIN not in site(sandbox)["hostNameBindings"]
+
+
+@pytest.mark.parametrize("view", ["deployment"])
 def test_container_shows_where_a_missing_part_is(page_as: Pages, view: str) -> None:
     page = page_as("superadmin", "container").open(view)
     expect(page.get_by_role("main")).to_contain_text("CIPP runs as one container")

@@ -1,8 +1,10 @@
-"""What a person does in the dialog of a write operation: read the plan, confirm it, and read the result."""
+"""What a person does for a write operation: press its control, read the plan, confirm it, and read the result."""
 
 from typing import Final
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.console import ConsolePage
 
 WRITE_MILLISECONDS: Final = 30_000
 MOST_TABS: Final = 150
@@ -12,6 +14,11 @@ _FOCUSED: Final = """() => {
     const label = one.labels?.[0]?.innerText ?? '';
     return (one.getAttribute('aria-label') ?? (label || one.innerText)).trim().replaceAll(/\\s+/g, ' ');
 }"""
+
+
+def control(page: Page, name: str) -> None:
+    """Press the control of a name."""
+    page.get_by_role("button", name=name, exact=True).first.click()
 
 
 def dialog_of(page: Page) -> Locator:
@@ -38,6 +45,11 @@ def close(page: Page) -> None:
     """Close the dialog, and wait until the page is loaded again."""
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def writes(opened: ConsolePage, endpoint: str) -> int:
+    """Return how many requests the page sent to an endpoint."""
+    return sum(path.endswith(f"/{endpoint}") for path in opened.watch.paths())
 
 
 def tab_to(page: Page, name: str) -> None:

@@ -6,6 +6,8 @@ import { Badge, Copyable, Name, Sentence, Sign, When } from "./text.js";
 /** @typedef {import("./text.js").Tone} Tone */
 /** @typedef {import("./responses.js").KeyReport} KeyReport */
 /** @typedef {import("./responses.js").DnsRecord} DnsRecord */
+/** @typedef {import("./responses.js").NeededRecord} NeededRecord */
+/** @typedef {import("./responses.js").SignInStep} SignInStep */
 
 /** How each outcome of a key is shown. @type {Record<string, { tone: Tone, word: string }>} */
 const OUTCOMES = {
@@ -58,31 +60,62 @@ export function Record({ record, purpose }) {
   </div>`;
 }
 
-/** What one app shows after a write operation. @typedef {{ Name: string, Kind: string | null, State: string | null,
- *   Seen: string, NotSeen: string | null }} Controlled */
+/** The records of a domain: those that it needs, and those that must go.
+ * @param {{ records: NeededRecord[], wrong?: NeededRecord[] }} props */
+export function Records({ records, wrong = [] }) {
+  return html`${records.map((record) => html`<${Record} key=${`${record.Type} ${record.Value}`} record=${record} purpose=${purposeOf(record)} />`)}
+    ${wrong.map((record) => html`<${Record} key=${record.Value} record=${record} purpose="Remove this record. Azure refuses the domain because of it." />`)}`;
+}
 
-/** Return whether an app shows what was requested, and nothing else that it states needs attention.
- * @param {Controlled} app @param {string} endpoint @returns {Tone} */
+/** @param {NeededRecord} record */
+function purposeOf({ Purpose, Found }) {
+  if (Purpose === "Ownership") return "Create this record. Azure checks for it.";
+  if (Found) return "This record leads visitors to CIPP. Azure sees it. Keep it.";
+  return Found === false ? "Create this record. It leads visitors to CIPP, and Azure does not see it yet." : "This record leads visitors to CIPP. Keep it.";
+}
+
+/** What one app shows after a write operation. `Operation` is a start that goes on after the response.
+ * @typedef {{ Name: string, Kind: string | null, State: string | null, Condition: "Up" | "Starting" | "Down" | "Unknown",
+ *   Seen: string, NotSeen: string | null, Operation?: { Outcome: string, Deadline: string } | null }} Controlled */
+
+/** Return whether an app shows what was requested. @param {Controlled} app @param {string} endpoint @returns {Tone} */
 function toneOfApp(app, endpoint) {
-  const isStop = endpoint.endsWith("Stop");
-  if (app.State !== (isStop ? "Stopped" : "Running")) return "warn";
-  if (isStop) return "ok";
-  if (app.Kind === "WebApp") return app.NotSeen ? "warn" : "ok"; // it is null if the container's start was followed
-  const ready = / (\d+) of (\d+) instances ready\.$/.exec(app.Seen);
-  return ready ? (ready[1] === ready[2] ? "ok" : "warn") : app.Seen.endsWith(`'${app.Name}' Running.`) ? "ok" : "warn";
+  return app.Condition === (endpoint.endsWith("Stop") ? "Down" : "Up") ? "ok" : "warn";
+}
+
+/** Return whether a step of a domain is not done yet: DNS or a certificate is missing, or a person must go on.
+ * @param {any} value */
+function isWaiting(value) {
+  return Boolean(value?.Script) || value?.Domain?.IsBound === false || value?.Domain?.State === "Issuing";
+}
+
+/** How the outcome of a repair is shown. @type {Record<string, Tone>} */
+const REPAIRS = { repaired: "ok", requested: "info", "manual": "warn", refused: "warn", failed: "bad" };
+
+/** The repair of one cause, with what an admin runs instead. @param {{ step: SignInStep }} props */
+function RepairStep({ step }) {
+  return html`<p><${Sign} tone=${REPAIRS[step.Outcome] ?? "info"} /><${Sentence} text=${step.Text} /></p>
+    ${step.PutBack && html`<p class="advice"><${Sentence} text=${step.PutBack} /></p>`}
+    ${step.Script && html`<p class="muted">Run this in PowerShell, signed in as an admin:</p>
+      <${Copyable} text=${step.Script} what="the script" />`}`;
 }
 
 /** The result of a write operation, whatever it was.
  * @param {{ value: any, endpoint: string, titles?: Map<string, string> }} props */
 export function Outcome({ value, endpoint, titles }) {
+  const done = value?.Steps?.length ? [] : (value?.Done ?? []);
   /** @type {string[]} */
-  const lines = typeof value?.Results === "string" ? [value.Results] : (value?.Done ?? []);
+  const lines = typeof value?.Results === "string" ? [value.Results] : done;
   /** @type {Controlled[]} */
   const apps = value?.Apps ?? [];
+  const hasEnded = !value?.Operation || value.Operation.Outcome === "done"; // else it continues, or was rolled back
   return html`<div class="outcome">
-    ${lines.map((line) => html`<p key=${line}><${Sign} tone="ok" /><${Sentence} text=${line} /></p>`)}
+    ${lines.map((line) => html`<p key=${line}><${Sign} tone=${hasEnded && !isWaiting(value) ? "ok" : "warn"} /><${Sentence} text=${line} /></p>`)}
     ${apps.map((app) => html`<p key=${app.Name}><${Sign} tone=${toneOfApp(app, endpoint)} /><${Sentence} text=${app.Seen} /></p>
-      ${app.NotSeen && html`<p class="muted"><${Sentence} text=${app.NotSeen} /></p>`}`)}
+      ${app.NotSeen && html`<p class="muted"><${Sentence} text=${app.NotSeen} /></p>`}
+      ${app.Condition === "Starting" && html`<p class="advice">It is still starting. You can close this window: the overview shows when it is up.
+        ${app.Operation?.Outcome === "running" && html` It should be up by <${When} at=${app.Operation.Deadline} />.`}</p>`}`)}
+    ${(value?.Steps ?? []).map((/** @type {SignInStep} */ step) => html`<${RepairStep} key=${step.Cause} step=${step} />`)}
     ${value?.Keys && html`<${Reports} reports=${value.Keys} names=${titles} />`}
     ${(value?.Warnings ?? []).map(
       (/** @type {string} */ line) => html`<p key=${line}><${Sign} tone="warn" /><${Sentence} text=${line} /></p>`,
@@ -90,6 +123,8 @@ export function Outcome({ value, endpoint, titles }) {
     ${value?.InvitationUrl && html`<p><strong>Send this link now. It is shown only once.</strong></p>
       <${Copyable} text=${value.InvitationUrl} what="the invitation" />
       <p class="muted">Valid until <${When} at=${value.ExpiresOn} />. Anyone who has it can take the roles.</p>`}
+    ${value?.Domain?.Records && html`<${Records} records=${value.Domain.Records} wrong=${value.Domain.WrongRecords} />`}
+    ${value?.Script && html`<${Copyable} text=${value.Script} what="the script" />`}
     ${value?.DnsRecord && html`<${Record} record=${value.DnsRecord} purpose="Create this record. Azure checks for it." />`}
     ${value?.RoutingRecord && value.RoutingRecord.Value !== value.DnsRecord?.Value &&
     html`<${Record} record=${value.RoutingRecord} purpose="This record leads visitors to CIPP." />`}

@@ -1,6 +1,6 @@
 /** What the API last returned for a read: loaded again every 15 s while the page is visible, and after a write. */
 
-import { html, useContext, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
+import { createContext, html, useContext, useEffect, useErrorBoundary, useState } from "../../vendor/preact-htm.js";
 import { SIGN_IN, mayLose, read, signIn } from "../api.js";
 import { addressOf } from "../place.js";
 import { Outside, Sign, Zone, absolute } from "./text.js";
@@ -11,6 +11,9 @@ import { Outside, Sign, Zone, absolute } from "./text.js";
 const RELOAD_SECONDS = 15;
 /** If a result was already old when it arrived, the next load comes earlier, but not earlier than this. */
 const KEPT_SECONDS = 5;
+
+/** Whether the caller may read. Until their permissions are known, they may not: a denied read has an entry in the log. */
+export const MayRead = createContext(true);
 
 /** The state of one read. `value` stays if a later load fails. `at` is of when it is, in milliseconds.
  * @template T
@@ -110,13 +113,14 @@ setInterval(() => {
   for (const source of shown()) if (source.isDue() && !source.isCostly) source.load();
 }, 1000);
 
-/** Return the state of a read while the caller is shown. Without an endpoint, nothing is read. What is costly is loaded
- * again only after a write, or if the person requests it.
+/** Return the state of a read while the component is shown. Without an endpoint, or while the caller may not read,
+ * nothing is read. What is costly is loaded again only after a write, or if the person requests it.
  * @param {string | null} endpoint @param {Record<string, string>} [query] @param {{ isCostly?: boolean }} [options]
  * @returns {Reading<any>} */
 export function useReading(endpoint, query = {}, { isCostly = false } = {}) {
   const [, redraw] = useState(0);
-  const path = endpoint && pathOf(endpoint, query);
+  const mayRead = useContext(MayRead);
+  const path = endpoint && mayRead ? pathOf(endpoint, query) : null;
   useEffect(() => {
     if (!path || !endpoint) return;
     const source = sources.get(path) ?? new Source(endpoint, query, isCostly);
@@ -157,7 +161,7 @@ export function SignIn() {
 export function Absent({ absent, children }) {
   return html`<div class="absent">
     <p><${Sign} tone="info" /><bdi dir="auto">${absent.Reason}</bdi></p>
-    <p><bdi dir="auto">${absent.Instead.replace(/\bListBackend\b/, "The overview").replace("the link Domains of ExecBackendURLs", "it in the portal")}</bdi></p>
+    <p><bdi dir="auto">${absent.Instead.replace(/\bListBackend\b/, "The overview")}</bdi></p>
     <p class="links">${/\bListBackend\b/.test(absent.Instead) && html`<a href=${addressOf()}>Open the overview</a>`}${children}</p>
   </div>`;
 }

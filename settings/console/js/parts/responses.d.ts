@@ -17,8 +17,19 @@ export interface Card {
   Link: string | null;
   Problems: string[];
   Notes: string[];
+  Condition?: Status["Condition"] | null;
+}
+export interface Status {
+  Name: string | null;
+  Condition: "Up" | "Starting" | "Down" | "Unknown";
+  Since: string | null;
+  SinceEarliest: string | null;
+  WorksUntil: string | null;
+  Contact: string | null;
+  AsOf: string;
 }
 export interface Overview {
+  Status?: Status;
   Mode: string;
   ModeNotes: string[];
   Cards: Card[];
@@ -35,6 +46,7 @@ export interface App {
   DefaultHostName: string | null;
   PortalLink: string;
   Problems: string[];
+  Condition?: Status["Condition"];
 }
 export interface KeyReport {
   Name: string;
@@ -62,6 +74,11 @@ export interface Run {
   Done?: number | null;
   EstimatedEnd?: string | null;
 }
+export interface Runs {
+  Runs: Run[];
+  ByWeek: string;
+  HasMore: boolean;
+}
 export interface KeyState {
   Name: string;
   Kind: string;
@@ -73,9 +90,29 @@ export interface KeyState {
   Overlapping: string[];
   Problems: string[];
 }
+export interface SignInCause {
+  Cause: string;
+  Present: string;
+  Sign: string;
+  Cure: string;
+  Repairable: boolean;
+  NeedsForce: boolean;
+}
+export interface SignInState {
+  Works: boolean | null;
+  Causes: SignInCause[];
+}
+export interface SignInStep {
+  Cause: string;
+  Outcome: string;
+  Text: string;
+  Script: string | null;
+  PutBack: string | null;
+}
 export interface Keys {
   WorksUntil: string | null;
   Sentence: string;
+  SignInWorksUntil?: string | null;
   Running: Run | null;
   Runs: Run[];
   NextWeekStarts: string;
@@ -98,27 +135,59 @@ export interface DnsRecord {
   Host: string;
   Value: string | null;
 }
-export interface Domain {
+export interface NeededRecord extends DnsRecord {
+  Purpose: "Traffic" | "Ownership";
+  Found: boolean | null;
+}
+export interface CippDomain {
   Name: string;
   State: string;
-  ValidationToken: string | null;
-  Error: string | null;
+  IsBound: boolean;
+  IsCippsOwn: boolean;
   Since: string | null;
-  DnsRecord: DnsRecord | null;
-  RoutingRecord: DnsRecord | null;
+  Records: NeededRecord[];
+  WrongRecords: NeededRecord[];
+  Seen: { Cnames: string[]; Addresses: string[] } | null;
+  Certificate: { Name: string; Thumbprint: string | null; Expires: string | null } | null;
+  Callback: boolean | null;
+  Problems: string[];
+  Notes: string[];
+  NextStep: string | null;
+}
+export interface CippDomains {
+  DefaultHost: string | null;
+  DefaultCallback: boolean | null;
+  Domains: CippDomain[];
+  Notes: string[];
+}
+export interface UserRole {
+  Role: string;
+  Manual: boolean;
+  BySync: boolean;
+  Groups: string[];
+  Exists: boolean | null;
 }
 export interface User {
-  UserId: string;
-  DisplayName: string;
-  Provider: string;
-  Roles: string[];
-  UnknownRoles: string[];
+  User: string;
+  DisplayName: string | null;
+  Roles: UserRole[];
+  IsLastSuperadmin: boolean;
+  Provider: string | null;
+  UserId: string | null;
+  Source: string | null;
+  LastSync: string | null;
+  Problems: string[];
 }
 export interface Users {
   Users: User[];
-  SeatsUsed: number;
-  Seats: number;
-  Note: string;
+  AvailableRoles: { Role: string; IsCustom: boolean }[];
+  Groups: { Group: string; GroupId: string; Role: string }[];
+  Overwritten: { User: string; Time: string; Text: string }[];
+  Address: string | null;
+  EffectiveWithinMinutes: number | null;
+  SeatsUsed: number | null;
+  Seats: number | null;
+  Notes: string[];
 }
 export interface StaticWebApp {
   Exists: boolean;
@@ -155,6 +224,37 @@ export interface Right {
   Has: boolean | null;
   Problem: string | null;
 }
+export interface ImageInRegistry {
+  Tag: string;
+  Version: string | null;
+  Digest: string | null;
+  Commit: string | null;
+  Built: string | null;
+  Unknown: string | null;
+}
+export interface Versions {
+  Running: { Version: string | null; Commit: string | null; Built: string | null; Tag: string | null; Unknown: string | null };
+  Configured: { Image: string | null; Tag: string | null; Digest: string | null; IsPinned: boolean; Unknown: string | null };
+  InRegistry: ImageInRegistry | null;
+  Channels: ImageInRegistry[];
+  Published: { Versions: string[]; Branches: string[]; Unknown: string | null };
+  Updates: { NextCheck: string | null; NextCheckLocal: string | null; Note: string; Unknown: string | null };
+  History: { GoBackTo: string | null; Unknown: string | null };
+}
+export interface Operation {
+  Id: string;
+  Kind: string;
+  Target: string;
+  Before: string;
+  Began: string;
+  Deadline: string;
+  By: string;
+  Step: string;
+  Next: string[];
+  Outcome: string;
+  Result: string;
+  Ended: string | null;
+}
 export interface Rights {
   Mode: string;
   Rights: Right[];
@@ -186,4 +286,21 @@ export interface LogPage {
   Entries: LogEntry[];
   Before: string | null;
   Notes: string[];
+}
+export interface MigrationReport {
+  Verdict: "Ready" | "NotReady" | "Unknown";
+  Summary: string;
+  Findings: { Severity: "Blocking" | "Loss" | "Unknown" | "Note"; Part: string; Text: string }[];
+  Deleted: { Type: string; Name: string; IsCipps: boolean; IsThisApp: boolean }[];
+  Users: { Name: string; Provider: string; Roles: string[]; RolesAfter: string[]; Problem: string | null }[] | null;
+}
+export interface SignInStart {
+  Name: string;
+  Method: string;
+  Account: string | null;
+  Address: string | null;
+  UserCode: string | null;
+  IntervalSeconds: number | null;
+  Expires: string | null;
+  State: string | null;
 }

@@ -107,6 +107,26 @@ export function Sentence({ text }) {
   return html`<bdi class="sentence" dir="auto">${shown}</bdi>`;
 }
 
+/** Longer texts of problems are shortened. */
+const LONG = 260;
+
+/** Return what a long text states first, the whole text if it is not long. @param {string} text */
+export function inShort(text) {
+  if (text.length <= LONG) return text;
+  const refused = /^(.*?): Azure returned (\d+)\b.*?\bMissing: (\S+?)\.?(?=\s|$)/s.exec(text);
+  if (refused) return `${refused[1]}: Azure returned ${refused[2]}. Missing: ${refused[3]}.`;
+  const end = text.lastIndexOf(". ", LONG);
+  return end > 40 ? text.slice(0, end + 1) : text;
+}
+
+/** A text of the API that may be long. Its rest is behind a switch. @param {{ text: string }} props */
+export function Long({ text }) {
+  const short = inShort(text);
+  if (short === text) return html`<p><${Sentence} text=${text} /></p>`;
+  return html`<p><${Sentence} text=${short} /></p>
+    <details class="more-text"><summary>Whole message</summary><p class="small"><${Sentence} text=${text} /></p></details>`;
+}
+
 /** Announce a text to a screen reader. While a dialog is open, all outside it is inert. @param {string} text */
 export function announce(text) {
   const region = document.querySelector("dialog[open] .announcer") ?? document.getElementById("announcer");

@@ -49,10 +49,7 @@ export function Timeline({ keys, selected, toggle, nextWeek }) {
   const zone = useContext(Zone);
   const axis = axisOf(nextWeek, zone);
   return html`<div class="timeline">
-    <div class="row axis" aria-hidden="true"><span></span><span class="months">
-      <svg width="100%" height="18">${axis.months.map(
-        (at) => html`<text key=${at} x=${`${percent(axis, at)}%`} y="13">${absolute(at, zone).split(" ")[1]}</text>`,
-      )}</svg></span><span></span></div>
+    <div class="row axis" aria-hidden="true"><span></span><${Months} axis=${axis} zone=${zone} /><span></span></div>
     <ul>${keys.map((key) => html`<${Row} key=${key.Name} state=${key} axis=${axis} isSelected=${selected.has(key.Name)} toggle=${toggle} />`)}</ul>
     <p class="legend muted small">
       <span><svg width="26" height="10" aria-hidden="true"><rect class="bar ok" width="26" height="8" y="1" rx="4" /></svg> valid</span>
@@ -62,6 +59,20 @@ export function Timeline({ keys, selected, toggle, nextWeek }) {
       <span><svg width="12" height="12" aria-hidden="true"><circle class="check" cx="6" cy="6" r="4" /></svg> last check</span>
     </p>
   </div>`;
+}
+
+/** One key on the axis, with the months above it. @param {{ state: KeyState, nextWeek: string }} props */
+export function KeyLane({ state, nextWeek }) {
+  const zone = useContext(Zone);
+  const axis = axisOf(nextWeek, zone);
+  return html`<div class="one-lane"><${Months} axis=${axis} zone=${zone} /><${Lane} state=${state} axis=${axis} tone=${stateOf(state).tone} /></div>`;
+}
+
+/** @param {{ axis: Axis, zone?: string }} props */
+function Months({ axis, zone }) {
+  return html`<span class="months" aria-hidden="true"><svg width="100%" height="18">${axis.months.map(
+    (at) => html`<text key=${at} x=${`${percent(axis, at)}%`} y="13">${absolute(at, zone).split(" ")[1]}</text>`,
+  )}</svg></span>`;
 }
 
 /** @param {{ state: KeyState, axis: Axis, isSelected: boolean, toggle: (name: string) => void }} props */

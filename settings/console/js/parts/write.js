@@ -41,7 +41,7 @@ export function confirmWrite(request) {
 }
 
 /** Move the focus back to where it was, or to the heading if that is gone. @param {Element | null} opener */
-function focusAgain(opener) {
+export function focusAgain(opener) {
   const isThere = opener instanceof HTMLElement && opener.isConnected && !opener.matches(":disabled");
   const target = isThere ? opener : document.querySelector("main h1");
   if (target instanceof HTMLElement) target.focus();
@@ -206,7 +206,7 @@ function resultOf({ results, whole }) {
 }
 
 /** What the write would do. @param {{ would: string[], isRefused: boolean, titles?: Map<string, string> }} props */
-function Plan({ would, isRefused, titles }) {
+export function Plan({ would, isRefused, titles }) {
   if (!would.length) return html`<p><${Sign} tone="info" />There is nothing to do.</p>`;
   return html`<p class="lead">${isRefused ? "This is not possible now:" : "This will happen:"}</p>
     <ul class="plan" tabindex="0" aria-label="What will happen">
@@ -252,7 +252,7 @@ function Typed({ name, typed, setTyped }) {
 }
 
 /** @param {{ error: CallError, wasSent: boolean }} props */
-function Failure({ error, wasSent }) {
+export function Failure({ error, wasSent }) {
   const isUncertain = wasSent && (error.kind === "offline" || error.kind === "failed");
   return html`<div role="alert">
     <p><${Sign} tone="bad" /><bdi dir="auto">${error.message}</bdi></p>

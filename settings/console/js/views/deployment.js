@@ -1,11 +1,12 @@
 /** What runs where: the version of each app, where it comes from, and its sync with the fork. */
 
 import { html } from "../../vendor/preact-htm.js";
-import { goTo } from "../place.js";
+import { addressOf, goTo } from "../place.js";
 import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part, useReading } from "../parts/reading.js";
 import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
+import { Operations, Versions } from "./versions.js";
 
 /** @typedef {import("../parts/responses.js").Deployments} DeploymentsValue */
 /** @typedef {import("../parts/responses.js").StaticWebApp} StaticWebApp */
@@ -25,11 +26,14 @@ export function DeploymentView({ me, place, overview }) {
       <//>
       ${notes.length > 0 && html`<ul class="card wide notes">${notes.map((note) => html`<li key=${note}><${Sentence} text=${note} /></li>`)}</ul>`}
     </section>
+    ${me.ng && html`<${Versions} me=${me} />`}
+    <${Operations} />
     <section aria-labelledby="site"><h2 id="site">The pages</h2>
       <${Part} reading=${site} what="the static web app">
         ${(/** @type {StaticWebApp} */ value) => html`<${Site} value=${value} />`}
       <//>
-    </section>`;
+    </section>
+    ${me.ng === false && html`<p><a href=${addressOf("migration")}>See what CIPP's migration to a container would do</a></p>`}`;
 }
 
 /** @param {{ value: DeploymentsValue, me: Me }} props */

@@ -1,59 +1,106 @@
-/** The custom domains of CIPP: whether each works, and the exact DNS records that it needs. */
+/** The custom domains of CIPP in any shape: whether each works, the exact DNS records, and the steps that are left. */
 
 import { html, useState } from "../../vendor/preact-htm.js";
 import { WhyNot, useAllowance } from "../parts/allowance.js";
-import { Record } from "../parts/outcome.js";
+import { Records } from "../parts/outcome.js";
 import { Part, useReading } from "../parts/reading.js";
 import { Badge, CONTROL, Heading, Name, Outside, Sentence, Sign, When } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 import { mainApp } from "./overview.js";
 
-/** @typedef {import("../parts/responses.js").Domain} Domain */
+/** @typedef {import("../parts/responses.js").CippDomain} CippDomain */
+/** @typedef {import("../parts/responses.js").CippDomains} CippDomains */
 /** @typedef {import("../parts/text.js").Tone} Tone */
+
+/** How each state of a domain is shown. @type {Record<string, { tone: Tone, word: string }>} */
+const STATES = {
+  Works: { tone: "ok", word: "Works" },
+  NoDns: { tone: "bad", word: "No DNS record" },
+  DnsElsewhere: { tone: "bad", word: "DNS leads elsewhere" },
+  StrayTxt: { tone: "bad", word: "Wrong TXT record" },
+  Conflict: { tone: "bad", word: "Another app has it" },
+  NotBound: { tone: "warn", word: "Not added yet" },
+  NoCertificate: { tone: "bad", word: "No certificate" },
+  Issuing: { tone: "warn", word: "Certificate is being issued" },
+  NotSecured: { tone: "warn", word: "Certificate not in use" },
+  Expiring: { tone: "warn", word: "Certificate expires soon" },
+  Expired: { tone: "bad", word: "Certificate expired" },
+  NoCallback: { tone: "bad", word: "No sign-in" },
+  Validating: { tone: "warn", word: "Validating" },
+  Failed: { tone: "bad", word: "Failed" },
+  Removing: { tone: "idle", word: "Removing" },
+  Unknown: { tone: "warn", word: "Unknown" },
+};
+
+/** The next step of a domain: its button, and what it does. @type {Record<string, { verb: string, title: string }>} */
+const STEPS = {
+  ExecBackendDomainAdd: { verb: "Bind", title: "Bind the domain" },
+  ExecBackendDomainSecure: { verb: "Secure", title: "Secure the domain" },
+  ExecBackendDomainRepairSignIn: { verb: "Repair sign-in", title: "Repair the sign-in of" },
+};
+const REPAIR = "ExecBackendDomainRepairSignIn";
 
 /** @param {import("./frame.js").ViewProps} props */
 export function DomainsView({ me, overview }) {
-  const reading = useReading("ListStaticWebAppDomains");
+  const reading = useReading("ListBackendDomains", {}, { isCostly: true });
   const allowance = useAllowance(me, CONTROL, "controls");
   const portal = mainApp(overview.value?.Cards ?? [])?.Link ?? null;
   return html`<${Heading} title="Domains" />
     <${Part} reading=${reading} what="the domains" instead=${html`<${Outside} to=${portal}>Open the web app in the portal<//>`}>
-      ${(/** @type {Domain[]} */ domains) => html`
-        ${domains.length ? "" : html`<p class="muted">CIPP has no custom domain.</p>`}
-        <ul class="cards two">${domains.map((domain) => html`<${DomainCard} key=${domain.Name} domain=${domain} canWrite=${allowance.may} />`)}</ul>
+      ${(/** @type {CippDomains} */ { DefaultHost, DefaultCallback, Domains, Notes }) => html`
+        ${Notes.map((note) => html`<p class="muted" key=${note}><${Sign} tone="info" size=${16} /><${Sentence} text=${note} /></p>`)}
+        ${DefaultHost && html`<p class="muted">CIPP always opens at <${Outside} to=${`https://${DefaultHost}`}>${DefaultHost}<//>.</p>`}
+        ${DefaultCallback === false && html`<${NoSignIn} host=${DefaultHost ?? ""} canWrite=${allowance.may} />`}
+        ${Domains.length ? "" : html`<p class="muted">CIPP has no custom domain.</p>`}
+        <ul class="cards two">${Domains.map((domain) => html`<${DomainCard} key=${domain.Name} domain=${domain} canWrite=${allowance.may} />`)}</ul>
         <${NewDomain} allowance=${allowance} />`}
     <//>`;
 }
 
-/** Return the verdict on a domain. @param {Domain} domain @returns {{ tone: Tone, word: string }} */
-function verdictOf(domain) {
-  if (domain.Error || /fail/i.test(domain.State)) return { tone: "bad", word: domain.State };
-  if (domain.State === "Ready") return { tone: "ok", word: "Works" };
-  return { tone: "warn", word: domain.State };
+/** The sign-in of the app's own host name lacks its callback. @param {{ host: string, canWrite: boolean }} props */
+function NoSignIn({ host, canWrite }) {
+  const repair = () =>
+    confirmWrite({ title: `Repair the sign-in of ${host}`, verb: "Repair", endpoint: REPAIR, body: { Domain: host } });
+  return html`<p class="card-problem"><${Sign} tone="bad" />Sign-in does not work there (AADSTS50011).
+    <button type="button" class="small" disabled=${!canWrite} onClick=${repair}>Repair the sign-in</button></p>`;
 }
 
-/** @param {{ domain: Domain, canWrite: boolean }} props */
+/** @param {{ domain: CippDomain, canWrite: boolean }} props */
 function DomainCard({ domain, canWrite }) {
-  const { tone, word } = verdictOf(domain);
+  const { tone, word } = STATES[domain.State] ?? { tone: "warn", word: domain.State };
+  const step = domain.NextStep ? STEPS[domain.NextStep] : undefined;
+  const next = () =>
+    step &&
+    confirmWrite({
+      title: `${step.title} ${domain.Name}`,
+      verb: step.verb,
+      endpoint: domain.NextStep ?? "",
+      body: { Domain: domain.Name },
+      canForce: domain.NextStep !== REPAIR,
+    });
   const remove = () =>
     confirmWrite({
       title: `Remove the domain ${domain.Name}`,
       verb: "Remove",
-      endpoint: "ExecStaticWebAppDomainRemove",
+      endpoint: "ExecBackendDomainRemove",
       body: { Domain: domain.Name },
       typed: domain.Name,
       isDanger: true,
+      canForce: true,
       intro: html`<p><${Sign} tone="warn" />CIPP no longer opens at this address.</p>`,
     });
   return html`<li class="card">
-    <div class="card-head"><p class="kind">Domain</p><${Badge} tone=${tone}>${word}<//></div>
+    <div class="card-head"><p class="kind">${domain.IsCippsOwn ? "Domain, CIPP's own address" : "Domain"}</p><${Badge} tone=${tone}>${word}<//></div>
     <h2><${Name}>${domain.Name}<//></h2>
-    ${domain.Error && html`<p class="card-problem"><${Sign} tone="bad" size=${16} /><${Sentence} text=${domain.Error} /></p>`}
-    ${domain.Since && html`<p class="muted">${word === "Works" ? "Since" : "Azure has been checking it since"} <${When} at=${domain.Since} />.</p>`}
-    ${domain.DnsRecord && html`<${Record} record=${domain.DnsRecord} purpose="Create this record. Azure checks for it." />`}
-    ${domain.RoutingRecord && html`<${Record} record=${domain.RoutingRecord} purpose="This record leads visitors to CIPP. Keep it." />`}
-    <div class="card-foot"><button type="button" class="small danger-quiet" disabled=${!canWrite}
-      aria-label=${`Remove ${domain.Name}`} onClick=${remove}>Remove</button></div>
+    ${domain.Problems.map((text) => html`<p class="card-problem" key=${text}><${Sign} tone=${tone === "bad" ? "bad" : "warn"} size=${16} /><${Sentence} text=${text} /></p>`)}
+    ${domain.Since && html`<p class="muted">${domain.State === "Works" ? "Since" : "Waiting since"} <${When} at=${domain.Since} />.</p>`}
+    ${domain.Certificate?.Expires && html`<p class="muted">The certificate expires <${When} at=${domain.Certificate.Expires} />.</p>`}
+    ${domain.State !== "Removing" && html`<${Records} records=${domain.Records} wrong=${domain.WrongRecords} />`}
+    ${domain.Notes.map((text) => html`<p class="muted small" key=${text}><${Sentence} text=${text} /></p>`)}
+    <div class="card-foot">
+      ${step && html`<button type="button" class="small" disabled=${!canWrite} aria-label=${`${step.verb}: ${domain.Name}`} onClick=${next}>${step.verb}</button>`}
+      <button type="button" class="small danger-quiet" disabled=${!canWrite} aria-label=${`Remove ${domain.Name}`} onClick=${remove}>Remove</button>
+    </div>
   </li>`;
 }
 
@@ -67,7 +114,7 @@ function NewDomain({ allowance }) {
     const isWritten = await confirmWrite({
       title: `Add the domain ${name.trim()}`,
       verb: "Add",
-      endpoint: "ExecStaticWebAppDomainAdd",
+      endpoint: "ExecBackendDomainAdd",
       body: { Domain: name.trim(), ...(validation && { Validation: validation }) },
       canForce: true,
     });
@@ -77,7 +124,7 @@ function NewDomain({ allowance }) {
     <div class="fields">
       <label class="field"><span>Domain</span><input type="text" required placeholder="cipp.example.com" value=${name} disabled=${!canWrite}
         autocomplete="off" autocapitalize="none" spellcheck=${false} onInput=${(/** @type {any} */ event) => setName(event.target.value)} /></label>
-      <label class="field"><span>Azure checks it by</span><select value=${validation} disabled=${!canWrite}
+      <label class="field"><span>A static web app is checked by</span><select value=${validation} disabled=${!canWrite}
         onChange=${(/** @type {any} */ event) => setValidation(event.target.value)}>
         <option value="">what fits the domain</option><option value="cname">CNAME</option><option value="txt">TXT</option></select></label>
     </div>

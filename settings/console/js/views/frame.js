@@ -3,24 +3,29 @@
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../../vendor/preact-htm.js";
 import { addressOf, usePlace } from "../place.js";
 import { Changes } from "../parts/allowance.js";
-import { Trouble, freshness, reload, reloadOne, useReading } from "../parts/reading.js";
+import { MayRead, Part, Trouble, freshness, reload, reloadOne, useReading } from "../parts/reading.js";
+import { Standing } from "../parts/status.js";
 import { Heading, Name, READ, Sentence, Sign, Zone, absolute, relative, secondsTo } from "../parts/text.js";
 import { DeploymentView } from "./deployment.js";
 import { DomainsView } from "./domains.js";
 import { KeysView } from "./keys.js";
 import { LogView } from "./log.js";
+import { MigrationView } from "./migration.js";
 import { OverviewView, mainApp } from "./overview.js";
 import { PermissionsView } from "./permissions.js";
 import { RunView } from "./runs.js";
 import { SettingsView } from "./settings.js";
+import { SignInView } from "./sign-in.js";
 import { UsersView } from "./users.js";
 
 /** @typedef {import("../parts/responses.js").Me} Me */
 /** @typedef {import("../parts/responses.js").App} App */
 /** @typedef {import("../parts/responses.js").Keys} Keys */
+/** @typedef {import("../parts/responses.js").Status} Status */
 /** @typedef {import("../parts/responses.js").Overview} OverviewValue */
 /** @typedef {{ me: Me, place: readonly string[], keys: import("../parts/reading.js").Reading<Keys>,
- *   overview: import("../parts/reading.js").Reading<OverviewValue> }} ViewProps */
+ *   overview: import("../parts/reading.js").Reading<OverviewValue>,
+ *   status?: Status }} ViewProps `status` is known before the overview, and if the overview fails */
 
 /** The views by the first part of their place. A view that is not listed is reached through another one.
  * @type {Record<string, { title: string, Content: (props: ViewProps) => any, isListed?: boolean }>} */
@@ -31,7 +36,9 @@ const VIEWS = {
   settings: { title: "Settings", Content: SettingsView },
   domains: { title: "Domains", Content: DomainsView },
   users: { title: "Users", Content: UsersView },
+  signin: { title: "Sign-in", Content: SignInView },
   deployment: { title: "Deployment", Content: DeploymentView },
+  migration: { title: "Migration", Content: MigrationView, isListed: false },
   permissions: { title: "Permissions", Content: PermissionsView },
   log: { title: "Log", Content: LogView },
 };
@@ -41,15 +48,19 @@ export function Frame() {
   const { parts: place } = usePlace();
   const [zone, setZone] = useState(/** @type {string | undefined} */ (undefined));
   const me = useReading("me");
-  const isDenied = me.value !== undefined && !me.value.permissions.includes(READ);
-  const apps = useReading(isDenied ? null : "ListFunctionApps");
-  const overview = withStates(useReading(isDenied ? null : "ListBackend"), apps);
-  const keys = useReading(isDenied ? null : "ListKeyRotations");
+  const mayRead = me.value?.permissions.includes(READ) ?? false;
+  const isDenied = me.value !== undefined && !mayRead;
+  const apps = useReading(mayRead ? "ListFunctionApps" : null);
+  const overview = withStates(useReading(mayRead ? "ListBackend" : null), apps);
+  const keys = useReading(mayRead ? "ListKeyRotations" : null);
+  // Every role may read the status, so it does not wait for the permissions. The app looks at Azure once for both.
+  const isStatusNeeded = isDenied ? rolesOf(me.value).length > 0 : !overview.value;
+  const status = useReading(isStatusNeeded ? "ListBackendStatus" : null);
   const signedOut = [me, overview, keys].find((reading) => reading.error?.kind === "signed-out" && reading.value !== undefined);
   const view = Object.hasOwn(VIEWS, place[0] ?? "") ? VIEWS[place[0] ?? ""] : undefined;
   const heading = useHeading(place, view?.title ?? "Not found");
 
-  return html`<${Zone.Provider} value=${zone}><${Changes.Provider} value=${overview.value}>
+  return html`<${Zone.Provider} value=${zone}><${Changes.Provider} value=${overview.value}><${MayRead.Provider} value=${mayRead}>
     <button type="button" class="skip" onClick=${() => heading.current?.querySelector("h1")?.focus()}>Skip to content</button>
     <header class="top">
       <div class="bar">
@@ -68,16 +79,18 @@ export function Frame() {
       </div>
     </header>
     <main id="main" ref=${heading}>
-      ${me.error && !me.value && html`<${Heading} title="CIPP Backend" /><${Trouble} error=${me.error} />`}
+      ${me.error && !me.value && html`<${Heading} title="CIPP Backend" /><${Trouble} error=${me.error} />
+        ${status.value && html`<${WhetherUp} reading=${status} />`}`}
       ${signedOut?.error && html`<${Trouble} error=${signedOut.error} at=${signedOut.at} />`}
-      ${isDenied && me.value && html`<${Denied} me=${me.value} />`}
+      ${isDenied && me.value && html`<${Denied} me=${me.value} status=${status} />`}
       ${!isDenied && (me.value || !me.error) && html`
+        <${Updated} me=${me.value} />
         <${Running} keys=${keys.value} />
-        ${view ? html`<${View} key=${place[0] ?? ""} view=${view} ...${{ me: me.value ?? NOBODY, place, keys, overview }} />`
+        ${view ? html`<${View} key=${place[0] ?? ""} view=${view} ...${{ me: me.value ?? NOBODY, place, keys, overview, status: status.value }} />`
                : html`<${Heading} title="Not found" /><p>The console has no such page. <a href=${addressOf()}>Open the overview</a></p>`}`}
     </main>
     <div id="announcer" class="hidden" role="status" aria-live="polite"></div>
-  <//><//>`;
+  <//><//><//>`;
 }
 
 /** Return the overview with the states of the apps, if these are newer. The API keeps the overview itself for 15 s.
@@ -85,9 +98,17 @@ export function Frame() {
  * @returns {ViewProps["overview"]} */
 function withStates(overview, apps) {
   if (!overview.value || apps.at <= overview.at) return overview;
-  const states = new Map((apps.value ?? []).map((app) => [`${app.Kind} ${app.Name}`, app.State]));
-  const cards = overview.value.Cards.map((card) => ({ ...card, State: states.get(`${card.Kind} ${card.Name}`) ?? card.State }));
-  return { ...overview, value: { ...overview.value, Cards: cards } };
+  const newer = new Map((apps.value ?? []).map((app) => [`${app.Kind} ${app.Name}`, app]));
+  const cards = overview.value.Cards.map((card) => {
+    const app = newer.get(`${card.Kind} ${card.Name}`);
+    // Azure shows that an app is stopped. Whether a container responds, only the overview knows.
+    return app ? { ...card, State: app.State, Condition: app.Condition === "Down" || app.Kind !== "WebApp" ? app.Condition : card.Condition } : card;
+  });
+  const { Status } = overview.value;
+  const condition = mainApp(cards)?.Condition;
+  const isChanged = Status && condition && condition !== Status.Condition;
+  const status = isChanged ? { ...Status, Condition: condition, Since: null, SinceEarliest: null } : Status;
+  return { ...overview, value: { ...overview.value, Cards: cards, Status: status } };
 }
 
 /** Before the caller is known, no control is enabled. @type {Me} */
@@ -142,22 +163,22 @@ function Identity({ overview, me }) {
   const cards = overview?.Cards ?? [];
   const group = cards.find((card) => card.Kind === "ResourceGroup");
   const app = mainApp(cards);
-  if (!group && !app) return html`<div class="identity"></div>`;
+  if (!group?.Name && !app?.Name) return html`<div class="identity"></div>`;
   const isContainer = me?.ng ?? cards.some((card) => card.Kind === "WebApp");
   const host = group?.Link ? new URL(group.Link).hostname : "";
   const cloud = host.endsWith(".us") ? "Azure Government" : host.endsWith(".cn") ? "Azure China" : "Azure";
   return html`<div class="identity">
     <strong><${Name}>${app?.Name ?? group?.Name}<//></strong>${" "}
     <span class="muted">${isContainer ? "Container" : "Function apps"} in ${" "}
-      <${Name}>${group?.Name}<//>, ${cloud}</span>
+      ${group?.Name && html`<${Name}>${group.Name}<//>, `}${cloud}</span>
   </div>`;
 }
 
 /** Who the caller is. @param {{ me?: Me }} props */
 function Caller({ me }) {
   if (!me?.clientPrincipal) return html`<div class="caller"></div>`;
-  const { userDetails, appId, userRoles, appRole } = me.clientPrincipal;
-  const roles = (userRoles ?? appRole ?? []).filter((role) => role !== "authenticated" && role !== "anonymous");
+  const { userDetails, appId } = me.clientPrincipal;
+  const roles = rolesOf(me);
   return html`<div class="caller"><${Name}>${userDetails ?? appId}<//>${" "}
     <span class="muted">${roles.length ? html`<${Name}>${roles.join(", ")}<//>` : "no role"}</span></div>`;
 }
@@ -184,18 +205,48 @@ function Clock({ zone, setZone, cipps }) {
   </div>`;
 }
 
-/** Someone whose role does not include the console. @param {{ me: Me }} props */
-function Denied({ me }) {
-  const roles = (me.clientPrincipal?.userRoles ?? []).filter((role) => role !== "authenticated" && role !== "anonymous");
-  return html`<${Heading} title="You can't see this with your role" />
-    <div class="card wide">
+/** Return the roles of the caller, without those that the platform gives to everyone. @param {Me} [me] */
+function rolesOf(me) {
+  const { userRoles, appRole } = me?.clientPrincipal ?? {};
+  return (userRoles ?? appRole ?? []).filter((role) => role !== "authenticated" && role !== "anonymous");
+}
+
+/** Whether CIPP is up, and whom to call. @param {{ reading: import("../parts/reading.js").Reading<Status> }} props */
+function WhetherUp({ reading }) {
+  return html`<section class="hero" aria-label="Whether CIPP is up"><${Part} reading=${reading} what="whether CIPP is up">
+    ${(/** @type {Status} */ value) => html`<${Standing} status=${value} />
+      <p class="under">Whom to call: <strong><bdi dir="auto">${value.Contact ?? "a CIPP superadmin of your company"}</bdi></strong>.</p>`}<//></section>`;
+}
+
+/** Someone whose role does not include the console: whether CIPP is up, and whom to call.
+ * @param {{ me: Me, status: import("../parts/reading.js").Reading<Status> }} props */
+function Denied({ me, status }) {
+  const roles = rolesOf(me);
+  return html`<h1 tabindex="-1" class="hidden">Status of CIPP</h1>
+    ${roles.length > 0 && html`<${WhetherUp} reading=${status} />`}
+    <section class="card wide" aria-labelledby="denied">
+      <h2 id="denied">${roles.length ? "The rest needs another role" : "You can't see this without a role"}</h2>
       <p>You are signed in as <strong><${Name}>${me.clientPrincipal?.userDetails ?? "an unknown user"}<//></strong>${" "}
         ${roles.length ? html`with the role <strong><${Name}>${roles.join(", ")}<//></strong>.` : "without a role."}</p>
       ${me.message && html`<p><${Sentence} text=${me.message} /></p>`}
       <p>CIPP Backend itself is up: this page and its API respond.</p>
       <p>The console needs the role <strong>admin</strong> to look, and <strong>superadmin</strong> to change things.
         Ask a CIPP superadmin of your company, who can give you the role in CIPP or Microsoft Entra ID.</p>
-    </div>`;
+    </section>`;
+}
+
+/** A hint to reload, if another version of the app responds than the one that this page came from. What the page shows
+ * stays, because it may have edits. @param {{ me?: Me }} props */
+function Updated({ me }) {
+  const first = useRef(/** @type {Me | undefined} */ (undefined));
+  first.current ??= me;
+  const isSame = !me || (me.commit === first.current?.commit && me.version === first.current?.version);
+  if (isSame) return null;
+  return html`<section class="running" aria-label="Update" role="status">
+    <p><${Sign} tone="info" /><strong>CIPP Backend was updated${me.version !== first.current?.version ? html` to <${Name}>${me.version}<//>` : ""}.</strong>
+      Reload this page to get the console of the new version. What you have not saved yet is lost then.</p>
+    <button type="button" class="small" onClick=${() => location.reload()}>Reload the page</button>
+  </section>`;
 }
 
 /** A rotation in progress, of whichever admin or timer, and what the last one changed.
@@ -209,6 +260,7 @@ function Running({ keys }) {
     else if (keys && seen.current) {
       setEnded(seen.current);
       seen.current = undefined;
+      reloadOne("ListKeyRotationRuns");
     }
   }, [keys]);
   useEffect(() => {

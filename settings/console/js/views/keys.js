@@ -5,11 +5,12 @@ import { write } from "../api.js";
 import { addressOf } from "../place.js";
 import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { FORCE, ROTATE, kindOf, matches, sorted, stateOf, titleOf } from "../parts/key.js";
-import { Part, reloadAfterWrite } from "../parts/reading.js";
+import { Part, reloadAfterWrite, useReading } from "../parts/reading.js";
 import { Reports } from "../parts/outcome.js";
+import { SignInAgainButton, isToken, useSignInAgain } from "../parts/sign_in_again.js";
 import { RunCells } from "../parts/run.js";
-import { Badge, Heading, Name, Sentence, Sign, When, announce } from "../parts/text.js";
-import { Timeline } from "../parts/timeline.js";
+import { Badge, Heading, Name, Sentence, Sign, When, announce, relative, secondsTo } from "../parts/text.js";
+import { KeyLane, Timeline } from "../parts/timeline.js";
 import { confirmWrite } from "../parts/write.js";
 import { AppControl } from "./overview.js";
 
@@ -70,6 +71,7 @@ function KeyControls({ me, names, titles, children }) {
         ${isChecking ? "Checking ..." : names && names.length > 1 ? `Check selected (${names.length})` : "Check now"}</button>
       ${children}
     </div>
+    ${allowance.may && names?.length === 1 && html`<p class="muted small">A rotation renews the key: it gets a new one, verifies it and stores it. The dialog shows first what would happen.</p>`}
     <${WhyNot} allowance=${allowance} />
     ${found && html`<section class="card wide" aria-label="Result of the check">
       <div class="heading"><h2>Result of the check</h2>
@@ -121,10 +123,18 @@ function AllKeys({ value, me }) {
       ${pages > 1 && html`<${Pages} page=${current} pages=${pages} setPage=${setPage} count=${all.length} />`}
     </section>
     <${Apps} value=${value} me=${me} />
-    <section aria-labelledby="runs"><h2 id="runs">Runs of the last 26 weeks</h2>
-      <${RunCells} runs=${value.Runs} />
-      <p class="muted">The next weekly run is due <${When} at=${value.NextWeekStarts} />.</p>
-    </section>`;
+    <${History} nextWeek=${value.NextWeekStarts} />`;
+}
+
+/** The runs of the last 26 weeks. @param {{ nextWeek: string }} props */
+function History({ nextWeek }) {
+  const reading = useReading("ListKeyRotationRuns");
+  return html`<section aria-labelledby="runs"><h2 id="runs">Runs of the last 26 weeks</h2>
+    <${Part} reading=${reading} what="the runs">
+      ${(/** @type {import("../parts/responses.js").Runs} */ history) => html`<${RunCells} history=${history} />`}
+    <//>
+    <p class="muted">The next weekly run is due <${When} at=${nextWeek} />.</p>
+  </section>`;
 }
 
 /** @param {{ page: number, pages: number, setPage: (page: number) => void, count: number }} props */
@@ -172,12 +182,19 @@ function Apps({ value, me }) {
 /** @param {{ value: KeysValue, name: string, me: Me }} props */
 function OneKey({ value, name, me }) {
   const key = value.Keys.find((one) => one.Name === name);
+  const allowance = useSignInAgain(me);
   if (!key) return html`<p><${Sign} tone="info" />The vault has no key of this name. <a href=${addressOf("keys")}>See all keys</a></p>`;
   const { tone, word } = stateOf(key);
-  const reports = value.Runs.flatMap((run) => run.Keys).filter((report) => report.Name === name);
-  return html`<${KeyControls} me=${me} names=${[name]} titles=${new Map([[name, titleOf(key)]])} />
+  const run = value.Runs.find((one) => one.Keys.some((report) => report.Name === name));
+  const reports = (run?.Keys ?? []).filter((report) => report.Name === name);
+  return html`<${KeyControls} me=${me} names=${[name]} titles=${new Map([[name, titleOf(key)]])}>
+      ${isToken(key.Kind) && html`<${SignInAgainButton} name=${name} title=${titleOf(key)} allowance=${allowance} />`}
+    <//>
+    ${isToken(key.Kind) && me.permissions.includes(ROTATE) && html`<${WhyNot} allowance=${allowance} />`}
     <div class="card wide">
-      <p><${Badge} tone=${tone}>${word}<//> <span class="muted">${kindOf(key.Kind)}</span></p>
+      <p class="line"><${Badge} tone=${tone}>${word}<//> <span class="muted">${kindOf(key.Kind)}</span>
+        ${key.Ends && html`<span>${secondsTo(key.Ends) > 0 ? "expires" : "expired"} ${relative(secondsTo(key.Ends))}</span>`}</p>
+      <${KeyLane} state=${key} nextWeek=${value.NextWeekStarts} />
       ${key.Problems.map((problem) => html`<p key=${problem}><${Sign} tone=${tone === "bad" ? "bad" : "warn"} /><${Sentence} text=${problem} /></p>`)}
       <dl class="facts">
         <div><dt>Name in the vault</dt><dd><code><${Name}>${key.Name}<//></code></dd></div>
@@ -188,6 +205,6 @@ function OneKey({ value, name, me }) {
       </dl>
       ${key.Overlapping.length > 0 && html`<h2>Older keys that are still valid</h2>
         <ul>${key.Overlapping.map((text) => html`<li key=${text}><${Sentence} text=${text} /></li>`)}</ul>`}
-      ${reports.length > 0 && html`<h2>In the latest run</h2><${Reports} reports=${reports} names=${new Map([[name, titleOf(key)]])} />`}
+      ${reports.length > 0 && html`<div class="heading"><h2>In the latest run</h2>${run && html`<a href=${addressOf("runs", run.RunId)}>See the run</a>`}</div><${Reports} reports=${reports} names=${new Map([[name, titleOf(key)]])} />`}
     </div>`;
 }

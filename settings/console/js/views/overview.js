@@ -1,20 +1,21 @@
 /** The first screen: until when CIPP works, what needs attention, and each resource with its controls. */
 
-import { html, useContext } from "../../vendor/preact-htm.js";
+import { html } from "../../vendor/preact-htm.js";
 import { addressOf } from "../place.js";
 import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part } from "../parts/reading.js";
-import { Badge, CONTROL, Name, Outside, Sentence, Sign, Zone, absolute, relative, secondsTo } from "../parts/text.js";
+import { KeysPromise, Standing, toneOf } from "../parts/status.js";
+import { Badge, CONTROL, Long, Name, Outside, Sentence, Sign } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").Card} Card */
 /** @typedef {import("../parts/responses.js").Me} Me */
 /** @typedef {import("../parts/responses.js").Overview} OverviewValue */
 /** @typedef {import("../parts/responses.js").Keys} KeysValue */
+/** @typedef {import("../parts/responses.js").Status} Status */
 /** @typedef {import("../parts/text.js").Tone} Tone */
 /** @typedef {import("./frame.js").ViewProps} ViewProps */
 
-const DAY = 86_400;
 const APPS = ["FunctionApp", "WebApp"];
 const STATE_PROBLEM = /^It is \w+: call ExecFunctionAppStart\.$/;
 
@@ -38,9 +39,9 @@ function inOrder(cards) {
 }
 
 /** @param {ViewProps} props */
-export function OverviewView({ me, keys, overview }) {
+export function OverviewView({ me, keys, overview, status }) {
   return html`<h1 tabindex="-1" class="hidden">Overview</h1>
-    <${WorksUntil} keys=${keys} overview=${overview} />
+    <${WorksUntil} keys=${keys} overview=${overview} alone=${status} />
     <section aria-labelledby="attention">
       <h2 id="attention">Needs attention</h2>
       <${Part} reading=${overview} what="what needs attention">
@@ -61,50 +62,37 @@ export function OverviewView({ me, keys, overview }) {
     </section>`;
 }
 
-/** Return the tone of the time until which CIPP works. @param {string | null} until @returns {Tone} */
-export function toneOf(until) {
-  if (!until) return "warn";
-  const seconds = secondsTo(until);
-  return seconds <= 0 ? "bad" : seconds < 14 * DAY ? "warn" : "ok";
-}
-
 /** Return CIPP's main app, which comes first. @param {readonly Card[]} cards */
 export function mainApp(cards) {
   const kinds = ["WebApp", "MainApp", "FunctionApp"];
   return kinds.map((kind) => cards.find((card) => card.Kind === kind)).find(Boolean);
 }
 
-/** Return whether CIPP's main app runs, "loading" before anything is loaded.
- * @param {ViewProps["overview"]} overview @returns {{ condition: "up" | "down" | "unknown" | "loading", app?: Card }} */
-function conditionOf({ value, error }) {
-  if (!value) return { condition: error ? "unknown" : "loading" };
-  const app = mainApp(value.Cards);
-  if (app && (app.Exists === false || isStopped(app))) return { condition: "down", app };
-  return { condition: app?.Exists && /^running$/i.test(app.State ?? "") ? "up" : "unknown", app };
+/** Return what the hero shows. The keys load apart, so their time may be newer, and is known without the overview.
+ * `alone` is the status from before the overview.
+ * @param {ViewProps["keys"]} keys @param {ViewProps["overview"]} overview @param {Status} [alone]
+ * @returns {Status | undefined} */
+function statusOf(keys, overview, alone) {
+  const status = overview.value?.Status ?? alone;
+  if (status) return keys.value ? { ...status, WorksUntil: keys.value.WorksUntil } : status;
+  if (!overview.error || !keys.value) return undefined;
+  const unknown = { Name: null, Since: null, SinceEarliest: null, Contact: null, AsOf: "" };
+  return { ...unknown, Condition: "Unknown", WorksUntil: keys.value.WorksUntil };
 }
 
 /** Whether CIPP works, and until when, as the largest sentence of the page.
- * @param {{ keys: ViewProps["keys"], overview: ViewProps["overview"] }} props */
-function WorksUntil({ keys, overview }) {
-  const zone = useContext(Zone);
-  const { condition, app } = conditionOf(overview);
+ * @param {{ keys: ViewProps["keys"], overview: ViewProps["overview"], alone?: Status }} props */
+function WorksUntil({ keys, overview, alone }) {
+  const status = statusOf(keys, overview, alone);
+  const app = mainApp(overview.value?.Cards ?? []);
   return html`<section class="hero" aria-label="Until when CIPP works">
-    ${condition === "down" && html`<p class="promise bad"><${Sign} tone="bad" size=${36} />
-      <span>CIPP is down: <${Name}>${app?.Name || "its main app"}<//> is <${Name}>${app?.Exists ? (app.State ?? "").toLowerCase() : "missing"}<//>.</span></p>`}
-    ${condition === "unknown" && html`<p class="promise warn"><${Sign} tone="warn" size=${36} /><span>Whether CIPP is up is not known.</span></p>`}
+    ${status && html`<${Standing} status=${status} state=${app?.Exists === false ? "missing" : app?.State} />`}
     <${Part} reading=${keys} what="until when CIPP works">
       ${(/** @type {KeysValue} */ value) => {
         const tone = toneOf(value.WorksUntil);
         const rest = value.Sentence.replace(/^CIPP keeps working until .*? UTC unless someone/, "This holds unless someone");
-        const sentence = !value.WorksUntil
-          ? "How long CIPP keeps working is unknown."
-          : tone === "bad"
-            ? "CIPP doesn't work with its keys."
-            : html`${condition === "up" ? "CIPP keeps working" : "CIPP's keys work"} until${" "}
-                <time datetime=${value.WorksUntil}>${absolute(value.WorksUntil, zone)}</time>,${" "}
-                <em>${relative(secondsTo(value.WorksUntil))}</em>.`;
-        return html`${condition === "down" || condition === "unknown" ? html`<p class="second-promise">${sentence}</p>`
-            : html`<p class=${`promise ${tone}`}><${Sign} tone=${tone} size=${36} /><span>${sentence}</span></p>`}
+        return html`${!status && html`<p class=${`promise ${tone}`}><${Sign} tone=${tone} size=${36} />
+            <span><${KeysPromise} until=${value.WorksUntil} isUp=${false} /></span></p>`}
           <p class="muted under"><${Sentence} text=${rest} /> <a href=${addressOf("keys")}>See all keys</a></p>`;
       }}
     <//>
@@ -143,7 +131,8 @@ function Attention({ overview, me }) {
   return html`<ul class="problems">
     ${problems.map((problem) => html`<li key=${problem.where + problem.text} class=${problem.tone}>
       <${Sign} tone=${problem.tone} />
-      <div><p class="where"><${Name}>${problem.where}<//></p><p><${Sentence} text=${problem.text} /></p></div>
+      <div><p class="where"><${Name}>${problem.where}<//></p><${Long} text=${problem.text} />
+        ${isStopped(problem.card) && APPS.includes(problem.card.Kind) && problem.rank === 0 && html`<p class="small"><a href=${addressOf("log")}>See whether it was stopped here, and by whom</a></p>`}</div>
       <div class="step"><${NextStep} problem=${problem} me=${me} /></div>
     </li>`)}
   </ul>`;

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/preact-htm.js";
 import { Part, useReading } from "../parts/reading.js";
-import { Badge, Copyable, Heading, Name, Sentence, Sign } from "../parts/text.js";
+import { Badge, Copyable, Heading, Long, Name, Sentence, Sign } from "../parts/text.js";
 
 /** @typedef {import("../parts/responses.js").Right} Right */
 /** @typedef {import("../parts/responses.js").Rights} RightsValue */
@@ -41,6 +41,7 @@ function shown(right) {
 function Feature({ name, rights }) {
   const missing = rights.filter((right) => right.Has === false).length;
   const unknown = rights.filter((right) => right.Has === null).length;
+  const problems = [...new Set(rights.flatMap((right) => (!right.Has && right.Problem ? [right.Problem] : [])))]; // many share one
   return html`<details class="card wide" open=${missing > 0}>
     <summary><span><${Name}>${name}<//></span><${Badge} tone=${missing ? "bad" : unknown ? "idle" : "ok"}>${missing
       ? `${missing} missing` : unknown ? `${unknown} not known` : `${rights.length} granted`}<//></summary>
@@ -48,6 +49,7 @@ function Feature({ name, rights }) {
       const { tone, word } = shown(right);
       return html`<li key=${`${right.Kind} ${right.Action} ${right.Scope}`}><p class="line"><${Badge} tone=${tone}>${word}<//> <code><${Name}>${right.Action}<//></code></p>
         <p class="muted small">on <${Name}>${right.Scope}<//></p>
-        ${right.Problem && html`<p class="card-problem"><${Sentence} text=${right.Problem} /></p>`}</li>`;
-    })}</ul></details>`;
+        ${right.Problem && right.Has && html`<p class="card-problem"><${Sentence} text=${right.Problem} /></p>`}</li>`;
+    })}</ul>
+    ${problems.length > 0 && html`<div class="why">${problems.map((problem) => html`<${Long} key=${problem} text=${problem} />`)}</div>`}</details>`;
 }

@@ -1,70 +1,94 @@
-/** The users of CIPP: their roles and where these come from, and invitations. */
+/** The users of CIPP in any shape: their roles and where these come from, new users, and invitations. */
 
 import { html, useState } from "../../vendor/preact-htm.js";
 import { WhyNot, useAllowance } from "../parts/allowance.js";
 import { Part, useReading } from "../parts/reading.js";
-import { CONTROL, Heading, Name, Sentence, Sign } from "../parts/text.js";
+import { CONTROL, Copyable, Heading, Name, Sentence, Sign, When } from "../parts/text.js";
 import { confirmWrite } from "../parts/write.js";
 
 /** @typedef {import("../parts/responses.js").User} User */
+/** @typedef {import("../parts/responses.js").UserRole} UserRole */
 /** @typedef {import("../parts/responses.js").Users} UsersValue */
 
-const ROLES = ["superadmin", "admin", "editor", "readonly"];
 const PLATFORM = ["authenticated", "anonymous"];
 
 /** @param {import("./frame.js").ViewProps} props */
 export function UsersView({ me }) {
-  const reading = useReading("ListStaticWebAppUsers");
+  const reading = useReading("ListBackendUsers");
   const allowance = useAllowance(me, CONTROL, "controls");
   return html`<${Heading} title="Users" />
     <${Part} reading=${reading} what="the users">
-      ${(/** @type {UsersValue} */ value) => html`
-        <p class="muted">${value.SeatsUsed} of ${value.Seats} seats are used. <${Sentence} text=${value.Note} /></p>
-        <ul class="rows">${value.Users.map((user) => html`<${UserRow} key=${`${user.Provider} ${user.UserId}`} user=${user} canWrite=${allowance.may} />`)}</ul>
-        <${Invite} allowance=${allowance} known=${rolesOf(value.Users)} isFull=${value.SeatsUsed >= value.Seats} />`}
+      ${(/** @type {UsersValue} */ value) => {
+        const known = value.AvailableRoles.map((role) => role.Role);
+        return html`
+        ${value.Overwritten.map((change) => html`<p class="card-problem" key=${change.User}><${Sign} tone="warn" size=${16} /><${Sentence} text=${change.Text} /> <span class="muted small"><${When} at=${change.Time} /></span></p>`)}
+        <${About} value=${value} />
+        <ul class="rows">${value.Users.map((user) => html`<${UserRow} key=${`${user.Provider} ${user.UserId} ${user.User}`} user=${user} known=${known} canWrite=${allowance.may} />`)}</ul>
+        <${NewUser} allowance=${allowance} known=${known} isInvited=${value.Seats !== null} isFull=${value.Seats !== null && (value.SeatsUsed ?? 0) >= value.Seats} />`;
+      }}
     <//>`;
 }
 
-/** Return CIPP's own roles, and the custom roles that users have. @param {User[]} users */
-function rolesOf(users) {
-  const custom = users.flatMap((user) => user.Roles).filter((role) => !ROLES.includes(role) && !PLATFORM.includes(role));
-  return [...ROLES, ...new Set(custom)];
+/** What applies to all users. @param {{ value: UsersValue }} props */
+function About({ value }) {
+  return html`<p class="muted">${value.Seats !== null && html`${value.SeatsUsed} of ${value.Seats} seats are used. `}
+      ${value.EffectiveWithinMinutes !== null && html`A change takes effect in CIPP within ${value.EffectiveWithinMinutes} minutes. `}
+      ${value.Notes.map((note) => html`<${Sentence} key=${note} text=${note} /> `)}</p>
+    ${value.Address && html`<p class="muted small">New users open <${Copyable} text=${value.Address} what="the address of CIPP" /></p>`}
+    ${value.Groups.length > 0 && html`<p class="muted small">Members of these groups have a role: ${value.Groups.map((one) => html`<span key=${`${one.GroupId} ${one.Role}`} class="chip"><${Name}>${one.Group}<//>: <${Name}>${one.Role}<//></span> `)}</p>`}`;
 }
 
-/** @param {{ user: User, canWrite: boolean }} props */
-function UserRow({ user, canWrite }) {
+/** Return where a role comes from. @param {UserRole} role @param {User} user */
+function originOf(role, user) {
+  if (user.Source === null && user.Provider !== null) return "";
+  const groups = role.Groups.length ? `by ${role.Groups.length > 1 ? "groups" : "group"} ${role.Groups.join(", ")}` : "by a group";
+  const origins = [...(role.Manual ? ["by hand"] : []), ...(role.BySync ? [groups] : [])];
+  return origins.length ? ` ${origins.join(" and ")}` : " from another row";
+}
+
+/** Return the roles that a person assigned. Only these can be changed here. @param {User} user */
+function assigned(user) {
+  return user.Roles.filter((role) => role.Manual && !PLATFORM.includes(role.Role)).map((role) => role.Role);
+}
+
+/** @param {{ user: User, known: string[], canWrite: boolean }} props */
+function UserRow({ user, known, canWrite }) {
   const [isOpen, setOpen] = useState(false);
-  const roles = user.Roles.filter((role) => !PLATFORM.includes(role));
-  const name = user.DisplayName.trim() || user.UserId; // an empty name would need no typing
+  const roles = assigned(user);
+  const name = user.DisplayName?.trim() || user.User; // an empty name would need no typing
+  const body = { User: user.UserId ?? user.User, ...(user.Provider === null ? {} : { Provider: user.Provider }) };
   const remove = () =>
     confirmWrite({
       title: `Remove ${name}`,
       verb: "Remove",
-      endpoint: "ExecStaticWebAppUserRemove",
-      body: { UserId: user.UserId, Provider: user.Provider },
+      endpoint: "ExecBackendUserRemove",
+      body,
       typed: name,
       isDanger: true,
-      intro: html`<p><${Sign} tone="warn" />The user loses all roles and can't use CIPP any more.</p>`,
+      intro: html`<p><${Sign} tone="warn" />The user loses all roles and can't use CIPP any more, unless a group gives them a role.</p>`,
     });
   const change = async (/** @type {string[]} */ chosen) => {
     const lost = roles.filter((role) => !chosen.includes(role));
     const isWritten = await confirmWrite({
       title: `Change the roles of ${name}`,
       verb: "Change",
-      endpoint: "ExecStaticWebAppUserRoles",
-      body: { UserId: user.UserId, Provider: user.Provider, Roles: chosen },
+      endpoint: "ExecBackendUserSet",
+      body: { ...body, Roles: chosen },
       typed: lost.length ? name : undefined,
       isDanger: lost.length > 0,
+      canForce: true,
     });
     if (isWritten) setOpen(false);
   };
   return html`<li>
     <div class="setting"><strong><${Name}>${name}<//></strong>
-      <span>${roles.map((role) => html`<span key=${role} class="chip"><${Name}>${role}<//></span> `)}
-        <span class="muted small">from the static web app, signs in with ${user.Provider === "aad" ? "Microsoft Entra ID" : html`<${Name}>${user.Provider}<//>`}</span></span></div>
-    ${user.UnknownRoles.length > 0 && html`<p class="card-problem"><${Sign} tone="warn" size=${16} />CIPP doesn't know the role <${Name}>${user.UnknownRoles.join(", ")}<//>.</p>`}
+      <span>${user.Roles.filter((role) => !PLATFORM.includes(role.Role)).map((role) => html`<span key=${role.Role} class="chip"><${Name}>${role.Role}<//><span class="muted small">${originOf(role, user)}</span></span> `)}
+        ${user.Provider !== null && html`<span class="muted small">from the static web app, signs in with ${user.Provider === "aad" ? "Microsoft Entra ID" : html`<${Name}>${user.Provider}<//>`}</span>`}
+        ${user.IsLastSuperadmin && html`<span class="muted small"> the last superadmin, who can't be removed</span>`}</span></div>
+    ${user.LastSync && html`<p class="muted small">CIPP's sync last wrote this user <${When} at=${user.LastSync} /></p>`}
+    ${user.Problems.map((problem) => html`<p class="card-problem" key=${problem}><${Sign} tone="warn" size=${16} /><${Sentence} text=${problem} /></p>`)}
     ${isOpen
-      ? html`<${RoleForm} known=${rolesOf([user])} chosen=${roles} save=${change} cancel=${() => setOpen(false)} label=${`Roles of ${name}`} />`
+      ? html`<${RoleForm} known=${[...new Set([...known, ...roles])]} chosen=${roles} save=${change} cancel=${() => setOpen(false)} label=${`Roles of ${name}`} />`
       : html`<div class="buttons">
           <button type="button" class="small quiet" disabled=${!canWrite} aria-label=${`Change roles of ${name}`} onClick=${() => setOpen(true)}>Change roles</button>
           <button type="button" class="small danger-quiet" disabled=${!canWrite} aria-label=${`Remove ${name}`} onClick=${remove}>Remove</button></div>`}
@@ -94,35 +118,37 @@ function RoleBoxes({ known, roles, setRoles, custom, setCustom, label, disabled 
       autocapitalize="none" onInput=${(/** @type {any} */ event) => setCustom(event.target.value)} /></label></fieldset>`;
 }
 
-/** @param {{ allowance: import("../parts/allowance.js").Allowance, known: string[], isFull: boolean }} props */
-function Invite({ allowance, known, isFull }) {
+/** A container adds the user. A static web app invites the user, by a link.
+ * @param {{ allowance: import("../parts/allowance.js").Allowance, known: string[], isInvited: boolean, isFull: boolean }} props */
+function NewUser({ allowance, known, isInvited, isFull }) {
   const canWrite = allowance.may;
   const [details, setDetails] = useState("");
   const [roles, setRoles] = useState(["readonly"]);
   const [custom, setCustom] = useState("");
   const [hours, setHours] = useState("24");
   const all = custom.trim() ? [...roles, custom.trim()] : roles;
-  const invite = async (/** @type {Event} */ event) => {
+  const verb = isInvited ? "Invite" : "Add";
+  const add = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const isWritten = await confirmWrite({
-      title: `Invite ${details.trim()}`,
-      verb: "Invite",
-      endpoint: "ExecStaticWebAppUserInvite",
-      body: { UserDetails: details.trim(), Roles: all, Hours: Number(hours) },
+      title: `${verb} ${details.trim()}`,
+      verb,
+      endpoint: "ExecBackendUserSet",
+      body: { User: details.trim(), Roles: all, ...(isInvited ? { Hours: Number(hours) } : {}) },
       canForce: true,
     });
     if (isWritten) setDetails("");
   };
-  return html`<form class="card wide" onSubmit=${invite} aria-labelledby="invite"><h2 id="invite">Invite a user</h2>
+  return html`<form class="card wide" onSubmit=${add} aria-labelledby="invite"><h2 id="invite">${verb} a user</h2>
     ${isFull && html`<p><${Sign} tone="warn" />All seats are used. Remove a user first.</p>`}
     <div class="fields">
-      <label class="field"><span>E-mail address of the user</span><input type="text" inputmode="email" required value=${details} disabled=${!canWrite}
+      <label class="field"><span>${isInvited ? "E-mail address of the user" : "User principal name, such as alex@contoso.com"}</span><input type="text" inputmode="email" required value=${details} disabled=${!canWrite}
         autocomplete="off" autocapitalize="none" spellcheck=${false} dir="auto" onInput=${(/** @type {any} */ event) => setDetails(event.target.value)} /></label>
-      <label class="field"><span>Valid for hours (1 to 168)</span><input type="number" min="1" max="168" required value=${hours} disabled=${!canWrite}
-        onInput=${(/** @type {any} */ event) => setHours(event.target.value)} /></label>
+      ${isInvited && html`<label class="field"><span>Valid for hours (1 to 168)</span><input type="number" min="1" max="168" required value=${hours} disabled=${!canWrite}
+        onInput=${(/** @type {any} */ event) => setHours(event.target.value)} /></label>`}
     </div>
     <${RoleBoxes} known=${known} roles=${roles} setRoles=${setRoles} custom=${custom} setCustom=${setCustom} label="Roles" disabled=${!canWrite} />
-    <button class="primary" disabled=${!canWrite || !all.length}>Invite</button>
+    <button class="primary" disabled=${!canWrite || !all.length}>${verb}</button>
     <${WhyNot} allowance=${allowance} />
   </form>`;
 }
