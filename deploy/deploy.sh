@@ -3,6 +3,10 @@
 #
 # It was never run against real Azure. The tests run it with the Azure CLI against the sandbox.
 set -euo pipefail
+if [ $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1])) -lt 404 ]; then
+    echo "deploy.sh: This is bash $BASH_VERSION, and 4.4 or later is needed: docs/deploy.md, Prepare the shell." >&2
+    exit 1
+fi
 shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -5,6 +5,7 @@ SITES=Microsoft.Web/sites
 VAULTS=Microsoft.KeyVault/vaults
 RESOURCES=()       # a line for each resource: type, name, group, location, kind
 FORMER='{}'        # the parameters of the former deployment, without secrets
+FORMER_PRINCIPAL="" # the identity of this app then
 NAMED_SUBSCRIPTION="" # by the option
 SITE_SETTINGS=""   # this app's present settings, which may hold a secret: never printed, in no file
 
@@ -30,8 +31,26 @@ if_exists() {
     [[ "$errors" =~ ResourceGroupNotFound|DeploymentNotFound|ResourceNotFound|'Not Found(' ]] || fail "$errors"
 }
 
+# The version that was run. Microsoft requires 2.60 for apps on Flex Consumption, but 2.60.0 never returns after it has
+# published a package: it waits without a limit for a host status that this app's sign-in refuses.
+OLDEST_CLI=2.91
+
+check_programs() {
+    local program version
+    for program in az python3 sha256sum; do
+        command -v "$program" >/dev/null || fail "This machine has no $program: docs/deploy.md, Prepare the shell."
+    done
+    version=$(az version --query '"azure-cli"' --output tsv 2>/dev/null) || version=""
+    if [[ ! "$version" =~ ^([0-9]{1,4})\.([0-9]{1,4}) ]]; then
+        say "The version of the Azure CLI is unknown. This script needs $OLDEST_CLI or later." >&2
+    elif [ $((10#${BASH_REMATCH[1]} * 10000 + 10#${BASH_REMATCH[2]})) -lt $((${OLDEST_CLI%.*} * 10000 + ${OLDEST_CLI#*.})) ]; then
+        fail "The Azure CLI has the version $version, and this script needs $OLDEST_CLI or later. Run: az upgrade"
+    fi
+}
+
 find_account() {
     local found active
+    check_programs
     NAMED_SUBSCRIPTION=$SUBSCRIPTION
     found=$(az account show ${SUBSCRIPTION:+--subscription "$SUBSCRIPTION"} --query '[id, tenantId]' --output tsv) ||
         fail "Sign in first: az login"
@@ -52,9 +71,7 @@ find_account() {
 find_former() {
     local found name value
     GROUP=${GROUP:-cipp-backend}
-    found=$(if_exists az deployment group show --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
-        --name "$DEPLOYMENT" --query properties.parameters --output json)
-    FORMER=${found:-'{}'}
+    read_former
     found=$(json '[v + " " + (d.get(n, {}).get("value") or "") for v, n in (
         ("APP", "appName"), ("LOCATION", "location"), ("CIPP_SUBSCRIPTION", "cippSubscriptionId"),
         ("CIPP_GROUP", "cippResourceGroup"), ("VAULT", "cippVault"), ("VAULT_GROUP", "cippVaultResourceGroup"),
@@ -70,6 +87,27 @@ find_former() {
     CIPP_SUBSCRIPTION=${CIPP_SUBSCRIPTION:-$SUBSCRIPTION}
     # After a migration, CIPP's app may have another name.
     [ -n "$RIGHTS_ONLY" ] || CIPP_APP=${CIPP_APP:-$FORMER_CIPP_APP}
+}
+
+# Sets FORMER and FORMER_PRINCIPAL. After an interruption, Azure goes on with the deployment. Until it ends, its resources
+# are there only in part. So nothing else is read before that.
+read_former() {
+    local found state started=$SECONDS said=""
+    while true; do
+        found=$(if_exists az deployment group show --subscription "$SUBSCRIPTION" --resource-group "$GROUP" \
+            --name "$DEPLOYMENT" --output json --query 'properties.{state: provisioningState, parameters: parameters,
+                principal: outputs.principalId.value}')
+        found=${found:-'{}'}
+        { read -r state && read -r FORMER_PRINCIPAL && read -r FORMER; } < <(json \
+            '[d.get("state"), d.get("principal"), d.get("parameters") or {}]' <<<"$found")
+        [[ "$state" =~ ^(Accepted|Running|Creating|Updating|Canceling|Deleting)$ ]] || return 0
+        [ -n "$said" ] || say "Azure is still deploying $DEPLOYMENT in $GROUP, for an earlier run or for somebody else. Waiting."
+        said=yes
+        [ $((SECONDS - started)) -lt "${DEPLOYMENT_SECONDS:-1800}" ] ||
+            fail "The deployment $DEPLOYMENT in $GROUP doesn't end. Look at it in the portal, in the resource group under" \
+                "Deployments. Cancel it there, or wait. Then run the same command again."
+        sleep "${RETRY_PAUSE:-15}"
+    done
 }
 
 # The rest of a former deployment never goes with another app, or another CIPP: rights on two would be mixed.

@@ -7,7 +7,7 @@ ROLES_API=2022-04-01
 GROUPS_API=2021-04-01
 
 remove_all() {
-    local lock="" roles="" assignments="" policy="" owned="" graph_roles="" app="" group="" own="" others=""
+    local lock="" roles="" assignments="" policy="" owned="" graph_roles="" app="" group="" own="" others="" host=""
     remove_look
     refuse_remains_of_elsewhere
     remove_show
@@ -22,7 +22,11 @@ remove_all() {
 # Reads everything first, so that the question names all of it.
 remove_look() {
     local known
-    if [ -z "${PRINCIPAL:-}" ]; then found PRINCIPAL "$(app_resource)" identity.principalId || true; fi
+    # If somebody deleted the app by hand, the former deployment knows whose permissions are left.
+    if [ -z "${PRINCIPAL:-}" ]; then
+        found PRINCIPAL "$(app_resource)" identity.principalId || PRINCIPAL=${FORMER_PRINCIPAL:-}
+    fi
+    found host "$(host_identity)" properties.principalId || true
     if ! is_cipps_group; then found lock "$(group_lock)" name || true; fi
     roles=$(each_group own_roles | sort -u -t $'\t' -k 2,2)
     assignments=$(each_group own_assignments | sort -u)
@@ -78,14 +82,15 @@ own_roles() {
 'Created by the deployment of CIPP Backend')].['$1', name, properties.roleName]"
 }
 
-# What this app's identity has, and what uses one of its roles. Nothing else can use such an assignment.
+# What this app's two identities have, and what uses one of its roles. Nothing else can use such an assignment.
 own_assignments() {
-    local id principal role listed
+    local id principal role listed known
     listed=$(rows "$1/providers/Microsoft.Authorization/roleAssignments?api-version=$ROLES_API" \
         "value[].[id, properties.principalId, properties.roleDefinitionId]")
     while IFS=$'\t' read -r id principal role; do
         [ -n "$id" ] || continue
-        if [[ -n "${PRINCIPAL:-}" && "${principal,,}" = "${PRINCIPAL,,}" ]] || [[ "$roles" == *"${role##*/}"* ]]; then
+        known="${PRINCIPAL:-} ${host:-}"
+        if [[ -n "$principal" && " ${known,,} " == *" ${principal,,} "* ]] || [[ "$roles" == *"${role##*/}"* ]]; then
             printf '%s\n' "$id"
         fi
     done <<<"$listed"
@@ -192,6 +197,7 @@ remove_show() {
     while read -r line; do [ -z "$line" ] || say "  $line, which this script did not create"; done <<<"$others"
     say "  CIPP, the keys in its vault, its registrations with their credentials, and what they may do in Microsoft Graph"
     say "  this app's tables in CIPP's storage account, whose names begin with CippBackend"
+    say "  the entries '$APP-rights-...' in the deployment history of CIPP's resource group"
 }
 
 remove_what_was_found() {

@@ -3,7 +3,8 @@
 #
 # With --allow-repair, this app's identity owns CIPP's registrations, and holds Application.ReadWrite.OwnedBy. It can
 # read CIPP's credential in the vault already, so it gains: the same registrations without that credential, and new
-# registrations of its own. No endpoint of this version uses it yet.
+# registrations of its own. ExecBackendSignInRepair, ExecBackendDomainRepairSignIn and the rotation of SSOAppSecret
+# use it.
 
 OWNED_BY=18a4783c-866b-4cc7-a460-3d5e5662c884
 GRAPH_APP=00000003-0000-0000-c000-000000000000

@@ -29,10 +29,10 @@ change() {
 }
 
 # The codes of errors that pass while an identity, a role or a registration is still replicating. They stand in
-# Microsoft's documentation and in reports of real deployments. None was seen by this script. DeploymentActive: the
-# deployment of an interrupted run goes on in Azure, and no other of that name can begin before it ends.
+# Microsoft's documentation and in reports of real deployments. None was seen by this script. DeploymentActive is none of
+# them: another run deploys at the same time, and what it chose must not be replaced by what this one has read before.
 REPLICATING='PrincipalNotFound|RoleDefinitionDoesNotExist|BlobUploadFailedException'
-REPLICATING+='|Request_ResourceNotFound|NoBackingApplicationObject|DeploymentActive'
+REPLICATING+='|Request_ResourceNotFound|NoBackingApplicationObject'
 
 # Runs a command again while its error has one of these codes: every RETRY_PAUSE seconds, for RETRY_SECONDS
 # after its first failure. Any other error ends it. The command runs in a subshell, so it can set no variable. No file holds what it prints.

@@ -50,7 +50,7 @@ show_grants() {
     say "What this app's identity is granted on CIPP:"
     SHAPE=$SHAPE CONTROLS=$ENABLE_CONTROLS ROTATION=$ENABLE_ROTATION BUILT_IN=$BUILT_IN_ROLES GROUP=$CIPP_GROUP \
         APPS=$CIPP_APP\ $(json '[" ".join(d)]' <<<"$OFFLOAD_APPS") SWA=$STATIC_WEB_APP STORAGE=$STORAGE VAULT=$VAULT \
-        PLAN=$PLAN VAULT_GROUP=$VAULT_GROUP APP=$APP FORMER=$FORMER python3 -I -c '
+        PLAN=$PLAN PLAN_GROUP=${PLAN_GROUP:-} VAULT_GROUP=$VAULT_GROUP APP=$APP FORMER=$FORMER python3 -I -c '
 import json, os, sys
 
 template, env = json.load(open(sys.argv[1], encoding="utf-8")), os.environ
@@ -75,6 +75,9 @@ if env["SWA"]:
     grants.append((roles["staticWebApp"][controls], "Contributor" if env["CONTROLS"] else "", "the static web app " + env["SWA"]))
 if env["PLAN"]:
     grants.append((roles["plan"], "Reader", "the plan " + env["PLAN"]))
+    of_plan = env["PLAN_GROUP"] or env["GROUP"]
+    reader = "" if of_plan.lower() == env["GROUP"].lower() else "Reader"
+    grants.append((roles["certificates"][controls], reader, "the resource group " + of_plan + ", for certificates"))
 if env["VAULT_GROUP"].lower() != env["GROUP"].lower():
     grants.append((roles["vaultRead"], "Reader", "the vault " + env["VAULT"]))
 for role, name, scope in grants:

@@ -105,7 +105,8 @@ template_deploy() {
         change az group create --subscription "$SUBSCRIPTION" --name "$GROUP" --location "$LOCATION" --output none
     fi
     say "Deploying the template. This takes some minutes."
-    found=$(retried change template_create)
+    found=$(retried change template_create) || fail "The template wasn't deployed, see above. If the code is" \
+        "DeploymentActive, another run is deploying this app. Run the same command again: it waits for the end of the other."
     if [ -n "$found" ]; then
         { read -r PRINCIPAL && read -r REDIRECT && read -r BACKEND_HOST; } <<<"$found"
         BACKEND_HOST=${BACKEND_HOST#https://}

@@ -68,9 +68,21 @@ verify_rights() {
     fi
 }
 
+# Prints the names of docs/deploy.md as lines for a shell. None of them is a secret.
+shell_names() {
+    local name
+    for name in SUBSCRIPTION TENANT GROUP APP LOCATION CIPP_GROUP CIPP_APP VAULT STORAGE STATIC_WEB_APP EMAIL GRAPH SITE \
+        CLIENT_ID BACKEND_HOST PRINCIPAL; do
+        [ -z "${!name:-}" ] || printf '    %s=%q\n' "$name" "${!name}"
+    done
+    printf '    SCOPE=%q\n' "/subscriptions/$CIPP_SUBSCRIPTION/resourceGroups/$CIPP_GROUP"
+}
+
 next_steps() {
     say
     say "Done. The address of this app: https://$BACKEND_HOST"
+    say "The commands of docs/deploy.md and of the runbooks use these names. Paste them into a shell before you run one:"
+    shell_names
     say "Next steps. docs/deploy.md explains each:"
     say "  1. Call ListBackendRights, and grant what is missing in Microsoft Graph."
     say "  2. Fill in your emergency sheet, and test that the alerts reach $EMAIL."

@@ -22,7 +22,7 @@ from sandbox import names
 from tests.conformance.checks import passes
 from tests.support.sandbox_client import Sandbox
 
-_VERSION: Final = "2.91.0"
+VERSION: Final = "2.91.0"  # deploy/steps/find.sh accepts none that is older
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _CACHE: Final = _ROOT / ".sandbox" / "conformance" / "azure-cli"
 _TEMPLATE: Final = _ROOT / "tests" / "support" / "sandbox" / "flex_app.json"
@@ -293,7 +293,7 @@ def main(words: list[str]) -> int:
         chosen = [c for c in CHECKS if not words or any(w in c.__name__ for w in words)]
         failed = [check for check in (check_account, *chosen) if not _passes(check, az)]
         outcome = f"{len(failed)} failed" if failed else "all passed"
-        sys.stdout.write(f"Azure CLI {_VERSION}: {az.commands} commands, {outcome}\n")
+        sys.stdout.write(f"Azure CLI {VERSION}: {az.commands} commands, {outcome}\n")
     return 1 if failed else 0
 
 
@@ -307,14 +307,14 @@ def cli_python() -> Path:
     """Create the virtual environment unless it exists with this version. Return its Python."""
     python = _CACHE / "bin" / "python"
     made_of = _CACHE / "made-of.txt"
-    if made_of.is_file() and made_of.read_text(encoding="utf-8") == _VERSION:
+    if made_of.is_file() and made_of.read_text(encoding="utf-8") == VERSION:
         return python
-    sys.stdout.write(f"Downloading azure-cli {_VERSION} from PyPI. The first download takes a while.\n")
+    sys.stdout.write(f"Downloading azure-cli {VERSION} from PyPI. The first download takes a while.\n")
     sys.stdout.flush()
     venv.create(_CACHE, with_pip=True, clear=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", f"azure-cli=={_VERSION}"]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", f"azure-cli=={VERSION}"]
     subprocess.run(pip, check=True)  # noqa: S603 - a fixed command
-    made_of.write_text(_VERSION, encoding="utf-8")
+    made_of.write_text(VERSION, encoding="utf-8")
     return python
 
 

@@ -124,7 +124,7 @@ class Installation:
         self.writes_file.write_text("", encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - the steps of this project
             ["bash", "-c", "\n".join([_BEGIN, *lines, steps])],  # noqa: S607 - bash of this machine
-            env={**self.environment, "WRITES": str(self.writes_file), "RETRY_PAUSE": "1"},
+            env={**self.environment, "WRITES": str(self.writes_file), "RETRY_PAUSE": "1", "VERIFY_SECONDS": "5"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 
 from deploy.package.archive import sha256_of
@@ -31,7 +32,7 @@ class PublishedHost:
 
     def __init__(self, sandbox: Sandbox, app: str, group: str, packages: Path, folder: Path) -> None:
         """Begin to wait. `packages` is searched for the zip file with the published SHA-256."""
-        self._sandbox, self._app, self._group = sandbox, app, group
+        self._sandbox, self._app, self.group = sandbox, app, group
         self._packages, self._folder = packages, folder
         self._runtime: Runtime | None = None
         self._server: ThreadingHTTPServer | None = None
@@ -39,6 +40,7 @@ class PublishedHost:
         self._end = threading.Event()
         self.starts: list[str] = []  # the SHA-256 of each package that was started
         self.broken: set[str] = set()  # the SHA-256 of packages that shall not start
+        self.failure: Exception | None = None  # what ended it
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
@@ -66,15 +68,32 @@ class PublishedHost:
 
     def _watch(self) -> None:
         running = ""
-        while not self._end.wait(_POLL_SECONDS):
-            site = self._sandbox.state()["sites"].get(self._app) or {}
-            published = (site.get("package") or {}).get("sha256", "")
-            if published and (published != running or self._server is None):
-                with self._calls:
-                    self._stop()
-                if published not in self.broken:
-                    self._start(published, site["appSettings"])
-                running = published
+        try:
+            while not self._end.wait(_POLL_SECONDS):
+                running = self._follow(running)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each later run reports it
+            self.failure = error
+
+    def _follow(self, running: str) -> str:
+        """Start what is published unless it runs, and return its SHA-256."""
+        site = self._site()
+        published: str = (site.get("package") or {}).get("sha256", "")
+        if not published or (published == running and self._server is not None):
+            return running
+        with self._calls:
+            self._stop()
+        if published in self.broken:
+            return published
+        try:
+            self._start(published, site["appSettings"])
+        except HTTPError:
+            if self._site():
+                raise
+            return ""  # the app was removed while its host started
+        return published
+
+    def _site(self) -> Json:
+        return self._sandbox.state()["sites"].get(self._app) or {}
 
     def _start(self, published: str, settings: Mapping[str, str]) -> None:
         content = self._folder / published
@@ -86,8 +105,8 @@ class PublishedHost:
         azure = {name: value for name, value in self._sandbox.env.items() if name in _FROM_THE_SANDBOX}
         platform = {
             "WEBSITE_SITE_NAME": self._app,
-            "WEBSITE_RESOURCE_GROUP": self._group,
-            "WEBSITE_OWNER_NAME": f"{names.SUBSCRIPTION_ID}+{self._group}-westeurope",
+            "WEBSITE_RESOURCE_GROUP": self.group,
+            "WEBSITE_OWNER_NAME": f"{names.SUBSCRIPTION_ID}+{self.group}-westeurope",
             "IDENTITY_HEADER": f"{self._sandbox.env['IDENTITY_HEADER']}.{self._app}",
         }
         with (self._folder / "host.log").open("a", encoding="utf-8") as log:

@@ -1,11 +1,13 @@
 """How deploy.sh reads the account and this app as it is, and what it refuses to change."""
 
 import json
+import re
 import subprocess
 from shlex import quote
 
 import pytest
 
+from tests.conformance.azure_cli import VERSION
 from tests.support.bash import steps
 from tests.support.markdown import ROOT
 
@@ -19,6 +21,7 @@ def account(active: str, **variables: str) -> subprocess.CompletedProcess[str]:
     script = f"""
 az() {{
     case "$*" in
+        "version "*) echo 2.91.0 ;;
         "cloud show "*) printf '%s\\n' https://graph/ https://arm/ ;;
         *--subscription*) printf '%s\\n' {SUBSCRIPTION} partner ;;
         *"[id, tenantId]"*) printf '%s\\n' {SUBSCRIPTION} {active} ;;
@@ -44,9 +47,33 @@ def test_account_is_the_active_one_or_in_its_tenant(chosen: str) -> None:
 
 
 def test_azure_cli_of_windows_is_refused() -> None:
-    done = steps("az() { printf 'id\\r\\ntenant\\r\\n'; }\nfind_account\necho never", "find", SUBSCRIPTION="")
+    done = steps("az() { printf '2.91.0\\r\\ntenant\\r\\n'; }\nfind_account\necho never", "find", SUBSCRIPTION="")
     assert (done.returncode, done.stdout) == (1, "")
     assert "WSL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [("2.60.0", True), ("2.90.9", True), ("1.100.0", True), ("2.91.0", False), ("2.100.1b2", False), ("3.0", False)],
+)
+def test_older_azure_cli_is_refused(version: str, refused: bool) -> None:
+    done = steps(f"az() {{ echo {version}; }}\ncheck_programs\necho passed", "find")
+    assert done.stdout == ("" if refused else "passed\n")
+    assert (version in done.stderr and "az upgrade" in done.stderr) is refused
+
+
+def test_oldest_azure_cli_is_the_one_that_conformance_runs() -> None:
+    script = (ROOT / "deploy/steps/find.sh").read_text(encoding="utf-8")
+    (oldest,) = re.findall(r"^OLDEST_CLI=(.+)$", script, re.MULTILINE)
+    assert f"{oldest}.0" == VERSION
+    assert f"Azure CLI {oldest} or later" in (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("shown", ["echo", "echo beta", "echo '{}'", "return 2"])
+def test_azure_cli_of_unknown_version_is_used(shown: str) -> None:
+    done = steps(f"az() {{ {shown}; }}\ncheck_programs\necho passed", "find")
+    assert (done.returncode, done.stdout) == (0, "passed\n")
+    assert "2.91" in done.stderr
 
 
 SETTINGS = {

@@ -1,6 +1,7 @@
 """How deploy.sh finds CIPP among the resources of a subscription."""
 
 import subprocess
+from pathlib import Path
 
 from tests.support.bash import steps
 from tests.support.markdown import ROOT
@@ -87,10 +88,17 @@ def test_several_storage_accounts_need_an_option() -> None:
     assert " backups " in find(*CIPP, "storage backups CIPP StorageV2", STORAGE="backups").stdout
 
 
+def shown(parameters: str, state: str = "Succeeded") -> str:
+    """Return what the query of a former deployment prints."""
+    return f'{{"state": "{state}", "parameters": {parameters}, "principal": null}}'
+
+
 def former(given: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Read the parameters of a former deployment, as the Azure CLI shows them."""
+    """Read the parameters of a former deployment, as the Azure CLI shows them by the query of this script."""
     empty = dict.fromkeys((*OPTIONS, "CIPP_SUBSCRIPTION", "RIGHTS_ONLY", "GROUP"), "")
-    script = f"az() {{ echo '{given}'; }}\nfind_former\n" + 'echo "$APP $CIPP_APP $VAULT $STORAGE $FORMER_CIPP_APP"'
+    script = (
+        f"az() {{ echo '{shown(given)}'; }}\nfind_former\n" + 'echo "$APP $CIPP_APP $VAULT $STORAGE $FORMER_CIPP_APP"'
+    )
     return steps(script, "find", **{**empty, "SUBSCRIPTION": "s", **variables})
 
 
@@ -144,12 +152,36 @@ def test_former_deployment_that_cannot_be_read_ends_the_script() -> None:
     assert "AuthorizationFailed" in done.stderr
 
 
+def test_active_deployment_is_waited_for(tmp_path: Path) -> None:
+    script = f"""
+az() {{
+    echo x >> {tmp_path}/looks
+    case $(wc -l < {tmp_path}/looks) in
+        1) echo '{shown("{}", "Accepted")}' ;;
+        2) echo '{shown("{}", "Running")}' ;;
+        *) echo '{shown(FORMER)}' ;;
+    esac
+}}
+read_former
+echo "$FORMER"
+"""
+    done = steps(script, "find", SUBSCRIPTION="s", GROUP="g")
+    message, read = done.stdout.splitlines()
+    assert "cipp-backend in g" in message
+    assert read == FORMER
+    (tmp_path / "looks").unlink()
+    given_up = steps(script, "find", SUBSCRIPTION="s", GROUP="g", DEPLOYMENT_SECONDS="0")
+    assert given_up.returncode == 1
+    assert "cipp-backend in g" in given_up.stderr
+
+
 def everything(given: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Find all as deploy.sh does, in a subscription without CIPP. `given` is the former deployment."""
     script = f"""
 az() {{
     case "$*" in
-        "deployment group show"*) echo '{given}' ;;
+        "version "*) echo 2.91.0 ;;
+        "deployment group show"*) echo '{shown(given)}' ;;
         "account show"*) printf '%s\\n' {"0" * 36} tenant ;;
         "cloud show"*) printf '%s\\n' https://graph/ https://arm ;;
         "rest "*) echo "Not Found(ResourceGroupNotFound)" >&2; return 1 ;;

@@ -31,7 +31,7 @@ OF_THE_SHELL = dict.fromkeys(
     "of-the-shell",
 )
 SET_BEFORE = {"DEPLOYMENT", "FORMER", "NAMED_SUBSCRIPTION", "PYTHON", "SITE_SETTINGS"}
-PAUSES = {"ERASE_SECONDS", "REMOVE_SECONDS", "RETRY_PAUSE", "RETRY_SECONDS", "VERIFY_SECONDS"}
+PAUSES = {"DEPLOYMENT_SECONDS", "ERASE_SECONDS", "REMOVE_SECONDS", "RETRY_PAUSE", "RETRY_SECONDS", "VERIFY_SECONDS"}
 OF_THE_ENVIRONMENT = {"ACC_CLOUD", "ALERT_WEBHOOK", "CLOCK", "DIST", *PAUSES}  # what the steps take from there
 
 
@@ -112,8 +112,14 @@ def test_help_names_each_option() -> None:
     assert set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"} == declared
 
 
-def test_deploy_requires_a_sign_in_of_the_azure_cli() -> None:
+def test_deploy_requires_the_azure_cli_and_its_sign_in(tmp_path: Path) -> None:
     done = deploy("--dry-run")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no az" in done.stderr
+    program = tmp_path / "az"
+    program.write_text("#!/bin/sh\n[ $1 = version ] && echo 2.91.0\n", encoding="utf-8")
+    program.chmod(0o755)
+    done = deploy("--dry-run", PATH=f"{tmp_path}:/usr/bin:/bin")
     assert (done.returncode, done.stdout) == (1, "")
     assert "az login" in done.stderr
 

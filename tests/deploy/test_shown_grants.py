@@ -56,7 +56,8 @@ def test_grants_of_function_apps_are_those_of_the_template(chosen: tuple[str, st
 def test_grants_of_a_container_have_its_plan_and_no_static_web_app() -> None:
     text = shown(SHAPE="container", STATIC_WEB_APP="", PLAN="plan", OFFLOAD_APPS="[]")
     of_shape = ROLES["container"]
-    expected = [of_shape["read"], of_shape["app"]["observe"], ROLES["vault"]["observe"], ROLES["plan"]]
+    certificates = ROLES["certificates"]["observe"]
+    expected = [of_shape["read"], of_shape["app"]["observe"], ROLES["vault"]["observe"], ROLES["plan"], certificates]
     assert listed(text) == actions(*expected, ROLES["tables"]["observe"], ROLES["self"])
 
 

@@ -4,16 +4,18 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
 import function_app
 from backend.access.platform_sign_in import sign_in_notes, sign_in_problems
 from backend.access.sign_in_door import denial_in
+from backend.cipp.results import CriticalEvent
 from backend.configuration.mode import SETTINGS
-from backend.health.watch import SEVERE_STATE, UNKNOWN, WORKS_UNTIL
+from backend.health.watch import SEVERE_STATE, SIGN_IN_WORKS_UNTIL, UNKNOWN, WORKS_UNTIL
 from sandbox import names
 from tests.docs.template import is_stale
 from tests.support.admin import Admin
@@ -126,12 +128,18 @@ def test_conditions_use_no_reference() -> None:
 
 def test_alerts_look_for_what_the_app_logs() -> None:
     alerts = {alert["name"]: alert["query"] for alert in WHOLE["variables"]["alerts"]}
-    assert set(alerts) == {"run-failed", "timer-failed", "no-timer", "works-until", "sign-in-off", "unreachable"}
+    assert set(alerts) == {
+        *("run-failed", "timer-failed", "no-timer", "works-until", "sign-in-ends", "sign-in-off", "unreachable"),
+        "critical-event",
+    }
     timers = {timer.name for page in function_app.PAGES for timer in page.routes.timers}
     for name in timers:
         assert f"'{name}'" in alerts["timer-failed"]
     assert "'KeyRotationCatchUp'" in alerts["no-timer"]
     assert f"'{WORKS_UNTIL}'" in alerts["works-until"]
+    assert f"'{SIGN_IN_WORKS_UNTIL}'" in alerts["sign-in-ends"]
+    assert "daysLeft < 14" in alerts["sign-in-ends"]
+    assert "known == 0 and unknown > 0" in alerts["sign-in-ends"]  # function apps have no such line
     assert "days < 14" in alerts["works-until"]
     assert "line.daysAtMost" in alerts["works-until"]
     assert "known = countif(timestamp > ago(26h) and isnotnull(daysLeft))" in alerts["works-until"]
@@ -143,6 +151,28 @@ def test_alerts_look_for_what_the_app_logs() -> None:
     ranges = {alert["name"]: alert["range"] for alert in WHOLE["variables"]["alerts"]}
     of_hours = {name for name, query in alerts.items() if "ago(26h)" in query or "ago(4h)" in query}
     assert {name: ranges[name] for name in of_hours} == dict.fromkeys(of_hours, "P2D")
+
+
+def test_each_event_of_the_log_stream_has_its_alert() -> None:
+    """An error without an event belongs to `run-failed`, so an event that no query names would have no alert."""
+    queries = {alert["name"]: alert["query"] for alert in WHOLE["variables"]["alerts"]}
+    critical = set(get_args(CriticalEvent))
+    assert set(re.findall(r"'(\w+)'", queries["critical-event"])) == critical
+    others = "tostring(line.event) == 'SevereState' and tostring(line.state) != 'S8'"  # sign-in-off has only S8
+    assert f"isempty(tostring(line.event)) or ({others})" in queries["run-failed"]
+    assert sorted(events_of_the_code()) == sorted({WORKS_UNTIL, SIGN_IN_WORKS_UNTIL, SEVERE_STATE})
+    for event in critical | events_of_the_code():
+        assert [name for name, query in queries.items() if f"'{event}'" in query], event
+
+
+def events_of_the_code() -> set[str]:
+    """Return the values of `event` that modules log themselves. Those of critical entries have a type of their own."""
+    found = set()
+    for path in [*(ROOT / "backend").rglob("*.py"), *(ROOT / "settings").rglob("*.py")]:
+        module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for name in re.findall(r'"event": ([A-Z_]+)\b', path.read_text(encoding="utf-8")):
+            found.add(getattr(import_module(module), name))
+    return found
 
 
 def test_queries_of_alerts_read_one_table() -> None:
@@ -187,6 +217,8 @@ def test_alerts_about_events_are_repeated_while_the_failure_lasts(azure: Sandbox
     for name, rule in rules(azure).items():
         if name in ("run-failed", "timer-failed"):  # an event leaves the query's window, although nothing is repaired
             assert (rule["autoMitigate"], rule["muteActionsDuration"]) == (False, "PT6H")
+        elif name == "critical-event":  # no event may be outside the window when the pause has ended
+            assert (rule["autoMitigate"], rule["muteActionsDuration"], rule["windowSize"]) == (False, "PT30M", "PT45M")
         elif name != "cipp":
             assert (rule["autoMitigate"], rule.get("muteActionsDuration")) == (True, None)
 

@@ -54,6 +54,12 @@ def test_queries_of_alerts_are_valid_with_the_columns_of_their_tables(success: s
     parsed = parse(QUERIES, success)
     assert {name: one.diagnostics for name, one in parsed.items()} == {name: [] for name in QUERIES}
     assert all(one.columns for one in parsed.values())
+    assert parsed["sign-in-ends"].columns == {
+        "known": "long",
+        "unknown": "long",
+        "dated": "datetime",
+        "daysLeft": "real",
+    }
     assert parsed["works-until"].columns == {"known": "long", "dated": "datetime", "days": "real"}
 
 
