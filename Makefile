@@ -77,8 +77,8 @@ check: setup $(CONSOLE_NPM)/node_modules/.installed ## ruff with all rules, form
 	@node $(CONSOLE_NPM)/node_modules/typescript/bin/tsc -p $(CONSOLE_NPM)
 	@$(PY) -m tests.prose
 
-bench: setup $(BROWSER)/node_modules/.installed ## print the performance table
-	@$(PY) -m tests.bench
+bench: setup $(BROWSER)/node_modules/.installed ## print the performance table; ARGS="imports console" chooses measures
+	@$(PY) -m tests.bench $(ARGS)
 
 sandbox: setup ## start Azurite and the sandbox Azure alone
 	@exec $(PY) -m sandbox

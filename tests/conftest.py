@@ -3,9 +3,11 @@
 import gc
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
 from azure.data.tables import TableServiceClient
+from cryptography.hazmat.primitives.serialization import pkcs12
 from hypothesis import settings
 
 from tests.support import planted_plugin, slow_plugin
@@ -13,7 +15,7 @@ from tests.support.api import AMBIENT, QUICK, Api
 from tests.support.keep_list import kept, loaded
 from tests.support.planted import in_tables
 from tests.support.sandbox_client import Sandbox
-from tests.support.tiers import FULL, left_out, of_another_step
+from tests.support.tiers import FULL, left_out, longest_first, of_another_step
 
 # The tests use the same scenarios and calls in every run. A soak uses others, and more of them.
 settings.register_profile("test", derandomize=True, max_examples=100)
@@ -35,10 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of another step and, in the reduced tier, those of the full tier."""
+    """Leave out the tests of another step and, in the reduced tier, those of the full tier. Begin with the longest."""
     if unneeded := {*of_another_step(items), *(() if FULL else left_out(items))}:
         config.hook.pytest_deselected(items=list(unneeded))
-        items[:] = [item for item in items if item not in unneeded]
+        items[:] = longest_first([item for item in items if item not in unneeded])
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
         tables = TableServiceClient.from_connection_string(running.env["AzureWebJobsStorage"])
         planted_plugin.fail_if_any(in_tables(tables))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_read_once() -> Iterator[None]:
+    """Read each stored certificate once in this process. OpenSSL checks its primes: half of a catch-up's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pkcs12, "load_key_and_certificates", lru_cache(1_000)(pkcs12.load_key_and_certificates))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -18,6 +19,7 @@ from tests.support.http_file import address_of, text_of
 from tests.support.rotation.others import Others
 from tests.support.sandbox.arm import WEB, Arm
 from tests.support.sandbox_client import Sandbox
+from tests.support.sign_in import Person
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "settings" / "openapi" / "examples.json"
@@ -88,13 +90,34 @@ def _log(others: Others) -> Body:
     return {}
 
 
+def _in_a_container(others: Others) -> Body:
+    """Install CIPP as a container, which has versions of an image."""
+    others.azure.reset(propagation_seconds=0, shape="container", start_seconds=0.1)
+    return {}
+
+
+def _sign_in(others: Others) -> Body:
+    """Start a sign-in, and let the person sign in."""
+    started = Api().post("ExecKeySignInStart", {"Name": "RefreshToken"})
+    assert started.status == HTTPStatus.OK, started.text
+    Person(others.azure).enter(started.results["UserCode"])
+    return {"State": started.results["State"]}
+
+
 PREPARE: Final[Mapping[str, Callable[[Others], Body]]] = {
+    "ListBackendVersions": _in_a_container,
+    "ExecBackendVersionSet": _in_a_container,
     "ExecFunctionAppDeploymentSync": _connect,
     "ExecTimeSettings": _start_cipp,
     "ListBackendLog": _log,
+    "ListBackendSignIn": _in_a_container,
+    "ExecBackendSignInRepair": _in_a_container,
     "ExecKeyVaultSecretRestore": lambda others: {"Version": _former(others)},
     "ExecKeyVaultSecretRecover": _delete,
+    "ExecKeySignInFinish": _sign_in,
 }
+
+OF_A_CONTAINER: Final = {name for name, prepare in PREPARE.items() if prepare is _in_a_container}
 
 
 def shortened(value: Json) -> Json:

@@ -2,10 +2,10 @@
 
     python -m tests.run --workers 4 [--coverage] [ARGUMENT OF PYTEST ...]
 
-All steps always run, so that one run shows all failures. The tests that compare times run last, in fewer processes,
-so that a busy machine disturbs them less. With --coverage, the first step records which lines and branches ran, and
-the gate (`tests.coverage_gate`) compares that with what must run. The other steps don't measure it: that slows them
-down, and disturbs what compares times.
+All steps always run, so that one run shows all failures. The tests that compare times run last, among themselves: they
+mostly wait, so the machine is not busy. With --coverage, the first step records which lines and branches ran, and the
+gate (`tests.coverage_gate`) compares that with what must run. The other steps don't measure it: that slows them down,
+and disturbs what compares times.
 
 If only a few tests failed, these run again, one at a time: the product's time limits are those that users meet, and
 several processes that share a machine can exceed them. What passes then is listed, and doesn't fail the run. Arguments
@@ -25,7 +25,8 @@ from tests.support.tiers import FULL, STEP, Step
 
 TESTS_FAILED: Final = 1  # pytest's exit statuses
 NONE_COLLECTED: Final = 5
-QUIET_WORKERS: Final = 2  # most of these tests wait
+QUIET_WORKERS: Final = 6  # these tests wait for six sevenths of their time
+MORE_FOR_SWEEPS: Final = 1  # a worker: what hangs in a sweep waits for a limit
 AGAIN_AT_MOST: Final = 10  # of about 11,000 tests. More have another cause.
 LAST_FAILED: Final = Path(".pytest_cache/v/cache/lastfailed")
 
@@ -35,6 +36,12 @@ def command(workers: int, *options: str, coverage: bool = False) -> list[str]:
     parallel = ["-n", str(workers), "--dist", "worksteal"]
     covered = ["--cov", "--cov-report="] if coverage else []
     return [sys.executable, "-m", "pytest", *parallel, *covered, *options]
+
+
+def files_with(marker: str, folder: Path = Path("tests")) -> list[str]:
+    """Return the files whose tests can have a marker. Collecting all of them takes longer than most steps' tests."""
+    files = sorted(folder.rglob("test_*.py"))
+    return [str(file) for file in files if "node_modules" not in file.parts and marker in file.read_text("utf-8")]
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -66,8 +73,10 @@ def main(arguments: Sequence[str]) -> int:
             continue
         first = step is Step.REDUCED
         cleared = ["--cache-clear"] if first and not chosen else []
-        workers = QUIET_WORKERS if step is Step.COMPARES_TIMES else options.workers
-        run = command(workers, *cleared, *chosen, coverage=options.coverage and first)
+        last = step is Step.COMPARES_TIMES
+        only = files_with(step.name.lower()) if last and not chosen else []
+        workers = QUIET_WORKERS if last else options.workers + (0 if first else MORE_FOR_SWEEPS)
+        run = command(workers, *cleared, *chosen, *only, coverage=options.coverage and first)
         codes.append(_run(f"Tests that {step.value}", run, {STEP: step.name}))
     code = worst(codes)
     failed = [] if chosen else failed_tests()

@@ -36,11 +36,15 @@ LOADED_BEFORE = {
     "clients.py": "a client is created under the lock",
     "lock_row.py": "the client of the table has loaded it",
     "installation_memory.py": "the same",
+    "row_writes.py": "the same",
     "own_restarts.py": "the same",
     "starts.py": "the same",
     "graph.py": "a call loads everything before it starts",
     "journal.py": "the client of the table has loaded it",
     "registration.py": "the same",
+    "own_table.py": "the same",
+    "operations.py": "the same",
+    "table_copies.py": "the same",
 }
 
 
@@ -71,3 +75,44 @@ def test_lazy_imports_of_sdks_are_under_the_lock(path: Path) -> None:
     inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     found = {name for function in inside for name in lazy_imports(function)}
     assert not found or path.name in LOADED_BEFORE
+
+
+LOADED = """
+import sys
+import function_app
+print("\\n".join(sorted(name for name in sys.modules if name.startswith("backend."))))
+"""
+# What only a call needs: services, what they call, and the shapes of CIPP.
+FOR_CALLS = (
+    "backend.azure",
+    "backend.cipp.tables",
+    "backend.hosting.container",
+    "backend.hosting.functions",
+    "backend.rotation.planning",
+    "backend.rotation.reporting",
+    "backend.rotation.running",
+)
+
+
+def test_host_loads_no_service_when_it_reads_the_functions() -> None:
+    command = [sys.executable, "-c", LOADED]
+    loaded = subprocess.check_output(command, cwd=ROOT, text=True, timeout=60).split()  # noqa: S603 - this interpreter
+    assert "backend.services" in loaded
+    assert [name for name in loaded if name.endswith(".service") or name.startswith(FOR_CALLS)] == []
+
+
+DATACLASSES = """
+import sys
+import function_app
+for name, module in sorted(sys.modules.items()):
+    if name.startswith(("backend.", "settings.")):
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == name and "__dataclass_fields__" in vars(value):
+                print(f"{name}.{value.__qualname__}")
+"""
+
+
+def test_host_loads_no_dataclass_when_it_reads_the_functions() -> None:
+    command = [sys.executable, "-c", DATACLASSES]
+    found = subprocess.check_output(command, cwd=ROOT, text=True, timeout=60).split()  # noqa: S603 - this interpreter
+    assert found == [], "Use msgspec.Struct: a dataclass takes more than ten times as long to define."

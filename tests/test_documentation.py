@@ -86,6 +86,22 @@ def test_documented_defaults_are_those_of_the_code() -> None:
     }
 
 
+def test_changelog_has_each_topic_and_entry_of_a_release_once() -> None:
+    for release in re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)[1:]:
+        topics = re.findall(r"^### .*", release, re.MULTILINE)
+        entries = re.findall(r"^- (?:.+\n)(?:  .+\n)*", release, re.MULTILINE)
+        assert [one for one in {*topics, *entries} if [*topics, *entries].count(one) > 1] == []
+        assert not re.search(r"[^\n]\n### ", release)
+
+
+def test_option_and_table_of_the_deployment_have_one_row() -> None:
+    options = [name for row in table("option", "docs/deploy.md") for name in re.findall(r"`(--[^`]+)`", row[0])]
+    tables = re.findall(r"`(CippBackend\w+)`(?=.*Delete them)", read("docs/deploy.md"))
+    for named in (options, tables):
+        assert named
+        assert [name for name in named if named.count(name) > 1] == []
+
+
 def test_every_setting_is_documented_once() -> None:
     documented = [name for row in table("setting") for name in names(row[0])]
     assert sorted(documented) == sorted(set(documented))
@@ -109,6 +125,8 @@ def test_endpoint_row_describes_its_route(route: Route) -> None:
 def permission_of(route: Route) -> str:
     if route.public:
         return "anyone"
+    if route.any_role:
+        return "any CIPP role"
     return f"`{route.needs.value}`" if route.needs else "signed in"
 
 

@@ -19,10 +19,23 @@ UNCOUNTED: Final = {
         ("ListKeyVaultSecretVersions", "ExecKeyVaultSecretSet", "ExecKeyVaultSecretRestore"),
         "the number of calls depends on the versions",
     ),
+    **dict.fromkeys(
+        ("ListBackendDomains", "ExecBackendDomainAdd", "ExecBackendDomainSecure", "ExecBackendDomainRemove"),
+        "on a container, the number of calls depends on the domains",
+    ),
+    "ExecBackendDomainRepairSignIn": "calls nothing for function apps",
+    **dict.fromkeys(("ExecKeySignInStart", "ExecKeySignInFinish"), "the number of calls depends on the token's state"),
     "ExecKeyVaultSecretRecover": "needs a deleted secret",
     "ExecFunctionAppRestart": "polls, so the number of calls depends on the time",
     "ExecTimeSettings": "writes CIPP's table only",
+    "ListBackendStatus": "shows a part of ListBackend, from its cache",
+    "ListKeyRotationRuns": "reads this app's table only",
     "ListBackendLog": "reads CIPP's table only",
+    "ExecBackendVersionSet": "polls, so the number of calls depends on the time",
+    "ListBackendVersions": "reads the registry and CIPP's tables, by what is cached",
+    "ListBackendOperations": "reads this app's table only, unless an operation is running",
+    "ListBackendSignIn": "the number of calls depends on CIPP's shape and on what can be read",
+    "ExecBackendSignInRepair": "the number of calls depends on the causes",
     "ExecFunctionAppDeploymentSync": "needs an app that is connected to its fork",
 }
 

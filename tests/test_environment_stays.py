@@ -33,7 +33,8 @@ def everything(api: Api) -> list[str]:
     texts = []
     for route in all_routes(function_app.PAGES):
         response = api.post(route.path, body_of(route, dry_run=True)) if route.body else api.get(address_of(route))
-        assert response.status != 400, response.text  # the call must get as far as Azure
+        if route.name != "ExecKeySignInFinish":  # which needs a sign-in of this caller that was started
+            assert response.status != 400, response.text  # the call must get as far as Azure
         texts.append(response.text)
     for timer in ("weeklykeyrotation", "keyrotationcatchup"):
         try:

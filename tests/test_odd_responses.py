@@ -15,8 +15,8 @@ from tests.support.tiers import chosen
 
 SHARE = os.environ.get("ODD_RESPONSES", "")
 ALL = bool(SHARE)
-PARTS = 200 if ALL else 10
-SAMPLE = chosen(reduced=120, full=500)
+PARTS = 200 if ALL else chosen(reduced=4, full=10)  # each part records the responses first
+SAMPLE = chosen(reduced=120, full=300)
 TOGETHER = 1 if ALL else 7  # edits of different responses
 DUE, NOT_DUE = 40, 1  # how many days ago the keys were stored
 TABLES = "127.0.0.1"
@@ -65,6 +65,7 @@ def broken(odd: Odd, recording: Recording, edits: Sequence[OddResponse]) -> list
 
 @pytest.mark.slow("several rotations")
 @pytest.mark.timeout(14_400 if ALL else 600)
+@pytest.mark.larger_in_full_tier
 @pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", parts_of(SHARE, PARTS))
 def test_odd_value_affects_nothing_else(
@@ -74,10 +75,10 @@ def test_odd_value_affects_nothing_else(
         nowhere.setenv(name, value)
     odd = Odd(azure, caplog, stored_days=DUE if part % 2 else NOT_DUE)
     recording = odd.record()
-    chosen = (recording.edits() if ALL else recording.sample(SAMPLE, SEED))[part::PARTS]
+    mine = (recording.edits() if ALL else recording.sample(SAMPLE, SEED))[part::PARTS]
     failures = []
-    for first in range(0, len(chosen), TOGETHER):
-        edits = chosen[first : first + TOGETHER]
+    for first in range(0, len(mine), TOGETHER):
+        edits = mine[first : first + TOGETHER]
         if not broken(odd, recording, edits):
             continue
         alone = {str(edit): found for edit in edits if (found := broken(odd, recording, [edit]))}

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 import function_app
+from backend.credentials.changes import NewValue
 from backend.sam_app.sign_in import SamApp
 from backend.values import SecretText
 from settings.audit.log_lines import NOISY_LIBRARIES
@@ -151,7 +152,8 @@ def test_secret_that_a_caller_misplaces_is_not_logged(
 def test_secret_text_is_shown_only_by_reveal() -> None:
     text = SecretText(PLANTED)
     outputs = [repr(text), str(text), f"{text}", f"{text:>40}", f"{text!r}", "{}".format(text), "%s %r" % (text, text)]  # noqa: UP031, UP032 - every way to show a value
-    assert not any(PLANTED in way for way in [*outputs, repr([text]), repr(SamApp("app", "tenant", text))])
+    outputs += [repr([text]), repr(SamApp("app", "tenant", text)), repr(NewValue(text))]
+    assert not any(PLANTED in way for way in outputs)
     for export in (pickle.dumps, json.dumps, msgspec.json.encode):
         with pytest.raises(TypeError):
             export(text)

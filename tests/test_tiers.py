@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -19,11 +19,12 @@ from tests.run import (
     TESTS_FAILED,
     command,
     failed_tests,
+    files_with,
     may_run_again,
     worst,
 )
 from tests.support.planted_plugin import SHOWN
-from tests.support.tiers import Step, left_out, of_another_step, require, with_each_value
+from tests.support.tiers import Step, left_out, longest_first, of_another_step, require, with_each_value
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,25 +95,67 @@ def test_sweep(sandbox, a): pass
 @pytest.mark.full_tier("reason")
 @pytest.mark.parametrize("a", range(5))
 def test_full(sandbox, a): pass
+@pytest.mark.larger_in_full_tier
+@pytest.mark.parametrize("a", range(5))
+def test_larger(sandbox, a): pass
 def test_single(sandbox): pass
 """
 
 
 REDUCED = """
-from tests.support.tiers import left_out
-def pytest_collection_modifyitems(items): items[:] = [item for item in items if item not in left_out(items)]
+from tests.support.tiers import FULL, left_out, of_another_step
+def pytest_collection_modifyitems(items):
+    left = {*of_another_step(items), *(() if FULL else left_out(items))}
+    items[:] = [item for item in items if item not in left]
 """
 
 
+def counts_of_cases(folder: Path, **variables: str) -> Counter[str]:
+    """Return how many cases of each test in `CASES` a run makes."""
+    (folder / "test_cases.py").write_text(CASES)
+    (folder / "conftest.py").write_text(REDUCED)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-c", os.devnull, "--rootdir", str(folder)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TEST_"))}
+    environ |= {"PYTHONPATH": str(ROOT), **variables}
+    shown = subprocess.check_output([*command, str(folder)], cwd=folder, env=environ, text=True)  # noqa: S603 - as above
+    return Counter(re.findall(r"test_cases.py::(\w+)", shown))
+
+
+ONCE: Final = {"test_pure": 5, "test_calls": 1, "test_values": 3, "test_sweep": 5, "test_single": 1}
+
+
 def test_reduced_tier_keeps_one_case_of_a_test_that_calls_the_sandbox(tmp_path: Path) -> None:
-    (tmp_path / "test_cases.py").write_text(CASES)
-    (tmp_path / "conftest.py").write_text(REDUCED)
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-c", os.devnull, "--rootdir", str(tmp_path)]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environ["PYTHONPATH"] = str(ROOT)
-    shown = subprocess.check_output([*command, str(tmp_path)], cwd=tmp_path, env=environ, text=True)  # noqa: S603 - as above
-    counts = Counter(re.findall(r"test_cases.py::(\w+)", shown))
-    assert counts == {"test_pure": 5, "test_calls": 1, "test_values": 3, "test_sweep": 5, "test_single": 1}
+    assert counts_of_cases(tmp_path) == {**ONCE, "test_larger": 1}
+
+
+def test_full_tier_has_each_case_in_one_step(tmp_path: Path) -> None:
+    steps = {
+        step: counts_of_cases(tmp_path, TEST_TIER="full", TEST_STEP=step.name)
+        for step in (Step.REDUCED, Step.COMBINATIONS)
+    }
+    assert steps[Step.REDUCED] == ONCE
+    assert steps[Step.COMBINATIONS] == {"test_calls": 4, "test_values": 3, "test_full": 5, "test_larger": 5}
+
+
+def test_each_file_that_is_larger_in_the_full_tier_has_the_marker() -> None:
+    names = re.compile(r"import .*\bFULL\b|\bof_this_tier\(|\bchosen\(\w+=")
+    sources = {file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "tests").rglob("test_*.py"))}
+    larger = [name for name, source in sources.items() if names.search(source) and name != Path(__file__).name]
+    assert "test_years.py" in larger
+    assert [name for name in larger if "pytest.mark.larger_in_full_tier" not in sources[name]] == []
+
+
+def test_tests_with_the_longest_limits_run_first_and_others_keep_their_order() -> None:
+    class Limited(Item):
+        def __init__(self, seconds: float | None) -> None:
+            super().__init__()
+            self.seconds = seconds
+
+        def get_closest_marker(self, name: str) -> object:
+            return pytest.Mark(name, (self.seconds,), {}, _ispytest=True) if self.seconds else None
+
+    items: list[Any] = [Limited(None), Limited(600), Limited(10), Limited(1800), Limited(600)]
+    assert longest_first(items) == [items[place] for place in (3, 1, 4, 0, 2)]
 
 
 def test_each_test_belongs_to_one_step() -> None:
@@ -143,6 +186,13 @@ def test_only_a_step_with_coverage_measures_it() -> None:
 )
 def test_only_a_few_failed_tests_run_again(code: int, number: int, again: bool) -> None:
     assert may_run_again(code, ["a test"] * number) is again
+
+
+def test_last_step_collects_the_files_of_its_tests_alone() -> None:
+    files = files_with(Step.COMPARES_TIMES.name.lower(), ROOT / "tests")
+    assert str(ROOT / "tests" / "rotation" / "test_run_limits.py") in files
+    assert all("compares_times" in Path(file).read_text(encoding="utf-8") for file in files)
+    assert len(files) < 100
 
 
 def test_failed_tests_are_those_of_pytests_cache(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class Kind:
     denial_for: Callable[[Permission], Denial | None]  # None: allowed
     of_me: Denial | None = None
     environ: Mapping[str, str | None] = field(default_factory=dict)
+    has_role: bool = False  # although no permission is allowed
 
 
 def allowed_if(allows: Callable[[str], bool]) -> Callable[[Permission], Denial | None]:
@@ -46,8 +47,10 @@ def always(denial: Denial) -> Callable[[Permission], Denial | None]:
     return lambda _: denial
 
 
-def none_at_all(sends: Mapping[str, str], environ: Mapping[str, str | None] = MappingProxyType({})) -> Kind:
-    return Kind(sends, allowed_if(lambda _: False), environ=environ)
+def none_at_all(
+    sends: Mapping[str, str], environ: Mapping[str, str | None] = MappingProxyType({}), *, has_role: bool = False
+) -> Kind:
+    return Kind(sends, allowed_if(lambda _: False), environ=environ, has_role=has_role)
 
 
 def kinds(sandbox: Mapping[str, str]) -> dict[str, Kind]:
@@ -76,11 +79,11 @@ def kinds(sandbox: Mapping[str, str]) -> dict[str, Kind]:
         "custom role, writes": Kind(
             visitor("a@b", "writes"), allowed_if(lambda permission: "AppSettings" in permission)
         ),
-        "custom role, nothing": none_at_all(visitor("a@b", "nothing")),
+        "custom role, nothing": none_at_all(visitor("a@b", "nothing"), has_role=True),
         "custom role, blocked endpoint": none_at_all(visitor("a@b", "blocking")),
-        "custom role, another tenant": none_at_all(visitor("a@b", "elsewhere")),
-        "custom role, partner blocked": none_at_all(visitor("a@b", "barred")),
-        "editor with a custom role": none_at_all(visitor("a@b", "editor", "every")),
+        "custom role, another tenant": none_at_all(visitor("a@b", "elsewhere"), has_role=True),
+        "custom role, partner blocked": none_at_all(visitor("a@b", "barred"), has_role=True),
+        "editor with a custom role": none_at_all(visitor("a@b", "editor", "every"), has_role=True),
         "admin with a custom role": Kind(visitor("a@b", "admin", "nothing"), allowed_if(BASE["admin"].allows)),
         "from elsewhere": Kind(at(OUTSIDE, visitor("a@b", "fenced")), always(STRANGER)),
         "from an unknown address": Kind(visitor("a@b", "fenced"), always(STRANGER)),
@@ -139,6 +142,9 @@ def call(api: Api, route: Route, headers: Mapping[str, str]) -> Answer:
 def expected(route: Route, kind: Kind) -> Denial | None:
     if route.public:
         return None
+    if route.any_role:
+        denials = [kind.denial_for(permission) for permission in Permission]
+        return None if kind.has_role or None in denials else NOBODY if NOBODY in denials else STRANGER
     return kind.denial_for(route.needs) if route.needs else kind.of_me
 
 

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import azure.core.exceptions
 import httpx
@@ -15,6 +15,7 @@ import msgraph.generated.models.o_data_errors.o_data_error
 import pytest
 import requests.exceptions
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.utils import parse_connection_string
 
 from backend.azure.errors.translation import while_trying_to
 from backend.errors import (
@@ -260,3 +261,17 @@ def test_graphs_error_is_read() -> None:
     error = raised(graphs)
     assert isinstance(error, AzureRefusedError)
     assert (error.status, error.code) == (403, "Authorization_RequestDenied")
+
+
+def read_the_example() -> None:
+    parse_connection_string("AccountKey")
+
+
+def test_error_in_a_library_is_logged_with_its_type_and_place_alone(caplog: pytest.LogCaptureFixture) -> None:
+    of_the_product = FunctionType(read_the_example.__code__, {**globals(), "__name__": "backend.example"})
+    with pytest.raises(AzureUnreachableError), while_trying_to("read the example"):
+        of_the_product()
+    (record,) = caplog.records
+    place = "ValueError in azure.core.utils._connection_string_parser, line "
+    assert place in record.getMessage()
+    assert "malformed" not in record.getMessage()  # the library's own text, which could repeat a value

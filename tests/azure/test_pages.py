@@ -20,6 +20,7 @@ LISTS = [
     ("ListStaticWebApp", ARM, "/builds$"),
     ("ListStaticWebAppDomains", ARM, "/customDomains$"),
     ("ListStaticWebAppUsers", ARM, "/listUsers$"),
+    ("ListBackendUsers", ARM, "/listUsers$"),
     ("ListFunctionAppSettings", ARM, "/config/configreferences/appsettings$"),
     ("ListKeyVaultSecrets", VAULT, "^/secrets$"),
     ("ListKeyVaultSecretVersions?Name=ApplicationSecret", VAULT, "/ApplicationSecret/versions$"),

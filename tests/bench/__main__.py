@@ -1,12 +1,16 @@
 """`make bench`: print the performance table. The exit code is 1 if a target is missed.
 
-A new measurement is a function from the environment (configured for a sandbox) to lines, in its own file.
+    python -m tests.bench [MEASURE ...]
+
+Names such as `console` choose measures, by default all. A new measurement is a function from the environment
+(configured for a sandbox) to lines, in its own file.
 """
 
+import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,13 +43,22 @@ MEASURES: Final[tuple[Callable[[Mapping[str, str]], list[Line]], ...]] = (
 )
 
 
-def main() -> int:
-    """Measure everything and print one table."""
+BY_NAME: Final = {measure.__name__: measure for measure in MEASURES}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is named, by default everything, and print one table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", allow_abbrev=False)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(BY_NAME))
+    names = parser.parse_args(arguments).measures
+    if unknown := [name for name in names if name not in BY_NAME]:
+        parser.error(f"unknown: {', '.join(unknown)}. Measures: {', '.join(BY_NAME)}")
+    measures = [BY_NAME[name] for name in names] or MEASURES
     for name in [name for name in os.environ if name.startswith(AMBIENT)]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
         os.environ.update({**sandbox.env, **QUICK, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"})
-        lines = [line for measure in MEASURES for line in measure(os.environ)]
+        lines = [line for measure in measures for line in measure(os.environ)]
     sys.stdout.write(f"{table(lines)}\n")
     missed = [line.what for line in lines if line.missed]
     if missed:
@@ -54,4 +67,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -30,9 +30,13 @@ ENDPOINTS: Final[tuple[tuple[str, Mapping[str, object] | None, int | None], ...]
     ("ExecStaticWebAppDomainAdd", DOMAIN, 2),
     ("ExecStaticWebAppDomainRemove", DOMAIN, 2),
     ("ListStaticWebAppUsers", None, 1),
+    ("ListBackendMigration", None, None),
     ("ExecStaticWebAppUserInvite", GUEST, 1),
     ("ExecStaticWebAppUserRoles", {**USER, "Roles": ["admin"]}, 2),
     ("ExecStaticWebAppUserRemove", USER, 2),
+    ("ListBackendUsers", None, 1),
+    ("ExecBackendUserSet", {"User": USER["UserId"], "Roles": ["admin"]}, 3),
+    ("ExecBackendUserRemove", {"User": USER["UserId"]}, 3),
 )
 
 

@@ -176,6 +176,7 @@ def test_lock_of_a_paused_process_expires_and_blocks_its_later_writes(scene: Sce
     assert scene.signs_in()
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_run_stops_before_its_next_write_when_its_row_was_taken(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     trust_briefly(nowhere)
     with held_at(scene, 3, nowhere, Names=[SECRET, CERTIFICATE]) as run:
@@ -189,6 +190,7 @@ def test_run_stops_before_its_next_write_when_its_row_was_taken(scene: Scene, no
     assert lock_row(scene)["RunId"] == "another"
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_run_stops_before_its_next_write_when_its_row_is_gone(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     trust_briefly(nowhere)
     with held_at(scene, 3, nowhere, Names=[SECRET]) as run:
@@ -249,6 +251,7 @@ def test_hanging_storage_allows_dry_runs_only(scene: Scene, storage: Storage, no
     assert writes(scene) == []
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_storage_that_starts_hanging_stops_a_run_before_its_next_write(
     scene: Scene, storage: Storage, nowhere: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """CIPP's Logbook: one line a key and run, in CIPP's own shape, alerts once a day, and never a value."""
 
 import json
+import logging
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,21 @@ def test_failure_is_critical_and_has_its_advice_and_tenant(scene: Scene) -> None
     assert (alert["Tenant"], alert["TenantID"]) == ("fabrikam.onmicrosoft.com", tenant)
     assert set(alert) == TEXTS | {"sentAsAlert"}
     assert len(lines(scene, "Alerts")) == 1
+
+
+def test_each_critical_entry_is_an_error_in_the_log_stream(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Also of a run by hand, which no timer logs: the alert `run-failed` outside CIPP looks for such lines."""
+    scene.azure.faults([refused(50173)])
+    scene.rotate(TOKEN)
+    critical = [line["Message"] for api in ("Alerts", "Key Rotation") for line in lines(scene, api)]
+    assert len(critical) == 2
+    errors = [
+        json.loads(record.getMessage())
+        for record in caplog.records
+        if record.name == "cipp.logbook" and record.levelno == logging.ERROR
+    ]
+    assert sorted(line["message"] for line in errors) == sorted(f"Critical: {message}" for message in critical)
+    assert not [line for line in errors if "event" in line]
 
 
 def test_an_alert_comes_at_most_once_a_day_and_key(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from backend.concurrency import correlation
 from backend.concurrency.cached import Cached
 from backend.concurrency.deadline import Deadline
 from backend.concurrency.seats import Seat, Seats, SeatsTakenError
+from backend.concurrency.writes import WRITES
 from backend.errors import AzureUnreachableError, ConflictError
 from tests.support import phrases
 
@@ -55,7 +56,7 @@ def held_work() -> Iterator[HeldWork]:
         end.set()
 
 
-def cached(work: Callable[[], int], *, lifetime: float = 60.0, **options: float | bool) -> Cached[int]:
+def cached(work: Callable[[], int], *, lifetime: float = 60.0, **options: float | bool | str) -> Cached[int]:
     return Cached(work, action="work", lifetime=lifetime, **options)  # type: ignore[arg-type] # each is a number or a flag
 
 
@@ -64,6 +65,45 @@ def soon(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert not deadline.expired
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize("survives", [False, True])
+def test_value_from_before_a_write_is_loaded_again_unless_it_survives(*, survives: bool) -> None:
+    value = cached(Work(), survives_writes="it is a constant" if survives else "")
+    assert value.get() == 1
+    WRITES.note()
+    assert value.is_fresh == survives
+    assert value.peek() == 1
+    assert value.get() == (1 if survives else 2)
+    assert value.get() == (1 if survives else 2)
+    assert value.get(after_writes=True) == 2
+
+
+def test_load_from_before_a_write_is_not_joined(held_work: HeldWork) -> None:
+    value = cached(held_work)
+    with ThreadPoolExecutor(2) as threads:
+        before = threads.submit(value.get)
+        soon(lambda: len(held_work.ends) == 1)
+        WRITES.note()
+        after = threads.submit(value.get)
+        soon(lambda: len(held_work.ends) == 2)
+        held_work.ends[1].set()
+        assert after.result(5) == 2
+        held_work.ends[0].set()
+        assert before.result(5) == 1
+    assert value.get() == 2
+
+
+def test_stale_value_and_failure_from_before_a_write_do_not_count() -> None:
+    stale = Cached(Work(), action="work", lifetime=0.0, may_be_stale=lambda _: True)
+    assert [stale.get(), stale.get()] == [1, 1]
+    failing = Work(failures=1)
+    value = cached(failing, failure_seconds=60.0)
+    with pytest.raises(ConflictError):
+        value.get()
+    WRITES.note()
+    assert value.get() == 2
+    assert stale.get() > 1
 
 
 # One load.

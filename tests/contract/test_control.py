@@ -23,7 +23,8 @@ FAULT: dict[str, object] = {"mode": "hang"}
 def test_recorded_call_is_accepted(sandbox: Sandbox, call: str) -> None:
     method, path = call.split()
     body = sandbox.control(method, path.removeprefix("/sandbox/"), RECORDED["calls"][call]["example"])
-    assert set(RECORDED["calls"][call]["returns"]) <= set(body)
+    members = set(body) if isinstance(body, dict) else set()  # a list, such as that of the calls, is empty or not
+    assert set(RECORDED["calls"][call]["returns"]) <= members
 
 
 @pytest.mark.parametrize("path", RECORDED["state"])

@@ -45,6 +45,10 @@ def _needs() -> Iterator[tuple[Need, str, str]]:
     site_id = f"{_GROUP}/providers/Microsoft.Web/sites/{_APP}"
     one = container.to_control(_IDENTITY, site_id, _ALL)
     yield one, "CIPP's main app, if it is a container", f"the custom role {code(_role(one))}"
+    plan = f"{_GROUP}/providers/Microsoft.Web/serverfarms/{_APP}-plan"
+    certificates = container.to_certify(_IDENTITY, plan, _ALL)
+    place = "the resource group of the container's App Service plan"
+    yield certificates, place, f"the custom role {code(_role(certificates))}"
     site = to_manage(_IDENTITY, f"{_GROUP}/providers/Microsoft.Web/staticSites/cipp-swa-abc12", _ALL)
     yield site, "CIPP's static web app", f"the custom role {code(_role(site))}"
     vault = f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{_APP}"

@@ -80,6 +80,8 @@ def _name(route: Route) -> str:
 def _permission(route: Route) -> str:
     if route.public:
         return "anyone"
+    if route.any_role:
+        return "any CIPP role"
     return code(route.needs.value) if route.needs else "signed in"
 
 

@@ -52,6 +52,10 @@ def roles() -> Mapping[str, Any]:
         "staticWebApp": of_static_web_app,
         "self": _role("self", needed.ON_THIS_APP),
         "plan": _role("plan", container.ON_PLAN),
+        "certificates": {
+            "observe": _role("certificates", container.READ_CERTIFICATES),
+            "controls": _role("certificates", container.ON_CERTIFICATES),
+        },
         "vaultRead": _role("vaultRead", needed.VAULT_READS),
         "tables": {
             "observe": _role("tables", needed.TABLE_ACTIONS, data_actions=needed.ENTITY_WRITE_ACTIONS),

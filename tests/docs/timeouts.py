@@ -21,6 +21,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     ),
     "cipp_start_poll_seconds": "Time between two of these checks",
     "registry_timeout_seconds": "Time for all calls to the registry of CIPP's image, and for one to CIPP's own site",
+    "version_timeout_seconds": (
+        "Time after which a version of CIPP's container that is not ready may be rolled back. "
+        "A failed pull, or a container that ended, is rolled back before"
+    ),
     "key_rotation_proof_count": "Number of sign-ins in a row that verify a new client secret or certificate",
     "key_rotation_proof_gap_seconds": "Time between two of these sign-ins",
     "key_rotation_proof_timeout_seconds": "After this time, a new credential that can't sign in is given up",

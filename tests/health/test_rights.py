@@ -18,6 +18,7 @@ from tests.support.admin import GROUP, OURS, ROLES, ROLES_API, SUBSCRIPTION, VAU
 from tests.support.api import Answer, Api
 from tests.support.http_file import address_of
 from tests.support.page_troubles import AMONG_OTHERS, ARM, MOST_SECONDS, REFUSALS, SILENCES
+from tests.support.principals import user
 from tests.support.sandbox_client import Sandbox
 
 MAIN, OFFLOAD, STATIC = f"{WEB}/sites/cippabc12", f"{WEB}/sites/cippabc12-proc", f"{WEB}/staticSites/cipp-swa-abc12"
@@ -30,8 +31,10 @@ UNLISTED = {
     **dict.fromkeys(("ExecTimeSettings", "ListBackendLog"), "calls CIPP's tables only"),
     **dict.fromkeys(("ListKeyVaultSecretVersions", "ExecKeyProof"), "finds the vault as the other endpoints do"),
     **dict.fromkeys(("ExecKeyVaultSecretRestore", "ExecKeyVaultSecretRecover"), "the same"),
+    "ExecBackendSignInRepair": "needs CIPP as a container",
     "ExecKeyRotation": "its actions in Azure are those of a list and of a restart",
     "ExecFunctionAppDeploymentSync": "needs an app that is connected to its fork",
+    "ExecBackendVersionSet": "needs CIPP as a container",
 }
 # The example of each other endpoint is sent. In the order of the route table, each can succeed.
 ROUTES: Final = [route for route in all_routes(function_app.PAGES) if route.name not in UNLISTED]
@@ -141,6 +144,8 @@ def test_listed_actions_are_exactly_those_that_endpoints_need(azure: Sandbox, ap
     for route in ROUTES:
         assert ask_example(azure, api, route).status == 200, route.name
     assert api.post("ExecFunctionAppDeploymentSync", {"Name": "cippabc12-proc"}).status in (200, 409)
+    owner = user("superadmin", oid=names.ADMIN_ID)
+    assert api.get("ListBackendMigration", **owner).status == 200  # which looks up the roles of this user
     called = {target_of(call["method"], call["path"]).action.lower() for call in azure.calls(ARM)}
     of_subscription = {"microsoft.resources/subscriptions/resources/read"}  # lists only what the identity can see
     of_rights = {action for action in called if action.startswith("microsoft.authorization/")}  # anyone's own

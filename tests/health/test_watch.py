@@ -15,13 +15,13 @@ from backend.concurrency.deadline import Deadline
 from backend.configuration.function_timeout import SETTING as TIMEOUT
 from backend.credentials.kinds import Kind
 from backend.health import watch
-from backend.health.watch import SEVERE_STATE, UNKNOWN, WORKS_UNTIL, unknown_keys
+from backend.health.watch import SEVERE_STATE, SIGN_IN_WORKS_UNTIL, UNKNOWN, WORKS_UNTIL, unknown_keys
 from backend.hosting.installation_states import OLDEST_SECONDS, STALE_SECONDS
 from backend.key_vault.secrets import Version
 from backend.rotation.results import KeyState
 from sandbox import names
 from settings.http.process import services
-from settings.pages.key_rotation import catch_up
+from settings.pages.keys.key_rotation import catch_up
 from tests.support import phrases
 from tests.support.admin import SITES_API, WEB, Admin
 from tests.support.api import Api
@@ -337,3 +337,18 @@ def test_state_is_logged_although_the_timer_fails(
     with caplog.at_level(logging.INFO), pytest.raises(RuntimeError):
         catch_up(known)
     assert lines(caplog, WORKS_UNTIL)
+
+
+def test_sign_in_of_a_container_has_a_line_of_its_own(azure: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    azure.reset(propagation_seconds=0, shape="container", direct_tenants=0)
+    shown = Api().get("ListKeyRotations").results["SignInWorksUntil"]
+    path = f"/applications\\(appId='{names.SSO_APP_ID}'\\)"
+    with caplog.at_level(logging.INFO):
+        log_state()
+        azure.faults([{"host": "graph.microsoft.com", "path": path, "mode": "refuse", "status": 403, "times": 0}])
+        log_state()
+    (level, line), (unknown_level, unknown) = lines(caplog, SIGN_IN_WORKS_UNTIL)
+    assert (level, unknown_level) == (logging.INFO, logging.WARNING)
+    assert datetime.fromisoformat(line["worksUntil"]) == datetime.fromisoformat(shown)
+    assert line["daysLeft"] > 0
+    assert "daysLeft" not in unknown

@@ -6,22 +6,14 @@ from typing import Any
 import pytest
 from azure.data.tables import TableServiceClient
 
-from backend.hosting.own_restarts import TABLE
 from tests.support import phrases
 from tests.support.api import Api
-from tests.support.rotation.deployment import OUR_TABLES
+from tests.support.own_tables import forget_starts
 from tests.support.sandbox_client import Sandbox
 
 SITE = "cippabc12"
 START = 0.4  # seconds of the sandbox until the container responds
 REGISTRIES = ("ghcr.io", "pkg-containers.githubusercontent.com")
-
-
-def forget_starts(sandbox: Sandbox) -> None:
-    """Remove what this app stored of its starts, and of keys: the sandbox's clock may have been later then."""
-    with TableServiceClient.from_connection_string(sandbox.env["AzureWebJobsStorage"]) as tables:
-        for table in (TABLE, *OUR_TABLES):
-            tables.delete_table(table)  # a missing table is not an error
 
 
 @pytest.fixture
@@ -77,6 +69,7 @@ def test_other_container_of_the_group_is_a_note(container: Sandbox) -> None:
 def test_restart_without_an_update_is_followed_to_the_end(container: Sandbox) -> None:
     (app,) = Api().post("ExecFunctionAppRestart").results["Apps"]
     assert (app["Name"], app["Kind"], app["State"], app["NotSeen"]) == (SITE, "WebApp", "Running", None)
+    assert app["Condition"] == "Up"
     assert f"{phrases.PHASE_IS} Ready" in app["Seen"]
     assert "10.8.5" in app["Seen"]
     assert runs(container) == ("Ready", "10.8.5")
@@ -223,10 +216,10 @@ def test_container_that_is_still_starting_is_not_a_failure(container: Sandbox, n
     container.reset(shape="container", start_seconds=600, propagation_seconds=0)
     container.advance(3_600)
     answer = Api().post("ExecFunctionAppRestart")
-    assert answer.status == 200
+    assert answer.status == 202
     (app,) = answer.results["Apps"]
     assert "not a failure" in app["Seen"]
-    assert app["NotSeen"]
+    assert (app["Condition"], bool(app["NotSeen"])) == ("Starting", True)
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -241,7 +234,7 @@ def test_any_shut_port_means_not_up_yet(container: Sandbox, nowhere: pytest.Monk
 def test_restart_of_a_stopped_container_is_not_followed(container: Sandbox) -> None:
     assert Api().post("ExecFunctionAppStop").status == 200
     (app,) = Api().post("ExecFunctionAppRestart", {"Force": True}).results["Apps"]
-    assert app["State"] == "Stopped"
+    assert (app["State"], app["Condition"]) == ("Stopped", "Down")
     assert "ExecFunctionAppStart" in app["Seen"]
     assert container.state()["sites"][SITE]["state"] == "Stopped"
 

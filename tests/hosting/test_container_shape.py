@@ -10,10 +10,10 @@ from backend.configuration.mode import Option
 from sandbox import names
 from settings.http.process import services
 from settings.http.routes import all_routes
-from tests.hosting.test_container_apps import forget_starts
 from tests.support import az, phrases
 from tests.support.admin import ROLES, ROLES_API, SUBSCRIPTION, Admin
 from tests.support.api import Api
+from tests.support.own_tables import forget_starts
 from tests.support.principals import application
 from tests.support.rotation.others import Others
 from tests.support.sandbox_client import Sandbox
@@ -35,6 +35,14 @@ ABSENT_WRITES: dict[str, dict[str, object]] = {
 }
 WRITES: dict[str, dict[str, object]] = {
     **ABSENT_WRITES,
+    "ExecBackendUserSet": {"User": "alex@contosomsp.com", "Roles": ["editor"]},
+    "ExecBackendUserRemove": {"User": "alex@contosomsp.com"},
+    "ExecBackendDomainAdd": {"Domain": "new.contosomsp.com"},
+    "ExecBackendDomainSecure": {"Domain": "cipp.contosomsp.com"},
+    "ExecBackendDomainRemove": {"Domain": "cipp.contosomsp.com"},
+    "ExecBackendDomainRepairSignIn": {},
+    "ExecBackendSignInRepair": {"Causes": ["CallbackMissing"]},
+    "ExecBackendVersionSet": {"Channel": "latest"},
     "ExecFunctionAppStart": {},
     "ExecFunctionAppStop": {},
     "ExecFunctionAppRestart": {},

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from azure.data.tables import TableServiceClient
 
-from backend.hosting.container.sign_in_problems import (
+from backend.hosting.container.sign_in.problems import (
     CALLBACK,
+    ReferenceState,
     SignInApp,
     StoredSecret,
     callback_problems,
@@ -70,6 +71,12 @@ def test_expiry_is_that_of_the_secret_in_the_vault(
         assert all(text in one for one in found)
 
 
+@pytest.mark.parametrize("days", [-1, 10, 400])
+def test_expiry_names_how_the_secret_is_renewed(days: float) -> None:
+    (text,) = [*secret_problems(STORED, [secret(days)], NOW)[0], *secret_problems(STORED, [secret(days)], NOW)[1]]
+    assert {-1: "ExecBackendSignInRepair", 10: "ExecKeyRotation", 400: "ENABLE_ROTATION"}[int(days)] in text
+
+
 def test_hosts_without_a_callback_are_a_problem() -> None:
     assert callback_problems(SignInApp(ALL, ()), HOSTS) == ([], [])
     (problem,), notes = callback_problems(SignInApp(frozenset(["cippabc12.azurewebsites.net"]), ()), HOSTS)
@@ -89,8 +96,9 @@ def test_hosts_without_a_callback_are_a_problem() -> None:
     ],
 )
 def test_reference_is_resolved_and_of_the_newest_version(reference: dict[str, str], problems: int, notes: int) -> None:
-    assert [len(found) for found in reference_problems(reference, STORED)] == [problems, notes]
-    assert [len(found) for found in reference_problems(reference, None)] == [problems, 0]
+    state = ReferenceState.of(reference)
+    assert [len(found) for found in reference_problems(state, STORED)] == [problems, notes]
+    assert [len(found) for found in reference_problems(state, None)] == [problems, 0]
 
 
 CLIENT = names.SSO_APP_ID

@@ -66,7 +66,7 @@ def test_dry_run_reports_its_steps_and_changes_nothing(api: Api, azure: Sandbox,
 
 def test_restart_reports_what_arm_shows_and_what_it_cannot(api: Api, azure: Sandbox) -> None:
     app = api.post("ExecFunctionAppRestart").results["Apps"][0]
-    assert app["State"] == "Running"
+    assert (app["State"], app["Condition"]) == ("Running", "Up")
     assert phrases.INSTANCES_READY in app["Seen"]
     assert phrases.CANT_SHOW in app["NotSeen"]
     restarts = [call for call in azure.calls("management.azure.com") if call["path"].endswith("/restart")]
@@ -112,12 +112,19 @@ def test_restart_ends_in_time_when_arm_does_not_show_its_outcome(azure: Sandbox,
     answer = Api().post("ExecFunctionAppRestart")
     assert time.monotonic() - started < 2
     assert answer.status == 200
-    assert answer.results["Apps"][0]["State"] is None
+    assert (answer.results["Apps"][0]["State"], answer.results["Apps"][0]["Condition"]) == (None, "Unknown")
     assert "without a state" in answer.results["Apps"][0]["Seen"]
 
 
 def test_restart_of_a_stopped_app_reports_that_it_stays_stopped(api: Api) -> None:
     assert api.post("ExecFunctionAppStop").status == 200
     app = api.post("ExecFunctionAppRestart").results["Apps"][0]
-    assert app["State"] == "Stopped"
+    assert (app["State"], app["Condition"]) == ("Stopped", "Down")
     assert "ExecFunctionAppStart" in app["Seen"]
+
+
+def test_restart_with_an_instance_that_is_not_ready_is_starting(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("RESTART_TIMEOUT_SECONDS", "0.2")
+    azure.faults([{"path": "/instances$", "times": 0, "edit": [["value.0.properties.state", "STOPPED"]]}])
+    app = Api().post("ExecFunctionAppRestart").results["Apps"][0]
+    assert (app["State"], app["Condition"]) == ("Running", "Starting")

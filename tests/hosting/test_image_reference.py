@@ -1,9 +1,13 @@
 """The image of a container is read strictly from `linuxFxVersion`."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from backend.errors import InvalidInputError
 from backend.hosting.container.site_address import address_of
 from backend.hosting.container.updates.reference import reference_of
+from backend.hosting.container.versions.request import requested_tag
 
 DIGEST = f"sha256:{'a1' * 32}"
 
@@ -79,3 +83,43 @@ def test_other_text_is_not_an_image(text: str | None) -> None:
 def test_address_is_a_host_of_the_site(host: str | None, bound: list[str], address: str | None) -> None:
     site = {"properties": {"defaultHostName": host, "hostNames": bound}}
     assert address_of(site, ".azurewebsites.net") == address
+
+
+HOSTS = st.from_regex(r"([a-z][a-z0-9]{0,6}\.){1,3}[a-z]{2,4}(:[0-9]{2,5})?", fullmatch=True)
+PATHS = st.from_regex(
+    r"[a-z0-9]{1,8}((_|__|-{1,2})[a-z0-9]{1,8}){0,2}(/[a-z0-9]{1,8}(\.[a-z0-9]{1,4})?){0,2}", fullmatch=True
+)
+TAGS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
+
+
+@given(HOSTS | st.just(""), PATHS, TAGS | st.just(""), DIGESTS | st.just(""))
+def test_every_reference_is_taken_apart_and_put_together(host: str, path: str, tag: str, digest: str) -> None:
+    """Also of a registry with a port, which has a colon like a tag, without a tag, and with a tag and a digest."""
+    text = f"{host}/{path}" if host else path
+    text += (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    found = reference_of(f"DOCKER|{text}")
+    assert found
+    assert (found.host, found.repository) == (host or "docker.io", path)
+    assert (found.tag, found.digest) == ("" if digest else tag or "latest", digest)
+    assert reference_of(f"DOCKER|{found}") == found  # what this app would write means the same
+    assert found.is_pinned is (bool(digest) or (tag or "latest") not in ("latest", "dev", "nightly"))
+
+
+@given(st.text(max_size=80))
+def test_text_without_its_name_is_not_an_image_of_cipp(text: str) -> None:
+    found = reference_of(text)
+    if found and found.is_cipps:
+        assert "ghcr.io/cyberdrain/cipp" in text
+
+
+@given(st.text(max_size=80) | TAGS | DIGESTS)
+def test_requested_tag_is_never_a_digest_nor_breaks_the_reference(text: str) -> None:
+    for request in ({"channel": text, "version": None}, {"channel": None, "version": text}):
+        try:
+            tag = requested_tag(**request)
+        except InvalidInputError:
+            continue
+        written = reference_of(f"DOCKER|ghcr.io/cyberdrain/cipp:{tag}")
+        assert written
+        assert (written.is_cipps, written.tag, written.digest) == (True, tag, "")

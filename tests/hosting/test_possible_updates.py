@@ -56,7 +56,7 @@ def response(status: int, body: object, kind: str = "application/json; charset=u
         ),
         (response(200, {"phase": "HttpReady"}), Health(is_up=True, phase="HttpReady")),
         (response(200, {"phase": "Warming"}), Health(is_up=True, phase="Warming")),
-        *((response(status, {}), Health(is_up=False)) for status in (502, 503, 504)),
+        *((response(status, {}), Health(is_up=False, is_shut=True)) for status in (502, 503, 504)),
     ],
 )
 def test_health_is_read(shown: WebResponse, health: Health) -> None:

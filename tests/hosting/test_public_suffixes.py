@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.hosting.functions.static_web_app.public_suffixes import is_apex, is_suffix
+from backend.hosting.domains.public_suffixes import is_apex, is_suffix
 
 
 @pytest.mark.parametrize(

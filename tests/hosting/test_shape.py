@@ -125,7 +125,7 @@ def test_import_of_a_shape_is_recognized(code: str, *, is_import: bool) -> None:
         ("frontend", {"static_web_app", "static_web_app.site"}),
         (
             "domains",
-            {"static_web_app", *(f"static_web_app.{name}" for name in ("site", "domains", "public_suffixes"))},
+            {"static_web_app", *(f"static_web_app.{name}" for name in ("site", "domains"))},
         ),
         ("processes", {"apps", "uptime", "processes"}),
     ],

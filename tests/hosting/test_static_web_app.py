@@ -6,7 +6,7 @@ import pytest
 
 from backend.errors import InvalidInputError
 from backend.hosting.functions.static_web_app.domains import host_name, record_of
-from backend.hosting.results import DnsRecord, Validation
+from backend.hosting.results.static_web_app import DnsRecord, Validation
 from tests.support import phrases
 from tests.support.api import Api
 from tests.support.page_troubles import (

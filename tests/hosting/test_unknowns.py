@@ -11,13 +11,14 @@ from typing import Any, Final
 import pytest
 
 from backend.concurrency.deadline import Deadline
-from backend.hosting.container.sign_in_problems import SignInApp, callback_problems
+from backend.hosting.container.sign_in.problems import SignInApp, callback_problems
 from sandbox import names
 from settings.http.process import services
-from tests.hosting.test_container_apps import SITE, container, forget_starts
+from tests.hosting.test_container_apps import SITE, container
 from tests.support import phrases
 from tests.support.api import Api
 from tests.support.host import PROJECT
+from tests.support.own_tables import forget_starts
 from tests.support.rotation.others import Others
 from tests.support.sandbox.arm import SITE as SITE_URL
 from tests.support.sandbox.arm import Arm

@@ -15,6 +15,7 @@ from tests.support.sandbox.arm import STATIC_SITE, Arm
 from tests.support.sandbox_client import Sandbox
 
 ARM = "management.azure.com"
+PATIENCE_SECONDS = 20.0
 SHORT = {"AZURE_READ_TIMEOUT_SECONDS": "0.2", "AZURE_DEADLINE_SECONDS": "0.2", "DISCOVERY_TIMEOUT_SECONDS": "0.1"}
 
 
@@ -156,9 +157,10 @@ def test_failed_discovery_is_reported_and_not_cached(
     assert api.get("ExecBackendURLs").results["Warnings"] != []
     when_every_look_has_ended()
     azure.faults([])
-    api.get("ExecBackendURLs")
-    when_every_look_has_ended()
-    assert api.get("ExecBackendURLs").results["Warnings"] == []
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while warnings := api.get("ExecBackendURLs").results["Warnings"]:  # on a busy machine, a look may fail in 0.2 s
+        assert time.monotonic() < give_up_at, warnings
+        when_every_look_has_ended()
 
 
 def test_complete_discovery_is_cached_without_further_calls(api: Api, azure: Sandbox) -> None:

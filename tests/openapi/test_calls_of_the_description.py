@@ -47,9 +47,11 @@ THERE: Final[dict[str, list[Json]]] = {
     "Roles": [["editor"], ["superadmin", "editor"], []],
     "UserDetails": ["alex@contosomsp.com"],
     "Update": ["10.8.5", "unknown"],
+    "Channel": ["latest", "dev"],
     "Timezone": ["Europe/Amsterdam", "Nowhere"],
     "Set": [{"CIPP_EXAMPLE": "1"}, {"WEBSITE_TIME_ZONE": ""}],
     "Hours": [1, 24],
+    "Method": ["device", "code"],
 }
 
 
@@ -121,6 +123,7 @@ def allowed(route: Route, role: str | None) -> bool:
 PAIRS: Final = [(name, role) for name in ROUTES for role in (*ROLES, None)]
 
 
+@pytest.mark.larger_in_full_tier
 @pytest.mark.parametrize(("name", "role"), [pair for pair in PAIRS if allowed(ROUTES[pair[0]], pair[1])])
 def test_response_is_as_described_when_the_role_is_allowed(
     azure: Sandbox, api: Api, name: str, role: str | None
@@ -129,6 +132,7 @@ def test_response_is_as_described_when_the_role_is_allowed(
     check(api, ROUTES[name], role, most=chosen(reduced=3, full=12 if ROUTES[name].body else 6))
 
 
+@pytest.mark.larger_in_full_tier
 @pytest.mark.parametrize(("name", "role"), [pair for pair in PAIRS if not allowed(ROUTES[pair[0]], pair[1])])
 def test_denial_is_as_described(nowhere: pytest.MonkeyPatch, name: str, role: str | None) -> None:
     del nowhere

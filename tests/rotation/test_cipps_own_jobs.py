@@ -29,6 +29,7 @@ DUE = Certificate(days=33, age=332)  # on Sunday for CIPP, too
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.larger_in_full_tier
 @pytest.mark.slow("some runs for each call of a run")
 @pytest.mark.parametrize("key", [TOKEN, SECRET, CERTIFICATE])
 def test_cipps_weekly_run_wins_at_every_point_and_all_keys_sign_in(

@@ -68,6 +68,7 @@ def test_client_secret_is_created_after_the_tokens_verified_stored_and_tagged(sc
     assert scene.signs_in()
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_client_secret_is_verified_three_times_before_the_store_and_once_after(scene: Scene) -> None:
     scene.report(SECRET)
     assert sign_ins_with(scene, scene.value(SECRET)) == 4
@@ -107,6 +108,7 @@ def test_client_secret_is_removed_when_it_can_not_sign_in_in_time(scene: Scene, 
     assert scene.secrets_on_app() == before
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_earlier_value_is_restored_when_the_stored_one_can_not_sign_in(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from backend.concurrency.made_once import made_once
 from backend.errors import AzureUnreachableError
 from backend.hosting.container.processes import ContainerProcesses
 from backend.hosting.own_restarts import OwnRestarts
-from backend.hosting.results import Controlled, FunctionApp, Restarted
+from backend.hosting.results.apps import Controlled, FunctionApp, Restarted
 from backend.rotation.results import Rotation
 from backend.services import Services
 from sandbox import names

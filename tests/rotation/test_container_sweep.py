@@ -19,7 +19,11 @@ from tests.support.rotation.lag import lag_of
 from tests.support.rotation.points import Point, around_writes, points_of
 from tests.support.tiers import chosen
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.slow("each is some runs of a sweep")]
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.slow("each is some runs of a sweep"),
+    pytest.mark.larger_in_full_tier,
+]
 PARTS = 4  # of the sweep, so that several processes share it
 HOUR = 3_600
 

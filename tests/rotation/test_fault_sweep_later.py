@@ -1,10 +1,14 @@
-"""The writes of a later run that retires old keys of this app, while a certificate by others expires soon."""
+"""The writes of a later run that retires old keys of this app, while a certificate by others expires soon.
+
+In the reduced tier, these are the writes that the first run does not make: `test_fault_sweep.py` has the others.
+"""
 
 from typing import Any, Final
 
 import pytest
 
 from sandbox import names
+from tests.rotation.test_fault_sweep import complete_cases
 from tests.support.rotation.cases import (
     LATE_SECONDS,
     Case,
@@ -13,13 +17,15 @@ from tests.support.rotation.cases import (
     representative,
     uncovered,
     with_lags,
+    without,
 )
 from tests.support.rotation.checks import after_a_fault, after_the_next_run, secrets_of
-from tests.support.rotation.deployment import Deployment
+from tests.support.rotation.deployment import ONE_SIGN_IN_CHECK, Deployment
 from tests.support.rotation.lag import NO_LAG, Lag
 from tests.support.rotation.points import points_of
 from tests.support.rotation.theirs import State
 from tests.support.sandbox.certificate import Certificate
+from tests.support.tiers import FULL
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -33,7 +39,6 @@ KINDS: Final = (
     "dropped after it took effect",
     "hanging from then on",
 )
-ONE_PROOF: Final = {"KEY_ROTATION_PROOF_COUNT": "1"}
 ENDING: Final = Certificate(days=60)
 OLD: Final = 1  # of the versions of a secret, the seeded one being 0
 
@@ -45,7 +50,7 @@ def begin(deployment: Deployment, lag: Lag = NO_LAG) -> tuple[State, State]:
     deployment.sandbox.advance(lag.settled_after_seconds)
     before = deployment.sandbox.state()
     for days in (7, 33):
-        deployment.weekly(**ONE_PROOF)
+        deployment.weekly(**ONE_SIGN_IN_CHECK)
         deployment.sandbox.advance(60)
         for site in (names.MAIN_SITE, names.OFFLOAD_SITE):
             deployment.others.restart(site)
@@ -68,15 +73,24 @@ def complete(deployment: Deployment) -> list[Case]:
 
 
 @pytest.fixture(scope="module")
-def cases(complete: list[Case]) -> list[Case]:
+def of_the_first_run(deployment: Deployment) -> list[Case]:
+    return complete_cases(deployment)
+
+
+@pytest.fixture(scope="module")
+def cases(complete: list[Case], of_the_first_run: list[Case]) -> list[Case]:
     """The cases of this tier, every third with a lag."""
-    return with_lags(of_this_tier(complete))
+    return with_lags(of_this_tier(complete if FULL else without(complete, of_the_first_run)))
 
 
-def test_reduced_sweep_covers_every_call_site_and_outcome(complete: list[Case]) -> None:
-    assert uncovered(complete, representative(complete)) == set()
+def test_reduced_sweeps_cover_every_call_site_and_outcome(complete: list[Case], of_the_first_run: list[Case]) -> None:
+    rest = representative(without(complete, of_the_first_run))
+    assert uncovered([*of_the_first_run, *complete], [*representative(of_the_first_run), *rest]) == set()
+    words = ("removePassword", "PATCH cippabc12.vault.azure.net")
+    assert all(any(word in str(case) for case in rest) for word in words)
 
 
+@pytest.mark.larger_in_full_tier
 @pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_next_run_finishes_what_was_to_be_retired(deployment: Deployment, cases: list[Case], part: int) -> None:

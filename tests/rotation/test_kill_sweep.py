@@ -97,6 +97,7 @@ def test_reduced_kills_leave_every_number_of_writes(points: list[Point]) -> None
     assert max(reduced) > 6
 
 
+@pytest.mark.larger_in_full_tier
 @pytest.mark.every_case("the parts share one reduced sweep")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_vault_stays_valid_after_a_kill_and_the_next_run_finishes(

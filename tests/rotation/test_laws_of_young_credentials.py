@@ -97,6 +97,7 @@ def test_overview_reports_no_problem_of_a_new_client_secret(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("key", FRESH)
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_admins_credential_wins_when_it_is_stored_during_the_run(scene: Scene, key: str) -> None:
     """It is stored after the check of the new one and before the store, and Entra does not know it yet."""
     scene.others.reset(propagation_seconds=0, direct_tenants=0)

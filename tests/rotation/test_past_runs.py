@@ -7,20 +7,22 @@ from uuid import uuid4
 
 import pytest
 
+from backend.rotation.reporting import journal
 from backend.rotation.reporting.journal import RUN_KEYS, RUNS
+from backend.rotation.service import WEEKLY
 from tests.support.rotation.scene import SECRET, TOKEN, Scene, key_of, refused
 
 Json = Any  # what JSON may hold
 REASON = "Due: the current version is of 2026-10-15 06:41 UTC, before 2026-11-22 00:00 UTC."
 
 
-def plant(scene: Scene, started: datetime, keys: int, *, unchanged: int = 0) -> str:
+def plant(scene: Scene, started: datetime, keys: int, *, unchanged: int = 0, by: str = WEEKLY) -> str:
     """Write a run as the journal does, with so many keys that were rotated; returns its id."""
     run_id = uuid4().hex[:12]
     counts = {"total": keys + unchanged, "rotated": keys, "unchanged": unchanged, "failed": 0, "postponed": 0}
     times = {"started": started, "ended": started + timedelta(minutes=2), "seconds": 120.0}
     row_key = f"{9_999_999_999 - int(started.timestamp()):010d}-{run_id}"
-    scene.others.row(RUNS, "run", row_key, run_id=run_id, by="the weekly timer", **times, **counts)
+    scene.others.row(RUNS, "run", row_key, run_id=run_id, by=by, **times, **counts)
     table = scene.others.tables.get_table_client(RUN_KEYS)
     scene.others.tables.create_table_if_not_exists(RUN_KEYS)
     for first in range(0, keys, 100):
@@ -98,6 +100,41 @@ def test_unknown_or_invalid_run_id_is_refused_with_advice(
 def test_run_id_with_unreachable_tables_is_a_failure_and_not_404(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("CIPP_STORAGE", "no connection string")
     answer = scene.api().get("ListKeyRotations?RunId=0123456789ab")
+    assert (answer.status, "CIPP_STORAGE" in answer.results) == (500, True)
+
+
+def history_of(scene: Scene, query: str = "") -> dict[str, Json]:
+    answer = scene.api().get(f"ListKeyRotationRuns{query}")
+    assert answer.status == 200, answer.text
+    results: dict[str, Json] = answer.results
+    return results
+
+
+def test_history_has_each_run_of_26_weeks_without_keys(scene: Scene) -> None:
+    assert history_of(scene)["Runs"] == []  # the table does not exist yet
+    weeks = [plant(scene, scene.now() - timedelta(weeks=week), 2) for week in range(27)]
+    before = len(scene.azure.calls(tables=True))
+    history = history_of(scene)
+    assert shown(history["Runs"]) == [(run_id, True, 0) for run_id in weeks]
+    assert (history["ByWeek"], history["HasMore"]) == (WEEKLY, False)
+    paths = {call["path"].partition("(")[0] for call in scene.azure.calls(tables=True)[before:]}
+    assert {path.rpartition("/")[2] for path in paths} <= {RUNS, ""}
+    (one,) = history_of(scene, f"?RunId={weeks[26]}")["Runs"]
+    assert [(key["Outcome"], bool(key["Reason"])) for key in one["Keys"]] == [("rotated", True)] * 2
+
+
+def test_history_keeps_weekly_runs_among_many_others(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setattr(journal, "MOST_OTHERS", 3)
+    weekly = plant(scene, scene.now() - timedelta(weeks=20), 1)
+    hourly = [plant(scene, scene.now() - timedelta(hours=hour), 1, by="the hourly catch-up") for hour in range(5)]
+    history = history_of(scene)
+    assert [run["RunId"] for run in history["Runs"]] == [*hourly[:3], weekly]
+    assert history["HasMore"] is True
+
+
+def test_history_of_an_unreachable_table_is_a_failure(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
+    nowhere.setenv("CIPP_STORAGE", "no connection string")
+    answer = scene.api().get("ListKeyRotationRuns")
     assert (answer.status, "CIPP_STORAGE" in answer.results) == (500, True)
 
 

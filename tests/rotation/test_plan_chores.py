@@ -17,7 +17,7 @@ from backend.rotation.planning.plan import (
     version_chores,
 )
 from backend.rotation.planning.version_history import Version
-from backend.rotation.running.client_secret import ClientSecretKind
+from backend.rotation.running.client_secret import ClientSecretKind, SignInSecretKind
 from backend.rotation.running.sam_certificate import CertificateKind
 from tests.support import phrases
 from tests.support.rotation.plan_cases import (
@@ -220,6 +220,24 @@ def test_more_than_there_may_be(rules: Rules, look: Seen, restarted: datetime | 
     steps = [step for step in chores if isinstance(step, Remove)]
     assert all_of(steps) == [(Remove, f"key of {name}") for name in expected]
     assert all(phrases.AT_MOST in step.reason for step in steps)
+
+
+BEFORE_FIRST: dict[str, tuple[AppCredential, datetime | None, bool]] = {
+    "its version may be purged, and in use": (credential("nothing", made=ago(days=10)), NOW, False),
+    "the overlap is over, and it is not in use": (credential("nothing", made=ago(days=31)), NOW, True),
+    "the overlap is over, and what is in use is unknown": (credential("nothing", made=ago(days=31)), None, False),
+    "it expired": (credential("nothing", made=ago(days=10), left=-1), None, True),
+    "it was never stored": (credential("nothing", made=ago(days=2)), None, True),
+}
+
+
+@pytest.mark.parametrize(("orphan", "used", "is_removed"), BEFORE_FIRST.values(), ids=BEFORE_FIRST)
+def test_unnamed_secret_of_the_sign_in_stays_while_it_may_be_used(
+    orphan: AppCredential, used: datetime | None, *, is_removed: bool
+) -> None:
+    look = seen([FRESH], [credential("b", made=ago(days=3)), orphan])
+    chores = credential_chores(look, moment(overlap=MONTH, restarted=used), SignInSecretKind.rules)
+    assert all_of(chores) == ([(Remove, orphan.id)] if is_removed else [])
 
 
 def test_credentials_due_for_removal_make_room_before_others() -> None:

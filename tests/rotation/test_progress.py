@@ -104,6 +104,7 @@ def merges(scene: Scene) -> list[str]:
 
 
 @pytest.mark.usefixtures("often")
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_running_run_has_its_step_and_the_number_of_keys(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     with held_at(scene, 9, nowhere) as answer:  # the tokens are done, and the new client secret is verified
         wait_for(lambda: str(row_of(scene).get("step", "")).startswith(f"{SECRET}: {phrases.MAKES_A_SECRET}"))

@@ -1,4 +1,4 @@
-"""Old runs leave the history after 90 days, in small steps, and their failure is never the run's."""
+"""Old runs leave the history after 27 weeks, in small steps, and their failure is never the run's."""
 
 import os
 from datetime import timedelta
@@ -22,11 +22,11 @@ def keys_left(scene: Scene, run_id: str) -> int:
     return sum(row["PartitionKey"] == run_id for row in scene.others.rows(RUN_KEYS))
 
 
-def test_run_deletes_history_older_than_90_days(scene: Scene) -> None:
+def test_run_deletes_history_older_than_27_weeks(scene: Scene) -> None:
     now = scene.now()
-    kept = [plant(scene, now - timedelta(days=days, minutes=-5), 3) for days in (1, 89, 90)]
-    old = [plant(scene, now - timedelta(days=days, minutes=5), 120) for days in (90, 91, 400)]
-    idle = plant(scene, now - timedelta(days=100), 0, unchanged=2)
+    kept = [plant(scene, now - timedelta(days=days, minutes=-5), 3) for days in (1, 188, 189)]
+    old = [plant(scene, now - timedelta(days=days, minutes=5), 120) for days in (189, 190, 400)]
+    idle = plant(scene, now - timedelta(days=200), 0, unchanged=2)
     rotation = scene.rotate(TOKEN)
     assert runs_left(scene) == [rotation["RunId"], *kept]
     assert [keys_left(scene, run_id) for run_id in (rotation["RunId"], *kept, *old, idle)] == [1, 3, 3, 3, 0, 0, 0, 0]
@@ -34,7 +34,7 @@ def test_run_deletes_history_older_than_90_days(scene: Scene) -> None:
 
 def test_hourly_catch_up_deletes_old_history(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setenv("KEY_ROTATION_PULSE_HOURS", "0")
-    old = plant(scene, scene.now() - timedelta(days=91), 1)
+    old = plant(scene, scene.now() - timedelta(days=191), 1)
     scene.tick("KeyRotationCatchUp")
     assert old not in runs_left(scene)
     assert keys_left(scene, old) == 0
@@ -42,7 +42,7 @@ def test_hourly_catch_up_deletes_old_history(scene: Scene, nowhere: pytest.Monke
 
 def test_interrupted_deletion_keeps_the_run_and_is_continued_later(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     now = scene.now()
-    old = [plant(scene, now - timedelta(days=91), 30), plant(scene, now - timedelta(days=92), 250)]
+    old = [plant(scene, now - timedelta(days=191), 30), plant(scene, now - timedelta(days=192), 250)]
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     batches: list[str] = []
 
@@ -63,10 +63,12 @@ def test_interrupted_deletion_keeps_the_run_and_is_continued_later(scene: Scene,
     assert scene.others.rows(RUN_KEYS) == []
 
 
-def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
+@pytest.mark.slow("it deletes a hundred transactions against a time limit")
+def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     now = scene.now()
-    for days in range(91, 99):
-        plant(scene, now - timedelta(days=days), 300)
+    nowhere.setattr(pruning, "ROWS_PER_TRANSACTION", 3)
+    for days in range(191, 199):
+        plant(scene, now - timedelta(days=days), 36)
     prune(Clients(os.environ), now, seconds=0)
     assert len(runs_left(scene)) == 8
     left = []
@@ -80,7 +82,7 @@ def test_a_large_backlog_is_worked_off_by_several_runs(scene: Scene) -> None:
 
 def test_next_page_of_old_runs_is_not_read_after_the_deadline(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     nowhere.setattr(pruning, "ROWS_PER_TRANSACTION", 2)
-    old = [plant(scene, scene.now() - timedelta(days=days), 1) for days in range(91, 97)]
+    old = [plant(scene, scene.now() - timedelta(days=days), 1) for days in range(191, 197)]
     before = len(scene.azure.calls(tables=True))
     prune(Clients(os.environ), scene.now(), seconds=0)
     calls = [f"{call['method']} {call['path']}" for call in scene.azure.calls(tables=True)[before:]]
@@ -91,7 +93,7 @@ def test_next_page_of_old_runs_is_not_read_after_the_deadline(scene: Scene, nowh
 def test_storage_timeout_while_old_runs_are_deleted_does_not_fail_the_run(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:
-    plant(scene, scene.now() - timedelta(days=91), 3)
+    plant(scene, scene.now() - timedelta(days=191), 3)
     nowhere.setenv("AZURE_READ_TIMEOUT_SECONDS", "1")
     nowhere.setenv("AZURE_DEADLINE_SECONDS", "1")
     storage = Storage(scene.azure.env["AzureWebJobsStorage"])

@@ -9,10 +9,12 @@ from tests.rotation.recorded.record import (
     CERTIFICATE_STORED,
     FIRST_RUN,
     OVERLAP,
+    POINTS,
     RESTART_REQUESTED,
     RESTART_WAITS,
     WAITING,
     WEEK,
+    Point,
     recordings,
 )
 from tests.rotation.recorded.recording import HERE, RESTORED, SEEDED, Recording, names
@@ -20,6 +22,7 @@ from tests.support.rotation.checks import after_a_fault, after_the_next_run, not
 from tests.support.rotation.deployment import LOCK, Deployment
 from tests.support.rotation.scene import CERTIFICATE, SECRET, Scene
 from tests.support.rotation.theirs import State, by_the_product
+from tests.support.tiers import FULL
 
 RECORDED = {path.stem: Recording.read(path.stem) for path in sorted(HERE.glob("*.json"))}
 SPANS = {FIRST_RUN: WEEK, WAITING: OVERLAP}  # until the next run; after a killed one it is an hour
@@ -85,13 +88,39 @@ def test_a_recorded_restart_is_neither_early_nor_requested_twice(
     assert sorted(scene.restarts()) == sorted(by_weekly)
 
 
+def with_each_name() -> list[Point]:
+    """Return fewer points that leave every recorded name, and those from which they begin."""
+    needed: set[str] = set()
+    left = pairs(SEEDED)
+    for point in reversed(POINTS):
+        if point.name in needed or pairs(point.name) - left:
+            needed |= {point.name, point.begun_from}
+            left |= pairs(point.name)
+    return [point for point in POINTS if point.name in needed]
+
+
+def pairs(name: str) -> set[tuple[str, str]]:
+    """Return the names of a recording, each with its table."""
+    return {(table, one) for table, found in names([RECORDED[name]]).items() for one in found}
+
+
+def test_fewer_points_leave_every_recorded_name() -> None:
+    points = with_each_name()
+    there = {SEEDED, *(point.name for point in points)}
+    assert names(RECORDED[name] for name in there) == names(RECORDED.values())
+    assert {point.begun_from for point in points} <= there
+    assert len(points) < len(POINTS)
+
+
+@pytest.mark.slow("runs in processes of their own, to each of some points")
 @pytest.mark.timeout(300)
+@pytest.mark.larger_in_full_tier
 def test_tables_properties_and_tags_have_the_names_that_were_recorded(deployment: Deployment) -> None:
     """The present code leaves the same names at the same points: none is missing, and a new one is in `ADDED`."""
     expected = names(RECORDED.values())
     for table, added in ADDED.items():
         expected[table] |= added
-    assert names(recordings(deployment)) == expected
+    assert names(recordings(deployment, POINTS if FULL else with_each_name())) == expected
 
 
 def next_run(scene: Scene, span: timedelta = timedelta()) -> None:

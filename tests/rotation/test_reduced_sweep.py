@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.support.rotation.cases import Case, cases_of, representative, uncovered
+from tests.support.rotation.cases import (
+    RECOVERED,
+    TOGETHER,
+    Case,
+    batches,
+    cases_of,
+    representative,
+    uncovered,
+    with_lags,
+    without,
+)
 from tests.support.rotation.points import Point, around_writes, writes_before
 
 VAULT = "cippabc12.vault.azure.net"
@@ -41,6 +51,25 @@ def test_missing_outcome_is_uncovered() -> None:
     for left_out in reads:
         rest = [case for case in reduced if case != left_out]
         assert uncovered(COMPLETE, rest) == {(left_out.point.site, left_out.outcome)}
+
+
+def test_runs_have_all_cases_once_and_recover_from_those_that_are_together() -> None:
+    cases = with_lags(COMPLETE)
+    runs = batches(cases)
+    assert sorted(str(case) for run in runs for case in run) == sorted(map(str, cases))
+    together = [run for run in runs if len(run) > 1]
+    assert together
+    for run in together:
+        assert {(case.outcome, case.point.only_reads, bool(case.lag)) for case in run} == {(RECOVERED, True, False)}
+        assert len({case.name for case in run}) == 1
+        assert len({case.point.site for case in run}) == len(run) <= TOGETHER
+
+
+def test_case_of_another_sweep_is_not_repeated() -> None:
+    writes, reads = ([case for case in COMPLETE if case.point.only_reads is only_reads] for only_reads in (False, True))
+    assert without(COMPLETE, reads) == writes
+    first = [case for case in writes if case.outcome == "hanging"]
+    assert {case.outcome for case in without(writes, first)} == {case.outcome for case in writes} - {"hanging"}
 
 
 def test_reduced_read_has_one_case_for_each_outcome() -> None:

@@ -33,9 +33,10 @@ def busy(host: str, method: str, **fault: object) -> dict[str, object]:
     return {"host": host, "method": method, "mode": "refuse", "status": 429, **fault}
 
 
-@pytest.mark.slow("it rotates 200 tokens against a time limit")
+@pytest.mark.slow("it rotates 120 tokens against a time limit")
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_run_by_http_stops_in_time_and_the_next_run_continues(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
-    start(scene, 200, latency_seconds=SLOW)
+    start(scene, 120, latency_seconds={**SLOW, ENTRA: 1.0})
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "12")
     began = time.monotonic()
     first = scene.rotate()
@@ -55,24 +56,25 @@ def test_run_by_http_stops_in_time_and_the_next_run_continues(scene: Scene, nowh
     }
 
 
-@pytest.mark.slow("it rotates 90 tokens against a time limit")
+@pytest.mark.slow("it rotates 50 tokens against a time limit")
 def test_catch_up_rotates_the_keys_that_a_run_postponed(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
-    start(scene, 90, latency_seconds={"vault": 0.3})
+    start(scene, 50, latency_seconds={"vault": 0.3})
     nowhere.setenv("KEY_ROTATION_TIME_LIMIT_SECONDS", "4")
     scene.tick("WeeklyKeyRotation")
-    assert len(rotated_names(scene)) < 90
+    assert len(rotated_names(scene)) < 50
     nowhere.delenv("KEY_ROTATION_TIME_LIMIT_SECONDS")
     scene.tick("KeyRotationCatchUp")
-    assert len(rotated_names(scene)) == 90
+    assert len(rotated_names(scene)) == 50
     assert all(len(scene.versions(name)) == 2 for name in scene.tenants())
 
 
+@pytest.mark.slow("a run takes all of its time")
 def test_a_timers_run_ends_before_the_host_ends_the_function(scene: Scene, nowhere: pytest.MonkeyPatch) -> None:
     start(scene, 150, latency_seconds=SLOW)
-    nowhere.setenv("AzureFunctionsJobHost__functionTimeout", "00:00:24")
+    nowhere.setenv("AzureFunctionsJobHost__functionTimeout", "00:00:14")
     began = time.monotonic()
     scene.tick("WeeklyKeyRotation")
-    assert time.monotonic() - began < 24
+    assert time.monotonic() - began < 14
     assert 0 < len(rotated_names(scene)) < 150
 
 
@@ -83,6 +85,7 @@ def test_run_without_time_left_changes_nothing(scene: Scene, nowhere: pytest.Mon
     assert rotated_names(scene) == set()
 
 
+@pytest.mark.slow("the vault's limit is that of 10 s")
 def test_vault_with_a_lower_limit_only_slows_the_run(scene: Scene) -> None:
     start(scene, 30, vault_writes_per_10s=20)
     began = time.monotonic()
@@ -93,6 +96,7 @@ def test_vault_with_a_lower_limit_only_slows_the_run(scene: Scene) -> None:
     assert len(puts) < 33 + 32 + 12  # those under way when the first was refused, then one at a time
 
 
+@pytest.mark.slow("a run takes all of its time")
 def test_key_is_postponed_when_the_vaults_limit_leaves_too_little_time(
     scene: Scene, nowhere: pytest.MonkeyPatch
 ) -> None:

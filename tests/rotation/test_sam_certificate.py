@@ -56,6 +56,7 @@ def test_missing_certificate_is_created_and_stored_in_cipps_own_form(scene: Scen
     assert scene.certificate_signs_in()
 
 
+@pytest.mark.usefixtures("three_sign_in_checks")
 def test_certificate_is_verified_by_a_client_assertion_before_it_is_stored(scene: Scene) -> None:
     scene.report(CERTIFICATE)
     calls = scene.azure.calls()

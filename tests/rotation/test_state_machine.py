@@ -14,7 +14,11 @@ from tests.support.rotation.machine import Certificates, Everything, Secrets, To
 from tests.support.rotation.scene import CERTIFICATE, SECRET, TOKEN
 from tests.support.tiers import chosen
 
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow("each is many runs")]  # on a machine that others use, too
+pytestmark = [
+    pytest.mark.timeout(1800),  # on a machine that others use, too
+    pytest.mark.slow("each is many runs"),
+    pytest.mark.larger_in_full_tier,
+]
 
 
 @pytest.mark.parametrize("part", range(5))

@@ -153,6 +153,7 @@ ACTS = {
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.larger_in_full_tier
 @pytest.mark.slow("a run for each call of a run")
 @pytest.mark.parametrize("name", ACTS)
 def test_change_by_others_wins_at_every_point_of_a_run(scene: Scene, nowhere: pytest.MonkeyPatch, name: str) -> None:

@@ -26,7 +26,9 @@ NOON = datetime(2026, 9, 2, 12, 20, tzinfo=UTC)
 @pytest.mark.parametrize(("variable", "schedule"), [(None, "0 0 0 * * 0"), ("0 30 3 * * 6", "%KEY_ROTATION_SCHEDULE%")])
 def test_weekly_schedule_is_that_of_the_variable_at_import(variable: str | None, schedule: str) -> None:
     """A binding that names a variable that is not set would switch the function off without an error."""
-    script = "import function_app, settings.pages.key_rotation as page; print([t.schedule for t in page.routes.timers])"
+    script = (
+        "import function_app, settings.pages.keys.key_rotation as page; print([t.schedule for t in page.routes.timers])"
+    )
     environ = {"PATH": "/usr/bin", **({"KEY_ROTATION_SCHEDULE": variable} if variable else {})}
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True

@@ -55,6 +55,7 @@ def test_certificate_only_container_keeps_its_placeholder(container: Scene) -> N
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.larger_in_full_tier
 @pytest.mark.slow("the timers of some weeks, or of a year")
 @pytest.mark.parametrize("kind", KINDS)
 def test_keys_that_cipp_holds_sign_in_and_live_credentials_stay_few(deployment: Deployment, kind: str) -> None:

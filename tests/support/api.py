@@ -35,6 +35,7 @@ AMBIENT = (
 )
 # Waits that a test need not have.
 QUICK = {
+    "KEY_ROTATION_PROOF_COUNT": "1",  # by default 3: the sweeps and the fixture three_sign_in_checks have that many
     "KEY_ROTATION_PROOF_GAP_SECONDS": "0.05",
     "RESTART_POLL_SECONDS": "0.05",
     "CIPP_START_POLL_SECONDS": "0.05",

@@ -2,11 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+
+from azure.data.tables import UpdateMode
 
 from backend.access.allowed_users import TABLE as USERS
 from backend.access.tables import TABLES
+from sandbox.cipp.user_sync import synced
 from tests.support.api import Answer, Api
 from tests.support.principals import CLIENT_ID
 from tests.support.rotation.others import Others
@@ -41,6 +44,20 @@ class Cipp:
     def user(self, name: str, *roles: str, partition: str = "User", **fields: object) -> None:
         """Write a row of a user of a container CIPP."""
         self.others.row(USERS, partition, name, **{"Roles": json.dumps(roles), "Source": "Manual", **fields})
+
+    def sync(self, members: Mapping[str, Iterable[str]]) -> Callable[[], None]:
+        """Begin CIPP's sync of users: read the table, and return what writes the result later. Names by role."""
+        written = synced(self.others.rows(USERS), members, "2026-09-01T12:00:00.0000000Z")
+        table = self.others.tables.get_table_client(USERS)
+
+        def write() -> None:
+            for key, row in written.items():
+                if row is None:
+                    table.delete_entity("User", key)
+                else:
+                    table.upsert_entity(row, mode=UpdateMode.REPLACE)
+
+        return write
 
     def forget(self, table: str, key: str) -> None:
         self.others.tables.get_table_client(table).delete_entity(table, key)

@@ -43,18 +43,26 @@ VALUES: Final[Mapping[str, Json]] = {
 }
 READS: Final = (
     "ListBackend",
+    "ListBackendStatus",
     "ListBackendRights",
     "ListBackendResources",
     "ExecBackendURLs",
     "ListFunctionApps",
+    "ListBackendOperations",
+    "ListBackendVersions",
+    "ListBackendSignIn",
     "ListFunctionAppSettings",
     "ListFunctionAppDeployments",
     "ListKeyVaultSecrets",
     "ListKeyVaultSecretVersions?Name=RefreshToken",
     "ListStaticWebApp",
     "ListStaticWebAppDomains",
+    "ListBackendDomains",
     "ListStaticWebAppUsers",
+    "ListBackendMigration",
+    "ListBackendUsers",
     "ListKeyRotations",
+    "ListKeyRotationRuns",
     "ListBackendLog",
     "me",
 )
@@ -67,6 +75,7 @@ QUICK: Final = {
     "KEY_ROTATION_PROOF_TIMEOUT_SECONDS": "1",
     "KEY_ROTATION_RESTART_CIPP": "true",
     "RESTART_POLL_SECONDS": "0.05",
+    "KEY_ROTATION_PROOF_COUNT": "1",
     "KEY_ROTATION_PROOF_GAP_SECONDS": "0.05",
 }
 ELSEWHERE: Final = "203.0.113.9"

@@ -302,6 +302,8 @@ def at_position(character: str, position: int) -> str:
     return f"{character} at position {position}"
 
 
+ROW_HIDES_GROUPS: Final = "from its table alone"
+
 # This app's entries, and the progress of a run
 OF_ANOTHER_ACCOUNT: Final = "none of CIPP's tables"
 TOO_MANY_ENTRIES: Final = "so some are left out"
@@ -315,4 +317,5 @@ NEWEST_TWO: Final = "newest two"
 WAS_NOT_STOPPED: Final = "was not stopped"
 IS_DOWN: Final = "CIPP is down"
 MAY_BE_DOWN: Final = "CIPP may be down"
+NOTHING_TO_DO: Final = "nothing to do"
 IN_ITS_LAST_WEEK: Final = "last week"

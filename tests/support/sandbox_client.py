@@ -139,6 +139,7 @@ class Sandbox(Control):
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        sys.stderr.write(done.stderr)  # pytest shows it if the test fails
         return done.stdout
 
     def _read_env(self) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """Which tests a run makes.
 
 The tier: `make test` leaves out combinations that `make test-full` makes. The step of `python -m tests.run`: first the
-tests of the reduced tier, then those combinations. The tests that compare times run last, in fewer processes, since on
-a busy machine they would measure the machine.
+tests of the reduced tier, then those combinations. The tests that compare times run last, among themselves: they
+mostly wait, and beside others they would measure the machine.
+
+A test with the marker `larger_in_full_tier` makes more cases or scenarios there. In the full tier it runs among the
+combinations, because the first step measures coverage, and that takes nearly half as much time again.
 """
 
 import os
@@ -17,6 +20,7 @@ import pytest
 VARIABLE: Final = "TEST_TIER"
 FULL: Final = os.environ.get(VARIABLE) == "full"
 STEP: Final = "TEST_STEP"
+ORDINARY_SECONDS: Final = 120.0  # the limit of a test without its own, as in pyproject.toml
 
 
 class Step(Enum):
@@ -98,8 +102,18 @@ def of_another_step(items: Sequence[pytest.Item], step: str | None = os.environ.
     return [item for item in items if _step_of(item, combinations) is not Step[step]]
 
 
+def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests by the time that they may take, so that no worker begins a long one when the others end."""
+    return sorted(items, key=_may_take_seconds, reverse=True)
+
+
+def _may_take_seconds(item: pytest.Item) -> float:
+    limit = item.get_closest_marker("timeout")
+    return max(float(limit.args[0]), ORDINARY_SECONDS) if limit else ORDINARY_SECONDS
+
+
 def _step_of(item: pytest.Item, combinations: AbstractSet[pytest.Item]) -> Step:
     if item.get_closest_marker("compares_times"):
         return Step.COMPARES_TIMES
-    is_complete_sweep = FULL and item.get_closest_marker("every_case") is not None
+    is_complete_sweep = FULL and item.get_closest_marker("larger_in_full_tier") is not None
     return Step.COMBINATIONS if is_complete_sweep or item in combinations else Step.REDUCED

@@ -7,7 +7,7 @@ run it because a test fails, but only to add a point, or once no installation ha
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -71,7 +71,7 @@ POINTS: Final = (
 )
 
 
-def recordings(deployment: Deployment) -> Iterator[Recording]:
+def recordings(deployment: Deployment, points: Iterable[Point] = POINTS) -> Iterator[Recording]:
     """Let runs go to each point, and yield what they left there, the beginning first."""
     others = deployment.others
     others.clear_tables()
@@ -80,7 +80,7 @@ def recordings(deployment: Deployment) -> Iterator[Recording]:
     seeded = Recording.taken(SEEDED, SEEDED, others)
     taken = {SEEDED: seeded}
     yield seeded
-    for point in POINTS:
+    for point in points:
         taken[point.begun_from].put_back(others, seeded)
         if point.others_store:
             others.store(SECRET, point.others_store)

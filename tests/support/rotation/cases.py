@@ -32,6 +32,7 @@ DROPPED: Final[Fault] = {"mode": "drop-after"}
 HANGING: Final[Fault] = {"mode": "hang"}
 FOR_EVER: Final[Fault] = {"times": 0}  # this call and all like it, until the hour has passed
 BUSY: Final = "429, 429 with Retry-After and 500, one after another"
+TOGETHER: Final = 5  # faults from which one run recovers
 RECOVERED, FAILED = "recovered by a retry", "failed here"
 REFUSED_FOR_EVER, HANGING_FOR_EVER, CUT_OFF = "503 from then on", "hanging from then on", "dropped after it took effect"
 READ_OUTCOMES: Final = {
@@ -101,11 +102,7 @@ class Case:
 
     def disturbs_a_run(self, deployment: Deployment) -> bool:
         """Do a weekly run with the faults, and remove them. Return whether it reached the point."""
-        begun = len(deployment.calls())
-        deployment.sandbox.faults(self.planted())
-        deployment.weekly(**self.settings)
-        deployment.sandbox.faults([])
-        return self.point.was_reached(deployment.calls()[begun:])
+        return disturb_a_run(deployment, [self])
 
     def __str__(self) -> str:
         return f"{self.point} {self.name}{f', {self.lag}' if self.lag else ''}"
@@ -152,9 +149,47 @@ def uncovered(complete: Iterable[Case], reduced: Iterable[Case]) -> set[tuple[Si
     }
 
 
+def without(cases: Iterable[Case], others: Iterable[Case]) -> list[Case]:
+    """Return the cases whose pair of call site and outcome class the others lack."""
+    theirs = {(case.point.site, case.outcome) for case in others}
+    return [case for case in cases if (case.point.site, case.outcome) not in theirs]
+
+
 def of_this_tier(cases: Sequence[Case]) -> list[Case]:
     """Return all cases in the full tier, or else a representative choice."""
     return list(cases) if FULL else representative(cases)
+
+
+def batches(cases: Iterable[Case]) -> list[tuple[Case, ...]]:
+    """Return the cases of each run. A run recovers from some faults of the same name, each at another call site.
+
+    All other faults are alone, as are those with a lag, which each have another clock.
+    """
+    found: list[list[Case]] = []
+    for case in cases:
+        alike = [batch for batch in found if _recovers_beside(case, batch)]
+        if alike:
+            alike[0].append(case)
+        else:
+            found.append([case])
+    return [tuple(batch) for batch in found]
+
+
+def _recovers_beside(case: Case, batch: list[Case]) -> bool:
+    same_kind = (case.name, case.stops_no_key, bool(case.lag)) == (batch[0].name, batch[0].stops_no_key, False)
+    is_elsewhere = case.point.site not in {other.point.site for other in batch}
+    recovers = all(one.point.only_reads and one.outcome == RECOVERED and not one.lag for one in (case, *batch))
+    return same_kind and is_elsewhere and recovers and len(batch) < TOGETHER
+
+
+def disturb_a_run(deployment: Deployment, cases: Sequence[Case]) -> bool:
+    """Do a weekly run with the faults of the cases, and remove them. Return whether it reached all points."""
+    begun = len(deployment.calls())
+    deployment.sandbox.faults([fault for case in cases for fault in case.planted()])
+    deployment.weekly(**cases[0].settings)
+    deployment.sandbox.faults([])
+    calls = deployment.calls()[begun:]
+    return all(case.point.was_reached(calls) for case in cases)
 
 
 def with_lags(cases: list[Case]) -> list[Case]:

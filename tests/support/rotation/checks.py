@@ -5,17 +5,15 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import jwt
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sandbox.cipp.keys import is_placeholder
 from tests.support.rotation.others import Others
-from tests.support.rotation.pfx import assertion, stored_thumbprint
+from tests.support.rotation.pfx import assertion, opened, stored_thumbprint
 from tests.support.rotation.theirs import Made, State, orphans, too_many_live
 
 VAULT: Final = "cippabc12"
@@ -105,7 +103,7 @@ def stored_unproven(made: Made, calls: list[dict[str, Any]]) -> Iterator[str]:
             name, value = call["path"].removeprefix("/secrets/"), json.loads(call["request_body"])["value"]
             if _stored_version(call) in made.versions:
                 continue
-            if (_thumbprint(_read(value)[1]) if name == "SAMCertificate" else value) not in proven:
+            if (_thumbprint(opened(value)[1]) if name == "SAMCertificate" else value) not in proven:
                 yield f"{name} was to be stored before it had signed in"
 
 
@@ -189,12 +187,6 @@ def _shown_in(body: str) -> set[str]:
     if assertion := form.get("client_assertion"):
         credentials.add(str(jwt.get_unverified_header(assertion)["x5t#S256"]).rstrip("="))
     return credentials
-
-
-@cache  # reading a key checks it, which takes longer than all the rest
-def _read(value: str) -> tuple[Any, Any]:
-    key, certificate, _ = pkcs12.load_key_and_certificates(base64.b64decode(value), None)
-    return key, certificate
 
 
 def _thumbprint(certificate: Any) -> str:  # noqa: ANN401 - cryptography's certificate

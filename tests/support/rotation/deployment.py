@@ -3,11 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import count
 from typing import Any, Final
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from settings.http.process import services
 from tests.support.api import AMBIENT, QUICK, functions
@@ -20,6 +23,9 @@ from tests.support.sandbox_client import Sandbox
 OUR_TABLES: Final = ("CippBackendKeys", "CippBackendRuns", "CippBackendRunKeys")
 LOCK: Final = "CippBackendLocks"
 
+# of each new key, where the sign-in checks are not the point
+ONE_SIGN_IN_CHECK: Final = {"KEY_ROTATION_PROOF_COUNT": "1"}
+
 
 class Deployment:
     """The sandbox, and the environment of an app that is aimed at it."""
@@ -31,6 +37,7 @@ class Deployment:
         self._begun = 0
         self.lag = NO_LAG
         self.environ = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development", **sandbox.env, **QUICK}
+        del self.environ["KEY_ROTATION_PROOF_COUNT"]  # a sweep disturbs each of the sign-ins
 
     def begin(self, lag: Lag = NO_LAG, **cipp: object) -> State:
         """Start over, the storage too, with credentials of others on the app. Returns what there is.
@@ -91,6 +98,22 @@ class Deployment:
             for variable, value in {**self.environ, **settings, **self.lag.settings}.items():
                 environ.setenv(variable, value)
             shorten_lock(environ, self.lag.clock_rate)
+            environ.setattr(rsa, "generate_private_key", one_of_some_keys)
             services.cache_clear()
             yield
             services.cache_clear()
+
+
+_SOME: Final = 8
+_turn: Final = count()
+_generate: Final = rsa.generate_private_key
+
+
+def one_of_some_keys(public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+    """Return one of a few keys, in turn. Each is made once in this process, which takes a tenth of a rotation."""
+    return _key(next(_turn) % _SOME, public_exponent, key_size)
+
+
+@cache
+def _key(_number: int, public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+    return _generate(public_exponent, key_size)

@@ -42,6 +42,13 @@ def restarting(scene: Scene, nowhere: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.fixture
+def three_sign_in_checks(azure: Sandbox, nowhere: pytest.MonkeyPatch) -> None:
+    """A new key must sign in as often as by default, not once as in most tests."""
+    del azure  # whose environment has another number
+    nowhere.setenv("KEY_ROTATION_PROOF_COUNT", "3")
+
+
+@pytest.fixture
 def hurry(scene: Scene, nowhere: pytest.MonkeyPatch) -> Callable[..., None]:
     """Start over with a clock that runs so many times as fast, and shorten this process's waits for it alike.
 

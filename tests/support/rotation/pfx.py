@@ -31,7 +31,7 @@ def thumbprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, not a protection
 
 
-@cache  # reading a key checks it, which takes longer than all the rest
+@cache
 def stored_thumbprint(text: str) -> str:
     """Return the name in Graph of the certificate that CIPP stores as this text; empty if it is not one."""
     try:

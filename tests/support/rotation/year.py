@@ -6,22 +6,17 @@ has as many client secrets as this app may make, the first one removes an old se
 one. A Sunday that is hourly has all 24, and shows that those that are left out change nothing.
 """
 
-import base64
 import time
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Final
-
-import pytest
-from cryptography.hazmat.primitives.serialization import pkcs12
 
 from sandbox import names
 from sandbox.directory import REFRESH_TOKEN_LIFETIME
 from tests.support.rotation.checks import held_fails, refused_now, secrets_of
-from tests.support.rotation.deployment import Deployment
+from tests.support.rotation.deployment import ONE_SIGN_IN_CHECK, Deployment
+from tests.support.rotation.pfx import opened
 from tests.support.rotation.scene import moment
 from tests.support.rotation.theirs import State, by_the_product, too_many_live, versions_of
 
@@ -105,7 +100,7 @@ class Year:
     def weeks(self, number: int, *, hourly: Container[int] = ()) -> Figures:
         """Let weeks pass. The Sundays of those in `hourly` have a catch-up each hour."""
         for _ in range(number):
-            with quick_certificates(), self._deployment.process(**self._kind.settings):
+            with self._deployment.process(**ONE_SIGN_IN_CHECK, **self._kind.settings):
                 self._let_pass(is_hourly=self._week in hourly)
             self._week += 1
             self._sunday += 7 * DAY
@@ -179,8 +174,7 @@ class Year:
             return now >= moment(version["created"]) + REFRESH_TOKEN_LIFETIME
         if name == "ApplicationSecret":
             return now >= moment(self._ends[version["value"]])
-        certificate = _opened(base64.b64decode(version["value"]), None)[1]
-        return certificate is not None and now >= certificate.not_valid_after_utc
+        return now >= opened(version["value"])[1].not_valid_after_utc
 
     def _note(self, at: datetime, problems: Iterator[str] | list[str]) -> None:
         self.figures.problems += [f"{at:%a %Y-%m-%d %H:%M}: {problem}" for problem in problems]
@@ -191,14 +185,3 @@ def _made(state: State) -> object:
     versions = [(version["version"], version["enabled"]) for _, version in versions_of(state)]
     apps = state["applications"].values()
     return versions, [one["keyId"] for app in apps for one in (*app["passwordCredentials"], *app["keyCredentials"])]
-
-
-_opened = cache(pkcs12.load_key_and_certificates)
-
-
-@contextmanager
-def quick_certificates() -> Iterator[None]:
-    """Read each stored certificate once in this process. Reading a key checks it, which takes half of a catch-up."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pkcs12, "load_key_and_certificates", _opened)
-        yield
