@@ -47,6 +47,7 @@ class _Control:
 
     async def reset(self, request: Request) -> Response:
         options = read_options(await _body(request))
+        await self._server.azure.cipp.end()
         await asyncio.to_thread(self._cipps.make, direct_tenants(options), self._server.writes)
         self._cipps.has_seeded_config = options.shape == "container" or bool(options.timezone)
         self._server.reset(self._make(options))

@@ -58,10 +58,18 @@ class Life:
     _table_zone: "tzinfo" = UTC  # as the table had it when it was last read
     _seen_writes: dict[str, int] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _has_ended: bool = False
+
+    async def end(self) -> None:
+        """Let nothing happen any more, once what happens now is over. Otherwise it could write rows after a reset."""
+        async with self._one_at_a_time:
+            self._has_ended = True
 
     async def catch_up(self, azure: "Azure", rows: "Rows") -> None:
         """Let everything happen that is due. If Azurite does not accept a row, it is written later."""
         async with self._one_at_a_time:
+            if self._has_ended:
+                return
             try:
                 while (event := await self._next(azure, rows)) is not None:
                     self.caught_up = max(self.caught_up, event.at)

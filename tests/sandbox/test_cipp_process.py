@@ -1,11 +1,18 @@
 """The processes of CIPP: which keys each has read, whether they sign in, and the rows that they write."""
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 
 import pytest
 
 from sandbox import names
+from sandbox.azurite import Tables
+from sandbox.options import Options
+from sandbox.seed import seed
+from sandbox.tables.azurite_tables import AzuriteTables
+from sandbox.tables.rows import Row, Rows
+from sandbox.tokens import TokenIssuer
 from tests.support.sandbox.arm import SITE, WEB, Arm
 from tests.support.sandbox.cipp_process import DAY, NOON, SHAPES, main, processes, put, row, rows
 from tests.support.sandbox.sign_in import Sam, sam
@@ -109,6 +116,22 @@ def test_access_check_is_written_at_its_time(sandbox: Sandbox) -> None:
     data = json.loads(found["Data"])
     assert data["ApplicationTokenDetails"]["AppId"] == names.SAM_APP_ID
     assert data["AccessTokenDetails"]["UserPrincipalName"] == names.ADMIN_NAME
+
+
+def test_ended_cipp_writes_no_more_rows() -> None:
+    azure = seed(Options(), TokenIssuer())
+    rows, life = Rows(AzuriteTables(_none)), azure.cipp
+    life.put(Row("AccessChecks", "AccessCheck", "AccessPermissions", {}))
+    azure.clock.advance(DAY)
+    asyncio.run(life.end())
+    before = life.caught_up
+    asyncio.run(life.catch_up(azure, rows))
+    assert life.caught_up == before < azure.clock.now()
+    assert len(life.pending) == 1
+
+
+def _none() -> Tables:
+    raise AssertionError("A CIPP that has ended wrote a row.")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
