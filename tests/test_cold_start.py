@@ -40,10 +40,8 @@ LOADED_BEFORE = {
     "own_restarts.py": "the same",
     "starts.py": "the same",
     "graph.py": "a call loads everything before it starts",
-    "journal.py": "the client of the table has loaded it",
     "registration.py": "the same",
-    "own_table.py": "the same",
-    "operations.py": "the same",
+    "operations.py": "the client of the table has loaded it",
     "table_copies.py": "the same",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from backend.azure.errors.translation import while_trying_to
+from backend.azure.row_writes import upsert
 from backend.azure.sdk_json import rows
 from backend.errors import NotFoundError
 from backend.readings import Json
@@ -42,16 +43,9 @@ class OwnTable:
         tables = self._clients.tables()
         if tables is None:
             return
-        from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - imported when a table is written
-        from azure.data.tables import UpdateMode  # noqa: PLC0415 - the same
-
-        options: dict[str, Any] = {"retry_total": 0} if once else {}
-        mode = UpdateMode.MERGE if keeps_others else UpdateMode.REPLACE
+        options = {"retry_total": 0} if once else {}
         with while_trying_to(action):
-            try:
-                tables.get_table_client(self._name).upsert_entity({**row}, mode=mode, **options)
-            except ResourceNotFoundError:
-                tables.create_table_if_not_exists(self._name).upsert_entity({**row}, mode=mode, **options)
+            upsert(tables, self._name, [row], mode="merge" if keeps_others else "replace", **options)
 
     def remove(self, partition: str, key: str, action: str) -> None:
         """Remove a row. A missing one is not an error."""

@@ -1,17 +1,56 @@
-"""The rows of one table, each written by its ETag, so that no write of others is lost.
+"""Writes of rows: over earlier ones, or each by its ETag, so that no write of others is lost.
 
-If the response to a write was lost, the SDK repeats it, and the storage then refuses, because the ETag has changed.
-So a refusal by the ETag can also mean that the write took effect: read the row again.
+If the response to a write by its ETag was lost, the SDK repeats it, and the storage then refuses, because the ETag has
+changed. So a refusal by the ETag can also mean that the write took effect: read the row again.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from backend.azure.sdk_json import rows_as_sent
 from backend.readings import Json
 
 if TYPE_CHECKING:
-    from azure.data.tables import TableClient
+    from azure.data.tables import TableClient, TableServiceClient
+
+ROWS_PER_TRANSACTION: Final = 100  # limit of Table storage
+_NOT_FOUND: Final = 404
+
+
+def upsert(
+    tables: "TableServiceClient",
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    mode: str = "replace",
+    **options: int,
+) -> None:
+    """Write rows of one partition over earlier ones, and create the table if it is missing.
+
+    With the mode `merge`, columns that a row leaves out stay. `options` are the SDK's, for each call. Requires Storage
+    Table Data Contributor. It raises what the SDK raises, which `while_trying_to` translates. Up to 100 rows are
+    written all or not at all.
+    """
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - imported when a table is written
+
+    client = tables.get_table_client(table)
+    try:
+        _send(client, rows, mode, options)
+    except HttpResponseError as error:  # a transaction raises its own error class for every status
+        if error.status_code != _NOT_FOUND:
+            raise
+        tables.create_table_if_not_exists(table)
+        _send(client, rows, mode, options)
+
+
+def _send(client: "TableClient", rows: Sequence[Mapping[str, Any]], mode: str, options: Mapping[str, int]) -> None:
+    """Send the rows. A single one is a plain call, which takes this app and the storage less time."""
+    if len(rows) == 1:
+        client.upsert_entity({**rows[0]}, mode=mode, **options)
+        return
+    for first in range(0, len(rows), ROWS_PER_TRANSACTION):
+        batch = rows[first : first + ROWS_PER_TRANSACTION]
+        client.submit_transaction([("upsert", {**row}, {"mode": mode}) for row in batch], **options)
 
 
 class RowChangedError(Exception):

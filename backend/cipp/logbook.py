@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
+from backend.azure.row_writes import upsert
 from backend.cipp.results import Line
 from backend.errors import BackendError
 
 logger = logging.getLogger("cipp.logbook")
 TABLE: Final = "CippLogs"
-AT_ONCE: Final = 100  # rows per transaction and partition (limit of table storage)
 
 
 class Logbook:
@@ -44,11 +44,8 @@ class Logbook:
             tables = self._clients.cipp_tables()
             if tables is None:
                 return False
-            table = tables.get_table_client(TABLE)
             with while_trying_to("write CIPP's Logbook"):
-                tables.create_table_if_not_exists(TABLE)
-                for first in range(0, len(rows), AT_ONCE):
-                    table.submit_transaction([("create", row) for row in rows[first : first + AT_ONCE]])
+                upsert(tables, TABLE, rows)
         except BackendError as error:
             logger.warning("%s entries are not in CIPP's Logbook: %s", len(rows), error)
             for line in lines:

@@ -140,7 +140,7 @@ def test_interrupted_run_is_completed(container: Scene, nowhere: pytest.MonkeyPa
 
 ROW = {"path": r"/allowedUsers\(", "method": "PATCH"}
 OURS = {"path": "/CippBackendBreakGlass", "method": "PATCH"}
-LOGBOOK = {"path": "/\\$batch", "method": "POST"}
+LOGBOOK = {"path": r"/CippLogs\(", "method": "PUT"}
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["left", "taken"])

@@ -99,8 +99,8 @@ def row_of(scene: Scene) -> dict[str, Json]:
 
 def merges(scene: Scene) -> list[str]:
     """Return the writes of progress alone."""
-    bodies = [str(call["request_body"]) for call in scene.azure.calls(tables=True) if "$batch" in call["path"]]
-    return [body for body in bodies if f"/{RUNS}(" in body and ("PATCH " in body or "MERGE " in body)]
+    calls = [call for call in scene.azure.calls(tables=True) if f"/{RUNS}(" in call["path"]]
+    return [str(call["request_body"]) for call in calls if call["method"] == "PATCH"]
 
 
 @pytest.mark.usefixtures("often")

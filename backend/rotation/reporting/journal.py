@@ -11,12 +11,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
+from backend.azure.row_writes import upsert
 from backend.azure.sdk_json import rows
 from backend.concurrency import background
 from backend.errors import BackendError, NotFoundError
@@ -24,16 +25,11 @@ from backend.readings import count_or_none, text_of, time_or_none
 from backend.rotation.planning.memory import KeyMemory
 from backend.rotation.results import KeyReport, RunReport
 
-if TYPE_CHECKING:
-    from azure.data.tables import TableClient, TableServiceClient
-
 logger = logging.getLogger("cipp.rotation")
 T = TypeVar("T", bound=msgspec.Struct)
 KEYS: Final = "CippBackendKeys"
 RUNS: Final = "CippBackendRuns"
 RUN_KEYS: Final = "CippBackendRunKeys"
-NOT_FOUND: Final = 404
-ROWS_PER_TRANSACTION: Final = 100  # limit of Table storage
 LONGEST: Final = 30_000  # characters of a text property (Table storage: 32 Ki)
 KEPT: Final = timedelta(weeks=27)  # the history shows 26 weeks, and the oldest of them is complete
 MOST_WEEKLY: Final = 60  # runs of one trigger in a list. A row has about 0.5 kB
@@ -214,27 +210,9 @@ class Journal:
             if tables is None or not rows:
                 return
             with while_trying_to("write the rotation history"):
-                self._write(tables, table, rows, mode)
+                upsert(tables, table, rows, mode=mode)
         except BackendError as error:
             logger.warning("Rotation history not written: %s", error)
-
-    def _write(self, tables: "TableServiceClient", table: str, rows: list[dict[str, Any]], mode: str) -> None:
-        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - imported only if a table is written
-
-        client = tables.get_table_client(table)
-        try:
-            self._send(client, rows, mode)
-        except HttpResponseError as error:  # a transaction raises its own error class for every status
-            if error.status_code != NOT_FOUND:
-                raise
-            tables.create_table_if_not_exists(table)
-            self._send(client, rows, mode)
-
-    def _send(self, client: "TableClient", rows: list[dict[str, Any]], mode: str) -> None:
-        for first in range(0, len(rows), ROWS_PER_TRANSACTION):
-            client.submit_transaction(
-                [("upsert", row, {"mode": mode}) for row in rows[first : first + ROWS_PER_TRANSACTION]]
-            )
 
 
 def age_of(started: datetime) -> str:

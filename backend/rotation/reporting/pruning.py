@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
+from backend.azure.row_writes import ROWS_PER_TRANSACTION
 from backend.azure.sdk_json import row_pages
 from backend.concurrency.deadline import Deadline
 from backend.errors import BackendError, NotFoundError
 from backend.readings import text_of
-from backend.rotation.reporting.journal import KEPT, ROWS_PER_TRANSACTION, RUN_KEYS, RUNS, age_of
+from backend.rotation.reporting.journal import KEPT, RUN_KEYS, RUNS, age_of
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
