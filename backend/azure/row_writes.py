@@ -45,8 +45,10 @@ def upsert(
 
 def _send(client: "TableClient", rows: Sequence[Mapping[str, Any]], mode: str, options: Mapping[str, int]) -> None:
     """Send the rows. A single one is a plain call, which takes this app and the storage less time."""
+    from azure.data.tables import UpdateMode  # noqa: PLC0415 - imported when a table is written
+
     if len(rows) == 1:
-        client.upsert_entity({**rows[0]}, mode=mode, **options)
+        client.upsert_entity({**rows[0]}, mode=UpdateMode(mode), **options)
         return
     for first in range(0, len(rows), ROWS_PER_TRANSACTION):
         batch = rows[first : first + ROWS_PER_TRANSACTION]
