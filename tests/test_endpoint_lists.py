@@ -5,10 +5,13 @@ docs/testing.md#lists-that-a-new-endpoint-joins describes them.
 
 from typing import Final
 
+import pytest
+
 import function_app
 from settings.http.routes import all_routes
-from tests.bench.azure_calls import ENDPOINTS
+from tests.bench.azure_calls import ENDPOINTS, azure_calls
 from tests.support.odd_responses import READS
+from tests.support.sandbox_client import Sandbox
 
 ROUTES: Final = all_routes(function_app.PAGES)
 # The endpoints whose calls to Azure the benchmark does not count, by the reason.
@@ -44,6 +47,13 @@ def test_every_endpoint_is_counted_by_the_benchmark_or_has_a_reason() -> None:
     counted = {name for name, _, _ in ENDPOINTS}
     assert counted.isdisjoint(UNCOUNTED)
     assert counted | UNCOUNTED.keys() == {route.name for route in ROUTES}
+
+
+@pytest.mark.slow("it calls each endpoint twice")
+def test_no_endpoint_calls_azure_more_often_than_its_target(azure: Sandbox) -> None:
+    lines = azure_calls(azure.env)
+    assert len(lines) == len(ENDPOINTS)
+    assert [line for line in lines if line.missed] == []
 
 
 def test_every_read_that_needs_a_caller_gets_odd_responses() -> None:
