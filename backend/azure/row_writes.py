@@ -123,10 +123,6 @@ class TableRows:
         row, condition = {"PartitionKey": partition, "RowKey": key}, MatchConditions.IfNotModified
         _by_etag(lambda: self._table.delete_entity(row, etag=etag, match_condition=condition))
 
-    def put(self, row: Mapping[str, Any]) -> None:
-        """Write a row whatever it is now, and keep its other columns."""
-        self._table.upsert_entity({**row})
-
 
 def _by_etag(write: Callable[[], object]) -> None:
     from azure.core.exceptions import (  # noqa: PLC0415 - imported when a table is used

@@ -22,7 +22,7 @@ from backend.access.users.rows import SUPERADMIN, ListedUser
 from backend.access.users.writer import AllowedUsersWriter
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
-from backend.azure.row_writes import TableRows
+from backend.azure.row_writes import TableRows, upsert
 from backend.cipp.log_entries import ALERTS_API, BACKEND_API
 from backend.cipp.logbook import Logbook
 from backend.cipp.results import Event, Line
@@ -215,8 +215,7 @@ class BreakGlass:
         }
         tables = self._own_tables()
         with while_trying_to(f"store what was done with {SETTING}"):
-            tables.create_table_if_not_exists(TABLE)
-            TableRows(tables.get_table_client(TABLE)).put(row)
+            upsert(tables, TABLE, [row], mode="merge")
 
     def _own_tables(self) -> Any:  # noqa: ANN401 - an SDK is not imported here for a type
         tables = self._clients.tables()

@@ -6,13 +6,14 @@ docs/runbooks/restore-tables.md describes the way back.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.azure.clients import Clients
 from backend.azure.errors.translation import while_trying_to
+from backend.azure.row_writes import upsert
 from backend.errors import BackendError, ConflictError, NotConfiguredError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ COMPLETE: Final = "Complete"  # the end of the name of an empty table, which is 
 KEPT: Final = 3  # complete copies
 YOUNG: Final = timedelta(days=30)
 MOST_ROWS: Final = 20_000  # of one table
-_ROWS_OF_A_TRANSACTION: Final = 100
 _NAME: Final = "%Y%m%dT%H%M%S"
 _LONG_NAME: Final = "20261130T214000"
 
@@ -91,10 +91,9 @@ def _copy(source: "TableServiceClient", target: "TableServiceClient", table: str
         found = _rows(source, table)
     except ResourceNotFoundError:
         return
-    copy = target.create_table_if_not_exists(name)
+    target.create_table_if_not_exists(name)  # an empty table has a copy, too
     for _, of_partition in groupby(found, key=lambda row: row["PartitionKey"]):
-        for batch in _batches(list(of_partition)):
-            copy.submit_transaction([("upsert", row, {"mode": "replace"}) for row in batch])
+        upsert(target, name, list(of_partition))
 
 
 def _rows(source: "TableServiceClient", table: str) -> list[dict[str, Any]]:
@@ -104,8 +103,3 @@ def _rows(source: "TableServiceClient", table: str) -> list[dict[str, Any]]:
         if len(found) > MOST_ROWS:
             raise ConflictError(f"Couldn't copy CIPP's table {table}: it has more than {MOST_ROWS:,} rows.")
     return sorted(found, key=lambda row: str(row["PartitionKey"]))
-
-
-def _batches(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for first in range(0, len(rows), _ROWS_OF_A_TRANSACTION):
-        yield rows[first : first + _ROWS_OF_A_TRANSACTION]
